@@ -1,0 +1,34 @@
+"""`lvcodec concat`: streams in, one stream out, nothing decoded."""
+from __future__ import annotations
+
+import click
+
+import lvcodec
+from lvcodec.cli.output import Output, output_options
+from lvcodec.cli.params import PIPE, check_source, check_target
+from lvcodec.errors import UsageError
+
+
+@click.command(epilog="Example: lvcodec concat first.lvc second.lvc both.lvc")
+@click.argument("sources", nargs=-1, required=True)
+@click.argument("target")
+@click.option("-y", "overwrite", is_flag=True, help="Replace TARGET if it exists.")
+@output_options
+def concat(sources: tuple[str, ...], target: str, overwrite: bool, out: Output) -> None:
+    """Join streams of one coding, without decoding them.
+
+    SOURCES follow each other in TARGET, in the order given. They must agree in family, weights, mode, size, rate
+    and colour; their quality may differ.
+    """
+    if sources.count(PIPE) > 1:
+        raise UsageError("stdin can be read only once")
+    for source in sources:
+        check_source(source)
+    check_target(target, overwrite=overwrite, others=sources)
+    out.data_on_stdout = target == PIPE
+    stream = lvcodec.concat(sources, target, overwrite=overwrite)
+    out.summary(
+        stream.as_dict() | {"pictures": len(stream.pictures)},
+        f"{len(stream.pictures)} pictures from {len(sources)} streams, {stream.size_bytes} bytes, "
+        f"{stream.bpp:.4f} bpp, {stream.kbps:.1f} kb/s",
+    )

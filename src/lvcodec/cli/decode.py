@@ -1,0 +1,62 @@
+"""`lvcodec decode`: stream in, video out."""
+from __future__ import annotations
+
+import click
+
+import lvcodec
+from lvcodec.cli.output import Output, output_options
+from lvcodec.cli.params import PIPE, check_source, check_target, frame_range
+from lvcodec.report import DecodeReport
+
+
+@click.command(epilog="Example: lvcodec decode clip.lvc clip.y4m")
+@click.argument("source")
+@click.argument("target")
+@click.option("--frames", metavar="A:B", callback=frame_range,
+              help="Only pictures A to B - 1, counted from 0.")
+@click.option("--pix-fmt", metavar="F", help="Pixel format of TARGET (ffmpeg's name).  [default: yuv420p]")
+@click.option("--no-check", "check", is_flag=True, default=True, flag_value=False,
+              help="Do not compare each picture with the encoder's checksum.")
+@click.option("--conceal", is_flag=True,
+              help="Where the stream is damaged, repeat the last good picture up to the next I-picture.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
+              help="GOPs decoded side by side.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+              help="Where the networks run; the pixels are the same.")
+@click.option("-y", "overwrite", is_flag=True, help="Replace TARGET if it exists.")
+@output_options
+def decode(
+    source: str,
+    target: str,
+    frames: tuple[int | None, int | None] | None,
+    pix_fmt: str | None,
+    check: bool,
+    conceal: bool,
+    jobs: int,
+    device: str,
+    overwrite: bool,
+    out: Output,
+) -> None:
+    """Turn an lvcodec stream back into video.
+
+    SOURCE is a stream, or "-" for stdin. TARGET is written by its name: .y4m, raw .yuv, or anything that
+    ffmpeg writes (a notice says how); "-" is Y4M on stdout. TARGET appears when it is complete.
+    """
+    check_source(source)
+    check_target(target, overwrite=overwrite, others=[source])
+    out.data_on_stdout = target == PIPE
+    with out.progress("decoding") as step:
+        report = lvcodec.decode(
+            source, target, frames=frames, pix_fmt=pix_fmt, check=check, conceal=conceal, jobs=jobs,
+            device=device, overwrite=overwrite, on_picture=step, on_notice=out.notice,
+        )
+    out.summary(report.as_dict(), summary_line(report))
+
+
+def summary_line(report: DecodeReport) -> str:
+    """Pictures, length and speed in one line."""
+    line = (
+        f"{report.pictures} pictures ({report.duration_s:.2f} s) from {report.size_bytes} bytes, "
+        f"{report.fps:.1f} fps"
+    )
+    return line + (f", {report.concealed} concealed" if report.concealed else "")

@@ -1,0 +1,104 @@
+"""`lvcodec encode`: video in, stream out."""
+from __future__ import annotations
+
+from fractions import Fraction
+
+import click
+
+import lvcodec
+from lvcodec.cli.output import Output, output_options
+from lvcodec.cli.params import PIPE, check_source, check_target, frame_range, picture_rate, picture_size
+from lvcodec.errors import UsageError
+from lvcodec.report import EncodeReport
+
+
+@click.command(epilog="Example: lvcodec encode -q 4.5 --psnr clip_1920x1080_50.yuv clip.lvc")
+@click.argument("source")
+@click.argument("target")
+@click.option("-q", "--quality", type=click.FloatRange(1, 6), default=4.0, show_default=True,
+              help="From 1, the smallest stream, to 6, the best picture; fractions lie between.")
+@click.option("--mode", type=click.Choice(["intra", "mfvc", "lds"]), default="lds", show_default=True,
+              help="How a picture uses the one before it: not at all, its latents (MFVC), or its pixels with "
+                   "latent shifting (LDS).")
+@click.option("--family", type=click.Choice(["swift", "cheng2020"]), default="swift", show_default=True,
+              help="The networks: swift is made for small machines, cheng2020 is the published reference.")
+@click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
+@click.option("--gop", type=click.IntRange(min=1), default=12, show_default=True,
+              help="Pictures from one I-picture to the next.")
+@click.option("--size", metavar="WxH", callback=picture_size,
+              help="Size of raw video, if its name does not tell.")
+@click.option("--fps", "rate", metavar="R", callback=picture_rate,
+              help="Pictures a second of raw video, if its name does not tell.")
+@click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]")
+@click.option("--frames", metavar="A:B", callback=frame_range,
+              help="Only pictures A to B - 1, counted from 0.")
+@click.option("--alpha", type=click.Choice(["1", "0.5"]), help="Length of the shift in lds.  [default: 1]")
+@click.option("--recon", metavar="FILE", help="Also write the pictures that the decoder will show.")
+@click.option("--psnr", is_flag=True, help="Measure the PSNR of the planes, in the source's 8-bit 4:2:0.")
+@click.option("--verify", is_flag=True, help="Decode what was written and compare.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
+              help="GOPs coded side by side.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+              help="Where the networks run; the stream is the same.")
+@click.option("--keep-partial", is_flag=True, help="Keep what is whole of a stream that was interrupted.")
+@click.option("-y", "overwrite", is_flag=True, help="Replace TARGET (and the --recon file) if it exists.")
+@output_options
+def encode(
+    source: str,
+    target: str,
+    quality: float,
+    mode: str,
+    family: str,
+    model: str | None,
+    gop: int,
+    size: tuple[int, int] | None,
+    rate: Fraction | None,
+    pix_fmt: str | None,
+    frames: tuple[int | None, int | None] | None,
+    alpha: str | None,
+    recon: str | None,
+    psnr: bool,
+    verify: bool,
+    jobs: int,
+    device: str,
+    keep_partial: bool,
+    overwrite: bool,
+    out: Output,
+) -> None:
+    """Code a video into an lvcodec stream.
+
+    SOURCE is anything that ffmpeg reads, a .y4m or raw .yuv file, or "-" for Y4M on stdin. TARGET is the
+    stream, or "-" for stdout. Raw video tells its size and rate by options or by its name
+    (clip_352x288_25.yuv).
+    """
+    if alpha is not None and mode != "lds":
+        raise UsageError(f"--alpha belongs to --mode lds, not to {mode}")
+    if verify and target == PIPE:
+        raise UsageError("--verify reads the stream back and needs a file as TARGET")
+    check_source(source)
+    check_target(target, overwrite=overwrite, others=[source])
+    if recon is not None:
+        if recon == PIPE == target:
+            raise UsageError("the stream and --recon cannot both go to stdout")
+        check_target(recon, overwrite=overwrite, others=[source, target])
+    out.data_on_stdout = PIPE in (target, recon)
+    with out.progress("encoding") as step:
+        report = lvcodec.encode(
+            source, target, quality=quality, mode=mode, family=family, model=model, gop=gop, size=size,
+            rate=rate, pix_fmt=pix_fmt, frames=frames, alpha=float(alpha or 1), recon=recon, psnr=psnr,
+            verify=verify, jobs=jobs, device=device, overwrite=overwrite, keep_partial=keep_partial,
+            on_picture=step, on_notice=out.notice,
+        )
+    out.summary(report.as_dict(), summary_line(report))
+
+
+def summary_line(report: EncodeReport) -> str:
+    """Pictures, bytes, rate, speed and ratio in one line, PSNR at its end where it was measured."""
+    line = (
+        f"{report.pictures} pictures, {report.size_bytes} bytes, {report.bpp:.4f} bpp, "
+        f"{report.kbps:.1f} kb/s, {report.fps:.1f} fps, ratio {report.ratio:.1f}"
+    )
+    psnr = report.psnr_db
+    if psnr is not None:
+        line += f", PSNR {psnr.yuv:.2f} dB (Y {psnr.y:.2f}, U {psnr.u:.2f}, V {psnr.v:.2f})"
+    return line

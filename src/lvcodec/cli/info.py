@@ -1,0 +1,93 @@
+"""`lvcodec info`: what a stream is, and what its pictures cost."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+import lvcodec
+from lvcodec.cli.output import Output, output_options, table
+from lvcodec.cli.params import check_source
+from lvcodec.report import StreamInfo
+
+
+@click.command(epilog="Example: lvcodec info --frames clip.lvc")
+@click.argument("source", metavar="FILE")
+@click.option("--frames", is_flag=True, help="One row a picture: number, type, quality, bytes.")
+@click.option("--streams", is_flag=True, help="Bits of each sub-stream; needs the stream's weights.")
+@output_options
+def info(source: str, frames: bool, streams: bool, out: Output) -> None:
+    """Show what a stream is and what its pictures cost.
+
+    That comes from the header and the records of FILE ("-" is stdin); no picture is decoded.
+    """
+    check_source(source)
+    stream = lvcodec.probe(source, streams=streams)
+    if not stream.complete:
+        out.notice(f"{source}: stops before its end record; what is there decodes")
+    record = stream.as_dict()
+    lines = header_lines(stream)
+    if streams:
+        totals = stream_totals(stream)
+        record["streams"] = totals
+        rows = [[name, f"{bits:.1f}"] for name, bits in totals.items()]
+        lines += ["", *table([["sub-stream", "bits"], *rows], right=[1])]
+    if frames:
+        lines += ["", *picture_lines(stream)]
+    else:
+        record["pictures"] = len(stream.pictures)
+    out.answer(record, lines)
+
+
+def header_lines(stream: StreamInfo) -> list[str]:
+    """The header's fields and the stream's totals, one a line."""
+    colour = stream.colour
+    numbers = f"primaries {colour.primaries}, transfer {colour.transfer}, matrix {colour.matrix}"
+    levels = "full" if colour.full_range else "limited"
+    kinds = [picture.kind for picture in stream.pictures]
+    rows = [
+        ("family", stream.family),
+        ("mode", stream.mode if stream.mode != "lds" else f"lds, alpha {float(stream.alpha):g}"),
+        ("quality", f"{stream.quality:g}"),
+        ("weights", stream.weights_id),
+        ("size", f"{stream.width}x{stream.height}"),
+        ("rate", f"{float(stream.rate):.6g} pictures/s ({stream.rate})"),
+        ("colour", f"{numbers} (H.273), {levels} range, chroma location {colour.chroma_location}"),
+        ("GOP", f"{stream.gop}"),
+        ("pictures", f"{len(kinds)} ({kinds.count('I')} I, {kinds.count('P')} P), {stream.duration_s:.2f} s"),
+        ("bytes", f"{stream.size_bytes} ({stream.size_bytes - stream.payload_bytes} of them not payload)"),
+        ("cost", f"{stream.bpp:.4f} bpp, {stream.kbps:.1f} kb/s, ratio {stream.ratio:.1f}"),
+        ("complete", "yes" if stream.complete else "no"),
+    ]
+    return [f"{name:<9} {value}" for name, value in rows]
+
+
+def stream_totals(stream: StreamInfo) -> Mapping[str, float]:
+    """Bits of each sub-stream over all pictures, in the order in which they first occur."""
+    totals: dict[str, float] = {}
+    for picture in stream.pictures:
+        for name, bits in (picture.streams or {}).items():
+            totals[name] = totals.get(name, 0.0) + bits
+    return totals
+
+
+def picture_lines(stream: StreamInfo) -> list[str]:
+    """One row a picture and one for the sum; a column a sub-stream where their bits are known."""
+    names = list(stream_totals(stream))
+    heading = ["picture", "type", "quality", "payload", "overhead", "bytes"]
+    heading += [f"{name} bits" for name in names]
+    rows = [
+        [
+            f"{picture.number}", picture.kind, f"{picture.quality:g}", f"{picture.payload_bytes}",
+            f"{picture.overhead_bytes}", f"{picture.size_bytes}",
+            *(f"{(picture.streams or {}).get(name, 0.0):.1f}" for name in names),
+        ]
+        for picture in stream.pictures
+    ]
+    total = [
+        "all", "", "", f"{stream.payload_bytes}",
+        f"{sum(picture.overhead_bytes for picture in stream.pictures)}",
+        f"{sum(picture.size_bytes for picture in stream.pictures)}",
+        *(f"{bits:.1f}" for bits in stream_totals(stream).values()),
+    ]
+    return table([heading, *rows, total], right=[0, *range(2, len(heading))])

@@ -1,0 +1,139 @@
+"""`lvcodec models`: the weights on this machine. A command imports the modules that it needs."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lvcodec.cli.output import Output, output_options, table
+from lvcodec.cli.params import check_source, check_target
+from lvcodec.errors import LvcError, WeightsError
+
+if TYPE_CHECKING:
+    from lvcodec.models.store import ModelInfo
+
+overwrite_option = click.option("-y", "overwrite", is_flag=True, help="Replace TARGET if it exists.")
+
+
+@click.group(epilog="Example: lvcodec models list")
+def models() -> None:
+    """List, check, import and create weights.
+
+    A stream carries the hash of its weights and decodes with those only.
+    """
+
+
+@models.command("list", epilog="Example: lvcodec models list")
+@output_options
+def list_(out: Output) -> None:
+    """List the weights that encode and decode will find."""
+    from lvcodec.models import store
+
+    found = store.installed()
+    heading = ["name", "family", "weights", "bytes", "file"]
+    rows = [[m.name, m.family, m.weights_id, str(m.size_bytes), str(m.path)] for m in found]
+    lines = table([heading, *rows], right=[3])
+    out.answer([_summary(model) for model in found], lines if found else ["no weights found"])
+
+
+@models.command(epilog="Example: lvcodec models show swift")
+@click.argument("model", metavar="NAME|PATH")
+@output_options
+def show(model: str, out: Output) -> None:
+    """Show where a model lies and what its manifest says."""
+    from lvcodec.models import store
+
+    found = store.find(model)
+    summary = _summary(found)
+    lines = [f"{name:<11} {value}" for name, value in summary.items()]
+    out.answer(summary | {"manifest": found.manifest}, [*lines, "", json.dumps(found.manifest, indent=2)])
+
+
+@models.command(epilog="Example: lvcodec models verify")
+@click.argument("model", metavar="[NAME|PATH]", required=False)
+@output_options
+def verify(model: str | None, out: Output) -> None:
+    """Check weights against their manifest.
+
+    That is the hash, and the bounds that keep every sum exact. Without a name, all that are installed; all
+    are checked before a failure ends the command with exit code 6.
+    """
+    from lvcodec.models import store
+
+    chosen = [store.find(model)] if model is not None else store.installed()
+    if not chosen:
+        raise WeightsError("no weights found")
+    failures: list[LvcError] = []
+    rows = [["name", "weights", "result"]]
+    for found in chosen:
+        result = "right"
+        try:
+            store.verify(found)
+        except LvcError as error:
+            failures.append(error)
+            result = str(error)
+        rows.append([found.name, found.weights_id, result])
+    out.answer([dict(zip(rows[0], row, strict=True)) for row in rows[1:]], table(rows))
+    if failures:
+        raise failures[0]
+
+
+@models.command("import", epilog="Example: lvcodec models import cheng2020-anchor-4-98b0b468.pth.tar "
+                                 "cheng2020-q4.safetensors")
+@click.argument("checkpoints", nargs=-1, required=True)
+@click.argument("target")
+@click.option("--name", help="Name of the model.  [default: TARGET without its suffix]")
+@overwrite_option
+@output_options
+def import_(
+    checkpoints: tuple[str, ...], target: str, name: str | None, overwrite: bool, out: Output
+) -> None:
+    """Turn CompressAI checkpoints into weights.
+
+    CHECKPOINTS are Cheng2020Anchor's as CompressAI publishes them, one a quality; TARGET holds them all.
+    """
+    for checkpoint in checkpoints:
+        check_source(checkpoint)
+    check_target(target, overwrite=overwrite, others=checkpoints)
+    from lvcodec.models import importers
+
+    model = importers.import_compressai(
+        [Path(checkpoint) for checkpoint in checkpoints], Path(target), name=name or Path(target).stem,
+        overwrite=overwrite,
+    )
+    _made(model, out)
+
+
+@models.command(epilog="Example: lvcodec models init swift random.safetensors --seed 1")
+@click.argument("family", type=click.Choice(["swift", "cheng2020"]))
+@click.argument("target")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the weights.")
+@click.option("-q", "--quality", type=click.IntRange(1, 6), multiple=True,
+              help="Only this quality; may be repeated.  [default: all of the family]")
+@overwrite_option
+@output_options
+def init(
+    family: str, target: str, seed: int, quality: tuple[int, ...], overwrite: bool, out: Output
+) -> None:
+    """Create untrained weights, for tests and timing."""
+    check_target(target, overwrite=overwrite)
+    from lvcodec.models import export
+
+    model = export.init_random(
+        family, Path(target), seed=seed, overwrite=overwrite, quality=list(quality) or None
+    )
+    _made(model, out)
+
+
+def _summary(model: ModelInfo) -> dict[str, Any]:
+    return {
+        "name": model.name, "family": model.family, "weights_id": model.weights_id,
+        "size_bytes": model.size_bytes, "path": str(model.path),
+    }
+
+
+def _made(model: ModelInfo, out: Output) -> None:
+    out.summary(_summary(model), f"{model.path}: {model.name} ({model.family}), {model.size_bytes} bytes, "
+                                 f"weights {model.weights_id}")

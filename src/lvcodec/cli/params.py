@@ -1,0 +1,102 @@
+"""Values of options, and the checks of paths that come before any slow work."""
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from fractions import Fraction
+
+import click
+
+from lvcodec.errors import InputError, UsageError
+
+PIPE = "-"
+
+
+def frame_range(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int | None, int | None] | None:
+    """A:B, pictures A to B - 1 counted from 0; either may be left out."""
+    if value is None:
+        return None
+    first, colon, end = value.partition(":")
+    if not colon or not all(part == "" or part.isdecimal() for part in (first, end)):
+        raise click.BadParameter(f"{value!r} is not A:B, as in 0:100, 50: or :100")
+    frames = (int(first) if first else None, int(end) if end else None)
+    if frames[1] is not None and (frames[0] or 0) >= frames[1]:
+        raise click.BadParameter(f"{value!r} holds no picture: the end is not included")
+    return frames
+
+
+def picture_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """WxH in pixels."""
+    if value is None:
+        return None
+    width, cross, height = value.lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise click.BadParameter(f"{value!r} is not WxH, as in 1920x1080")
+    return int(width), int(height)
+
+
+def picture_rate(ctx: click.Context, param: click.Parameter, value: str | None) -> Fraction | None:
+    """Pictures a second: 25, 29.97 or 30000/1001."""
+    if value is None:
+        return None
+    try:
+        rate = Fraction(value)
+    except (ValueError, ZeroDivisionError):
+        raise click.BadParameter(f"{value!r} is not a rate, as in 25 or 30000/1001") from None
+    if rate <= 0:
+        raise click.BadParameter(f"{value!r} is not above zero")
+    return rate
+
+
+def check_source(source: str) -> None:
+    """Refuse what cannot be read: InputError for a missing file, UsageError for a terminal."""
+    if source == PIPE:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise UsageError("stdin is a terminal", "pipe the input in, or name a file")
+    elif os.path.isdir(source):
+        raise InputError(f"{source}: is a folder")
+    elif not os.path.exists(source) and not is_pattern(source):
+        raise InputError(f"{source}: no such file")
+    elif not is_pattern(source) and not os.access(source, os.R_OK):
+        raise InputError(f"{source}: not readable")
+
+
+def check_target(target: str, *, overwrite: bool, others: Iterable[str] = ()) -> None:
+    """Refuse what cannot be written, or should not be.
+
+    others: paths that must not be the same file, for they are read or written too.
+    Raises UsageError for one of those and for a terminal, InputError for a file that exists or a folder that
+    does not.
+    """
+    if target == PIPE:
+        if sys.stdout is None or sys.stdout.isatty():
+            raise UsageError("stdout is a terminal", "redirect it, or name a file")
+        return
+    for other in others:
+        if other != PIPE and _same_file(target, other):
+            raise UsageError(f"{target}: is the same file as {other}", "choose another name")
+    if os.path.isdir(target):
+        raise InputError(f"{target}: is a folder", "name a file in it")
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise InputError(f"{target}: is not a regular file", 'use "-" and redirect stdout')
+    if os.path.exists(target) and not overwrite:
+        raise InputError(f"{target}: exists", "-y replaces it")
+    folder = os.path.dirname(os.path.abspath(target))
+    if not os.path.isdir(folder):
+        raise InputError(f"{target}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{target}: cannot write in {folder}")
+
+
+def is_pattern(path: str) -> bool:
+    """True for a numbered sequence of images, as in picture%04d.png."""
+    return "%" in os.path.basename(path)
+
+
+def _same_file(a: str, b: str) -> bool:
+    if os.path.exists(a) and os.path.exists(b):
+        return os.path.samefile(a, b)
+    return os.path.realpath(a) == os.path.realpath(b)

@@ -1,0 +1,129 @@
+"""How a P-picture uses the picture before it: reference, sub-streams, reconstruction, one set a mode.
+
+    mode    reference of a P-picture               sub-streams             reconstruction
+    intra   (all pictures are I-pictures)          z, y                    U_DEC(y)
+    mfvc    y of the picture before                z_t, y_res              U_DEC(y_ref + y_res)
+    lds     y of the I-picture, then               z_t, y_shift, z_BFD     U_DEC(y_ref + LCM(...))
+            round(U_ENC(x_hat of the one before))
+
+Nothing else in the program knows a mode by name.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lvcodec.codec.network import Ints, Network
+from lvcodec.entropy import grid
+from lvcodec.video.picture import Picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lvcodec.entropy.coder import Coder
+
+
+@dataclass(frozen=True)
+class State:
+    """What the stream has told the decoder: the picture shown last, and its latents where they are whole steps."""
+
+    x_hat: Picture
+    y_hat: Ints | None
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """What is coded of one picture, by name of its sub-stream.
+
+    prior: means and levels that were worked out from these symbols already, the same on both sides.
+    """
+
+    streams: dict[str, NDArray[Any]]
+    prior: tuple[Ints, Ints] | None = None
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A way to predict a picture from the one before it."""
+
+    reference: Callable[[State, Network], Ints]
+    analyse: Callable[[Tensor, Ints, Network, Fraction], Symbols]
+    code: Callable[[Symbols | None, Ints, Network, Coder, Fraction], Symbols]
+    reconstruct: Callable[[Symbols, Ints, Network], State]
+
+
+def code_hyper(name: str, tables: str, symbols: Symbols | None, net: Network, coder: Coder) -> Ints:
+    """One hyper-latent: a table a channel. `name` is the sub-stream, `tables` the set of its prior."""
+    coder.begin(name)
+    index, centre = net.hyper_index(tables)
+    return coder.code(symbols.streams[name] if symbols else None, net.tables[tables], index, centre)
+
+
+def direction_of(y_res: Ints, mean8: Ints) -> Ints:
+    """Equation 4 in eighths of a step: 0 where |y_res - mean| < 1/2, else the sign of y_res - mean."""
+    apart = y_res.astype(np.int64) * grid.MEAN_STEPS - mean8
+    return (np.sign(apart) * (np.abs(apart) >= grid.MEAN_STEPS // 2)).astype(np.int32)
+
+
+def _last_latents(state: State, net: Network) -> Ints:
+    if state.y_hat is None:
+        return net.symbols(net.analyse(state.x_hat))
+    return state.y_hat
+
+
+def _analyse_residual(latents: Tensor, y_ref: Ints, net: Network, alpha: Fraction) -> Symbols:
+    y_res = net.symbols(latents) - y_ref
+    return Symbols({"z_t": net.p_hyper(y_ref, y_res), "y_res": y_res})
+
+
+def _code_residual(symbols: Symbols | None, y_ref: Ints, net: Network, coder: Coder, alpha: Fraction) -> Symbols:
+    z = code_hyper("z_t", "z_p", symbols, net, coder)
+    prior = net.p_parameters(z, y_ref)
+    coder.begin("y_res")
+    index, centre, sign = grid.locate(*prior)
+    y_res = coder.code(symbols.streams["y_res"] if symbols else None, net.tables["laplace"], index, centre, sign)
+    return Symbols({"z_t": z, "y_res": y_res}, prior)
+
+
+def _reconstruct_residual(symbols: Symbols, y_ref: Ints, net: Network) -> State:
+    y_hat = y_ref + symbols.streams["y_res"]
+    return State(net.pixels(y_hat), y_hat)
+
+
+def _analyse_shifted(latents: Tensor, y_ref: Ints, net: Network, alpha: Fraction) -> Symbols:
+    plain = _analyse_residual(latents, y_ref, net, alpha).streams
+    prior = net.p_parameters(plain["z_t"], y_ref)
+    direction = direction_of(plain["y_res"], prior[0])
+    coded = plain["y_res"] - direction if alpha == 1 else plain["y_res"]
+    return Symbols({"z_t": plain["z_t"], "y_shift": coded, "z_bfd": net.shift_hyper(direction, latents)}, prior)
+
+
+def _code_shifted(symbols: Symbols | None, y_ref: Ints, net: Network, coder: Coder, alpha: Fraction) -> Symbols:
+    z = code_hyper("z_t", "z_p", symbols, net, coder)
+    prior = symbols.prior if symbols and symbols.prior else net.p_parameters(z, y_ref)
+    coder.begin("y_shift")
+    # A shift by one merges symbols: their probabilities are the push-forward of the residual's.
+    # A shift by a half only renames them, so the residual is coded by its own table and shifted on both sides.
+    tables = net.tables["laplace_shifted" if alpha == 1 else "laplace"]
+    index, centre, sign = grid.locate(*prior)
+    coded = coder.code(symbols.streams["y_shift"] if symbols else None, tables, index, centre, sign)
+    y_shift = coded if alpha == 1 else coded - float(alpha) * direction_of(coded, prior[0])
+    z_bfd = code_hyper("z_bfd", "z_bfd", symbols, net, coder)
+    return Symbols({"z_t": z, "y_shift": y_shift, "z_bfd": z_bfd}, prior)
+
+
+def _reconstruct_shifted(symbols: Symbols, y_ref: Ints, net: Network) -> State:
+    final = net.compensate(symbols.streams["z_bfd"], symbols.streams["y_shift"], y_ref)
+    return State(net.pixels(final), None)
+
+
+MODES: dict[str, Mode | None] = {
+    "intra": None,
+    "mfvc": Mode(_last_latents, _analyse_residual, _code_residual, _reconstruct_residual),
+    "lds": Mode(_last_latents, _analyse_shifted, _code_shifted, _reconstruct_shifted),
+}

@@ -1,0 +1,143 @@
+"""What the loop asks of a family's networks at one quality, in numpy; the one place that converts to tensors.
+
+Symbols are int32 arrays (M, H, W) at 1/16 of the padded picture, hyper-latents (Z, H/4, W/4). `Latents` stay
+tensors: only the networks look into them.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lvcodec.video.picture import Picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lvcodec.entropy.tables import TableSet
+
+Ints = NDArray[np.int32]
+MULTIPLE = 64  # pictures are padded to multiples of this, by repeating their edges
+
+Parameters = tuple["Tensor", "Tensor"]
+
+
+class Coding(Protocol):
+    """A family at one quality (nets/*_coding.py); tensors have a batch of one and hold whole numbers, exact."""
+
+    tables: dict[str, TableSet]
+    centres: dict[str, Ints]
+
+    def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor: ...
+    def symbols(self, latents: Tensor) -> Tensor: ...
+    def pixels(self, symbols: Tensor) -> tuple[Tensor, Tensor, Tensor]: ...
+    def hyper(self, latents: Tensor) -> Tensor: ...
+    def intra_passes(self, z: Tensor) -> Iterator[tuple[NDArray[np.intp], Callable[[Tensor], Parameters]]]: ...
+    def p_hyper(self, y_ref: Tensor, y_res: Tensor) -> Tensor: ...
+    def p_parameters(self, z: Tensor, y_ref: Tensor) -> Parameters: ...
+    def shift_hyper(self, direction: Tensor, latents: Tensor) -> Tensor: ...
+    def compensate(self, z: Tensor, y_shift: Tensor, y_ref: Tensor) -> Tensor: ...
+    def z_shape(self, stream: str, height: int, width: int) -> tuple[int, int, int]: ...
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]: ...
+
+
+def padded(size: int) -> int:
+    """The multiple of 64 that a side is padded to."""
+    return -(-size // MULTIPLE) * MULTIPLE
+
+
+class Network:
+    """A family at one quality, for pictures of one size (width, height as shown; padding happens here)."""
+
+    def __init__(self, coding: Coding, width: int, height: int, device: Any) -> None:
+        self.coding, self.width, self.height, self.device = coding, width, height, device
+        self._height, self._width = padded(height), padded(width)
+
+    @property
+    def tables(self) -> dict[str, TableSet]:
+        return self.coding.tables
+
+    def analyse(self, picture: Picture) -> Tensor:
+        """U_ENC: the picture's latents, unrounded."""
+        import torch
+
+        planes = []
+        for plane, part in zip(picture.planes, (1, 2, 2), strict=True):
+            grown = np.pad(plane, ((0, self._height // part - plane.shape[0]),
+                                   (0, self._width // part - plane.shape[1])), mode="edge")
+            planes.append(torch.from_numpy(grown).to(self.device, torch.float32)[None, None])
+        return self.coding.analyse(*planes)
+
+    def symbols(self, latents: Tensor) -> Ints:
+        """Latents rounded to whole quantiser steps."""
+        return _ints(self.coding.symbols(latents))
+
+    def pixels(self, symbols: NDArray[Any]) -> Picture:
+        """U_DEC: the picture of latents in quantiser steps (int32, or float64 in multiples of 1/64)."""
+        import torch
+
+        planes = self.coding.pixels(self._tensor(symbols))
+        chroma = (self.height + 1) // 2, (self.width + 1) // 2
+        cut = [np.ascontiguousarray(p[0, 0, :h, :w].to(torch.uint8).cpu().numpy())
+               for p, (h, w) in zip(planes, ((self.height, self.width), chroma, chroma), strict=True)]
+        return Picture(*cut)
+
+    def hyper(self, latents: Tensor) -> Ints:
+        """h_a: the intra hyper-latent."""
+        return _ints(self.coding.hyper(latents))
+
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(M, H/16, W/16)."""
+        return self.coding.latent_shape(self._height, self._width)
+
+    def hyper_index(self, stream: str) -> tuple[Ints, Ints]:
+        """Table number and centre of each element of a hyper-latent: one table a channel."""
+        channels, height, width = self.coding.z_shape(stream, self._height, self._width)
+        index = np.broadcast_to(np.arange(channels, dtype=np.int32)[:, None, None], (channels, height, width))
+        return index, self.coding.centres[stream][:, None, None]
+
+    def intra_passes(self, z: Ints) -> Iterator[tuple[NDArray[np.intp], Callable[[Ints], tuple[Ints, Ints]]]]:
+        """The order of an I-picture's symbols: for each pass the flat positions in (M, H, W), and what gives
+        their means (eighths of a step) and levels from the symbols known so far."""
+        for positions, parameters in self.coding.intra_passes(self._tensor(z)):
+            yield positions, lambda y_hat, ask=parameters: _pair(ask(self._tensor(y_hat)))
+
+    def p_hyper(self, y_ref: Ints, y_res: Ints) -> Ints:
+        """P-HE: the hyper-latent of a P-picture."""
+        return _ints(self.coding.p_hyper(self._tensor(y_ref), self._tensor(y_res)))
+
+    def p_parameters(self, z: Ints, y_ref: Ints) -> tuple[Ints, Ints]:
+        """P-HD, TPM, EPM: means (eighths of a step) and levels of a P-picture's residuals, (M, H, W)."""
+        mean8, level = _pair(self.coding.p_parameters(self._tensor(z), self._tensor(y_ref)))
+        return mean8.reshape(y_ref.shape), level.reshape(y_ref.shape)
+
+    def shift_hyper(self, direction: Ints, latents: Tensor) -> Ints:
+        """BFD-E: what is sent about the shift."""
+        return _ints(self.coding.shift_hyper(self._tensor(direction), latents))
+
+    def compensate(self, z: Ints, y_shift: NDArray[Any], y_ref: Ints) -> NDArray[np.float64]:
+        """LCM: the final latents in quantiser steps, multiples of 1/64."""
+        change = self.coding.compensate(self._tensor(z), self._tensor(y_shift), self._tensor(y_ref))
+        final: NDArray[np.float64] = change[0].cpu().numpy() + y_ref
+        return final
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device, torch.float64)[None]
+
+
+def _ints(tensor: Tensor) -> Ints:
+    import torch
+
+    return np.asarray(tensor[0].to(torch.int32).cpu().numpy())
+
+
+def _pair(parameters: Parameters) -> tuple[Ints, Ints]:
+    import torch
+
+    mean8, level = parameters
+    return (np.asarray(mean8.to(torch.int32).cpu().numpy().ravel()),
+            np.asarray(level.to(torch.int32).cpu().numpy().ravel()))

@@ -1,0 +1,64 @@
+"""One picture, the same three steps on both sides (docs/architecture.md has the figure).
+
+    analyse(x, state) -> symbols          the encoder's decisions
+    code(symbols or None) -> symbols      writer and reader walk the same sub-streams
+    reconstruct(symbols, state) -> x_hat  what the decoder shows, and its next state
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+
+from lvcodec.codec.modes import Mode, State, Symbols, code_hyper
+from lvcodec.codec.network import Network
+from lvcodec.entropy import grid
+from lvcodec.entropy.coder import Coder, Reader, Writer
+from lvcodec.video.picture import Picture
+
+
+def encode_picture(picture: Picture, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
+                   ) -> tuple[bytes, State, Mapping[str, float]]:
+    """Code a picture; an I-picture if there is no state or the mode has no others. Returns payload, state, and bits by sub-stream."""
+    coder = Writer()
+    latents = net.analyse(picture)
+    if state is None or mode is None:
+        symbols = code_intra(Symbols({"z": net.hyper(latents), "y": net.symbols(latents)}), net, coder)
+        after = _reconstruct_intra(symbols, net)
+    else:
+        y_ref = mode.reference(state, net)
+        symbols = mode.analyse(latents, y_ref, net, alpha)
+        symbols = mode.code(symbols, y_ref, net, coder, alpha)
+        after = mode.reconstruct(symbols, y_ref, net)
+    return coder.finish(), after, coder.bits
+
+
+def decode_picture(payload: bytes, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
+                   ) -> tuple[State, Mapping[str, float]]:
+    """Decode a picture; an I-picture if there is no state or the mode has no others. Raises StreamError if the payload is damaged."""
+    coder = Reader(payload)
+    if state is None or mode is None:
+        return _reconstruct_intra(code_intra(None, net, coder), net), coder.bits
+    y_ref = mode.reference(state, net)
+    symbols = mode.code(None, y_ref, net, coder, alpha)
+    return mode.reconstruct(symbols, y_ref, net), coder.bits
+
+
+def code_intra(symbols: Symbols | None, net: Network, coder: Coder) -> Symbols:
+    """Walk an I-picture's sub-streams: hyper-latent, then the latents pass by pass."""
+    z = code_hyper("z", "z_intra", symbols, net, coder)
+    coder.begin("y")
+    y_hat = np.zeros(net.latent_shape(), dtype=np.int32)
+    known = y_hat.reshape(-1)
+    given = symbols.streams["y"].reshape(-1) if symbols else None
+    for positions, parameters in net.intra_passes(z):
+        index, centre, sign = grid.locate(*parameters(y_hat))
+        known[positions] = coder.code(None if given is None else given[positions], net.tables["gaussian"],
+                                      index, centre, sign)
+    return Symbols({"z": z, "y": y_hat})
+
+
+def _reconstruct_intra(symbols: Symbols, net: Network) -> State:
+    y_hat = symbols.streams["y"]
+    return State(net.pixels(y_hat), y_hat)

@@ -1,0 +1,67 @@
+"""What can go wrong, one class a kind of failure, each with the exit code of the command.
+
+Messages say what, where and what to do next: lower case, one line, no full stop. Classes derive from the fitting
+built-in exception too, so that library users can catch either.
+"""
+from __future__ import annotations
+
+
+class LvcError(Exception):
+    """A failure that lvcodec can explain. `hint`, if given, says what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class UsageError(LvcError, ValueError):
+    """Options that contradict each other or are out of range."""
+
+    exit_code = 2
+
+
+class InputError(LvcError, ValueError):
+    """Input that cannot be read or is not what it says; output that cannot be written."""
+
+    exit_code = 3
+
+
+class StreamError(LvcError):
+    """A damaged lvcodec stream. `offset` is the byte, `picture` the number (from 0) where it was noticed."""
+
+    exit_code = 4
+
+    def __init__(
+        self, message: str, hint: str | None = None, *, offset: int | None = None, picture: int | None = None
+    ) -> None:
+        super().__init__(message, hint)
+        self.offset = offset
+        self.picture = picture
+
+
+class TruncatedStreamError(StreamError, EOFError):
+    """A stream that ends before its end record."""
+
+
+class MismatchError(LvcError):
+    """Decoded pixels that differ from the encoder's: `expected` and `got` are the checksums of picture `picture`."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, hint: str | None = None, *, picture: int, expected: int, got: int) -> None:
+        super().__init__(message, hint)
+        self.picture = picture
+        self.expected = expected
+        self.got = got
+
+
+class WeightsError(LvcError):
+    """Weights that are missing, damaged, or not the ones that a stream was made with."""
+
+    exit_code = 6

@@ -1,0 +1,237 @@
+"""Layers that train in floating point and code in integers, with one forward path for both.
+
+All activations are held in *units*: the integers that the coder computes with. A format says how many units make
+1.0 and what range they have. In training the same numbers are carried unrounded (or rounded, with `simulate`), so
+a network is written once:
+
+    training   x (units, float) ── conv with float masters ── [round] ── clamp ──► units
+    coding     x (units, whole) ── conv of whole numbers ── · 2^-shift, round half to even, clamp ──► whole units
+
+Only sums of integers below the format's limit (bounds.py) and single correctly rounded operations occur in
+coding, so every machine gets the same bits.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lvcodec.exact import backends, bounds
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a family's layers hold numbers.
+
+    one: units that make 1.0; per_symbol: units that one quantiser step takes where integers enter a network;
+    low, high: range of a signed activation; high_relu: top of a rectified one;
+    weight_max: largest absolute integer weight; limit: no sum may reach it; dtype: what sums are computed in;
+    leak: slope of the rectifier below zero (0 for ReLU).
+    """
+
+    one: int
+    per_symbol: int
+    low: int
+    high: int
+    high_relu: int
+    weight_max: int
+    limit: int
+    dtype: torch.dtype
+    leak: float
+
+
+# The form that fused int8 convolutions run: 8-bit activations, weights within +-64 (pairs of products then stay
+# below 2^15, so processors that add them in 16 bits do not saturate), power-of-two scales.
+INT8 = Format(one=16, per_symbol=8, low=-128, high=127, high_relu=255, weight_max=64, limit=2**24, dtype=torch.float32, leak=0.0)
+# For networks that were not trained for 8 bits: 24-bit activations in steps of 2^-12, sums in float64.
+WIDE = Format(
+    one=4096, per_symbol=4096, low=-(2**23), high=2**23 - 1, high_relu=2**23 - 1, weight_max=2**20, limit=2**53,
+    dtype=torch.float64, leak=0.01,
+)
+MAX_SHIFT = 24
+
+
+def round_ste(x: Tensor) -> Tensor:
+    """Round half to even; the gradient passes as if nothing had happened."""
+    if not x.requires_grad:
+        return torch.round(x)
+    return x + (torch.round(x) - x).detach()
+
+
+def to_units(x: Tensor, factor: float | Tensor, fmt: Format, *, rounded: bool) -> Tensor:
+    """Bring numbers into a network: one product, one rounding (if `rounded`), one clamp to the signed range."""
+    scaled = x * factor
+    if rounded:
+        scaled = round_ste(scaled)
+    return scaled.clamp(fmt.low, fmt.high)
+
+
+def clamp(x: Tensor, fmt: Format) -> Tensor:
+    """Bring a sum of activations back into the format's signed range."""
+    return x.clamp(fmt.low, fmt.high)
+
+
+class Conv(nn.Module):
+    """A convolution with bias, requantisation and activation (stride, groups as in torch; zero padding).
+
+    x: (N, in_channels, H, W) units with |x| <= in_max. Returns (N, out_channels, H/stride, W/stride):
+    act "relu": units in [0, high_relu] ("leaky" formats: [low, high_relu]); act "clamp": units in [low, high];
+    act "wide": whole numbers without a clamp, 2**unit_bits of them where "clamp" has one unit.
+
+    `transposed` makes it the transposed convolution (padding k//2, output padding stride-1).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int = 1,
+        *,
+        fmt: Format,
+        act: str = "clamp",
+        stride: int = 1,
+        groups: int = 1,
+        transposed: bool = False,
+        unit_bits: int = 0,
+        in_max: int | None = None,
+        zero: bool = False,
+    ) -> None:
+        super().__init__()
+        self.fmt, self.act, self.stride, self.groups, self.transposed = fmt, act, stride, groups, transposed
+        self.kernel, self.unit_bits = kernel, unit_bits
+        self.in_max = in_max if in_max is not None else max(fmt.high_relu, -fmt.low)
+        self.simulate = False
+        self.coding = False
+        shape = (in_channels if transposed else out_channels,
+                 (out_channels if transposed else in_channels) // groups, kernel, kernel)
+        self.weight = nn.Parameter(torch.zeros(shape))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        if not zero:
+            fan_in = in_channels // groups * kernel * kernel / (stride * stride if transposed else 1)
+            nn.init.normal_(self.weight, std=(2.0 / (1 + fmt.leak**2) / fan_in) ** 0.5 * (1 if act == "relu" else 0.7))
+        self.integers: tuple[Tensor, Tensor, Tensor] | None = None
+        self._ready: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.coding:
+            return self._forward_integers(x)
+        weight = self._simulated_weight() if self.simulate else self.weight
+        acc = self._convolve(x, weight)
+        if self.unit_bits:
+            acc = acc * 2.0**self.unit_bits
+        acc = acc + (self.bias * float(self.fmt.one * 2.0**self.unit_bits)).view(1, -1, 1, 1)
+        return self._activate(round_ste(acc) if self.simulate and not self._leaky else acc)
+
+    @property
+    def _leaky(self) -> bool:
+        return self.act == "relu" and self.fmt.leak > 0
+
+    def _forward_integers(self, x: Tensor) -> Tensor:
+        if self._ready is None or self._ready[0].device != x.device:
+            self._ready = self._prepare(x.device)
+        weight, bias, scale = self._ready
+        acc = self._convolve(x.to(self.fmt.dtype), weight)
+        acc.add_(bias).mul_(scale)  # both exact: an integer sum below the limit, a power of two
+        return self._activate(acc if self._leaky else acc.round_())
+
+    def _prepare(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        if self.integers is None:
+            raise RuntimeError("a layer was switched to coding before it was given its integers")
+        weight, bias, shift = (t.to(device) for t in self.integers)
+        dtype = self.fmt.dtype
+        layout = torch.channels_last if dtype == torch.float32 else torch.contiguous_format
+        scale = torch.ldexp(torch.ones((), dtype=dtype, device=device), -shift.to(torch.int32))
+        return (weight.to(dtype).contiguous(memory_format=layout), bias.to(dtype).view(1, -1, 1, 1),
+                scale.to(dtype).view(1, -1, 1, 1))
+
+    def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        return backends.convolve(x, weight, stride=self.stride, groups=self.groups, transposed=self.transposed)
+
+    def _activate(self, acc: Tensor) -> Tensor:
+        fmt = self.fmt
+        if self.act == "wide":
+            return acc
+        if self.act == "clamp":
+            return acc.clamp(fmt.low, fmt.high)
+        if fmt.leak:
+            leaked = torch.where(acc < 0, acc * fmt.leak, acc)
+            if self.coding:
+                leaked = leaked.round_()
+            return leaked.clamp(fmt.low, fmt.high_relu)
+        return acc.clamp(0, fmt.high_relu)
+
+    def _per_output(self, weight: Tensor) -> Tensor:
+        """The weight with its output channels first, as (O, the rest)."""
+        if self.transposed:
+            weight = weight.transpose(0, 1)
+        return weight.reshape(weight.shape[0], -1)
+
+    def _shape_back(self, per_output: Tensor) -> Tensor:
+        if self.transposed:
+            i, o, k, _ = self.weight.shape
+            return per_output.reshape(o, i, k, k).transpose(0, 1)
+        return per_output.reshape(self.weight.shape)
+
+    def _weight_bits(self, flat: Tensor) -> Tensor:
+        """How many binary places each output channel's weights get: (O, 1) float."""
+        peak = flat.detach().abs().amax(dim=1, keepdim=True).clamp_min(self.fmt.weight_max * 2.0**-MAX_SHIFT)
+        bits = torch.floor(torch.log2(self.fmt.weight_max / peak))
+        total = flat.detach().abs().sum(dim=1, keepdim=True).clamp_min(1e-9)
+        # leave half of the limit for rounding and the bias; export checks what this guesses
+        room = torch.floor(torch.log2(0.5 * self.fmt.limit / self.in_max / total))
+        return torch.minimum(bits, room).clamp(max=MAX_SHIFT)
+
+    def _simulated_weight(self) -> Tensor:
+        flat = self._per_output(self.weight)
+        scale = torch.exp2(self._weight_bits(flat))
+        return self._shape_back(round_ste(flat * scale) / scale)
+
+    def export_integers(self, name: str) -> tuple[Tensor, Tensor, Tensor]:
+        """The layer's integers: weight (as the master's shape), bias (O,), shift (O,), all int32.
+
+        Raises WeightsError if no scale keeps the sums below the limit.
+        """
+        with torch.no_grad():
+            flat = self._per_output(self.weight.detach().to(torch.float64).cpu())
+            bits = self._weight_bits(flat)
+            whole = torch.round(flat * torch.exp2(bits)).clamp(-self.fmt.weight_max, self.fmt.weight_max)
+            shift = bits.squeeze(1) - self.unit_bits
+            bias = self.bias.detach().to(torch.float64).cpu() * self.fmt.one * 2.0**self.unit_bits
+            bias = torch.round(bias * torch.exp2(shift))
+            weight = self._shape_back(whole).to(torch.int32)
+        bounds.prove(name, self._per_output(weight), bias, self.in_max, self.fmt.limit, self.fmt.weight_max)
+        return weight.contiguous(), bias.to(torch.int32 if self.fmt is INT8 else torch.int64), shift.to(torch.int32)
+
+    def load_integers(self, name: str, weight: Tensor, bias: Tensor, shift: Tensor) -> None:
+        """Switch to coding with these integers. Raises WeightsError if their bound does not hold."""
+        bounds.prove(name, self._per_output(weight), bias, self.in_max, self.fmt.limit, self.fmt.weight_max)
+        self.integers = (weight, bias, shift)
+        self._ready = None
+        self.coding = True
+
+
+def subpixel(in_channels: int, out_channels: int, *, fmt: Format, act: str = "relu", factor: int = 2,
+             kernel: int = 3) -> nn.Sequential:
+    """Upsampling as the fused int8 convolution can run it: a convolution, then a pixel shuffle.
+
+    With kernel 3 and factor 2 it can do all that a transposed 5x5 convolution of stride 2 does.
+    """
+    return nn.Sequential(
+        Conv(in_channels, out_channels * factor * factor, kernel, fmt=fmt, act=act), nn.PixelShuffle(factor)
+    )
+
+
+def layers(model: nn.Module) -> Iterator[tuple[str, Conv]]:
+    """All integer layers of a network, by name, in a fixed order."""
+    for name, module in model.named_modules():
+        if isinstance(module, Conv):
+            yield name, module
+
+
+def simulate(model: nn.Module, on: bool) -> None:
+    """Switch rounding of weights and activations in training on or off."""
+    for _, layer in layers(model):
+        layer.simulate = on

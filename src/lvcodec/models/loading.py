@@ -1,0 +1,105 @@
+"""From a model's integers to networks that code: the one place that knows the families by name."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lvcodec.errors import UsageError, WeightsError
+from lvcodec.models.store import ModelInfo, cached_integers
+
+if TYPE_CHECKING:
+    import torch
+
+    from lvcodec.codec.network import Coding
+    from lvcodec.entropy.tables import TableSet
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def qualities(info: ModelInfo) -> list[int]:
+    """The quality indices (quality = 1 + index / 20) at which a model's networks differ in kind."""
+    if info.family == "swift":
+        return [0, 100]
+    return [20 * (int(q) - 1) for q in info.manifest["qualities"]]
+
+
+def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cpu") -> Coding:
+    """The networks of a model at one quality.
+
+    Raises WeightsError if the weights are damaged, UsageError if they have no such quality.
+    """
+    return build(info, cached_integers(info.path, info.weights_id), quality_index, device)
+
+
+def build(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str = "cpu") -> Coding:
+    """The same from integers that are at hand already."""
+    if info.family == "swift":
+        return _swift(info, arrays, quality_index, device)
+    if info.family == "cheng2020":
+        return _cheng2020(info, arrays, quality_index, device)
+    raise WeightsError(f"{info.path} holds a model of an unknown family, {info.family}",
+                       "a newer lvcodec may know it")
+
+
+def table_sets(arrays: Arrays, prefix: str = "tables.") -> tuple[dict[str, TableSet], dict[str, NDArray[np.int32]]]:
+    """The frequency tables under `prefix`, and the centres of those that have any."""
+    from lvcodec.entropy.tables import TableSet
+
+    names = sorted({key[len(prefix) :].rsplit(".", 1)[0] for key in arrays if key.startswith(prefix)})
+    try:
+        sets = {n: TableSet(arrays[f"{prefix}{n}.counts"], arrays[f"{prefix}{n}.lengths"]) for n in names}
+    except KeyError as error:
+        raise WeightsError(f"the weights lack {error.args[0]}") from error
+    centres = {n: arrays[f"{prefix}{n}.centres"].astype(np.int32) for n in names if f"{prefix}{n}.centres" in arrays}
+    return sets, centres
+
+
+def load_layers(model: torch.nn.Module, arrays: Arrays, prefix: str) -> None:
+    """Give every integer layer of a network its integers. Raises WeightsError if one lacks them or its bound fails."""
+    import torch
+
+    from lvcodec.exact.ops import layers
+
+    for name, layer in layers(model):
+        try:
+            parts = [torch.from_numpy(arrays[f"{prefix}{name}.{part}"]) for part in ("weight", "bias", "shift")]
+        except KeyError as error:
+            raise WeightsError(f"the weights lack {error.args[0]}") from error
+        if parts[0].shape != layer.weight.shape:
+            raise WeightsError(f"layer {name}: weights of {tuple(parts[0].shape)}, not {tuple(layer.weight.shape)}")
+        layer.load_integers(name, parts[0], parts[1], parts[2])
+
+
+_built: dict[tuple[str, str], Any] = {}  # networks do not depend on the quality in swift: built once
+
+
+def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str) -> Coding:
+    import torch
+
+    from lvcodec.nets.swift import Swift, SwiftShape, load_constants
+    from lvcodec.nets.swift_coding import SwiftCoding
+
+    key = (info.weights_id, str(device))
+    if key not in _built:
+        with torch.device("meta"):  # float masters take no memory: only integers are loaded
+            model = Swift(SwiftShape(**info.manifest["shape"]))
+        load_layers(model, arrays, "layers.")
+        steps = {k[6:]: torch.from_numpy(v).to(device) for k, v in arrays.items() if k.startswith("steps.")}
+        load_constants(model, steps)
+        model.eval()
+        _built.clear()
+        _built[key] = (model, steps, *table_sets(arrays))
+    model, steps, tables, centres = _built[key]
+    return SwiftCoding(model, steps, tables, centres, quality_index)
+
+
+def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str) -> Coding:
+    from lvcodec.nets.cheng2020_coding import Cheng2020Coding
+
+    quality, rest = divmod(quality_index, 20)
+    if rest or quality + 1 not in info.manifest["qualities"]:
+        known = ", ".join(str(q) for q in info.manifest["qualities"])
+        raise UsageError(f"quality {1 + quality_index / 20:g} is not in this cheng2020 model", f"it has {known}")
+    return Cheng2020Coding(arrays, quality + 1, device)

@@ -1,0 +1,167 @@
+"""Shipped weights: a folder a model, with manifest.json and integers.safetensors.
+
+A model is identified by a SHA-256 over its family, its sizes and all its integers in a canonical order; streams
+carry the first eight bytes. Loading checks the hash and, layer by layer, that no sum can round.
+
+Models are looked for in the folder inside the package, then in those of the environment variable LVCODEC_MODELS
+(separated as in PATH), then in ~/.local/share/lvcodec/models.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lvcodec.errors import WeightsError
+
+MANIFEST = "manifest.json"
+INTEGERS = "integers.safetensors"
+MASTERS = "masters.safetensors"  # float masters in half precision, for training on; no decoder reads them
+ID_BYTES = 8
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model in the store. weights_id: hexadecimal, 16 digits; size_bytes: of the integers."""
+
+    name: str
+    family: str
+    path: Path
+    weights_id: str
+    size_bytes: int
+    manifest: Mapping[str, Any]
+
+
+def search_path() -> list[Path]:
+    """The folders that models are looked for in, first one first."""
+    import lvcodec
+
+    package = Path(lvcodec.__file__).parent
+    packed = package / "weights"
+    folders = [packed if packed.is_dir() else package.parents[1] / "weights"]
+    folders += [Path(part) for part in os.environ.get("LVCODEC_MODELS", "").split(os.pathsep) if part]
+    return [*folders, Path.home() / ".local" / "share" / "lvcodec" / "models"]
+
+
+def read_info(folder: Path) -> ModelInfo:
+    """A model's manifest. Raises WeightsError if the folder does not hold a model."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        size = (folder / INTEGERS).stat().st_size
+        return ModelInfo(str(manifest["name"]), str(manifest["family"]), folder,
+                         str(manifest["sha256"])[: 2 * ID_BYTES], size, manifest)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"no model in {folder}: {error}", "lvcodec models list shows what is there") from error
+
+
+def installed() -> list[ModelInfo]:
+    """All models on the search path; of two with one name, the first."""
+    found: dict[str, ModelInfo] = {}
+    for base in search_path():
+        if base.is_dir():
+            for folder in sorted(p.parent for p in base.glob(f"*/{MANIFEST}")):
+                info = read_info(folder)
+                found.setdefault(info.name, info)
+    return list(found.values())
+
+
+def find(name_or_path: str | os.PathLike[str]) -> ModelInfo:
+    """A model by its folder or its name. Raises WeightsError if there is none."""
+    path = Path(name_or_path)
+    if (path / MANIFEST).is_file():
+        return read_info(path)
+    for info in installed():
+        if info.name == str(name_or_path):
+            return info
+    raise WeightsError(f"no model is called {name_or_path}", "lvcodec models list shows what is there")
+
+
+def default_of(family: str) -> ModelInfo:
+    """The first model of a family. Raises WeightsError if there is none."""
+    for info in installed():
+        if info.family == family:
+            return info
+    raise WeightsError(f"no weights of the {family} family are installed",
+                       "make some with lvcodec models init or import, and name them with --model")
+
+
+def by_id(weights_id: bytes) -> ModelInfo:
+    """The model that a stream was made with. Raises WeightsError if it is not installed."""
+    for info in installed():
+        if info.weights_id == weights_id.hex():
+            return info
+    raise WeightsError(f"the stream was made with weights {weights_id.hex()}, which are not installed",
+                       "put the model's folder where the environment variable LVCODEC_MODELS points")
+
+
+def fingerprint(family: str, shape: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256, hexadecimal, over family, sizes and integers; independent of how the file orders them."""
+    digest = hashlib.sha256(f"{family}\n{json.dumps(dict(shape), sort_keys=True)}\n".encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        digest.update(f"{name} {array.dtype.str[1:]} {array.shape}\n".encode())
+        digest.update(little.tobytes())
+    return digest.hexdigest()
+
+
+def read_integers(info: ModelInfo) -> dict[str, NDArray[Any]]:
+    """All integers of a model, checked against the manifest's hash.
+
+    Raises WeightsError if the file is missing, damaged or another model's.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays: dict[str, NDArray[Any]] = load_file(info.path / INTEGERS)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"cannot read the weights in {info.path}: {error}") from error
+    got = fingerprint(info.family, info.manifest.get("shape", {}), arrays)
+    if got != info.manifest["sha256"]:
+        raise WeightsError(f"the weights in {info.path} are damaged: their hash is {got[:16]}, not {info.weights_id}",
+                           "install the model again")
+    return arrays
+
+
+def write(folder: Path, *, name: str, family: str, shape: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]],
+          about: Mapping[str, Any], overwrite: bool) -> ModelInfo:
+    """Put a model into `folder` (made if need be). Raises WeightsError if one is there and `overwrite` is not set."""
+    from safetensors.numpy import save_file
+
+    if (folder / MANIFEST).exists() and not overwrite:
+        raise WeightsError(f"{folder} already holds a model", "-y replaces it")
+    manifest = {"name": name, "family": family, "sha256": fingerprint(family, shape, arrays), "shape": dict(shape),
+                **about}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / (INTEGERS + ".partial")
+        save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, partial)
+        partial.replace(folder / INTEGERS)
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise WeightsError(f"cannot write the model to {folder}: {error.strerror}") from error
+    return read_info(folder)
+
+
+def verify(info: ModelInfo) -> None:
+    """Check the hash and every layer's bound, for all qualities. Raises WeightsError if anything is wrong."""
+    from lvcodec.models import loading
+
+    arrays = read_integers(info)
+    for quality_index in loading.qualities(info):
+        loading.build(info, arrays, quality_index)
+
+
+@lru_cache(maxsize=2)
+def cached_integers(path: Path, weights_id: str) -> dict[str, NDArray[Any]]:
+    """The integers of a model in `path`, read once; `weights_id` keys the cache."""
+    return read_integers(read_info(path))

@@ -1,0 +1,37 @@
+"""Blocks of the swift family: residual, dense or depthwise, all in 8-bit units."""
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from lvcodec.exact.ops import INT8, Conv, clamp
+
+
+class Residual(nn.Module):
+    """x + f(x), clamped; f starts at zero. x: (B, C, H, W) units in [-128, 127]; same shape out.
+
+    kind "dense": 3x3, ReLU, 3x3. kind "depthwise": depthwise 3x3, pointwise to 2C, ReLU, pointwise to C.
+    """
+
+    def __init__(self, channels: int, kind: str) -> None:
+        super().__init__()
+        if kind == "dense":
+            self.body = nn.Sequential(
+                Conv(channels, channels, 3, fmt=INT8, act="relu", in_max=128),
+                Conv(channels, channels, 3, fmt=INT8, act="wide", zero=True),
+            )
+        elif kind == "depthwise":
+            self.body = nn.Sequential(
+                Conv(channels, channels, 3, fmt=INT8, groups=channels, in_max=128),
+                Conv(channels, 2 * channels, fmt=INT8, act="relu", in_max=128),
+                Conv(2 * channels, channels, fmt=INT8, act="wide", zero=True),
+            )
+        else:
+            raise ValueError(f"unknown block kind {kind!r}")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return clamp(x + self.body(x), INT8)
+
+
+def residuals(channels: int, depth: int, kind: str) -> nn.Sequential:
+    """`depth` residual blocks."""
+    return nn.Sequential(*(Residual(channels, kind) for _ in range(depth)))

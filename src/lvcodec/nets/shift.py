@@ -1,0 +1,45 @@
+"""Latent shifting and its compensation (Kim et al. 2022, equations 4 to 6, Table 1): BFD-E, BFD-D, LCM.
+
+The encoder moves each residual one step towards its mean where it is half a step or more away (`shift_direction`),
+sends what the shift destroyed in a small hyper-latent (BFD-E), and the decoder's LCM repairs the latent.
+"""
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lvcodec.exact.ops import Conv, Format
+from lvcodec.nets.temporal import hyper_decoder, hyper_encoder, unit_bits_for
+
+LATENT_GRID = 64  # compensated latents are whole multiples of 1/64 of a quantiser step
+
+
+def shift_direction(y_res: Tensor, mean8: Tensor) -> Tensor:
+    """Which way each residual lies from its mean (Kim et al. 2022, eq. 4): BFD.
+
+    y_res: (B, M, H, W) whole numbers, |v| <= 2**15; mean8: the same shape, means in eighths of a step, whole.
+    Returns the same shape: 0 where |y_res - mean| < 1/2, else the sign of y_res - mean.
+    """
+    apart = y_res * 8 - mean8
+    return torch.sign(apart) * (apart.abs() >= 4)
+
+
+class ShiftCompensation(nn.Module):
+    """BFD-E, BFD-D and LCM. m: latent channels; n: hidden width; extra: channels the family adds to LCM's input."""
+
+    def __init__(self, m: int, n: int, fmt: Format, *, extra: int = 0) -> None:
+        super().__init__()
+        self.bfd_e = hyper_encoder(2 * m, n, fmt)
+        self.bfd_d = hyper_decoder(n, fmt)
+        self.lcm = nn.Sequential(
+            Conv(2 * n + 2 * m + extra, 3 * n, 3, fmt=fmt, act="relu"),
+            Conv(3 * n, 2 * n, 3, fmt=fmt, act="relu"),
+            Conv(2 * n, m, fmt=fmt, act="wide", unit_bits=unit_bits_for(fmt, LATENT_GRID), zero=True),
+        )
+
+    def correction(self, z: Tensor, y_shift: Tensor, y_ref: Tensor, *extra: Tensor) -> Tensor:
+        """LCM's output, (B, M, H, W), LATENT_GRID whole numbers for each quantiser step.
+
+        z: (B, N, H/4, W/4) units; y_shift, y_ref: (B, M, H, W) units.
+        """
+        return self.lcm(torch.cat([self.bfd_d(z), y_shift, y_ref, *extra], dim=1))

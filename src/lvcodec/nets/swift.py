@@ -1,0 +1,290 @@
+"""The swift family: the paper's roles on a small machine, one variable-rate model (docs/architecture.md).
+
+    planes ─► 96 channels at 1/8 ─┬─ linear path (KLT of 16x16 + 8x8 + 8x8 patches) ─┐
+                                  └─ residual blocks at 1/8 and 1/16 ────────────────┴─► y ─ · gain, round ─► y_hat
+
+Latents y are held as whole *latent units*, 16 for one step of an orthonormal transform coefficient; symbols are
+y * gain. Networks see latents divided by their deviation (`norm`). Everything in pixels is 4:2:0, minus 128.
+"""
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lvcodec.entropy import grid
+from lvcodec.exact.ops import INT8, Conv, Format, clamp, round_ste, subpixel, to_units
+from lvcodec.nets.layers import residuals
+from lvcodec.nets.shift import LATENT_GRID, ShiftCompensation
+from lvcodec.nets.temporal import PARAMETER_GRID, TemporalPrior, hyper_decoder, hyper_encoder, unit_bits_for
+
+PATCH_CHANNELS = 384  # 256 of Y, 64 of U, 64 of V: one 16x16 patch in 4:2:0
+LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483)  # of qualities 1..6, squared errors in 255ths
+QUALITIES = 101  # quality = 1 + index / 20
+LATENT_MAX = 2**21 - 1  # latent units
+UNITS_PER_COEFFICIENT = 16
+UNITS_PER_LEVEL = 16  # of the decoder's output, before the last rounding
+# The linear path carries more than 8 bits: float64 sums.
+LINEAR = Format(
+    one=1, per_symbol=1, low=-LATENT_MAX, high=LATENT_MAX, high_relu=LATENT_MAX, weight_max=2**16, limit=2**53,
+    dtype=torch.float64, leak=0.0,
+)
+
+
+@dataclass(frozen=True)
+class SwiftShape:
+    """Sizes of a swift model: M latent channels, widths and depths at 1/8 and 1/16, hidden widths of the priors."""
+
+    latent: int = 160
+    width8: int = 64
+    depth8: int = 2
+    width16: int = 128
+    depth16: int = 2
+    block: str = "dense"
+    lapped: bool = False
+    hyper: int = 64
+    z_channels: int = 48
+    context: int = 96
+    temporal: int = 64
+
+    def as_dict(self) -> dict[str, int | str | bool]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The quantiser at one quality: factors that broadcast against (B, M, H, W).
+
+    gain: symbols for one latent unit; inverse: latent units for one symbol; mean: eighths of a symbol for one
+    output of a prior's mean; offset: scale levels to add to a prior's log-scale; plane: (B, 1, 1, 1) units that
+    tell the networks the quality.
+    """
+
+    gain: Tensor
+    inverse: Tensor
+    mean: Tensor
+    offset: Tensor
+    plane: Tensor
+
+
+class Swift(nn.Module):
+    """All networks of the family. `shape` fixes the sizes; integers and tables come from models/ (or training)."""
+
+    def __init__(self, shape: SwiftShape) -> None:
+        super().__init__()
+        self.shape = shape
+        m, c8, c16 = shape.latent, shape.width8, shape.width16
+        kernel = 3 if shape.lapped else 1
+        self.enc_linear = Conv(PATCH_CHANNELS, m, kernel, fmt=LINEAR, act="wide", in_max=128,
+                               unit_bits=unit_bits_for(LINEAR, UNITS_PER_COEFFICIENT))
+        self.dec_linear = Conv(m, PATCH_CHANNELS, kernel, fmt=LINEAR, act="wide", in_max=LATENT_MAX)
+        self.enc_in = Conv(96, c8, 3, fmt=INT8, in_max=128)
+        self.enc8 = residuals(c8, shape.depth8, shape.block)
+        self.enc_down = Conv(4 * c8, c16, fmt=INT8, in_max=128)
+        self.enc16 = residuals(c16, shape.depth16, shape.block)
+        self.enc_out = Conv(c16, m, fmt=INT8, act="wide", in_max=128, zero=True,
+                            unit_bits=unit_bits_for(INT8, PARAMETER_GRID))
+        self.dec_latent = Conv(m + 1, c16, fmt=INT8, in_max=128)
+        self.dec16 = residuals(c16, shape.depth16, shape.block)
+        self.dec_up = subpixel(c16, c8, fmt=INT8, act="clamp", kernel=1)
+        self.dec_pixels = Conv(96, c8, fmt=INT8, in_max=128)
+        self.dec8 = residuals(c8, shape.depth8, shape.block)
+        self.dec_out = Conv(c8, 96, 3, fmt=INT8, act="wide", in_max=128, zero=True,
+                            unit_bits=unit_bits_for(INT8, 16 * UNITS_PER_LEVEL))
+        self.hyper_enc = hyper_encoder(m + 1, shape.hyper, INT8, z_channels=shape.z_channels)
+        self.hyper_dec = hyper_decoder(shape.hyper, INT8, z_channels=shape.z_channels)
+        first, psi = self.first_group, 2 * shape.hyper + 1
+        self.contexts = nn.ModuleList(
+            _context(psi + known, shape.context, 2 * coded, 1 if known == 0 else 3)
+            for known, coded in ((0, first), (first, first), (first, m - first), (m, m - first))
+        )
+        self.temporal = TemporalPrior(m, shape.temporal, INT8, extra=1)
+        self.shift = ShiftCompensation(m, shape.temporal, INT8, extra=1)
+        # learned steps of the six trained qualities, natural logarithm of coefficient steps
+        self.log_step = nn.Parameter(torch.zeros(6, m))
+        self.register_buffer("norm", torch.ones(1, m, 1, 1))  # 8-bit units for one latent unit
+        self.register_buffer("spread", torch.ones(1, m, 1, 1))  # latent units for one output of enc_out
+
+    @property
+    def first_group(self) -> int:
+        """Latent channels of the first of the two context groups (the strongest quarter)."""
+        return self.shape.latent // 4
+
+    # ---- pictures and latents -------------------------------------------------------------------------------
+
+    def analysis(self, x: Tensor) -> Tensor:
+        """U_ENC. x: (B, 96, H/8, W/8) levels - 128. Returns y, (B, M, H/16, W/16) latent units."""
+        linear = self.enc_linear(F.pixel_unshuffle(x, 2))
+        t = self.enc8(self.enc_in(x))
+        t = self.enc16(self.enc_down(F.pixel_unshuffle(t, 2)))
+        bent = self.enc_out(t).to(linear.dtype) * self.spread
+        return linear + (torch.round(bent) if self.enc_out.coding else bent)
+
+    def synthesis(self, y: Tensor, steps: Steps) -> Tensor:
+        """U_DEC. y: (B, M, H/16, W/16) latent units. Returns (B, 96, H/8, W/8), UNITS_PER_LEVEL a level, unclamped."""
+        y = y.clamp(-LATENT_MAX, LATENT_MAX)
+        linear = F.pixel_shuffle(self.dec_linear(y), 2)
+        t = self.dec16(self.dec_latent(torch.cat([self.view(y), self._plane(steps, y)], dim=1)))
+        t = clamp(self.dec_up(t) + self.dec_pixels(self._units(linear, 1.0 / UNITS_PER_LEVEL)), INT8)
+        return linear + self.dec_out(self.dec8(t)).to(linear.dtype)
+
+    # ---- what the priors see --------------------------------------------------------------------------------
+
+    @property
+    def _rounded(self) -> bool:
+        return self.enc_out.coding or self.enc_out.simulate
+
+    def _units(self, x: Tensor, factor: float | Tensor) -> Tensor:
+        dtype = INT8.dtype if self.enc_out.coding else x.dtype
+        return to_units(x, factor, INT8, rounded=self._rounded).to(dtype)
+
+    def view(self, y: Tensor) -> Tensor:
+        """Latent units (of all channels, or the first few) as 8-bit units: divided by the channel's deviation."""
+        return self._units(y, self.norm[:, : y.shape[1]])
+
+    def symbol_view(self, symbols: Tensor) -> Tensor:
+        """Small symbols (residuals, directions, hyper-latents) as 8-bit units."""
+        return self._units(symbols, INT8.per_symbol)
+
+    @staticmethod
+    def _plane(steps: Steps, like: Tensor) -> Tensor:
+        dtype = torch.float32 if like.dtype == torch.float64 else like.dtype
+        return steps.plane.to(dtype).expand(like.shape[0], 1, *like.shape[2:])
+
+    # ---- intra prior ----------------------------------------------------------------------------------------
+
+    def hyper_analysis(self, y: Tensor, steps: Steps) -> Tensor:
+        """h_a. y: latent units. Returns z, (B, Z, H/64, W/64), not yet rounded in training."""
+        return self.hyper_enc(torch.cat([self.view(y), self._plane(steps, y)], dim=1)).clamp(-127, 127)
+
+    def hyper_features(self, z: Tensor, steps: Steps) -> Tensor:
+        """h_d: z to features at 1/16, the quality plane joined to them."""
+        psi = self.hyper_dec(self.symbol_view(z))
+        return torch.cat([psi, self._plane(steps, psi)], dim=1)
+
+    def context_step(self, step: int, psi: Tensor, y: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
+        """Parameters of one of the four steps (group 0 even, odd, group 1 even, odd positions).
+
+        y: latent units of the quantised latents; positions not yet coded may hold anything.
+        Returns mean (eighths of a symbol) and level (of the scale grid), unrounded in training, for all positions
+        of the step's channel group.
+        """
+        first = self.first_group
+        if step == 0:
+            joined = psi
+        else:
+            known = self.view(y[:, : first if step < 3 else None])
+            if step in (1, 3):
+                masked = torch.cat([known[:, :0 if step == 1 else first],
+                                    known[:, 0 if step == 1 else first :] * parity(known, 0)], dim=1)
+            else:
+                masked = known
+            joined = torch.cat([psi, masked], dim=1)
+        mean, log_scale = self.contexts[step](joined).chunk(2, dim=1)
+        group = slice(0, first) if step < 2 else slice(first, None)
+        return self._on_grid(mean, log_scale, steps.mean[:, group], steps.offset[:, group])
+
+    def _on_grid(self, mean: Tensor, log_scale: Tensor, factor: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs of a prior as eighths of a symbol and scale levels: 1.0 of log-scale is eight levels."""
+        mean8 = mean.to(factor.dtype) * factor
+        level = log_scale.to(offset.dtype) * (8 / PARAMETER_GRID) + offset
+        if self._rounded:
+            mean8, level = round_ste(mean8), round_ste(level)
+        return mean8.clamp(-(2.0**17), 2.0**17), level.clamp(0, grid.LEVELS - 1)
+
+    # ---- P-pictures -----------------------------------------------------------------------------------------
+
+    def p_hyper(self, y_ref: Tensor, y_res: Tensor) -> Tensor:
+        """P-HE. y_ref: latent units; y_res: symbols. Returns z_t, not yet rounded in training.
+
+        The paper joins y_ref and y_t; the residual says the same and survives 8 bits.
+        """
+        return self.temporal.ph_e(torch.cat([self.view(y_ref), self.symbol_view(y_res)], dim=1)).clamp(-127, 127)
+
+    def p_parameters(self, z: Tensor, y_ref: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
+        """P-HD, TPM and EPM: mean (eighths of a symbol) and level of each residual."""
+        mean, log_scale = self.temporal.parameters_of(
+            self.symbol_view(z), self.view(y_ref), self._plane(steps, y_ref))
+        return self._on_grid(mean, log_scale, torch.full_like(steps.mean, grid.MEAN_STEPS / PARAMETER_GRID),
+                             steps.offset)
+
+    def shift_hyper(self, direction: Tensor, y: Tensor) -> Tensor:
+        """BFD-E. direction: -1, 0, 1; y: latent units of the picture's own latents."""
+        return self.shift.bfd_e(torch.cat([self.symbol_view(direction), self.view(y)], dim=1)).clamp(-127, 127)
+
+    def compensate(self, z: Tensor, y_shift: Tensor, y_ref: Tensor, steps: Steps) -> Tensor:
+        """LCM: y_final - y_ref in symbols, multiples of 1/64. The shifted residual passes through unchanged;
+        the network adds to it, starting from nothing."""
+        out = self.shift.correction(self.symbol_view(z), self.symbol_view(y_shift), self.view(y_ref),
+                                    self._plane(steps, y_ref))
+        return y_shift + out.to(y_shift.dtype) / LATENT_GRID
+
+
+def _context(in_channels: int, width: int, out_channels: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(
+        Conv(in_channels, width, kernel, fmt=INT8, act="relu"),
+        Conv(width, width, fmt=INT8, act="relu"),
+        Conv(width, out_channels, fmt=INT8, act="wide", unit_bits=unit_bits_for(INT8, PARAMETER_GRID)),
+    )
+
+
+def parity(like: Tensor, odd: int) -> Tensor:
+    """(1, 1, H, W) ones where row + column is even (odd = 0) or odd (odd = 1), zeros elsewhere."""
+    rows = torch.arange(like.shape[-2], device=like.device)[:, None]
+    columns = torch.arange(like.shape[-1], device=like.device)[None]
+    return ((rows + columns) % 2 == odd).to(like.dtype)[None, None]
+
+
+def planes_to_channels(y: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Planes (B, 1, H, W), (B, 1, H/2, W/2) twice, in levels, to (B, 96, H/8, W/8) minus 128. H, W: multiples of 8."""
+    return torch.cat([F.pixel_unshuffle(y, 8), F.pixel_unshuffle(u, 4), F.pixel_unshuffle(v, 4)], dim=1) - 128
+
+
+def channels_to_planes(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The inverse of planes_to_channels."""
+    y, u, v = (x + 128).split([64, 16, 16], dim=1)
+    return F.pixel_shuffle(y, 8), F.pixel_shuffle(u, 4), F.pixel_shuffle(v, 4)
+
+
+def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
+    """The quantiser of one quality from the exported integer tables (`export_steps`); float64, exact."""
+    def row(name: str, bits: int) -> Tensor:
+        return (tables[name][quality_index].to(torch.float64) * 2.0**-bits).view(1, -1, 1, 1)
+    return Steps(row("gain", GAIN_BITS), row("inverse", INVERSE_BITS), row("mean", MEAN_BITS),
+                 row("offset", OFFSET_BITS), torch.full((1, 1, 1, 1), float(quality_index - 50)))
+
+
+GAIN_BITS, INVERSE_BITS, MEAN_BITS, OFFSET_BITS, NORM_BITS, SPREAD_BITS = 28, 8, 20, 5, 24, 12
+
+
+def steps_for_training(model: Swift, quality: Tensor) -> Steps:
+    """The quantiser for a batch of qualities, (B,) in 1..6, differentiable in the learned steps."""
+    position = (quality - 1).clamp(0, 5)
+    low = position.floor().clamp(max=4).long()
+    part = (position - low).unsqueeze(1)
+    log_step = (model.log_step[low] * (1 - part) + model.log_step[low + 1] * part)[:, :, None, None]
+    gain = torch.exp(-log_step) / UNITS_PER_COEFFICIENT
+    deviation_symbols = gain / model.norm.float() * INT8.one  # symbols where a prior's mean is 1.0
+    mean = deviation_symbols * (grid.MEAN_STEPS / PARAMETER_GRID)
+    offset = grid.PER_OCTAVE * torch.log2(deviation_symbols / grid.LOWEST_SCALE)
+    return Steps(gain, 1 / gain, mean, offset, (20 * (quality - 1) - 50).view(-1, 1, 1, 1))
+
+
+def export_steps(model: Swift) -> dict[str, Tensor]:
+    """Integer tables of all qualities, (101, M) int32 each, and of the deviations, (M,) each."""
+    with torch.no_grad():
+        steps = steps_for_training(model, 1 + torch.arange(QUALITIES, dtype=torch.float64) / 20)
+        scaled = {
+            "gain": steps.gain * 2.0**GAIN_BITS, "inverse": steps.inverse * 2.0**INVERSE_BITS,
+            "mean": steps.mean * 2.0**MEAN_BITS, "offset": steps.offset * 2.0**OFFSET_BITS,
+            "norm": model.norm.double() * 2.0**NORM_BITS, "spread": model.spread.double() * 2.0**SPREAD_BITS,
+        }
+        return {k: torch.round(v).reshape(-1, v.shape[1]).squeeze(0).to(torch.int32).cpu() for k, v in scaled.items()}
+
+
+def load_constants(model: Swift, tables: dict[str, Tensor]) -> None:
+    """Set the deviations from exported integers (float64, exact)."""
+    model.norm = (tables["norm"].double() * 2.0**-NORM_BITS).view(1, -1, 1, 1)
+    model.spread = (tables["spread"].double() * 2.0**-SPREAD_BITS).view(1, -1, 1, 1)

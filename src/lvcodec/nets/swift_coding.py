@@ -1,0 +1,98 @@
+"""The swift family at one quality, as the loop sees it (codec/network.py): whole numbers in, whole numbers out."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lvcodec.entropy.tables import TableSet
+from lvcodec.nets.swift import (
+    LATENT_MAX, UNITS_PER_LEVEL, Swift, channels_to_planes, planes_to_channels, steps_from_tables,
+)
+
+
+class SwiftCoding:
+    """Implements codec.network.Coding. tables, centres: by name; steps: the exported integer tables.
+
+    The model must hold its integers (models/store.py loads them).
+    """
+
+    def __init__(self, model: Swift, steps: dict[str, Tensor], tables: dict[str, TableSet],
+                 centres: dict[str, NDArray[np.int32]], quality_index: int) -> None:
+        self.model, self.tables, self.centres = model, tables, centres
+        self.steps = steps_from_tables(steps, quality_index)
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """(M, H/16, W/16) of padded pictures."""
+        return self.model.shape.latent, height // 16, width // 16
+
+    def z_shape(self, stream: str, height: int, width: int) -> tuple[int, int, int]:
+        """(Z, H/64, W/64) of a hyper-latent, by the name of its prior."""
+        shape = self.model.shape
+        return shape.z_channels if stream == "z_intra" else shape.temporal, height // 64, width // 64
+
+    def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        """U_ENC: padded planes in levels to latent units."""
+        return self.model.analysis(planes_to_channels(y, u, v))
+
+    def symbols(self, latents: Tensor) -> Tensor:
+        """round(latents * gain)."""
+        return torch.round(latents * self.steps.gain)
+
+    def _units(self, symbols: Tensor) -> Tensor:
+        units = torch.round(symbols * self.steps.inverse)
+        return units.clamp(-LATENT_MAX, LATENT_MAX)  # a forged stream may hold symbols of any size
+
+    def pixels(self, symbols: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """U_DEC: latents in quantiser steps to padded planes of levels 0..255."""
+        x = self.model.synthesis(self._units(symbols), self.steps) * (1.0 / UNITS_PER_LEVEL)
+        return channels_to_planes(torch.round(x).clamp(-128, 127))
+
+    def hyper(self, latents: Tensor) -> Tensor:
+        """h_a of the picture's latents, whole."""
+        return self.model.hyper_analysis(latents, self.steps)
+
+    def intra_passes(self, z: Tensor) -> Iterator[tuple[NDArray[np.intp], Callable[[Tensor], tuple[Tensor, Tensor]]]]:
+        """Four passes: the first channels at even and odd positions, then the others."""
+        psi = self.model.hyper_features(z, self.steps)
+        shape = self.model.shape.latent, psi.shape[2], psi.shape[3]
+        for step, (positions, inside) in enumerate(_positions(shape, self.model.first_group)):
+
+            def parameters(y_hat: Tensor, step: int = step, inside: Tensor = inside) -> tuple[Tensor, Tensor]:
+                pair = self.model.context_step(step, psi, self._units(y_hat), self.steps)
+                return pair[0].flatten()[inside], pair[1].flatten()[inside]
+
+            yield positions, parameters
+
+    def p_hyper(self, y_ref: Tensor, y_res: Tensor) -> Tensor:
+        """P-HE."""
+        return self.model.p_hyper(self._units(y_ref), y_res)
+
+    def p_parameters(self, z: Tensor, y_ref: Tensor) -> tuple[Tensor, Tensor]:
+        """P-HD, TPM, EPM."""
+        return self.model.p_parameters(z, self._units(y_ref), self.steps)
+
+    def shift_hyper(self, direction: Tensor, latents: Tensor) -> Tensor:
+        """BFD-E."""
+        return self.model.shift_hyper(direction, latents)
+
+    def compensate(self, z: Tensor, y_shift: Tensor, y_ref: Tensor) -> Tensor:
+        """LCM, as a change of y_ref in quantiser steps."""
+        return self.model.compensate(z, y_shift, self._units(y_ref), self.steps)
+
+
+@lru_cache(maxsize=4)
+def _positions(shape: tuple[int, int, int], first: int) -> list[tuple[NDArray[np.intp], Tensor]]:
+    """Of each pass: its flat positions in the latent, and the same within the pass's own channel group."""
+    channels, height, width = shape
+    odd = (np.arange(height)[:, None] + np.arange(width)) % 2
+    passes = []
+    for start, end in ((0, first), (first, channels)):
+        for parity in (0, 1):
+            inside = np.flatnonzero(np.broadcast_to(odd == parity, (end - start, height, width)))
+            passes.append((inside + start * height * width, torch.from_numpy(inside)))
+    return passes

@@ -1,0 +1,198 @@
+"""What coding, decoding and probing tell about a stream: plain records, and the figures derived from them.
+
+Rates count every byte of the stream, headers included, over the real size of the pictures.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lvcodec.video.colour import Colour
+    from lvcodec.video.picture import VideoFormat
+
+
+@dataclass(frozen=True)
+class PlanePsnr:
+    """PSNR of each plane in dB, averaged over pictures, each capped at 100; yuv is (6·y + u + v) / 8."""
+
+    y: float
+    u: float
+    v: float
+    yuv: float
+
+    @classmethod
+    def weighted(cls, y: float, u: float, v: float) -> PlanePsnr:
+        """The three planes' figures with their weighted mean."""
+        return cls(y, u, v, (6 * y + u + v) / 8)
+
+
+@dataclass(frozen=True)
+class EncodeReport:
+    """What an encoding cost.
+
+    size_bytes: the whole stream; payload_bytes: what the entropy coder wrote of it.
+    bpp: bits a pixel. kbps: thousand bits a second at the clip's rate. fps: pictures coded a second.
+    ratio: bytes of the pictures as 8-bit 4:2:0 over size_bytes. duration_s: how long the clip plays.
+    """
+
+    pictures: int
+    size_bytes: int
+    payload_bytes: int
+    bpp: float
+    kbps: float
+    fps: float
+    ratio: float
+    duration_s: float
+    psnr_db: PlanePsnr | None = None
+    notices: Sequence[str] = ()
+
+    @classmethod
+    def measured(
+        cls,
+        video: VideoFormat,
+        *,
+        pictures: int,
+        size_bytes: int,
+        payload_bytes: int,
+        elapsed_s: float,
+        psnr_db: PlanePsnr | None = None,
+        notices: Sequence[str] = (),
+    ) -> EncodeReport:
+        """The report with its derived figures, from what was counted; zero where nothing was coded."""
+        duration_s = float(pictures / video.rate)
+        raw_bytes = pictures * picture_bytes(video.width, video.height)
+        return cls(
+            pictures=pictures,
+            size_bytes=size_bytes,
+            payload_bytes=payload_bytes,
+            bpp=_ratio(8 * size_bytes, video.width * video.height * pictures),
+            kbps=_ratio(8 * size_bytes / 1000, duration_s),
+            fps=_ratio(pictures, elapsed_s),
+            ratio=_ratio(raw_bytes, size_bytes),
+            duration_s=duration_s,
+            psnr_db=psnr_db,
+            notices=tuple(notices),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return _record(self)
+
+
+@dataclass(frozen=True)
+class DecodeReport:
+    """What a decoding did.
+
+    size_bytes: the stream's, as far as it was read. fps: pictures decoded a second. duration_s: how long the
+    written pictures play. concealed: pictures that repeat another one because the stream was damaged.
+    """
+
+    pictures: int
+    size_bytes: int
+    fps: float
+    duration_s: float
+    concealed: int = 0
+    notices: Sequence[str] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return _record(self)
+
+
+@dataclass(frozen=True)
+class PictureInfo:
+    """One picture of a stream.
+
+    number: from 0, in order. kind: "I" or "P".
+    payload_bytes: entropy-coded; overhead_bytes: the rest of its record.
+    streams: bits of each sub-stream (sum of -log2 p), or None where they were not asked for.
+    """
+
+    number: int
+    kind: str
+    quality: float
+    payload_bytes: int
+    overhead_bytes: int
+    streams: Mapping[str, float] | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        return self.payload_bytes + self.overhead_bytes
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """A stream's header, and its pictures.
+
+    weights_id: hexadecimal. rate: pictures per second. duration_s: how long it plays.
+    complete: False where the stream stops before its end record.
+    """
+
+    family: str
+    mode: str
+    quality: float
+    weights_id: str
+    width: int
+    height: int
+    rate: Fraction
+    colour: Colour
+    gop: int
+    alpha: Fraction
+    pictures: Sequence[PictureInfo]
+    size_bytes: int
+    duration_s: float
+    complete: bool
+
+    @property
+    def payload_bytes(self) -> int:
+        return sum(picture.payload_bytes for picture in self.pictures)
+
+    @property
+    def bpp(self) -> float:
+        """Bits a pixel, the whole stream counted; 0 for a stream without pictures."""
+        return _ratio(8 * self.size_bytes, self.width * self.height * len(self.pictures))
+
+    @property
+    def kbps(self) -> float:
+        """Thousand bits a second at the clip's rate; 0 for a stream without pictures."""
+        return _ratio(8 * self.size_bytes / 1000, self.duration_s)
+
+    @property
+    def ratio(self) -> float:
+        """Bytes of the pictures as 8-bit 4:2:0 over those of the stream."""
+        return _ratio(len(self.pictures) * picture_bytes(self.width, self.height), self.size_bytes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON, with the derived figures."""
+        return _record(self) | {
+            "payload_bytes": self.payload_bytes, "bpp": self.bpp, "kbps": self.kbps, "ratio": self.ratio,
+        }
+
+
+def picture_bytes(width: int, height: int) -> int:
+    """Bytes of one 8-bit 4:2:0 picture; odd sizes have their chroma rounded up."""
+    return width * height + 2 * ((width + 1) // 2) * ((height + 1) // 2)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def _record(record: Any) -> dict[str, Any]:
+    return {field.name: _plain(getattr(record, field.name)) for field in fields(record)}
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON can carry: fractions as "30000/1001", records as objects."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _record(value)
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""Training: data, rates and losses in floats, optimiser, stages. Nothing that encodes or decodes imports this."""

@@ -1,0 +1,53 @@
+"""Muon for hidden convolutions, Adam for the rest (figures in docs/training-log.md)."""
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def _orthogonalised(update: Tensor) -> Tensor:
+    """Five Newton-Schulz steps towards the nearest semi-orthogonal matrix. update: (rows, columns)."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = update / (update.norm() + 1e-7)
+    tall = x.shape[0] > x.shape[1]
+    if tall:
+        x = x.T
+    for _ in range(5):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum (Nesterov, 0.95), orthogonalised: for weights of hidden convolutions seen as (out, in * k * k)."""
+
+    def __init__(self, params: list[nn.Parameter], lr: float) -> None:
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                state = self.state[p]
+                if "momentum" not in state:
+                    state["momentum"] = torch.zeros_like(p)
+                momentum = state["momentum"]
+                momentum.mul_(0.95).add_(p.grad)
+                flat = (p.grad + 0.95 * momentum).reshape(p.shape[0], -1)
+                size = math.sqrt(max(1.0, flat.shape[0] / flat.shape[1]))
+                p.add_(_orthogonalised(flat).reshape(p.shape), alpha=-group["lr"] * size)
+
+
+def optimisers(named: list[tuple[str, nn.Parameter]], *, muon_lr: float, adam_lr: float,
+               plain: tuple[str, ...]) -> list[torch.optim.Optimizer]:
+    """Muon on convolution weights except those whose name starts with one of `plain`, depthwise and 1-D; Adam else."""
+    hidden, rest = [], []
+    for name, p in named:
+        is_hidden = p.ndim == 4 and p.shape[1] > 1 and not name.startswith(plain)
+        (hidden if is_hidden else rest).append(p)
+    found: list[torch.optim.Optimizer] = [Muon(hidden, muon_lr)] if hidden else []
+    return [*found, torch.optim.Adam(rest, adam_lr, betas=(0.9, 0.98))] if rest else found

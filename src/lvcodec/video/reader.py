@@ -1,0 +1,131 @@
+"""Exact reads from anything that has bytes: a file, a pipe, an object with `read`.
+
+Never more is taken from a pipe than was asked for, so pictures flow as they arrive.
+"""
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from lvcodec.errors import InputError
+
+
+class ByteReader:
+    """Reads on top of a binary file object, short reads put together, with a few bytes of push-back.
+
+    All methods raise InputError where the file fails to read. `name` is for messages.
+    """
+
+    def __init__(self, file: Any, name: str, *, owned: bool) -> None:
+        self.file = file
+        self.name = name
+        self._owned = owned
+        self._pushed = b""
+
+    def peek(self, count: int) -> bytes:
+        """The next `count` bytes (fewer at the end), without taking them."""
+        self._pushed = self.read(count)
+        return self._pushed
+
+    def read(self, count: int) -> bytes:
+        """`count` bytes, fewer only at the end of the input."""
+        buffer = bytearray(count)
+        return bytes(buffer[: self.read_into(memoryview(buffer))])
+
+    def read_into(self, view: memoryview) -> int:
+        """Fill `view`; returns how much was there."""
+        got = min(len(self._pushed), len(view))
+        view[:got] = self._pushed[:got]
+        self._pushed = self._pushed[got:]
+        try:
+            while got < len(view):
+                if hasattr(self.file, "readinto"):
+                    more = self.file.readinto(view[got:])
+                else:
+                    data = self.file.read(len(view) - got)
+                    more = None if data is None else len(data)
+                    if data:
+                        view[got : got + len(data)] = data
+                if more is None:
+                    raise InputError(f"{self.name} is a non-blocking file", "open it for blocking reads")
+                if more == 0:
+                    break
+                got += more
+        except OSError as exc:
+            raise read_error(self.name, exc) from exc
+        except ValueError as exc:
+            if isinstance(exc, InputError):
+                raise
+            raise InputError(f"cannot read {self.name}: {exc}") from exc
+        return got
+
+    def read_some(self, limit: int = 1 << 16) -> bytes:
+        """What is there at once, at most `limit` bytes, at least one; empty at the end."""
+        if self._pushed:
+            data, self._pushed = self._pushed[:limit], self._pushed[limit:]
+            return data
+        try:
+            read = getattr(self.file, "read1", None) or self.file.read
+            return bytes(read(limit) or b"")
+        except OSError as exc:
+            raise read_error(self.name, exc) from exc
+
+    def line(self, limit: int) -> bytes:
+        """Up to and with the next newline; without one where the input ends or `limit` bytes have none."""
+        data = bytearray()
+        while len(data) < limit:
+            byte = self.read(1)
+            data += byte
+            if not byte or byte == b"\n":
+                break
+        return bytes(data)
+
+    def push(self, data: bytes) -> None:
+        """Put `data` back in front of what comes."""
+        self._pushed = data + self._pushed
+
+    def skip(self, count: int) -> int:
+        """Leave out `count` bytes; returns how many there were. Reads: for pipes and for short skips."""
+        done = 0
+        while done < count:
+            data = self.read_some(min(count - done, 1 << 20))
+            if not data:
+                break
+            done += len(data)
+        return done
+
+    def close(self) -> None:
+        """Close the file if it was opened here."""
+        if self._owned:
+            self.file.close()
+
+    def __enter__(self) -> ByteReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_error(name: str, exc: OSError) -> InputError:
+    """The InputError that says why `name` cannot be read."""
+    if isinstance(exc, FileNotFoundError):
+        return InputError(f"there is no file {name}")
+    if isinstance(exc, IsADirectoryError):
+        return InputError(f"{name} is a folder", "name a file in it, or a pattern such as folder/img_%03d.png")
+    return InputError(f"cannot read {name}: {exc.strerror or exc}")
+
+
+def looks_like_text(head: bytes) -> bool:
+    """Whether the first bytes of an input are plain text."""
+    if not head or b"\0" in head:
+        return False
+    printable = sum(byte in b"\t\n\r\f" or 32 <= byte < 127 or byte >= 128 for byte in head)
+    if printable != len(head):
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        return exc.start >= len(head) - 3 and exc.start > 0     # a letter cut in two by the end of the head
+    return True

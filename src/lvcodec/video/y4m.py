@@ -1,0 +1,104 @@
+"""YUV4MPEG2: one text line, then FRAME lines each followed by the planes of a picture.
+
+What the format has no tag for (primaries, transfer, matrix) is written as a parameter of our own,
+`XLVCODEC=primaries:transfer:matrix`; others skip parameters that begin with X.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from lvcodec.errors import InputError
+from lvcodec.video.colour import UNSPECIFIED, Y4M_LOCATIONS, Colour
+from lvcodec.video.picture import VideoFormat, check_size
+
+MAGIC = b"YUV4MPEG2"
+MAX_LINE = 1024
+FRAME = b"FRAME\n"
+
+_DEPTHS = ("9", "10", "12", "14", "16")
+_FORMATS = {
+    "420": "yuv420p", "420jpeg": "yuv420p", "420mpeg2": "yuv420p", "420paldv": "yuv420p", "422": "yuv422p",
+    "444": "yuv444p", "440": "yuv440p", "411": "yuv411p", "410": "yuv410p", "mono": "gray", "444alpha": "yuva444p",
+    **{f"{chroma}p{bits}": f"yuv{chroma}p{bits}le" for chroma in ("420", "422", "444") for bits in _DEPTHS},
+    **{f"mono{bits}": f"gray{bits}le" for bits in _DEPTHS},
+}
+_INTERLACED = {"t": "top field first", "b": "bottom field first", "m": "mixed"}
+
+
+@dataclass(frozen=True)
+class Y4mHeader:
+    """The first line. `rate` None: not stated. `pix_fmt`: ffmpeg's name. `notices`: what is not kept."""
+
+    width: int
+    height: int
+    rate: Fraction | None
+    pix_fmt: str
+    colour: Colour
+    notices: tuple[str, ...]
+
+
+def parse_header(line: bytes, name: str) -> Y4mHeader:
+    """Read the first line of a Y4M file. Raises InputError where it is none, is cut or says nonsense."""
+    if not line.startswith(MAGIC):
+        raise InputError(f"{name} is no Y4M file: it does not begin with YUV4MPEG2")
+    if not line.endswith(b"\n"):
+        raise InputError(f"{name} is cut within the Y4M header line")
+    width = height = 0
+    rate: Fraction | None = None
+    chroma, notices = "420", []
+    full_range, codes = False, (UNSPECIFIED, UNSPECIFIED, UNSPECIFIED)
+    for raw in line.split()[1:]:
+        tag, value = chr(raw[0]), raw[1:].decode("ascii", "replace")
+        try:
+            if tag == "W":
+                width = int(value)
+            elif tag == "H":
+                height = int(value)
+            elif tag == "F":
+                rate = _ratio(value)
+            elif tag == "C":
+                chroma = value
+            elif tag == "I" and value in _INTERLACED:
+                notices.append(f"interlaced input ({_INTERLACED[value]}) is coded as progressive pictures")
+            elif tag == "A" and (aspect := _ratio(value)) not in (None, 1):
+                notices.append(f"the sample aspect ratio {aspect} is not kept: pictures stay {width}x{height}")
+            elif tag == "X" and value.startswith("COLORRANGE="):
+                full_range = value.partition("=")[2].upper() == "FULL"
+            elif tag == "X" and value.startswith("LVCODEC="):
+                primaries, transfer, matrix = (int(code) for code in value.partition("=")[2].split(":"))
+                codes = (primaries, transfer, matrix)
+        except ValueError as exc:
+            raise InputError(f"{name} has a Y4M parameter that cannot be read: {tag}{value}") from exc
+    if not width or not height:
+        raise InputError(f"{name} has a Y4M header without width or height")
+    check_size(width, height)
+    if chroma.lower() not in _FORMATS:
+        raise InputError(f"{name} has the Y4M format C{chroma}, which is not known")
+    colour = Colour(*codes, full_range=full_range, chroma_location=Y4M_LOCATIONS.get(chroma.lower(), 0))
+    return Y4mHeader(width, height, rate, _FORMATS[chroma.lower()], colour, tuple(notices))
+
+
+def header_line(fmt: VideoFormat) -> bytes:
+    """The first line of a progressive 8-bit 4:2:0 Y4M file with square samples."""
+    colour = fmt.colour
+    tags = {code: tag for tag, code in Y4M_LOCATIONS.items()}
+    parts = [
+        "YUV4MPEG2", f"W{fmt.width}", f"H{fmt.height}", f"F{fmt.rate.numerator}:{fmt.rate.denominator}", "Ip", "A1:1",
+        f"C{tags.get(colour.chroma_location, '420')}", f"XCOLORRANGE={'FULL' if colour.full_range else 'LIMITED'}",
+    ]
+    codes = (colour.primaries, colour.transfer, colour.matrix)
+    if any(code != UNSPECIFIED for code in codes):
+        parts.append("XLVCODEC=" + ":".join(map(str, codes)))
+    return " ".join(parts).encode("ascii") + b"\n"
+
+
+def _ratio(text: str) -> Fraction | None:
+    """A ratio a:b; None for the 0:0 that stands for unknown. Raises ValueError."""
+    upper, colon, lower = text.partition(":")
+    if not colon:
+        raise ValueError(text)
+    a, b = int(upper), int(lower)
+    if a < 0 or b < 0:
+        raise ValueError(text)
+    return Fraction(a, b) if a and b else None

@@ -1,0 +1,132 @@
+"""`lvcodec info` and `concat`: streams made with the container alone, without torch."""
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from lvcodec.stream.container import Header, StreamWriter
+from lvcodec.video.colour import Colour
+from lvcodec.video.picture import VideoFormat
+
+Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
+KINDS = "IPPIPP"
+HEADER = Header(
+    family="swift", mode="lds", weights_id=bytes(range(8)),
+    video=VideoFormat(64, 48, Fraction(30000, 1001), Colour(1, 1, 1, False, 1)),
+    gop=3, quality_index=60, alpha=Fraction(1),
+)
+
+
+def write(path: Path, header: Header = HEADER, *, complete: bool = True) -> Path:
+    with open(path, "wb") as file:
+        writer = StreamWriter(file, header)
+        for number, kind in enumerate(KINDS):
+            writer.picture(kind, bytes([number + 1]) * (10 * (number + 1)), checksum=number)
+        if complete:
+            writer.finish()
+    return path
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Path:
+    return write(tmp_path / "made.lvc")
+
+
+def test_fields(lvc: Command, stream: Path) -> None:
+    done = lvc("info", stream)
+    assert done.returncode == 0, done.stderr.decode()
+    text = done.stdout.decode()
+    for piece in ("swift", "lds, alpha 1", "0001020304050607", "64x48", "30000/1001", "6 (2 I, 4 P)", "yes"):
+        assert piece in text
+    assert "quality   4\n" in text
+    assert f"{stream.stat().st_size} (" in text
+
+
+def test_json_and_pictures(lvc: Command, stream: Path) -> None:
+    done = lvc("info", stream, "--json", "--frames")
+    record = json.loads(done.stdout)
+    assert record["size_bytes"] == stream.stat().st_size
+    assert record["rate"] == "30000/1001" and record["complete"] is True
+    assert [picture["kind"] for picture in record["pictures"]] == list(KINDS)
+    assert [picture["payload_bytes"] for picture in record["pictures"]] == [10, 20, 30, 40, 50, 60]
+    assert all(0 < picture["overhead_bytes"] <= 24 for picture in record["pictures"])
+    assert json.loads(lvc("info", stream, "--json").stdout)["pictures"] == len(KINDS)
+
+
+def test_rows(lvc: Command, stream: Path) -> None:
+    lines = lvc("info", stream, "--frames").stdout.decode().splitlines()
+    rows = [line.split() for line in lines[lines.index("") + 1:]]
+    assert rows[0] == ["picture", "type", "quality", "payload", "overhead", "bytes"]
+    assert [row[:4] for row in rows[1:3]] == [["0", "I", "4", "10"], ["1", "P", "4", "20"]]
+    total = rows[-1]
+    assert total[:2] == ["all", "210"]
+    assert int(total[1]) + int(total[2]) == int(total[3])
+    assert sum(int(row[5]) for row in rows[1:-1]) == int(total[3])
+
+
+def test_from_stdin(lvc: Command, stream: Path) -> None:
+    assert lvc("info", "-", "--json", stdin=stream.read_bytes()).stdout == lvc("info", stream, "--json").stdout
+
+
+def test_no_end_record(lvc: Command, tmp_path: Path) -> None:
+    done = lvc("info", write(tmp_path / "cut.lvc", complete=False))
+    assert done.returncode == 0
+    assert b"stops before its end record" in done.stderr
+    assert b"6 (2 I, 4 P)" in done.stdout
+
+
+def test_not_a_stream(lvc: Command) -> None:
+    done = lvc("info", __file__)
+    assert done.returncode in (3, 4) and done.stdout == b""
+    assert done.stderr.startswith(b"lvcodec: error: ") and done.stderr.count(b"\n") == 1
+
+
+def test_damaged(lvc: Command, stream: Path) -> None:
+    data = bytearray(stream.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    stream.write_bytes(data)
+    done = lvc("info", stream)
+    assert done.returncode == 4, done.stdout.decode()
+
+
+def test_no_torch(stream: Path) -> None:
+    """What `info` and `concat` load: the container, not the networks."""
+    script = (
+        "import sys; from lvcodec.cli.main import execute\n"
+        f"assert execute(['info', '--frames', {str(stream)!r}]) == 0\n"
+        f"assert execute(['concat', {str(stream)!r}, {str(stream)!r}, {str(stream) + '2'!r}]) == 0\n"
+        "print([name for name in ('torch', 'scipy', 'compressai') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_concat(lvc: Command, stream: Path, tmp_path: Path) -> None:
+    done = lvc("concat", stream, stream, "both.lvc", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout == b"" and b"12 pictures from 2 streams" in done.stderr
+    record = json.loads(lvc("info", tmp_path / "both.lvc", "--json", "--frames").stdout)
+    assert [picture["kind"] for picture in record["pictures"]] == list(KINDS * 2)
+    assert record["complete"] is True
+
+
+def test_concat_to_stdout(lvc: Command, stream: Path, tmp_path: Path) -> None:
+    lvc("concat", stream, stream, tmp_path / "both.lvc")
+    done = lvc("concat", stream, stream, "-", "--json")
+    assert done.stdout == (tmp_path / "both.lvc").read_bytes()
+    assert json.loads(done.stderr)["pictures"] == 12
+
+
+def test_concat_of_what_does_not_fit(lvc: Command, stream: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "other.lvc", dataclasses.replace(HEADER, weights_id=bytes(8)))
+    done = lvc("concat", stream, other, "both.lvc", cwd=tmp_path)
+    assert done.returncode in (2, 3)
+    assert not (tmp_path / "both.lvc").exists()

@@ -1,0 +1,229 @@
+"""What the command does before any coding: help, options, paths."""
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from lvcodec import __version__
+from lvcodec.cli import main as cli_main
+from lvcodec.cli.output import table
+
+Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
+HEAVY = ("torch", "numpy", "scipy", "compressai", "constriction", "tqdm")
+
+
+def test_version(lvc: Command) -> None:
+    done = lvc("--version")
+    assert (done.returncode, done.stdout.decode()) == (0, f"lvcodec {__version__}\n")
+
+
+@pytest.mark.parametrize("args", [["--help"], ["-h"], *([name, "--help"] for name in cli_main.COMMANDS)])
+def test_help_loads_nothing_heavy(args: list[str]) -> None:
+    script = (
+        "import sys; from lvcodec.cli.main import execute\n"
+        f"code = execute({args!r})\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
+        "sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+    assert "Example: lvcodec" in " ".join(done.stdout.split())
+
+
+def test_help_is_quick(lvc: Command) -> None:
+    """The best of five, as the machine may be busy."""
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        assert lvc("--help").returncode == 0
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.3
+
+
+def test_list_of_commands_tells_what_each_says() -> None:
+    """The list is a copy, so that help need not import the commands."""
+    context = click.Context(cli_main.main)
+    for name, text in cli_main.COMMANDS.items():
+        command = cli_main.main.get_command(context, name)
+        assert command is not None and command.name == name
+        assert (command.help or "").splitlines()[0] == text
+
+
+@pytest.mark.parametrize("args", [
+    [],
+    ["frobnicate"],
+    ["encode"],
+    ["encode", "only-one"],
+    ["encode", "a", "b", "--unknown"],
+    ["encode", "a", "b", "-q", "0.9"],
+    ["encode", "a", "b", "-q", "7"],
+    ["encode", "a", "b", "-q", "high"],
+    ["encode", "a", "b", "--mode", "aligned?"],
+    ["encode", "a", "b", "--gop", "0"],
+    ["encode", "a", "b", "--size", "64"],
+    ["encode", "a", "b", "--size", "64x0"],
+    ["encode", "a", "b", "--fps", "0"],
+    ["encode", "a", "b", "--fps", "25/0"],
+    ["encode", "a", "b", "--frames", "3"],
+    ["encode", "a", "b", "--frames", "4:4"],
+    ["encode", "a", "b", "--frames", "-1:4"],
+    ["encode", "a", "b", "--alpha", "2"],
+    ["encode", "a", "b", "--alpha", "0.5", "--mode", "mfvc"],
+    ["encode", "a", "-", "--verify"],
+    ["encode", "a", "b", "--jobs", "0"],
+    ["decode", "a", "b", "--device", "tpu"],
+    ["concat", "only-one"],
+    ["models", "init", "unknown", "b"],
+])
+def test_usage_errors(lvc: Command, args: list[str], tmp_path: Path) -> None:
+    done = lvc(*args, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == b"" and done.stderr != b""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("args", [
+    ["encode", "missing.y4m", "out.lvc"],
+    ["decode", "missing.lvc", "out.y4m"],
+    ["info", "missing.lvc"],
+    ["concat", "missing.lvc", "out.lvc"],
+    ["models", "import", "missing.pth.tar", "out.safetensors"],
+])
+def test_missing_input(lvc: Command, args: list[str], tmp_path: Path) -> None:
+    done = lvc(*args, cwd=tmp_path)
+    assert done.returncode == 3
+    name = args[1] if args[0] != "models" else args[2]
+    assert done.stderr.decode() == f"lvcodec: error: {name}: no such file\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["encode", "decode", "concat"])
+def test_existing_output_is_refused(lvc: Command, name: str, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"input")
+    (tmp_path / "out").write_bytes(b"precious")
+    done = lvc(name, "in", "out", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.decode() == "lvcodec: error: out: exists; -y replaces it\n"
+    assert (tmp_path / "out").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("name", ["encode", "decode", "concat"])
+@pytest.mark.parametrize("target", ["in", "./in", "linked", "hard"])
+def test_output_equal_to_input_is_refused(lvc: Command, name: str, target: str, tmp_path: Path) -> None:
+    """-y does not help: the input would be gone."""
+    (tmp_path / "in").write_bytes(b"input")
+    (tmp_path / "linked").symlink_to("in")
+    (tmp_path / "hard").hardlink_to(tmp_path / "in")
+    done = lvc(name, "-y", "in", target, cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"is the same file as in" in done.stderr
+    assert (tmp_path / "in").read_bytes() == b"input"
+
+
+def test_recon_equal_to_the_stream_is_refused(lvc: Command, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"input")
+    done = lvc("encode", "in", "out", "--recon", "./out", cwd=tmp_path)
+    assert done.returncode == 2 and b"is the same file as out" in done.stderr
+    done = lvc("encode", "in", "-", "--recon", "-", cwd=tmp_path)
+    assert done.returncode == 2 and b"cannot both go to stdout" in done.stderr
+
+
+@pytest.mark.parametrize(("target", "message"), [
+    ("no/such/out.lvc", b"there is no folder"),
+    (".", b"is a folder"),
+    ("/dev/full", b"is not a regular file"),
+])
+def test_output_that_cannot_be_written(lvc: Command, target: str, message: bytes, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"input")
+    done = lvc("encode", "-y", "in", target, cwd=tmp_path)
+    assert done.returncode == 3 and message in done.stderr
+
+
+def test_no_stream_on_a_terminal(command: list[str], clip: Path) -> None:
+    leader, terminal = pty.openpty()
+    try:
+        done = subprocess.run(
+            [*command, "encode", clip, "-"], stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.PIPE,
+            check=False,
+        )
+        assert done.returncode == 2 and b"stdout is a terminal" in done.stderr
+        done = subprocess.run(
+            [*command, "decode", "-", "out.y4m"], stdin=terminal, stderr=subprocess.PIPE, check=False
+        )
+        assert done.returncode == 2 and b"stdin is a terminal" in done.stderr
+    finally:
+        os.close(leader)
+        os.close(terminal)
+
+
+def test_answer_to_a_full_disk(lvc: Command) -> None:
+    with open("/dev/full", "wb") as full:
+        done = lvc("--help", stdout=full)
+    assert (done.returncode, done.stderr) == (3, b"lvcodec: error: no space left on device\n")
+
+
+def test_closed_pipe_is_quiet(command: list[str]) -> None:
+    process = subprocess.Popen([*command, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(30) == 141
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("lvcodec.probe", fail)
+
+
+@pytest.mark.parametrize(("error", "code", "message"), [
+    (KeyError("x"), 1, "lvcodec: unexpected failure (KeyError: 'x'), please report; --debug shows the traceback\n"),
+    (AssertionError(), 1, "lvcodec: unexpected failure (AssertionError), please report; --debug shows the traceback\n"),
+    (EOFError("cut"), 1, "lvcodec: unexpected failure (EOFError: cut), please report; --debug shows the traceback\n"),
+    (KeyboardInterrupt(), 130, "lvcodec: interrupted\n"),
+    (OSError(28, "x"), 3, "lvcodec: error: no space left on device\n"),
+    (OSError(5, "x", "disk"), 3, "lvcodec: error: disk: input/output error\n"),
+])
+def test_other_failures(
+    error: BaseException, code: int, message: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failing(monkeypatch, error)
+    assert cli_main.execute(["info", __file__]) == code
+    assert capsys.readouterr().err == message
+
+
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    failing(monkeypatch, KeyError("x"))
+    assert cli_main.execute(["info", __file__, "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_broken_pipe_elsewhere_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """ffmpeg's pipe, say: stdout has its reader."""
+    failing(monkeypatch, BrokenPipeError(32, "Broken pipe"))
+    assert cli_main.execute(["info", __file__]) == 3
+    assert "broken pipe" in capsys.readouterr().err
+
+
+def test_table() -> None:
+    assert table([["name", "bits"], ["z", "1.0"], ["y", "100.0"]], right=[1]) == [
+        "name   bits", "z       1.0", "y     100.0",
+    ]
+
+
+def test_models_list_is_json(lvc: Command) -> None:
+    done = lvc("models", "list", "--json")
+    assert done.returncode == 0, done.stderr.decode()
+    for model in json.loads(done.stdout):
+        assert {"name", "family", "weights_id", "size_bytes", "path"} <= set(model)
