@@ -108,7 +108,7 @@ def main() -> None:
     print(f"\n{'clip':<10} {'pictures':>8} {'bytes':>9} {'bpp':>7} {'kb/s':>8} {'ratio':>6} "
           f"{'PSNR-YUV':>8} {'enc. fps':>9} {'dec. fps':>9}")
     print("\n".join(rows))
-    print("\ndemo/ holds the streams (.lvc), the decoded videos (.mkv), and input beside decoded picture (.png)")
+    print("\ndemo/ holds the streams (.lvc), the decoded videos (.mkv), and input beside output (.png)")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,13 +26,18 @@ def command() -> list[str]:
 
 @pytest.fixture(scope="session")
 def lvc(command: list[str]) -> Command:
-    """Run lvcodec to its end: lvc("info", path, stdin=b"..."); returns the finished process, output in bytes."""
+    """Run lvcodec to its end, as in lvc("info", path, stdin=b"...", cwd=folder, LVCODEC_MODELS="models").
 
-    def run(*args: str | Path, stdin: bytes = b"", **options: object) -> subprocess.CompletedProcess[bytes]:
-        options.setdefault("stdout", subprocess.PIPE)
+    Names in capitals are environment variables. Returns the finished process, its output in bytes.
+    """
+
+    def run(
+        *args: str | Path, stdin: bytes = b"", stdout: Any = subprocess.PIPE, cwd: Path | None = None,
+        **env: str,
+    ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            [*command, *map(str, args)], input=stdin, stderr=subprocess.PIPE, timeout=120, check=False,
-            env=os.environ | {"COLUMNS": "100"}, **options,  # type: ignore[call-overload]
+            [*command, *map(str, args)], input=stdin, stdout=stdout, stderr=subprocess.PIPE, timeout=120,
+            check=False, cwd=cwd, env=os.environ | env,
         )
 
     return run
@@ -70,9 +76,24 @@ def clip(y4m: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stream(clip: Path, lvc: Command) -> Path:
-    """The clip coded, two GOPs."""
+def models(lvc: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models with an untrained one, called "random": it codes exactly, if badly."""
+    folder = tmp_path_factory.mktemp("models")
+    done = lvc("models", "init", "swift", folder / "random")
+    assert done.returncode == 0, done.stderr.decode()
+    return folder
+
+
+@pytest.fixture
+def with_models(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands started by the test find the untrained model."""
+    monkeypatch.setenv("LVCODEC_MODELS", str(models))
+
+
+@pytest.fixture(scope="session")
+def stream(clip: Path, models: Path, lvc: Command) -> Path:
+    """The clip coded, two GOPs; its decoder needs `with_models`."""
     path = clip.with_name("clip.lvc")
-    done = lvc("encode", clip, path, "--gop", str(GOP))
+    done = lvc("encode", clip, path, "--gop", str(GOP), "--model", "random", LVCODEC_MODELS=str(models))
     assert done.returncode == 0, done.stderr.decode()
     return path

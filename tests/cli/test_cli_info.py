@@ -10,8 +10,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from lvcodec.stream.container import StreamWriter
+from lvcodec.stream.records import Header
 
-from lvcodec.stream.container import Header, StreamWriter
 from lvcodec.video.colour import Colour
 from lvcodec.video.picture import VideoFormat
 
@@ -72,7 +73,8 @@ def test_rows(lvc: Command, stream: Path) -> None:
 
 
 def test_from_stdin(lvc: Command, stream: Path) -> None:
-    assert lvc("info", "-", "--json", stdin=stream.read_bytes()).stdout == lvc("info", stream, "--json").stdout
+    done = lvc("info", "-", "--json", stdin=stream.read_bytes())
+    assert done.stdout == lvc("info", stream, "--json").stdout
 
 
 def test_no_end_record(lvc: Command, tmp_path: Path) -> None:

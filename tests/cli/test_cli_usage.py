@@ -15,7 +15,7 @@ import pytest
 
 from lvcodec import __version__
 from lvcodec.cli import main as cli_main
-from lvcodec.cli.output import table
+from lvcodec.errors import TruncatedStreamError
 
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
 HEAVY = ("torch", "numpy", "scipy", "compressai", "constriction", "tqdm")
@@ -152,8 +152,8 @@ def test_no_stream_on_a_terminal(command: list[str], clip: Path) -> None:
     leader, terminal = pty.openpty()
     try:
         done = subprocess.run(
-            [*command, "encode", clip, "-"], stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.PIPE,
-            check=False,
+            [*command, "encode", clip, "-"], stdin=subprocess.DEVNULL, stdout=terminal,
+            stderr=subprocess.PIPE, check=False,
         )
         assert done.returncode == 2 and b"stdout is a terminal" in done.stderr
         done = subprocess.run(
@@ -186,13 +186,18 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     monkeypatch.setattr("lvcodec.probe", fail)
 
 
+REPORT = "please report; --debug shows the traceback"
+
+
 @pytest.mark.parametrize(("error", "code", "message"), [
-    (KeyError("x"), 1, "lvcodec: unexpected failure (KeyError: 'x'), please report; --debug shows the traceback\n"),
-    (AssertionError(), 1, "lvcodec: unexpected failure (AssertionError), please report; --debug shows the traceback\n"),
-    (EOFError("cut"), 1, "lvcodec: unexpected failure (EOFError: cut), please report; --debug shows the traceback\n"),
-    (KeyboardInterrupt(), 130, "lvcodec: interrupted\n"),
-    (OSError(28, "x"), 3, "lvcodec: error: no space left on device\n"),
-    (OSError(5, "x", "disk"), 3, "lvcodec: error: disk: input/output error\n"),
+    (KeyError("x"), 1, f"unexpected failure (KeyError: 'x'), {REPORT}"),
+    (AssertionError(), 1, f"unexpected failure (AssertionError), {REPORT}"),
+    (EOFError("cut"), 1, f"unexpected failure (EOFError: cut), {REPORT}"),
+    (TruncatedStreamError("cut", "send all of it"), 4, "error: cut; send all of it"),
+    (KeyboardInterrupt(), 130, "interrupted"),
+    (cli_main.Stopped(15), 143, "interrupted"),
+    (OSError(28, "x"), 3, "error: no space left on device"),
+    (OSError(5, "x", "disk"), 3, "error: disk: input/output error"),
 ])
 def test_other_failures(
     error: BaseException, code: int, message: str, monkeypatch: pytest.MonkeyPatch,
@@ -200,26 +205,50 @@ def test_other_failures(
 ) -> None:
     failing(monkeypatch, error)
     assert cli_main.execute(["info", __file__]) == code
-    assert capsys.readouterr().err == message
+    assert capsys.readouterr().err == f"lvcodec: {message}\n"
 
 
-def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_debug_shows_the_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     failing(monkeypatch, KeyError("x"))
     assert cli_main.execute(["info", __file__, "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_broken_pipe_elsewhere_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_pipe_elsewhere_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """ffmpeg's pipe, say: stdout has its reader."""
     failing(monkeypatch, BrokenPipeError(32, "Broken pipe"))
     assert cli_main.execute(["info", __file__]) == 3
     assert "broken pipe" in capsys.readouterr().err
 
 
-def test_table() -> None:
-    assert table([["name", "bits"], ["z", "1.0"], ["y", "100.0"]], right=[1]) == [
-        "name   bits", "z       1.0", "y     100.0",
-    ]
+def test_models_init_show_verify(lvc: Command, tmp_path: Path) -> None:
+    env = {"LVCODEC_MODELS": str(tmp_path)}
+    done = lvc("models", "init", "swift", tmp_path / "random", "--seed", "1", "--json", **env)
+    assert done.returncode == 0, done.stderr.decode()
+    made = json.loads(done.stdout)
+    assert (made["name"], made["family"]) == ("random", "swift")
+    assert made in json.loads(lvc("models", "list", "--json", **env).stdout)
+    shown = json.loads(lvc("models", "show", "random", "--json", **env).stdout)
+    assert shown.pop("manifest")["sha256"].startswith(made["weights_id"]) and shown == made
+    assert lvc("models", "verify", "random", **env).returncode == 0
+
+    again = lvc("models", "init", "swift", tmp_path / "random")
+    assert again.returncode == 3 and b"holds a model already; -y replaces it" in again.stderr
+    weights = tmp_path / "random" / "integers.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    broken = lvc("models", "verify", "random", **env)
+    assert broken.returncode == 6 and b"damaged" in broken.stderr
+
+
+def test_models_unknown(lvc: Command) -> None:
+    done = lvc("models", "show", "no-such-model")
+    assert done.returncode == 6 and b"no-such-model" in done.stderr
 
 
 def test_models_list_is_json(lvc: Command) -> None:

@@ -41,9 +41,6 @@ def info(source: str, frames: bool, streams: bool, out: Output) -> None:
 
 def header_lines(stream: StreamInfo) -> list[str]:
     """The header's fields and the stream's totals, one a line."""
-    colour = stream.colour
-    numbers = f"primaries {colour.primaries}, transfer {colour.transfer}, matrix {colour.matrix}"
-    levels = "full" if colour.full_range else "limited"
     kinds = [picture.kind for picture in stream.pictures]
     rows = [
         ("family", stream.family),
@@ -52,7 +49,7 @@ def header_lines(stream: StreamInfo) -> list[str]:
         ("weights", stream.weights_id),
         ("size", f"{stream.width}x{stream.height}"),
         ("rate", f"{float(stream.rate):.6g} pictures/s ({stream.rate})"),
-        ("colour", f"{numbers} (H.273), {levels} range, chroma location {colour.chroma_location}"),
+        ("colour", stream.colour.describe()),
         ("GOP", f"{stream.gop}"),
         ("pictures", f"{len(kinds)} ({kinds.count('I')} I, {kinds.count('P')} P), {stream.duration_s:.2f} s"),
         ("bytes", f"{stream.size_bytes} ({stream.size_bytes - stream.payload_bytes} of them not payload)"),

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lvcodec.cli.output import Output, output_options, table
-from lvcodec.cli.params import check_source, check_target
-from lvcodec.errors import LvcError, WeightsError
+from lvcodec.cli.params import check_source
+from lvcodec.errors import InputError, LvcError, WeightsError
 
 if TYPE_CHECKING:
     from lvcodec.models.store import ModelInfo
 
-overwrite_option = click.option("-y", "overwrite", is_flag=True, help="Replace TARGET if it exists.")
+overwrite_option = click.option("-y", "overwrite", is_flag=True, help="Replace the model in TARGET.")
 
 
 @click.group(epilog="Example: lvcodec models list")
 def models() -> None:
     """List, check, import and create weights.
 
-    A stream carries the hash of its weights and decodes with those only.
+    A model is a folder. A stream carries the hash of its weights and decodes with those only; they are
+    looked for among the models that come with lvcodec, in the folders that the environment variable
+    LVCODEC_MODELS names, and in ~/.local/share/lvcodec/models.
     """
 
 
@@ -48,7 +50,8 @@ def show(model: str, out: Output) -> None:
     found = store.find(model)
     summary = _summary(found)
     lines = [f"{name:<11} {value}" for name, value in summary.items()]
-    out.answer(summary | {"manifest": found.manifest}, [*lines, "", json.dumps(found.manifest, indent=2)])
+    manifest = dict(found.manifest)
+    out.answer(summary | {"manifest": manifest}, [*lines, "", json.dumps(manifest, indent=2)])
 
 
 @models.command(epilog="Example: lvcodec models verify")
@@ -80,11 +83,11 @@ def verify(model: str | None, out: Output) -> None:
         raise failures[0]
 
 
-@models.command("import", epilog="Example: lvcodec models import cheng2020-anchor-4-98b0b468.pth.tar "
-                                 "cheng2020-q4.safetensors")
+@models.command("import", epilog="Example: lvcodec models import "
+                                 "cheng2020-anchor-4-98b0b468.pth.tar models/cheng2020")
 @click.argument("checkpoints", nargs=-1, required=True)
 @click.argument("target")
-@click.option("--name", help="Name of the model.  [default: TARGET without its suffix]")
+@click.option("--name", help="Name of the model.  [default: the folder's]")
 @overwrite_option
 @output_options
 def import_(
@@ -92,21 +95,22 @@ def import_(
 ) -> None:
     """Turn CompressAI checkpoints into weights.
 
-    CHECKPOINTS are Cheng2020Anchor's as CompressAI publishes them, one a quality; TARGET holds them all.
+    CHECKPOINTS are Cheng2020Anchor's as CompressAI publishes them, one a quality; the folder TARGET holds
+    them all.
     """
     for checkpoint in checkpoints:
         check_source(checkpoint)
-    check_target(target, overwrite=overwrite, others=checkpoints)
+    check_folder(target, overwrite=overwrite)
     from lvcodec.models import importers
 
     model = importers.import_compressai(
-        [Path(checkpoint) for checkpoint in checkpoints], Path(target), name=name or Path(target).stem,
+        [Path(checkpoint) for checkpoint in checkpoints], Path(target), name=name or Path(target).name,
         overwrite=overwrite,
     )
     _made(model, out)
 
 
-@models.command(epilog="Example: lvcodec models init swift random.safetensors --seed 1")
+@models.command(epilog="Example: lvcodec models init swift models/random --seed 1")
 @click.argument("family", type=click.Choice(["swift", "cheng2020"]))
 @click.argument("target")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the weights.")
@@ -117,14 +121,24 @@ def import_(
 def init(
     family: str, target: str, seed: int, quality: tuple[int, ...], overwrite: bool, out: Output
 ) -> None:
-    """Create untrained weights, for tests and timing."""
-    check_target(target, overwrite=overwrite)
+    """Create untrained weights, for tests and timing, in the folder TARGET."""
+    check_folder(target, overwrite=overwrite)
     from lvcodec.models import export
 
     model = export.init_random(
-        family, Path(target), seed=seed, overwrite=overwrite, quality=list(quality) or None
+        family, Path(target), seed=seed, overwrite=overwrite, qualities=list(quality) or None
     )
     _made(model, out)
+
+
+def check_folder(target: str, *, overwrite: bool) -> None:
+    """Refuse, before torch is loaded, a TARGET that is a file or that holds a model already."""
+    from lvcodec.models import store
+
+    if Path(target).exists() and not Path(target).is_dir():
+        raise InputError(f"{target}: is not a folder")
+    if (Path(target) / store.MANIFEST).exists() and not overwrite:
+        raise InputError(f"{target}: holds a model already", "-y replaces it")
 
 
 def _summary(model: ModelInfo) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lvcodec.exact import backends, bounds
@@ -143,9 +143,10 @@ class Conv(nn.Module):
         weight, bias, shift = (t.to(device) for t in self.integers)
         dtype = self.fmt.dtype
         layout = torch.channels_last if dtype == torch.float32 else torch.contiguous_format
-        scale = torch.ldexp(torch.ones((), dtype=dtype, device=device), -shift.to(torch.int32))
+        # numpy's ldexp is exact; torch's goes through pow, which is not safe
+        scale = torch.from_numpy(np.ldexp(1.0, -shift.cpu().numpy().astype(np.int32))).to(device, dtype)
         return (weight.to(dtype).contiguous(memory_format=layout), bias.to(dtype).view(1, -1, 1, 1),
-                scale.to(dtype).view(1, -1, 1, 1))
+                scale.view(1, -1, 1, 1))
 
     def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
         return backends.convolve(x, weight, stride=self.stride, groups=self.groups, transposed=self.transposed)

@@ -1,11 +1,12 @@
 """What the samples of a clip mean: the colour description, and exact YUV <-> RGB in integers.
 
-Codes are those of ITU-T H.273 (2 = unspecified); a chroma location is H.273's type + 1 (0 = unspecified), which is
-ffmpeg's numbering too. Planes are never converted because of their description: it travels with them. Only a codec
-family that works on RGB, RGB arrays as input, and pictures as output (PNG) go through the two functions below.
+Codes are those of ITU-T H.273 (2 = unspecified); a chroma location is H.273's type + 1 (0 = unspecified),
+which is ffmpeg's numbering too. Planes are never converted because of their description: it travels with
+them. Only a codec family that works on RGB, RGB arrays as input, and pictures as output (PNG) go through the
+two functions below.
 
-The conversion, the same bits on every machine (coefficients are exact fractions rounded once to 16 bits after the
-binary point, int32 sums, one rounding half up at the end, clipped to 0..255):
+The conversion, the same bits on every machine (coefficients are exact fractions rounded once to 16 bits after
+the binary point, int32 sums, one rounding half up at the end, clipped to 0..255):
 
     R = (a*(Y - y0) + b*(V - 128) + 2**15) >> 16              chroma upsampled by repetition
     Y = y0 + ((r*R + g*G + b*B + 2**15) >> 16)
@@ -29,18 +30,58 @@ UNSPECIFIED = 2
 
 # names: ffmpeg's
 PRIMARIES = {
-    "bt709": 1, "unknown": 2, "bt470m": 4, "bt470bg": 5, "smpte170m": 6, "smpte240m": 7, "film": 8, "bt2020": 9,
-    "smpte428": 10, "smpte431": 11, "smpte432": 12, "ebu3213": 22,
+    "bt709": 1,
+    "unknown": 2,
+    "bt470m": 4,
+    "bt470bg": 5,
+    "smpte170m": 6,
+    "smpte240m": 7,
+    "film": 8,
+    "bt2020": 9,
+    "smpte428": 10,
+    "smpte431": 11,
+    "smpte432": 12,
+    "ebu3213": 22,
 }
 TRANSFERS = {
-    "bt709": 1, "unknown": 2, "bt470m": 4, "gamma22": 4, "bt470bg": 5, "gamma28": 5, "smpte170m": 6, "smpte240m": 7,
-    "linear": 8, "log100": 9, "log316": 10, "iec61966-2-4": 11, "bt1361e": 12, "iec61966-2-1": 13, "bt2020-10": 14,
-    "bt2020-12": 15, "smpte2084": 16, "smpte428": 17, "arib-std-b67": 18,
+    "bt709": 1,
+    "unknown": 2,
+    "bt470m": 4,
+    "gamma22": 4,
+    "bt470bg": 5,
+    "gamma28": 5,
+    "smpte170m": 6,
+    "smpte240m": 7,
+    "linear": 8,
+    "log100": 9,
+    "log316": 10,
+    "iec61966-2-4": 11,
+    "bt1361e": 12,
+    "iec61966-2-1": 13,
+    "bt2020-10": 14,
+    "bt2020-12": 15,
+    "smpte2084": 16,
+    "smpte428": 17,
+    "arib-std-b67": 18,
 }
 MATRICES = {
-    "gbr": 0, "bt709": 1, "unknown": 2, "fcc": 4, "bt470bg": 5, "smpte170m": 6, "smpte240m": 7, "ycgco": 8,
-    "bt2020nc": 9, "bt2020c": 10, "smpte2085": 11, "chroma-derived-nc": 12, "chroma-derived-c": 13, "ictcp": 14,
-    "ipt-c2": 15, "ycgco-re": 16, "ycgco-ro": 17,
+    "gbr": 0,
+    "bt709": 1,
+    "unknown": 2,
+    "fcc": 4,
+    "bt470bg": 5,
+    "smpte170m": 6,
+    "smpte240m": 7,
+    "ycgco": 8,
+    "bt2020nc": 9,
+    "bt2020c": 10,
+    "smpte2085": 11,
+    "chroma-derived-nc": 12,
+    "chroma-derived-c": 13,
+    "ictcp": 14,
+    "ipt-c2": 15,
+    "ycgco-re": 16,
+    "ycgco-ro": 17,
 }
 CHROMA_LOCATIONS = {
     "unspecified": 0, "left": 1, "center": 2, "topleft": 3, "top": 4, "bottomleft": 5, "bottom": 6,
@@ -65,9 +106,9 @@ _ONE = 1 << 16
 class Colour:
     """Colour description of a clip, as in ITU-T H.273.
 
-    primaries, transfer, matrix: 0..255, 2 = unspecified. full_range: luma and chroma use 0..255, not 16..235 and
-    16..240. chroma_location: 0 unspecified, else H.273's type + 1: 1 left, 2 centre, 3 top left, 4 top, 5 bottom
-    left, 6 bottom.
+    primaries, transfer, matrix: 0..255, 2 = unspecified. full_range: luma and chroma use 0..255, not 16..235
+    and 16..240. chroma_location: 0 unspecified, else H.273's type + 1: 1 left, 2 centre, 3 top left, 4 top, 5
+    bottom left, 6 bottom.
     """
 
     primaries: int = UNSPECIFIED
@@ -100,7 +141,8 @@ def planes_to_rgb(y: Plane, u: Plane, v: Plane, colour: Colour) -> Plane:
     """RGB of one picture, by the clip's matrix and range.
 
     y: (H, W) uint8; u, v: (ceil(H/2), ceil(W/2)) uint8. Returns (3, H, W) uint8.
-    Raises InputError for a matrix that is no luma-chroma matrix of fixed weights (BT.601, 709, 2020, FCC, 240M).
+    Raises InputError for a matrix that is no luma-chroma matrix of fixed weights (BT.601, 709, 2020, FCC,
+    240M).
     """
     kr, kb = _luma_weights(colour)
     kg = 1 - kr - kb

@@ -1,4 +1,5 @@
-"""The ffmpeg process: found through imageio-ffmpeg, fed and drained so that it never blocks, its failures translated.
+"""The ffmpeg process: found through imageio-ffmpeg, fed and drained so that it never blocks, its failures
+translated.
 
 imageio-ffmpeg is imported on first use only: raw and Y4M clips of 8-bit 4:2:0 need no ffmpeg.
 """
@@ -14,7 +15,7 @@ from typing import Any
 
 from lvcodec.errors import InputError, LvcError
 
-Feeder = Callable[[Callable[[bytes], Any]], None]
+Feeder = Callable[[Callable[[bytes | bytearray], Any]], None]
 KEPT_LINES = 50
 _MESSAGE = re.compile(r"(?:\[[^\]]* @ [^\]]*\] )*\[(\w+)\] (.*)")      # [part @ address] [level] text
 
@@ -26,15 +27,18 @@ def ffmpeg_exe() -> str:
 
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as exc:
-        raise InputError("no ffmpeg binary was found", "install imageio-ffmpeg or set IMAGEIO_FFMPEG_EXE") from exc
+        raise InputError(
+            "no ffmpeg binary was found", "install imageio-ffmpeg or set IMAGEIO_FFMPEG_EXE"
+        ) from exc
 
 
 class FfmpegProcess:
     """A running ffmpeg.
 
-    args: all but the binary and the general flags. feed: called in a thread with the `write` of ffmpeg's stdin, which
-    is closed after it; what it raises is raised again by `check`. stdin_open: the caller writes to `.stdin` itself.
-    `lines` holds its last error messages, `changes` what it said of pictures that change their size or format.
+    args: all but the binary and the general flags. feed: called in a thread with the `write` of ffmpeg's
+    stdin, which is closed after it; what it raises is raised again by `check`. stdin_open: the caller writes
+    to `.stdin` itself. `lines` holds its last error messages, `changes` what it said of pictures that change
+    their size or format.
     """
 
     def __init__(
@@ -93,6 +97,10 @@ class FfmpegProcess:
         except (OSError, ValueError):
             pass
 
+    def finish_input(self) -> None:
+        """Tell ffmpeg that its input has ended (where the caller writes it)."""
+        self._close_stdin()
+
     def wait(self) -> int:
         """Exit status, once ffmpeg has ended by itself and all its messages are in `lines`."""
         if self._feeder is None:
@@ -140,5 +148,6 @@ def last_words(lines: list[str]) -> str:
 
 
 def file_argument(path: str | Path) -> str:
-    """A path as ffmpeg takes it for a file whatever its name: a colon or a dash in front is no protocol or option."""
+    """A path as ffmpeg takes it for a file whatever its name: a colon or a dash in front is no protocol or
+    option."""
     return f"file:{path}"

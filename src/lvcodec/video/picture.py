@@ -57,7 +57,8 @@ class Picture:
 
     @classmethod
     def frombuffer(cls, data: bytes | bytearray | memoryview, width: int, height: int) -> Picture:
-        """The picture in `data`, laid out as by `tobytes`; shares its memory. Raises InputError on another length."""
+        """The picture in `data`, laid out as by `tobytes`; shares its memory. Raises InputError on another
+        length."""
         c_width, c_height = (width + 1) // 2, (height + 1) // 2
         luma, chroma = width * height, c_width * c_height
         if len(data) != luma + 2 * chroma:

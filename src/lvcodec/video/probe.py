@@ -24,7 +24,8 @@ _TEXT_CODECS = {"ansi", "xbin", "bintext", "idf"}           # ffmpeg draws text 
 
 @dataclass(frozen=True)
 class Probe:
-    """An input as ffmpeg sees it. Sizes are those after rotation; rate: pictures a second, the average if it varies."""
+    """An input as ffmpeg sees it. Sizes are those after rotation; rate: pictures a second, the average if it
+    varies."""
 
     stream: int
     codec: str
@@ -51,8 +52,12 @@ def probe_path(input_args: list[str], name: str) -> Probe:
     """Probe what `input_args` (ending in -i …) name. Raises InputError if ffmpeg finds no video there."""
     try:
         done = subprocess.run(
-            probe_command(input_args), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            check=False, start_new_session=True,
+            probe_command(input_args),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=False,
+            start_new_session=True,
         )
     except OSError as exc:
         raise InputError(f"cannot run ffmpeg: {exc.strerror or exc}") from exc
@@ -62,8 +67,8 @@ def probe_path(input_args: list[str], name: str) -> Probe:
 def probe_pipe(reader: ByteReader) -> tuple[Probe, bytes]:
     """Probe a pipe: feeds ffmpeg until it has said what it is.
 
-    Returns what was found and the bytes taken, to be fed again before the rest. They are bounded by what ffmpeg
-    needs for its first picture (5 MB of probing and one group of pictures at most).
+    Returns what was found and the bytes taken, to be fed again before the rest. They are bounded by what
+    ffmpeg needs for its first picture (5 MB of probing and one group of pictures at most).
     """
     import tempfile
 
@@ -71,7 +76,10 @@ def probe_pipe(reader: ByteReader) -> tuple[Probe, bytes]:
     with tempfile.TemporaryFile() as messages:
         try:
             process = subprocess.Popen(
-                probe_command(["-i", "pipe:0"]), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=messages,
+                probe_command(["-i", "pipe:0"]),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=messages,
                 start_new_session=True,
             )
         except OSError as exc:
@@ -105,7 +113,9 @@ def parse_probe(text: str, name: str) -> Probe:
             raise InputError(f"{name} has no video stream, only {_kinds(streams)}")
         raise InputError(f"ffmpeg cannot read {name}: {_reason(source)}")
     # ffmpeg's stream specifier V leaves out cover pictures and thumbnails
-    moving = [item for item in videos if "(attached pic)" not in item[1] and "(timed thumbnails)" not in item[1]]
+    moving = [
+        item for item in videos if "(attached pic)" not in item[1] and "(timed thumbnails)" not in item[1]
+    ]
     if not moving:
         raise InputError(f"{name} has no video stream, only a cover picture")
     index, line = moving[0]
@@ -117,13 +127,28 @@ def parse_probe(text: str, name: str) -> Probe:
     if not pixels or not shown:
         raise InputError(f"ffmpeg cannot decode {name}: {_reason(text)}")
     rate, rate_notice = _rate(line, output, text)
-    still = bool(re.search(r"Input #0, (image2|\w+_pipe),", source)) and codec not in {"h264", "hevc", "dnxhd"}
+    still = bool(re.search(r"Input #0, (image2|\w+_pipe),", source)) and codec not in {
+        "h264",
+        "hevc",
+        "dnxhd",
+    }
     size = int(shown[3]), int(shown[4])
-    found = [rate_notice, *_stream_notices(streams, moving), *_picture_notices(line, source, (pixels[3], pixels[4]), size)]
+    found = [
+        rate_notice,
+        *_stream_notices(streams, moving),
+        *_picture_notices(line, source, (pixels[3], pixels[4]), size),
+    ]
     duration = re.search(r"Duration: (\d+):(\d\d):(\d\d\.\d+)", source)
     seconds = int(duration[1]) * 3600 + int(duration[2]) * 60 + float(duration[3]) if duration else None
     return Probe(
-        index, codec, shown[1], *size, rate, _colour(pixels[1], pixels[2] or "", shown[2] or ""), seconds, still,
+        index,
+        codec,
+        shown[1],
+        *size,
+        rate,
+        _colour(pixels[1], pixels[2] or "", shown[2] or ""),
+        seconds,
+        still,
         tuple(notice for notice in found if notice),
     )
 
@@ -135,7 +160,9 @@ def _rate(line: str, output: str, text: str) -> tuple[Fraction, str | None]:
     nominal = Fraction(int(exact[1]), int(exact[2])) if exact and int(exact[1]) and int(exact[2]) else None
     mean = _printed(average[1]) if average else None
     if mean is None or mean == 0:
-        return nominal or Fraction(25), None if nominal else "no picture rate is stated: 25 a second are assumed"
+        return nominal or Fraction(
+            25
+        ), None if nominal else "no picture rate is stated: 25 a second are assumed"
     # the average is printed with two decimals
     if nominal is None or abs(nominal - mean) > max(Fraction(6, 1000), nominal * _VFR_TOLERANCE):
         constant = parse_rate(mean)
@@ -167,7 +194,8 @@ def _picture_notices(line: str, source: str, coded: tuple[str, str], size: tuple
     rotation = re.search(r"rotation of (-?[\d.]+) degrees", source)
     if rotation and round(float(rotation[1])) % 360 != 0:
         notices.append(
-            f"rotation flag of {float(rotation[1]):g} degrees is applied: {coded[0]}x{coded[1]} becomes {size[0]}x{size[1]}"
+            f"rotation flag of {float(rotation[1]):g} degrees is applied: "
+            f"{coded[0]}x{coded[1]} becomes {size[0]}x{size[1]}"
         )
     aspect = re.search(r"SAR (\d+):(\d+)", line)
     if aspect and aspect[1] != aspect[2] and "0" not in (aspect[1], aspect[2]):
@@ -212,10 +240,23 @@ def _kinds(streams: list[tuple[int, str, str]]) -> str:
 
 def _reason(text: str) -> str:
     """The last words of ffmpeg among all that `-v verbose` says."""
-    telling = ("error", "invalid", "not found", "no such", "could not", "cannot", "failed", "unknown", "missing")
+    telling = (
+        "error",
+        "invalid",
+        "not found",
+        "no such",
+        "could not",
+        "cannot",
+        "failed",
+        "unknown",
+        "missing",
+    )
     lines = [
-        line for line in text.splitlines()
-        if any(word in line.lower() for word in telling) and "Statistics" not in line and "decode errors" not in line
+        line
+        for line in text.splitlines()
+        if any(word in line.lower() for word in telling)
+        and "Statistics" not in line
+        and "decode errors" not in line
     ]
     return last_words(lines[:6])
 

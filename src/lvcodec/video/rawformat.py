@@ -1,7 +1,8 @@
 """Raw files have no header: pixel formats and their sizes in bytes, and what a file's name says.
 
 Names as in the field: `park_1920x1080_50.yuv`, `akiyo_cif.yuv`, `Beauty_1920x1080_120fps_420_8bit_YUV.yuv`,
-`goat_176x144_25_10bit.yuv`, `crew_720p60.yuv`, `x_352x288_yuv422p10le_30.yuv`. Formats are named as in ffmpeg.
+`goat_176x144_25_10bit.yuv`, `crew_720p60.yuv`, `x_352x288_yuv422p10le_30.yuv`. Formats are named as in
+ffmpeg.
 """
 from __future__ import annotations
 
@@ -12,7 +13,18 @@ from pathlib import PurePath
 
 from lvcodec.errors import UsageError
 
-RAW_SUFFIXES = {".yuv", ".raw", ".i420", ".iyuv", ".yv12", ".nv12", ".yuv420p", ".yuv422p", ".yuv444p", ".rgb"}
+RAW_SUFFIXES = {
+    ".yuv",
+    ".raw",
+    ".i420",
+    ".iyuv",
+    ".yv12",
+    ".nv12",
+    ".yuv420p",
+    ".yuv422p",
+    ".yuv444p",
+    ".rgb",
+}
 NATIVE = {"yuv420p", "yuvj420p", "yv12", "gray"}            # read without ffmpeg
 
 _NAMED_SIZES = {
@@ -30,16 +42,42 @@ COMMON_SIZES = sorted({*_NAMED_SIZES.values(), *_FURTHER_SIZES})
 
 # chroma's width and height shifts; None: no chroma
 _SUBSAMPLING: dict[str, tuple[int, int] | None] = {
-    "yuv420p": (1, 1), "yuv422p": (1, 0), "yuv444p": (0, 0), "yuv440p": (0, 1), "yuv411p": (2, 0), "yuv410p": (2, 2),
+    "yuv420p": (1, 1),
+    "yuv422p": (1, 0),
+    "yuv444p": (0, 0),
+    "yuv440p": (0, 1),
+    "yuv411p": (2, 0),
+    "yuv410p": (2, 2),
     "gray": None,
 }
 _PACKED_BYTES = {"rgb24": 3, "bgr24": 3, "gbrp": 3, "rgba": 4, "bgra": 4, "argb": 4, "abgr": 4, "yuva444p": 4}
 _ALIASES = {
-    "420": "yuv420p", "i420": "yuv420p", "iyuv": "yuv420p", "420p": "yuv420p", "yuv420": "yuv420p",
-    "422": "yuv422p", "422p": "yuv422p", "yuv422": "yuv422p", "i422": "yuv422p",
-    "444": "yuv444p", "444p": "yuv444p", "yuv444": "yuv444p", "i444": "yuv444p",
-    "411": "yuv411p", "400": "gray", "grey": "gray", "gray8": "gray", "y8": "gray", "mono": "gray", "rgb": "rgb24",
-    "yuyv": "yuyv422", "yuy2": "yuyv422", "uyvy": "uyvy422", "p010": "p010le", "p016": "p016le", "p210": "p210le",
+    "420": "yuv420p",
+    "i420": "yuv420p",
+    "iyuv": "yuv420p",
+    "420p": "yuv420p",
+    "yuv420": "yuv420p",
+    "422": "yuv422p",
+    "422p": "yuv422p",
+    "yuv422": "yuv422p",
+    "i422": "yuv422p",
+    "444": "yuv444p",
+    "444p": "yuv444p",
+    "yuv444": "yuv444p",
+    "i444": "yuv444p",
+    "411": "yuv411p",
+    "400": "gray",
+    "grey": "gray",
+    "gray8": "gray",
+    "y8": "gray",
+    "mono": "gray",
+    "rgb": "rgb24",
+    "yuyv": "yuyv422",
+    "yuy2": "yuyv422",
+    "uyvy": "uyvy422",
+    "p010": "p010le",
+    "p016": "p016le",
+    "p210": "p210le",
 }
 _PLANAR = re.compile(r"(yuv4[0-4][0-4]p|gray)(9|10|12|14|16)(le|be)?")
 _CHROMA_TOKENS = {"400", "410", "411", "420", "422", "444"}
@@ -47,7 +85,8 @@ _CHROMA_TOKENS = {"400", "410", "411", "420", "422", "444"}
 
 @dataclass(frozen=True)
 class RawFormat:
-    """A pixel format whose pictures' length is known. `name` is ffmpeg's (and yv12: yuv420p with V before U)."""
+    """A pixel format whose pictures' length is known. `name` is ffmpeg's (and yv12: yuv420p with V before
+    U)."""
 
     name: str
 
@@ -99,7 +138,9 @@ def raw_format(name: str) -> RawFormat:
         base = key.replace("yuvj", "yuv", 1)
     others = {"nv12", "nv21", "nv16", "yv12", "p010le", "p016le", "p210le", "yuyv422", "uyvy422"}
     if base not in _SUBSAMPLING and base not in _PACKED_BYTES and base not in others:
-        raise UsageError(f"pixel format {name!r} is not known for raw video", "yuv420p, yuv420p10le, yuv422p, gray …")
+        raise UsageError(
+            f"pixel format {name!r} is not known for raw video", "yuv420p, yuv420p10le, yuv422p, gray …"
+        )
     return RawFormat(key)
 
 
@@ -163,7 +204,8 @@ def sizes_that_fit(length: int, size: tuple[int, int] | None, pix_fmt: str, limi
 
 
 def parse_rate(rate: Fraction | int | float | str) -> Fraction:
-    """Pictures a second as a fraction; 29.97, 23.976 and their like are meant as n*1000/1001. Raises UsageError."""
+    """Pictures a second as a fraction; 29.97, 23.976 and their like are meant as n*1000/1001. Raises
+    UsageError."""
     try:
         value = Fraction(rate).limit_denominator(1_000_000) if isinstance(rate, float) else Fraction(rate)
     except (ValueError, ZeroDivisionError, OverflowError) as exc:
@@ -218,7 +260,8 @@ def _planar_name(chroma: str, bits: int) -> str | None:
 
 
 def _is_format(token: str, suffix: str) -> bool:
-    """Whether a part of a name is a pixel format; a mere word (`grey_cat`) is none, unless it is the suffix."""
+    """Whether a part of a name is a pixel format; a mere word (`grey_cat`) is none, unless it is the
+    suffix."""
     if not token or token.isdigit() or (token != suffix and not re.search(r"\d", token)):
         return False
     try:
@@ -229,4 +272,6 @@ def _is_format(token: str, suffix: str) -> bool:
 
 
 def _says_format(tokens: list[str]) -> bool:
-    return any(token in _CHROMA_TOKENS or re.fullmatch(r"\d+(?:bits?|bpp|b)(?:le)?", token) for token in tokens)
+    return any(
+        token in _CHROMA_TOKENS or re.fullmatch(r"\d+(?:bits?|bpp|b)(?:le)?", token) for token in tokens
+    )

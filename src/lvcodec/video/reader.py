@@ -113,7 +113,9 @@ def read_error(name: str, exc: OSError) -> InputError:
     if isinstance(exc, FileNotFoundError):
         return InputError(f"there is no file {name}")
     if isinstance(exc, IsADirectoryError):
-        return InputError(f"{name} is a folder", "name a file in it, or a pattern such as folder/img_%03d.png")
+        return InputError(
+            f"{name} is a folder", "name a file in it, or a pattern such as folder/img_%03d.png"
+        )
     return InputError(f"cannot read {name}: {exc.strerror or exc}")
 
 

@@ -18,8 +18,17 @@ FRAME = b"FRAME\n"
 
 _DEPTHS = ("9", "10", "12", "14", "16")
 _FORMATS = {
-    "420": "yuv420p", "420jpeg": "yuv420p", "420mpeg2": "yuv420p", "420paldv": "yuv420p", "422": "yuv422p",
-    "444": "yuv444p", "440": "yuv440p", "411": "yuv411p", "410": "yuv410p", "mono": "gray", "444alpha": "yuva444p",
+    "420": "yuv420p",
+    "420jpeg": "yuv420p",
+    "420mpeg2": "yuv420p",
+    "420paldv": "yuv420p",
+    "422": "yuv422p",
+    "444": "yuv444p",
+    "440": "yuv440p",
+    "411": "yuv411p",
+    "410": "yuv410p",
+    "mono": "gray",
+    "444alpha": "yuva444p",
     **{f"{chroma}p{bits}": f"yuv{chroma}p{bits}le" for chroma in ("420", "422", "444") for bits in _DEPTHS},
     **{f"mono{bits}": f"gray{bits}le" for bits in _DEPTHS},
 }
@@ -62,7 +71,9 @@ def parse_header(line: bytes, name: str) -> Y4mHeader:
             elif tag == "I" and value in _INTERLACED:
                 notices.append(f"interlaced input ({_INTERLACED[value]}) is coded as progressive pictures")
             elif tag == "A" and (aspect := _ratio(value)) not in (None, 1):
-                notices.append(f"the sample aspect ratio {aspect} is not kept: pictures stay {width}x{height}")
+                notices.append(
+                    f"the sample aspect ratio {aspect} is not kept: pictures stay {width}x{height}"
+                )
             elif tag == "X" and value.startswith("COLORRANGE="):
                 full_range = value.partition("=")[2].upper() == "FULL"
             elif tag == "X" and value.startswith("LVCODEC="):
@@ -84,8 +95,14 @@ def header_line(fmt: VideoFormat) -> bytes:
     colour = fmt.colour
     tags = {code: tag for tag, code in Y4M_LOCATIONS.items()}
     parts = [
-        "YUV4MPEG2", f"W{fmt.width}", f"H{fmt.height}", f"F{fmt.rate.numerator}:{fmt.rate.denominator}", "Ip", "A1:1",
-        f"C{tags.get(colour.chroma_location, '420')}", f"XCOLORRANGE={'FULL' if colour.full_range else 'LIMITED'}",
+        "YUV4MPEG2",
+        f"W{fmt.width}",
+        f"H{fmt.height}",
+        f"F{fmt.rate.numerator}:{fmt.rate.denominator}",
+        "Ip",
+        "A1:1",
+        f"C{tags.get(colour.chroma_location, '420')}",
+        f"XCOLORRANGE={'FULL' if colour.full_range else 'LIMITED'}",
     ]
     codes = (colour.primaries, colour.transfer, colour.matrix)
     if any(code != UNSPECIFIED for code in codes):

@@ -1,0 +1,349 @@
+"""Whole videos: source to stream, stream to sink. What the library's `encode` and `decode` call."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lvcodec.codec.distortion import PsnrMeter
+from lvcodec.codec.files import create_stream, is_path, open_stream
+from lvcodec.codec.gops import CodedPicture, each_gop, encode_gop, split
+from lvcodec.codec.modes import MODES, State
+from lvcodec.codec.network import Network
+from lvcodec.codec.picture import decode_picture
+from lvcodec.errors import InputError, MismatchError, StreamError, TruncatedStreamError, UsageError
+from lvcodec.exact.backends import pick_device
+from lvcodec.models import loading, store
+from lvcodec.report import DecodeReport, EncodeReport
+from lvcodec.stream.container import StreamReader, StreamWriter
+from lvcodec.stream.header import Header
+from lvcodec.stream.records import PictureRecord, planes_checksum
+from lvcodec.video.picture import Picture
+from lvcodec.video.sink import open_sink
+from lvcodec.video.source import open_source
+
+if TYPE_CHECKING:
+    from lvcodec import StreamLike, VideoLike
+
+OnPicture = Callable[[int, int | None], None]
+OnNotice = Callable[[str], None]
+MAX_PARALLEL_GOP = 64  # longer GOPs are not held in memory whole, several at a time
+
+
+class Notices:
+    """Collects notices for the report and passes them on at once."""
+
+    def __init__(self, listener: OnNotice | None) -> None:
+        self.texts: list[str] = []
+        self._listener = listener
+
+    def __call__(self, text: str) -> None:
+        self.texts.append(text)
+        if self._listener:
+            self._listener(text)
+
+
+def quality_index(quality: float) -> int:
+    """The stream's number for a quality: 1 + index / 20. Raises UsageError outside 1..6."""
+    if not 1 <= quality <= 6:
+        raise UsageError(f"quality {quality:g} is not within 1 and 6")
+    return round((quality - 1) * 20)
+
+
+def encode(
+    source: VideoLike,
+    target: StreamLike,
+    *,
+    quality: float = 4.0,
+    mode: str = "lds",
+    family: str = "swift",
+    model: Any = None,
+    gop: int = 12,
+    size: tuple[int, int] | None = None,
+    rate: Fraction | None = None,
+    pix_fmt: str | None = None,
+    frames: tuple[int | None, int | None] | None = None,
+    alpha: float = 1,
+    recon: StreamLike | None = None,
+    psnr: bool = False,
+    verify: bool = False,
+    jobs: int = 1,
+    device: str = "auto",
+    overwrite: bool = False,
+    keep_partial: bool = False,
+    on_picture: OnPicture | None = None,
+    on_notice: OnNotice | None = None,
+) -> EncodeReport:
+    """See lvcodec.encode."""
+    index = quality_index(quality)
+    if mode not in MODES:
+        raise UsageError(f"there is no mode {mode!r}", f"choose one of {', '.join(MODES)}")
+    if alpha not in (1, 0.5):
+        raise UsageError(f"alpha is {alpha:g}, not 1 or 0.5")
+    if gop < 1 or jobs < 1:
+        raise UsageError("gop and jobs are 1 or more")
+    if verify and not is_path(target):
+        raise UsageError("verify reads the stream back and needs a file to write to")
+    notices = Notices(on_notice)
+    where = pick_device(device)
+    info = store.find(model) if model is not None else store.default_of(family)
+    if info.family != family:
+        raise UsageError(f"model {info.name} is of the {info.family} family, not {family}")
+    if abs(1 + index / 20 - quality) > 1e-9:
+        notices(f"quality {quality:g} is coded as {1 + index / 20:g}: qualities go in steps of 0.05")
+    if jobs > 1 and gop > MAX_PARALLEL_GOP:
+        notices(f"GOPs of {gop} pictures are too long to hold several in memory: coding one at a time")
+        jobs = 1
+    meter = PsnrMeter() if psnr else None
+    began = time.monotonic()
+    with ExitStack() as stack:
+        pictures = stack.enter_context(open_source(source, size=size, rate=rate, pix_fmt=pix_fmt, frames=frames))
+        for text in pictures.notices:
+            notices(text)
+        video = pictures.format
+        net = Network(loading.coding(info, index, where), video.width, video.height, where)
+        header = Header(family=info.family, mode=mode, weights_id=bytes.fromhex(info.weights_id), video=video, gop=gop,
+                        quality_index=index, alpha=Fraction(alpha))
+        shown = stack.enter_context(open_sink(recon, video, overwrite=overwrite)) if recon is not None else None
+        out = stack.enter_context(create_stream(target, overwrite=overwrite))
+        writer = StreamWriter(out, header)
+        coded = each_gop(split(pictures, gop), lambda p: encode_gop(p, net, MODES[mode], header.alpha), jobs)
+        payload_bytes, count = 0, 0
+        try:
+            with torch.inference_mode():
+                for item in coded:
+                    _write(item, writer)
+                    payload_bytes, count = payload_bytes + len(item.payload), count + 1
+                    if shown is not None:
+                        shown.write(item.x_hat)
+                    if meter is not None:
+                        meter.add(item.source, item.x_hat)
+                    if on_picture:
+                        on_picture(count, pictures.count)
+        except BaseException:
+            if keep_partial and count:
+                writer.finish()
+                out.close()  # into its place; what the context does after that finds nothing left to do
+                notices(f"the {count} pictures coded so far were kept")
+            raise
+        if not count:
+            raise InputError("the input holds no pictures")
+        writer.finish()
+    elapsed = time.monotonic() - began
+    if verify:
+        with open_stream(target) as written:
+            for _ in _decoded(StreamReader(written), Decoding(device=where)):
+                pass
+        notices("verified: the stream decodes to the encoder's pictures")
+    return EncodeReport.measured(video, pictures=count, size_bytes=writer.size_bytes, payload_bytes=payload_bytes,
+                                 elapsed_s=elapsed, psnr_db=meter.mean() if meter else None, notices=notices.texts)
+
+
+def _write(item: CodedPicture, writer: StreamWriter) -> None:
+    writer.picture(item.kind, item.payload, planes_checksum(item.x_hat))
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How a stream is to be decoded: where, whether checksums count, whether damage is bridged, GOPs at a time."""
+
+    device: torch.device
+    check: bool = True
+    conceal: bool = False
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A decoded picture, its number in the stream, and whether it stands in for a damaged one."""
+
+    picture: Picture
+    number: int
+    concealed: bool = False
+
+
+class Networks:
+    """The networks of a stream, by quality, made when they are first needed."""
+
+    def __init__(self, header: Header, device: torch.device) -> None:
+        self._header, self._device = header, device
+        self._info = store.by_id(header.weights_id)
+        if self._info.family != header.family:
+            raise StreamError(f"the header names the {header.family} family and weights of {self._info.family}")
+        self._made: dict[int, Network] = {}
+
+    def at(self, index: int) -> Network:
+        if index not in self._made:
+            video = self._header.video
+            coding = loading.coding(self._info, index, self._device)
+            self._made[index] = Network(coding, video.width, video.height, self._device)
+        return self._made[index]
+
+
+def _records(reader: StreamReader, conceal: bool) -> Iterator[PictureRecord | StreamError]:
+    """The stream's records; with `conceal`, damage comes as the error in the place of what it cost."""
+    while True:
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except StreamError as error:
+            if not conceal:
+                raise
+            yield error
+            if isinstance(error, TruncatedStreamError):
+                return
+            try:
+                reader.resync()
+            except StreamError:
+                return
+
+
+def _gops(records: Iterable[PictureRecord | StreamError]) -> Iterator[list[PictureRecord | StreamError]]:
+    """Records from one I-picture up to the next."""
+    gop: list[PictureRecord | StreamError] = []
+    for record in records:
+        if isinstance(record, PictureRecord) and record.kind == "I" and gop:
+            yield gop
+            gop = []
+        gop.append(record)
+    if gop:
+        yield gop
+
+
+def _decode_gop(records: Iterable[PictureRecord | StreamError], networks: Networks, header: Header, how: Decoding
+                ) -> Iterator[Shown | StreamError]:
+    """Decode one GOP. With `conceal`, damage is passed on as the error, and what depends on it is left out."""
+    mode = MODES[header.mode]
+    state: State | None = None
+    for record in records:
+        if isinstance(record, StreamError):
+            state = None
+            yield record
+            continue
+        if record.kind == "P" and state is None:
+            continue  # only after damage: the reader lets no stream begin with a P-picture
+        net = networks.at(record.quality_index)
+        try:
+            state, _ = decode_picture(record.payload, None if record.kind == "I" else state, net, mode, header.alpha)
+        except StreamError as error:
+            error.picture = record.number
+            if not how.conceal:
+                raise
+            state = None
+            yield error
+            continue
+        if how.check:
+            _check(state.x_hat, record)
+        yield Shown(state.x_hat, record.number)
+
+
+def _check(picture: Picture, record: PictureRecord) -> None:
+    got = planes_checksum(picture)
+    if got != record.checksum:
+        raise MismatchError(
+            f"picture {record.number} decoded to other pixels than the encoder's "
+            f"(checksum {got:08x}, not {record.checksum:08x})", "please report it; --no-check decodes on",
+            picture=record.number, expected=record.checksum, got=got)
+
+
+def _decoded(reader: StreamReader, how: Decoding) -> Iterator[Shown | StreamError]:
+    networks = Networks(reader.header, how.device)
+    records = _records(reader, how.conceal)
+
+    def work(gop: Iterable[PictureRecord | StreamError]) -> Iterator[Shown | StreamError]:
+        return _decode_gop(gop, networks, reader.header, how)
+
+    with torch.inference_mode():
+        # One job: the records as one run, so that each picture is shown as soon as its record has come.
+        yield from work(records) if how.jobs == 1 else each_gop(_gops(records), work, how.jobs)
+
+
+def _bridged(items: Iterable[Shown | StreamError], start: int, reader: StreamReader, notices: Notices
+             ) -> Iterator[Shown]:
+    """Repeat the last good picture (grey before the first) where numbers are missing, from picture `start` on."""
+    last: Picture | None = None
+    expected = start
+    for item in items:
+        if isinstance(item, StreamError):
+            notices(f"concealed: {item.message}")
+            continue
+        for number in range(expected, item.number):
+            yield Shown(last or _grey(reader.header), number, concealed=True)
+        last, expected = item.picture, item.number + 1
+        yield item
+    for number in range(expected, reader.count or 0):
+        yield Shown(last or _grey(reader.header), number, concealed=True)
+
+
+def _grey(header: Header) -> Picture:
+    video = header.video
+    return Picture.frombuffer(bytes([128]) * video.picture_bytes, video.width, video.height)
+
+
+def decode(
+    source: StreamLike,
+    target: StreamLike,
+    *,
+    frames: tuple[int | None, int | None] | None = None,
+    pix_fmt: str | None = None,
+    check: bool = True,
+    conceal: bool = False,
+    jobs: int = 1,
+    device: str = "auto",
+    overwrite: bool = False,
+    on_picture: OnPicture | None = None,
+    on_notice: OnNotice | None = None,
+) -> DecodeReport:
+    """See lvcodec.decode."""
+    if jobs < 1:
+        raise UsageError("jobs is 1 or more")
+    first, end = frames or (None, None)
+    first = first or 0
+    if end is not None and end <= first:
+        raise UsageError(f"frames {first}:{end} are none")
+    notices = Notices(on_notice)
+    how = Decoding(pick_device(device), check, conceal, jobs)
+    began = time.monotonic()
+    count, concealed = 0, 0
+    with ExitStack() as stack:
+        reader = StreamReader(stack.enter_context(open_stream(source)))
+        header = reader.header
+        if jobs > 1 and header.gop > MAX_PARALLEL_GOP:
+            notices(f"GOPs of {header.gop} pictures are too long to hold several in memory: decoding one at a time")
+            how = Decoding(how.device, check, conceal)
+        Networks(header, how.device)  # the right weights, before anything is written
+        reader.index()  # tells the count, where the file can seek
+        start = reader.seek(first) if first else 0
+        total = reader.count
+        if total is not None:
+            total = min(total, total if end is None else end) - first
+        sink = stack.enter_context(open_sink(target, header.video, pix_fmt=pix_fmt, overwrite=overwrite))
+        for text in sink.notices:
+            notices(text)
+        try:
+            for item in _bridged(_decoded(reader, how), start, reader, notices):
+                if item.number < first:
+                    continue
+                if end is not None and item.number >= end:
+                    break
+                sink.write(item.picture)
+                count, concealed = count + 1, concealed + item.concealed
+                if on_picture:
+                    on_picture(count, total)
+        except (StreamError, MismatchError):
+            if count:
+                sink.close()  # what came before the damage is whole, and kept
+                notices(f"the {count} pictures before the damage were written")
+            raise
+        if not count:
+            raise InputError("there are no such pictures in the stream" if frames else "the stream holds no pictures")
+        size_bytes = reader.size_bytes
+    elapsed = time.monotonic() - began
+    return DecodeReport(pictures=count, size_bytes=size_bytes, fps=count / elapsed,
+                        duration_s=float(count / header.video.rate), concealed=concealed, notices=tuple(notices.texts))

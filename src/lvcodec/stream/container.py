@@ -1,0 +1,264 @@
+"""Streams written and read, record by record; neither needs a file that can seek.
+
+    StreamWriter:  header ► picture ► picture ► … ► finish          (end record)
+    StreamReader:  header ► picture ► picture ► … ► StopIteration   (complete)
+                              │ StreamError: the record is damaged, nothing of it is taken
+                              └ resync() ► the next I-picture
+"""
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import BinaryIO
+
+from lvcodec.errors import InputError, StreamError, TruncatedStreamError
+from lvcodec.stream import fields
+from lvcodec.stream.header import Header, read_header
+from lvcodec.stream.lookahead import Lookahead, write_all
+from lvcodec.stream.records import (
+    END_TAIL_BYTES,
+    HEADER_BYTES,
+    End,
+    Index,
+    Kind,
+    PictureRecord,
+    Place,
+    WrittenPicture,
+    read_end,
+    read_picture,
+    write_end,
+    write_picture,
+)
+from lvcodec.stream.resync import Search
+
+
+class StreamWriter:
+    """Writes a stream to any binary file object. It neither opens nor closes it.
+
+    The header is written at once. Raises InputError for values out of their ranges, and if the file cannot be
+    written.
+    """
+
+    def __init__(self, file: BinaryIO, header: Header) -> None:
+        self.header = header
+        self.size_bytes = 0
+        self._file = file
+        self._index = Index()
+        self._pictures = 0
+        self._quality = header.quality_index
+        self._finished = False
+        self._write(header.to_bytes())
+
+    def picture(
+        self, kind: Kind, payload: bytes, checksum: int, quality_index: int | None = None
+    ) -> PictureRecord:
+        """Append a picture, and return it as a reader will. The first is an I-picture.
+
+        checksum: planes_checksum of what it decodes to. quality_index: 0..100; None for that of the picture
+        before it, the header's if it is the first.
+        """
+        if self._finished:
+            raise InputError("cannot add a picture to a stream that is finished")
+        since_intra = self._index.pictures[-1] if len(self._index) else 0
+        problem = _misplaced(kind, since_intra, self.header.gop)
+        if problem:
+            raise InputError(f"cannot write this stream: {problem}")
+        quality = self._quality if quality_index is None else quality_index
+        usual = self.header.quality_index if kind == "I" else self._quality
+        told = None if quality == usual else quality
+        number = self._pictures if kind == "I" else None
+        picture = WrittenPicture(kind, number, told, payload, checksum)
+        data = write_picture(picture, self.header.payload_limit)
+        record = PictureRecord(
+            kind, quality, payload, checksum, self.size_bytes, self._pictures, len(data) - len(payload)
+        )
+        self._write(data)
+        self._index.count(kind, len(data))
+        self._pictures += 1
+        self._quality = quality
+        return record
+
+    def finish(self) -> None:
+        """Write the end record. Nothing can follow."""
+        if not self._finished:
+            self._finished = True
+            self._write(write_end(End(self._pictures, self._index)))
+
+    def _write(self, data: bytes) -> None:
+        write_all(self._file, data)
+        self.size_bytes += len(data)
+
+
+class StreamReader:
+    """Reads a stream from any binary file object, from where that stands: an iterator of PictureRecord.
+
+    It reads no further than what it gives, and closes nothing. header: of the stream. complete: whether the end
+    record has been read; iteration stops there. count: how many pictures the stream has, known once it is
+    complete or index() found it, else None.
+
+    Raises InputError if the file is no lvcodec stream or cannot be read. A damaged record raises StreamError with
+    its picture and offset, every time until resync(). TruncatedStreamError comes after all whole pictures.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.complete = False
+        self.count: int | None = None
+        self._input = Lookahead(file)
+        self._next = 0                          # number of the next picture
+        self._since_intra = 0                   # pictures since the last I-picture, that in; 0 before any
+        self._quality = 0                       # of the picture before
+        self._index: Index | None = Index()     # of all pictures so far; None after a jump
+        self._end: End | None = None            # the end record, once somebody has read it
+        self.header = self._read_header()
+        self._search = Search(self._input, self.header)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes read so far, counted from the header's first."""
+        return self._input.offset
+
+    def __iter__(self) -> StreamReader:
+        return self
+
+    def __next__(self) -> PictureRecord:
+        if self.complete:
+            raise StopIteration
+        try:
+            kind = self._input.peek(1)
+            if not kind:
+                raise TruncatedStreamError("there is no end record")
+            if kind[0] == fields.KIND_END:
+                self._accept_end(read_end(self._input.reader(), self._input.offset))
+            else:
+                return self._accept(read_picture(self._input.reader(), self.header.payload_limit))
+        except StreamError as error:
+            raise self._located(error) from None
+        raise StopIteration
+
+    def resync(self) -> None:
+        """Leave a damaged record behind: the next picture is the first intact I-picture after it.
+
+        Its number tells how many were lost. If the end record comes first, iteration ends there and `count` tells.
+        On a pipe this may wait for as many bytes as a picture can have.
+        Raises TruncatedStreamError if neither follows, StreamError if the damage is too wide to search.
+        """
+        try:
+            self._jump(self._search.run(self._next))
+        except StreamError as error:
+            raise self._located(error) from None
+
+    def index(self) -> list[Place] | None:
+        """Number and offset of every I-picture, from the file's end; the reader stays where it is.
+
+        None if the file cannot seek, or has no intact end record as its last bytes.
+        """
+        if self._end is None and self._input.seekable:
+            offset = self._input.offset
+            try:
+                self._end = self._find_end()
+                self.count = self._end.pictures
+            except StreamError:
+                return None
+            finally:
+                self._input.goto(offset)
+        return None if self._end is None else list(self._end.index.places())
+
+    def seek(self, number: int) -> int:
+        """Go on at the I-picture at or before picture `number`, and return its number.
+
+        Without an index (see `index`) the reader stays where it is: the number returned is its next picture's.
+        Raises InputError if the stream has no picture of this number.
+        """
+        places = self.index()
+        if number < 0 or (self.count is not None and number >= self.count):
+            raise InputError(f"the stream has {self.count} pictures, and none of number {number}")
+        if places is None or not self._input.seekable:
+            return self._next
+        place = places[bisect_right(places, number, key=lambda place: place.number) - 1]
+        self._input.goto(place.offset)
+        self._jump(place.number)
+        return place.number
+
+    def _read_header(self) -> Header:
+        start = self._input.peek(len(fields.MAGIC))
+        if not fields.MAGIC.startswith(start):
+            raise InputError("not an lvcodec stream", f"it begins with {start!r} instead of {fields.MAGIC!r}")
+        try:
+            header = read_header(self._input.reader())
+        except TruncatedStreamError as error:
+            text = "the stream ends inside its header" if start else "the stream is empty"
+            raise TruncatedStreamError(text, offset=self._input.have(HEADER_BYTES)) from error
+        except StreamError as error:
+            raise StreamError(f"header: {error.message}", error.hint, offset=0) from None
+        self._input.take(HEADER_BYTES)
+        return header
+
+    def _accept(self, picture: WrittenPicture) -> PictureRecord:
+        """Take a whole record if it fits in its place."""
+        if picture.number is not None and picture.number != self._next:
+            raise StreamError(f"its number is {picture.number}, so pictures are missing or out of order")
+        problem = _misplaced(picture.kind, self._since_intra, self.header.gop)
+        if problem:
+            raise StreamError(problem)
+        if picture.quality_index is not None:
+            self._quality = picture.quality_index
+        elif picture.kind == "I":
+            self._quality = self.header.quality_index
+        record = PictureRecord(
+            picture.kind, self._quality, picture.payload, picture.checksum, self._input.offset, self._next,
+            picture.size_bytes - len(picture.payload),
+        )
+        self._input.take(picture.size_bytes)
+        self._next += 1
+        self._since_intra = 1 if picture.kind == "I" else self._since_intra + 1
+        if self._index is not None:
+            self._index.count(picture.kind, picture.size_bytes)
+        return record
+
+    def _accept_end(self, end: End) -> None:
+        """Take the end record if it tells of the pictures that were read."""
+        if end.pictures != self._next:
+            raise StreamError(f"its end record tells of {end.pictures} pictures, {self._next} are there")
+        if self._index is not None and end.index != self._index:
+            raise StreamError("its index does not fit its pictures")
+        self._input.take(end.size_bytes)
+        self._end, self.count, self.complete = end, end.pictures, True
+
+    def _find_end(self) -> End:
+        """The end record, by the length in the file's last bytes. Raises StreamError if they are not one's."""
+        size = self._input.end()
+        self._input.goto(max(size - END_TAIL_BYTES, 0))
+        length = int.from_bytes(self._input.peek(4), "little")
+        offset = size - length
+        if offset < HEADER_BYTES:
+            raise StreamError("there is no end record")
+        self._input.goto(offset)
+        end = read_end(self._input.reader(), offset)
+        if end.index.end().offset != offset:
+            raise StreamError("its index does not fit its pictures")
+        return end
+
+    def _jump(self, number: int) -> None:
+        """Expect the I-picture of this number, or the end record after as many pictures, here."""
+        self._next = number
+        self._since_intra = 0
+        self._index = None
+        self.complete = False
+
+    def _located(self, error: StreamError) -> StreamError:
+        """The same error, with its place."""
+        picture, offset = self._next, self._input.offset
+        if isinstance(error, TruncatedStreamError):
+            offset += self._input.seen
+            text = f"the stream is cut at byte {offset}, after {picture} whole pictures: {error.message}"
+            return TruncatedStreamError(text, error.hint, offset=offset, picture=picture)
+        text = f"the stream is damaged at picture {picture}, byte {offset}: {error.message}"
+        return StreamError(text, error.hint, offset=offset, picture=picture)
+
+
+def _misplaced(kind: Kind, since_intra: int, gop: int) -> str | None:
+    """Why a picture may not follow `since_intra` pictures of its GOP; None if it may."""
+    if kind == "I" or 0 < since_intra < gop:
+        return None
+    if since_intra == 0:
+        return "a P-picture without an I-picture before it"
+    return f"a GOP of more than {gop} pictures"

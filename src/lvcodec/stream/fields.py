@@ -1,0 +1,104 @@
+"""Every field of a stream: name, width, range, meaning. Written numbers, for ever: never reuse or reorder one.
+
+docs/bitstream.md prints these tables (a test compares), layout.py writes and reads by them, `lvcodec info` shows
+the header by them.
+"""
+from __future__ import annotations
+
+from lvcodec.stream.layout import Condition, Field
+
+MAGIC = b"LVC1"
+VERSION = 1
+SYNTAX = 1
+MAX_SIDE = 16384
+MAX_PICTURES = 1 << 28
+MAX_GOP = 65535
+MAX_QUALITY_INDEX = 100
+
+FAMILIES = {1: "swift", 2: "cheng2020"}
+MODES = {0: "intra", 1: "mfvc", 2: "lds"}
+
+# The letters I, P and E; a small letter where a quality follows.
+KIND_I, KIND_P, KIND_END = 0x49, 0x50, 0x45
+QUALITY_FOLLOWS = 0x20
+KINDS = {
+    KIND_I: "I-picture",
+    KIND_I + QUALITY_FOLLOWS: "I-picture with a quality",
+    KIND_P: "P-picture",
+    KIND_P + QUALITY_FOLLOWS: "P-picture with a quality",
+}
+
+PADDED_TO = 64
+BASE_BYTES, BYTES_A_PIXEL = 64, 12
+
+
+def payload_limit(width: int, height: int) -> int:
+    """The most bytes that a picture's payload may have: 64, and 12 a pixel, sides rounded up to 64.
+
+    A picture whose every symbol takes the longest code (73 bits, fewer than 1.3 symbols a pixel) stays below.
+    """
+    padded_width, padded_height = (-(-side // PADDED_TO) * PADDED_TO for side in (width, height))
+    return BASE_BYTES + BYTES_A_PIXEL * padded_width * padded_height
+
+
+HEADER = (
+    Field("magic", "bytes", "an lvcodec stream", size=4, equals=MAGIC, framing=True),
+    Field("version", "u8", "of the container, which is this page", one_of={VERSION: "this layout"},
+          newer=True, framing=True),
+    Field("syntax", "u8", "version of what payloads hold and how pictures are made of it",
+          one_of={SYNTAX: "this syntax"}, newer=True),
+    Field("family", "u8", "whose networks", one_of=FAMILIES, newer=True),
+    Field("mode", "u8", "how a P-picture uses the picture before it; 3 is kept for `aligned`",
+          one_of=MODES, newer=True),
+    Field("weights_id", "bytes", "first 8 bytes of the SHA-256 of the weights' integers", size=8),
+    Field("width", "u16", "of Y in samples; U and V have half of it, rounded up", at_least=1, at_most=MAX_SIDE),
+    Field("height", "u16", "of Y in samples; U and V have half of it, rounded up", at_least=1, at_most=MAX_SIDE),
+    Field("rate_num", "u32", "pictures a second, numerator", at_least=1),
+    Field("rate_den", "u32", "pictures a second, denominator", at_least=1),
+    Field("primaries", "u8", "colour primaries, a code of ITU-T H.273; 2 unspecified"),
+    Field("transfer", "u8", "transfer characteristics, a code of H.273; 2 unspecified"),
+    Field("matrix", "u8", "matrix coefficients, a code of H.273; 2 unspecified"),
+    Field("full_range", "u8", "range of the samples", one_of={0: "limited", 1: "full"}),
+    Field("chroma_location", "u8", "0 unspecified, else H.273's chroma sample location type + 1", at_most=6),
+    Field("gop", "u16", "the most pictures from an I-picture up to the next one", at_least=1, at_most=MAX_GOP),
+    Field("quality", "u8", "quality index q, for a quality of 1 + q/20", at_most=MAX_QUALITY_INDEX),
+    Field("flags", "u8", "bit 0: the shift of `lds` is 1/2 instead of 1; the others are 0",
+          one_of={0: "alpha 1", 1: "alpha 1/2"}, newer=True),
+    Field("crc", "crc", "CRC-32 of the header before it"),
+)
+
+_INTRA = Condition("in I-pictures", lambda values: values["kind"] & ~QUALITY_FOLLOWS == KIND_I)
+_QUALITY = Condition("where kind says so", lambda values: bool(values["kind"] & QUALITY_FOLLOWS))
+
+PICTURE = (
+    Field("kind", "u8", "the letters I, i, P, p", one_of=KINDS, framing=True),
+    Field("number", "varint", "of the picture in the stream, from 0", at_most=MAX_PICTURES - 1, when=_INTRA),
+    Field("quality", "u8", "quality index, as in the header", at_most=MAX_QUALITY_INDEX, when=_QUALITY),
+    Field("length", "varint", "bytes of the payload; below the limit for the picture's size",
+          at_most=payload_limit(MAX_SIDE, MAX_SIDE), framing=True),
+    Field("payload", "bytes", "the symbols, entropy-coded", size="length"),
+    Field("checksum", "u32", "of the decoded planes"),
+    Field("crc", "crc", "CRC-32 of the record before it"),
+)
+
+MIN_PICTURE_BYTES = 10  # a P-picture without payload
+
+END = (
+    Field("kind", "u8", "the letter E", one_of={KIND_END: "end"}, framing=True),
+    Field("pictures", "varint", "how many the stream has", at_most=MAX_PICTURES, framing=True),
+    Field("gops", "varint", "how many of them are I-pictures: entries of the index", at_most=MAX_PICTURES,
+          framing=True),
+)
+INDEX_ENTRY = (
+    Field("size", "varint", "bytes from the I-picture's record up to the next one's, or to the end record",
+          at_least=MIN_PICTURE_BYTES + 1, framing=True),
+    Field("pictures", "varint", "how many they hold", at_least=1, at_most=MAX_GOP, framing=True),
+)
+END_TAIL = (
+    Field("length", "u32", "bytes of the end record, from kind to crc"),
+    Field("crc", "crc", "CRC-32 of the end record before it"),
+)
+
+TABLES = {
+    "Header": HEADER, "Picture": PICTURE, "End": END, "End: index entry": INDEX_ENTRY, "End: tail": END_TAIL,
+}

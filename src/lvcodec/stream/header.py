@@ -1,0 +1,113 @@
+"""The header: what all pictures of a stream share."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeVar
+
+from lvcodec.errors import InputError
+from lvcodec.stream import fields
+from lvcodec.stream.layout import LayoutReader, LayoutWriter
+from lvcodec.video.colour import Colour
+from lvcodec.video.picture import VideoFormat
+
+T = TypeVar("T")
+
+_ALPHAS = {0: Fraction(1), 1: Fraction(1, 2)}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What all pictures of a stream share.
+
+    weights_id: first 8 bytes of the weights' SHA-256. gop: the most pictures from an I-picture up to the next,
+    1..65535. quality_index: 0..100. alpha: 1 or 1/2. video: sides of at most 16384.
+    """
+
+    family: str
+    mode: str
+    weights_id: bytes
+    video: VideoFormat
+    gop: int
+    quality_index: int
+    alpha: Fraction = Fraction(1)
+
+    @property
+    def quality(self) -> float:
+        """1 to 6."""
+        return quality_of(self.quality_index)
+
+    @property
+    def payload_limit(self) -> int:
+        """The most bytes of a picture's payload."""
+        return fields.payload_limit(self.video.width, self.video.height)
+
+    def values(self) -> dict[str, Any]:
+        """The values of fields.HEADER. Raises InputError for a family, mode or alpha without a number."""
+        video, colour = self.video, self.video.colour
+        return {
+            "magic": fields.MAGIC,
+            "version": fields.VERSION,
+            "syntax": fields.SYNTAX,
+            "family": _number_of("family", self.family, fields.FAMILIES),
+            "mode": _number_of("mode", self.mode, fields.MODES),
+            "weights_id": self.weights_id,
+            "width": video.width,
+            "height": video.height,
+            "rate_num": video.rate.numerator,
+            "rate_den": video.rate.denominator,
+            "primaries": colour.primaries,
+            "transfer": colour.transfer,
+            "matrix": colour.matrix,
+            "full_range": int(colour.full_range),
+            "chroma_location": colour.chroma_location,
+            "gop": self.gop,
+            "quality": self.quality_index,
+            "flags": _number_of("alpha", self.alpha, _ALPHAS),
+        }
+
+    def to_bytes(self) -> bytes:
+        """The header as it stands in a file. Raises InputError for a value that cannot be written."""
+        return bytes(LayoutWriter().put(fields.HEADER, self.values()).data)
+
+
+def read_header(read: Callable[[int], bytes]) -> Header:
+    """The header whose bytes `read(size)` gives. Raises StreamError if it is damaged or too new."""
+    values = LayoutReader(read).get(fields.HEADER)
+    colour = Colour(
+        primaries=values["primaries"],
+        transfer=values["transfer"],
+        matrix=values["matrix"],
+        full_range=bool(values["full_range"]),
+        chroma_location=values["chroma_location"],
+    )
+    rate = Fraction(values["rate_num"], values["rate_den"])
+    return Header(
+        family=fields.FAMILIES[values["family"]],
+        mode=fields.MODES[values["mode"]],
+        weights_id=values["weights_id"],
+        video=VideoFormat(values["width"], values["height"], rate, colour),
+        gop=values["gop"],
+        quality_index=values["quality"],
+        alpha=_ALPHAS[values["flags"]],
+    )
+
+
+def header_rows(header: Header) -> list[tuple[str, str]]:
+    """Name and value of every field, in the order of the file, for people."""
+    values = header.values()
+    return [(field.name, field.show(values[field.name])) for field in fields.HEADER if field.width != "crc"]
+
+
+def quality_of(index: int) -> float:
+    """The quality (1 to 6) of a quality index (0..100)."""
+    return 1 + index / 20
+
+
+def _number_of(name: str, value: T, numbers: Mapping[int, T]) -> int:
+    for number, known in numbers.items():
+        if known == value:
+            return number
+    choices = ", ".join(str(known) for known in numbers.values())
+    raise InputError(f"cannot write this stream: {name} {value} is none of {choices}")

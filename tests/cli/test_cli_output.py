@@ -1,0 +1,82 @@
+"""Progress, notices and the summary: what goes where."""
+from __future__ import annotations
+
+import io
+import json
+import sys
+import time
+
+import pytest
+
+from lvcodec.cli import output
+from lvcodec.cli.output import Output, table
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def work(out: Output) -> None:
+    """Three pictures, the length known after the first; half a second."""
+    with out.progress("encoding") as step:
+        for done in range(1, 4):
+            time.sleep(0.15)
+            step(done, 3 if done > 1 else None)
+        out.notice("odd size")
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    made = Terminal()
+    monkeypatch.setattr(sys, "stderr", made)
+    return made
+
+
+def test_progress_of_long_work(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "PROGRESS_AFTER_S", 0.1)
+    work(Output(as_json=False, quiet=False))
+    text = terminal.getvalue()
+    assert "encoding" in text and "3/3" in text and "pictures" in text
+    assert "lvcodec: odd size\n" in text
+    assert text.endswith("\r"), "the bar is wiped at the end"
+
+
+def test_no_progress_of_short_work(terminal: Terminal) -> None:
+    work(Output(as_json=False, quiet=False))
+    assert terminal.getvalue().strip() == "lvcodec: odd size"
+
+
+def test_no_progress_in_a_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(output, "PROGRESS_AFTER_S", 0.0)
+    work(Output(as_json=False, quiet=False))
+    assert capsys.readouterr() == ("", "lvcodec: odd size\n")
+
+
+def test_quiet(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "PROGRESS_AFTER_S", 0.0)
+    out = Output(as_json=False, quiet=True)
+    work(out)
+    out.summary({"pictures": 3}, "3 pictures")
+    assert terminal.getvalue() == ""
+
+
+@pytest.mark.parametrize(("as_json", "data_on_stdout", "where"), [
+    (False, False, "err"), (False, True, "err"), (True, False, "out"), (True, True, "err"),
+])
+def test_summary(
+    as_json: bool, data_on_stdout: bool, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = Output(as_json=as_json, quiet=False)
+    out.data_on_stdout = data_on_stdout
+    out.summary({"pictures": 3}, "3 pictures")
+    said = capsys.readouterr()
+    text, other = (said.out, said.err) if where == "out" else (said.err, said.out)
+    assert other == ""
+    assert json.loads(text) == {"pictures": 3} if as_json else text == "3 pictures\n"
+
+
+def test_table() -> None:
+    assert table([["name", "bits"], ["z", "1.0"], ["y", "100.0"]], right=[1]) == [
+        "name   bits", "z       1.0", "y     100.0",
+    ]
