@@ -10,9 +10,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from lvcodec.stream.container import StreamWriter
-from lvcodec.stream.records import Header
 
+from lvcodec.stream.container import StreamWriter
+from lvcodec.stream.header import Header
 from lvcodec.video.colour import Colour
 from lvcodec.video.picture import VideoFormat
 
@@ -120,11 +120,15 @@ def test_concat(lvc: Command, stream: Path, tmp_path: Path) -> None:
     assert record["complete"] is True
 
 
-def test_concat_to_stdout(lvc: Command, stream: Path, tmp_path: Path) -> None:
-    lvc("concat", stream, stream, tmp_path / "both.lvc")
-    done = lvc("concat", stream, stream, "-", "--json")
-    assert done.stdout == (tmp_path / "both.lvc").read_bytes()
-    assert json.loads(done.stderr)["pictures"] == 12
+def test_concat_json(lvc: Command, stream: Path, tmp_path: Path) -> None:
+    done = lvc("concat", stream, "-", tmp_path / "both.lvc", "--json", stdin=stream.read_bytes())
+    assert json.loads(done.stdout)["pictures"] == 12 and done.stderr == b""
+
+
+def test_concat_to_stdout_is_refused(lvc: Command, stream: Path) -> None:
+    """The index at the end needs a file."""
+    done = lvc("concat", stream, stream, "-")
+    assert done.returncode == 2 and done.stdout == b""
 
 
 def test_concat_of_what_does_not_fit(lvc: Command, stream: Path, tmp_path: Path) -> None:

@@ -26,14 +26,15 @@ def work(out: Output) -> None:
         out.notice("odd size")
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def terminal_for(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """stderr as a terminal; not a fixture, as pytest puts its own stderr back before the test begins."""
     made = Terminal()
     monkeypatch.setattr(sys, "stderr", made)
     return made
 
 
-def test_progress_of_long_work(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_of_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = terminal_for(monkeypatch)
     monkeypatch.setattr(output, "PROGRESS_AFTER_S", 0.1)
     work(Output(as_json=False, quiet=False))
     text = terminal.getvalue()
@@ -42,7 +43,8 @@ def test_progress_of_long_work(terminal: Terminal, monkeypatch: pytest.MonkeyPat
     assert text.endswith("\r"), "the bar is wiped at the end"
 
 
-def test_no_progress_of_short_work(terminal: Terminal) -> None:
+def test_no_progress_of_short_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = terminal_for(monkeypatch)
     work(Output(as_json=False, quiet=False))
     assert terminal.getvalue().strip() == "lvcodec: odd size"
 
@@ -53,7 +55,8 @@ def test_no_progress_in_a_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert capsys.readouterr() == ("", "lvcodec: odd size\n")
 
 
-def test_quiet(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = terminal_for(monkeypatch)
     monkeypatch.setattr(output, "PROGRESS_AFTER_S", 0.0)
     out = Output(as_json=False, quiet=True)
     work(out)

@@ -24,8 +24,7 @@ def concat(sources: tuple[str, ...], target: str, overwrite: bool, out: Output) 
         raise UsageError("stdin can be read only once")
     for source in sources:
         check_source(source)
-    check_target(target, overwrite=overwrite, others=sources)
-    out.data_on_stdout = target == PIPE
+    check_target(target, *sources, overwrite=overwrite)
     stream = lvcodec.concat(sources, target, overwrite=overwrite)
     out.summary(
         stream.as_dict() | {"pictures": len(stream.pictures)},

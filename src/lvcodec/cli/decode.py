@@ -43,7 +43,7 @@ def decode(
     ffmpeg writes (a notice says how); "-" is Y4M on stdout. TARGET appears when it is complete.
     """
     check_source(source)
-    check_target(target, overwrite=overwrite, others=[source])
+    check_target(target, source, overwrite=overwrite)
     out.data_on_stdout = target == PIPE
     with out.progress("decoding") as step:
         report = lvcodec.decode(

@@ -76,11 +76,11 @@ def encode(
     if verify and target == PIPE:
         raise UsageError("--verify reads the stream back and needs a file as TARGET")
     check_source(source)
-    check_target(target, overwrite=overwrite, others=[source])
+    check_target(target, source, overwrite=overwrite)
     if recon is not None:
         if recon == PIPE == target:
             raise UsageError("the stream and --recon cannot both go to stdout")
-        check_target(recon, overwrite=overwrite, others=[source, target])
+        check_target(recon, source, target, overwrite=overwrite)
     out.data_on_stdout = PIPE in (target, recon)
     with out.progress("encoding") as step:
         report = lvcodec.encode(

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from fractions import Fraction
 
 import click
@@ -64,39 +63,19 @@ def check_source(source: str) -> None:
         raise InputError(f"{source}: not readable")
 
 
-def check_target(target: str, *, overwrite: bool, others: Iterable[str] = ()) -> None:
-    """Refuse what cannot be written, or should not be.
+def check_target(target: str, *others: str, overwrite: bool) -> None:
+    """Refuse what cannot be written, or should not be, before torch is loaded.
 
-    others: paths that must not be the same file, for they are read or written too.
-    Raises UsageError for one of those and for a terminal, InputError for a file that exists or a folder that
-    does not.
+    others: what is read or written too, and must not be the same file.
+    Raises UsageError for a terminal, InputError as lvcodec.video.atomic.check_output does.
     """
-    if target == PIPE:
-        if sys.stdout is None or sys.stdout.isatty():
-            raise UsageError("stdout is a terminal", "redirect it, or name a file")
-        return
-    for other in others:
-        if other != PIPE and _same_file(target, other):
-            raise UsageError(f"{target}: is the same file as {other}", "choose another name")
-    if os.path.isdir(target):
-        raise InputError(f"{target}: is a folder", "name a file in it")
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise InputError(f"{target}: is not a regular file", 'use "-" and redirect stdout')
-    if os.path.exists(target) and not overwrite:
-        raise InputError(f"{target}: exists", "-y replaces it")
-    folder = os.path.dirname(os.path.abspath(target))
-    if not os.path.isdir(folder):
-        raise InputError(f"{target}: there is no folder {folder}")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"{target}: cannot write in {folder}")
+    from lvcodec.video.atomic import check_output
+
+    if target == PIPE and (sys.stdout is None or sys.stdout.isatty()):
+        raise UsageError("stdout is a terminal", "redirect it, or name a file")
+    check_output(target, *(other for other in others if other != PIPE), overwrite=overwrite)
 
 
 def is_pattern(path: str) -> bool:
     """True for a numbered sequence of images, as in picture%04d.png."""
     return "%" in os.path.basename(path)
-
-
-def _same_file(a: str, b: str) -> bool:
-    if os.path.exists(a) and os.path.exists(b):
-        return os.path.samefile(a, b)
-    return os.path.realpath(a) == os.path.realpath(b)

@@ -25,13 +25,26 @@ def layer_arrays(model: nn.Module, prefix: str = "layers.") -> dict[str, NDArray
 
     Raises WeightsError if a layer's sums could round.
     """
+    from lvcodec.exact import masters
     from lvcodec.exact.ops import layers
 
     arrays = {}
     for name, layer in layers(model):
-        for part, tensor in zip(("weight", "bias", "shift"), layer.export_integers(name), strict=True):
+        for part, tensor in zip(("weight", "bias", "shift"), masters.integers(name, layer), strict=True):
             arrays[f"{prefix}{name}.{part}"] = _narrow(tensor.numpy())
     return arrays
+
+
+def largest_sums(model: nn.Module) -> dict[str, int]:
+    """For each layer, the bound of its sums (exact/bounds.py), for the manifest."""
+    from lvcodec.exact import bounds, masters
+    from lvcodec.exact.ops import layers
+
+    found = {}
+    for name, layer in layers(model):
+        weight, bias, _ = masters.integers(name, layer)
+        found[name] = int(bounds.sum_bound(layer.per_output(weight), bias, layer.in_max).max())
+    return found
 
 
 def _narrow(array: NDArray[Any]) -> NDArray[Any]:
@@ -71,7 +84,7 @@ def flat_pmf(channels: int, spread: float = 3.0) -> NDArray[np.float64]:
 
 def swift_arrays(model: Swift, pmfs: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[Any]]:
     """All integers of a swift model; pmfs: of z_intra, z_p and z_bfd."""
-    from lvcodec.nets.swift import export_steps
+    from lvcodec.models.steps import export_steps
 
     arrays = layer_arrays(model)
     arrays.update({f"steps.{k}": v.numpy() for k, v in export_steps(model).items()})

@@ -96,10 +96,29 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.de
 
 
 def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str) -> Coding:
+    import torch
+
+    from lvcodec.nets.cheng2020 import Cheng2020
     from lvcodec.nets.cheng2020_coding import Cheng2020Coding
 
     quality, rest = divmod(quality_index, 20)
-    if rest or quality + 1 not in info.manifest["qualities"]:
+    quality += 1
+    if rest or quality not in info.manifest["qualities"]:
         known = ", ".join(str(q) for q in info.manifest["qualities"])
         raise UsageError(f"quality {1 + quality_index / 20:g} is not in this cheng2020 model", f"it has {known}")
-    return Cheng2020Coding(arrays, quality + 1, device)
+    key = (f"{info.weights_id} {quality}", str(device))
+    if key not in _built:
+        try:
+            width, thresholds = info.manifest["shape"]["channels"][str(quality)], arrays["grid.thresholds"]
+        except KeyError as error:
+            raise WeightsError(f"the weights lack {error.args[0]}") from error
+        with torch.device("meta"):
+            model = Cheng2020(width)
+        load_layers(model, arrays, f"q{quality}.layers.")
+        model.eval()
+        shared, _ = table_sets(arrays)
+        own, centres = table_sets(arrays, f"q{quality}.tables.")
+        _built.clear()
+        _built[key] = Cheng2020Coding(model, thresholds, shared | own, centres, device)
+    made: Coding = _built[key]
+    return made

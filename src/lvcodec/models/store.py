@@ -145,6 +145,7 @@ def write(folder: Path, *, name: str, family: str, shape: Mapping[str, Any], arr
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / (INTEGERS + ".partial")
         save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, partial)
+        partial.chmod(0o644)  # safetensors makes files for their owner alone
         partial.replace(folder / INTEGERS)
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     except OSError as error:

@@ -8,14 +8,18 @@ y * gain. Networks see latents divided by their deviation (`norm`). Everything i
 """
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lvcodec.entropy import grid
-from lvcodec.exact.ops import INT8, Conv, Format, clamp, round_ste, subpixel, to_units
+from lvcodec.errors import UsageError
+from lvcodec.exact.ops import INT8, Conv, Format, clamp, subpixel, to_units
+from lvcodec.exact.rounding import round_ste
 from lvcodec.nets.layers import residuals
 from lvcodec.nets.shift import LATENT_GRID, ShiftCompensation
 from lvcodec.nets.temporal import PARAMETER_GRID, TemporalPrior, hyper_decoder, hyper_encoder, unit_bits_for
@@ -51,6 +55,16 @@ class SwiftShape:
 
     def as_dict(self) -> dict[str, int | str | bool]:
         return asdict(self)
+
+    @classmethod
+    def parse(cls, text: str) -> SwiftShape:
+        """A shape from "latent=192,block=depthwise"; empty for the default."""
+        given = dict(item.split("=", 1) for item in text.split(",") if item)
+        as_type: dict[str, Callable[[str], Any]] = {"bool": "True".__eq__, "int": int, "str": str}
+        unknown = given.keys() - {f.name for f in fields(cls)}
+        if unknown:
+            raise UsageError(f"a swift shape has no {', '.join(sorted(unknown))}")
+        return cls(**{f.name: as_type[str(f.type)](given[f.name]) for f in fields(cls) if f.name in given})
 
 
 @dataclass(frozen=True)
@@ -249,7 +263,7 @@ def channels_to_planes(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
-    """The quantiser of one quality from the exported integer tables (`export_steps`); float64, exact."""
+    """The quantiser of one quality from the exported integer tables (models/steps.py); float64, exact."""
     def row(name: str, bits: int) -> Tensor:
         return (tables[name][quality_index].to(torch.float64) * 2.0**-bits).view(1, -1, 1, 1)
     return Steps(row("gain", GAIN_BITS), row("inverse", INVERSE_BITS), row("mean", MEAN_BITS),
@@ -257,31 +271,6 @@ def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
 
 
 GAIN_BITS, INVERSE_BITS, MEAN_BITS, OFFSET_BITS, NORM_BITS, SPREAD_BITS = 28, 8, 20, 5, 24, 12
-
-
-def steps_for_training(model: Swift, quality: Tensor) -> Steps:
-    """The quantiser for a batch of qualities, (B,) in 1..6, differentiable in the learned steps."""
-    position = (quality - 1).clamp(0, 5)
-    low = position.floor().clamp(max=4).long()
-    part = (position - low).unsqueeze(1)
-    log_step = (model.log_step[low] * (1 - part) + model.log_step[low + 1] * part)[:, :, None, None]
-    gain = torch.exp(-log_step) / UNITS_PER_COEFFICIENT
-    deviation_symbols = gain / model.norm.float() * INT8.one  # symbols where a prior's mean is 1.0
-    mean = deviation_symbols * (grid.MEAN_STEPS / PARAMETER_GRID)
-    offset = grid.PER_OCTAVE * torch.log2(deviation_symbols / grid.LOWEST_SCALE)
-    return Steps(gain, 1 / gain, mean, offset, (20 * (quality - 1) - 50).view(-1, 1, 1, 1))
-
-
-def export_steps(model: Swift) -> dict[str, Tensor]:
-    """Integer tables of all qualities, (101, M) int32 each, and of the deviations, (M,) each."""
-    with torch.no_grad():
-        steps = steps_for_training(model, 1 + torch.arange(QUALITIES, dtype=torch.float64) / 20)
-        scaled = {
-            "gain": steps.gain * 2.0**GAIN_BITS, "inverse": steps.inverse * 2.0**INVERSE_BITS,
-            "mean": steps.mean * 2.0**MEAN_BITS, "offset": steps.offset * 2.0**OFFSET_BITS,
-            "norm": model.norm.double() * 2.0**NORM_BITS, "spread": model.spread.double() * 2.0**SPREAD_BITS,
-        }
-        return {k: torch.round(v).reshape(-1, v.shape[1]).squeeze(0).to(torch.int32).cpu() for k, v in scaled.items()}
 
 
 def load_constants(model: Swift, tables: dict[str, Tensor]) -> None:

@@ -11,7 +11,12 @@ from torch import Tensor
 
 from lvcodec.entropy.tables import TableSet
 from lvcodec.nets.swift import (
-    LATENT_MAX, UNITS_PER_LEVEL, Swift, channels_to_planes, planes_to_channels, steps_from_tables,
+    LATENT_MAX,
+    UNITS_PER_LEVEL,
+    Swift,
+    channels_to_planes,
+    planes_to_channels,
+    steps_from_tables,
 )
 
 

@@ -2,19 +2,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import IO
 
 from lvcodec.errors import InputError
 from lvcodec.stream import fields
 from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.header import Header
+from lvcodec.stream.lookahead import Writable
 
 
-def concat_streams(sources: Sequence[BinaryIO], file: BinaryIO) -> StreamWriter:
+def concat_streams(sources: Sequence[IO[bytes]], file: Writable) -> StreamWriter:
     """Write the pictures of all `sources`, whole streams in this order, as one stream to `file`.
 
-    They must agree in every field of the header but the quality; the header is the first one's. Nothing is written
-    if they do not. Returns the writer, which is finished.
+    They must agree in every field of the header but the quality; the header is the first one's. Nothing is
+    written if they do not. Returns the writer, which is finished.
     Raises InputError if they differ or there are none, StreamError if one is damaged or cut.
     """
     readers = [StreamReader(source) for source in sources]

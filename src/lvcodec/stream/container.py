@@ -8,18 +8,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import BinaryIO
+from typing import IO
 
 from lvcodec.errors import InputError, StreamError, TruncatedStreamError
 from lvcodec.stream import fields
 from lvcodec.stream.header import Header, read_header
-from lvcodec.stream.lookahead import Lookahead, write_all
+from lvcodec.stream.lookahead import Lookahead, Writable, write_all
 from lvcodec.stream.records import (
     END_TAIL_BYTES,
     HEADER_BYTES,
     End,
     Index,
-    Kind,
     PictureRecord,
     Place,
     WrittenPicture,
@@ -38,7 +37,7 @@ class StreamWriter:
     written.
     """
 
-    def __init__(self, file: BinaryIO, header: Header) -> None:
+    def __init__(self, file: Writable, header: Header) -> None:
         self.header = header
         self.size_bytes = 0
         self._file = file
@@ -49,7 +48,7 @@ class StreamWriter:
         self._write(header.to_bytes())
 
     def picture(
-        self, kind: Kind, payload: bytes, checksum: int, quality_index: int | None = None
+        self, kind: str, payload: bytes, checksum: int, quality_index: int | None = None
     ) -> PictureRecord:
         """Append a picture, and return it as a reader will. The first is an I-picture.
 
@@ -91,15 +90,16 @@ class StreamWriter:
 class StreamReader:
     """Reads a stream from any binary file object, from where that stands: an iterator of PictureRecord.
 
-    It reads no further than what it gives, and closes nothing. header: of the stream. complete: whether the end
-    record has been read; iteration stops there. count: how many pictures the stream has, known once it is
+    It reads no further than what it gives, and closes nothing. header: of the stream. complete: whether the
+    end record has been read; iteration stops there. count: how many pictures the stream has, known once it is
     complete or index() found it, else None.
 
-    Raises InputError if the file is no lvcodec stream or cannot be read. A damaged record raises StreamError with
-    its picture and offset, every time until resync(). TruncatedStreamError comes after all whole pictures.
+    Raises InputError if the file is no lvcodec stream or cannot be read. A damaged record raises StreamError
+    with its picture and offset, each time until resync(). After the last whole picture of a cut stream comes
+    TruncatedStreamError.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self.complete = False
         self.count: int | None = None
         self._input = Lookahead(file)
@@ -131,20 +131,20 @@ class StreamReader:
             else:
                 return self._accept(read_picture(self._input.reader(), self.header.payload_limit))
         except StreamError as error:
-            raise self._located(error) from None
+            raise self._located(error) from error
         raise StopIteration
 
     def resync(self) -> None:
         """Leave a damaged record behind: the next picture is the first intact I-picture after it.
 
-        Its number tells how many were lost. If the end record comes first, iteration ends there and `count` tells.
-        On a pipe this may wait for as many bytes as a picture can have.
+        Its number tells how many were lost. If the end record comes first, iteration ends there and `count`
+        tells. On a pipe this may wait for as many bytes as a picture can have.
         Raises TruncatedStreamError if neither follows, StreamError if the damage is too wide to search.
         """
         try:
             self._jump(self._search.run(self._next))
         except StreamError as error:
-            raise self._located(error) from None
+            raise self._located(error) from error
 
     def index(self) -> list[Place] | None:
         """Number and offset of every I-picture, from the file's end; the reader stays where it is.
@@ -165,7 +165,7 @@ class StreamReader:
     def seek(self, number: int) -> int:
         """Go on at the I-picture at or before picture `number`, and return its number.
 
-        Without an index (see `index`) the reader stays where it is: the number returned is its next picture's.
+        Without an index (see `index`) the reader stays where it is, and returns its next picture's number.
         Raises InputError if the stream has no picture of this number.
         """
         places = self.index()
@@ -224,7 +224,7 @@ class StreamReader:
         self._end, self.count, self.complete = end, end.pictures, True
 
     def _find_end(self) -> End:
-        """The end record, by the length in the file's last bytes. Raises StreamError if they are not one's."""
+        """The end record, by the length in the file's last bytes. Raises StreamError if there is none."""
         size = self._input.end()
         self._input.goto(max(size - END_TAIL_BYTES, 0))
         length = int.from_bytes(self._input.peek(4), "little")
@@ -255,8 +255,10 @@ class StreamReader:
         return StreamError(text, error.hint, offset=offset, picture=picture)
 
 
-def _misplaced(kind: Kind, since_intra: int, gop: int) -> str | None:
+def _misplaced(kind: str, since_intra: int, gop: int) -> str | None:
     """Why a picture may not follow `since_intra` pictures of its GOP; None if it may."""
+    if kind not in ("I", "P"):
+        return f"kind {kind!r} is neither I nor P"
     if kind == "I" or 0 < since_intra < gop:
         return None
     if since_intra == 0:

@@ -1,6 +1,6 @@
-"""Every field of a stream: name, width, range, meaning. Written numbers, for ever: never reuse or reorder one.
+"""Every field of a stream: name, width, range, meaning. Numbers are for ever: never change or reuse one.
 
-docs/bitstream.md prints these tables (a test compares), layout.py writes and reads by them, `lvcodec info` shows
+docs/bitstream.md prints these tables (a test compares), layout.py writes and reads by them, header_rows shows
 the header by them.
 """
 from __future__ import annotations
@@ -11,7 +11,7 @@ MAGIC = b"LVC1"
 VERSION = 1
 SYNTAX = 1
 MAX_SIDE = 16384
-MAX_PICTURES = 1 << 28
+MAX_PICTURES = (1 << 28) - 1
 MAX_GOP = 65535
 MAX_QUALITY_INDEX = 100
 
@@ -51,8 +51,10 @@ HEADER = (
     Field("mode", "u8", "how a P-picture uses the picture before it; 3 is kept for `aligned`",
           one_of=MODES, newer=True),
     Field("weights_id", "bytes", "first 8 bytes of the SHA-256 of the weights' integers", size=8),
-    Field("width", "u16", "of Y in samples; U and V have half of it, rounded up", at_least=1, at_most=MAX_SIDE),
-    Field("height", "u16", "of Y in samples; U and V have half of it, rounded up", at_least=1, at_most=MAX_SIDE),
+    Field("width", "u16", "of Y in samples; half of it, rounded up, of U and V",
+          at_least=1, at_most=MAX_SIDE),
+    Field("height", "u16", "of Y in samples; half of it, rounded up, of U and V",
+          at_least=1, at_most=MAX_SIDE),
     Field("rate_num", "u32", "pictures a second, numerator", at_least=1),
     Field("rate_den", "u32", "pictures a second, denominator", at_least=1),
     Field("primaries", "u8", "colour primaries, a code of ITU-T H.273; 2 unspecified"),
@@ -60,7 +62,7 @@ HEADER = (
     Field("matrix", "u8", "matrix coefficients, a code of H.273; 2 unspecified"),
     Field("full_range", "u8", "range of the samples", one_of={0: "limited", 1: "full"}),
     Field("chroma_location", "u8", "0 unspecified, else H.273's chroma sample location type + 1", at_most=6),
-    Field("gop", "u16", "the most pictures from an I-picture up to the next one", at_least=1, at_most=MAX_GOP),
+    Field("gop", "u16", "most pictures from an I-picture up to the next one", at_least=1, at_most=MAX_GOP),
     Field("quality", "u8", "quality index q, for a quality of 1 + q/20", at_most=MAX_QUALITY_INDEX),
     Field("flags", "u8", "bit 0: the shift of `lds` is 1/2 instead of 1; the others are 0",
           one_of={0: "alpha 1", 1: "alpha 1/2"}, newer=True),

@@ -21,7 +21,7 @@ _ALPHAS = {0: Fraction(1), 1: Fraction(1, 2)}
 class Header:
     """What all pictures of a stream share.
 
-    weights_id: first 8 bytes of the weights' SHA-256. gop: the most pictures from an I-picture up to the next,
+    weights_id: first 8 bytes of the weights' SHA-256. gop: most pictures from an I-picture up to the next,
     1..65535. quality_index: 0..100. alpha: 1 or 1/2. video: sides of at most 16384.
     """
 

@@ -4,8 +4,8 @@
     HEADER, PICTURE, … = (Field, …) LayoutReader ◄─ bytes
                                    layout_table ─► docs/bitstream.md
 
-A layout is a tuple of fields in the order of the bytes; numbers are little-endian. A value out of its range fails
-when it is written (InputError) and when it is read (StreamError).
+A layout is a tuple of fields in the order of the bytes; numbers are little-endian. A value out of its range
+fails when it is written (InputError) and when it is read (StreamError).
 """
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Condition:
 class Field:
     """One field of a layout.
 
-    width: "u8", "u16", "u32"; "varint", seven bits a byte, lowest first, no more bytes than needed, at most 9;
-        "bytes"; "crc", the CRC-32 of all before it.
+    width: "u8", "u16", "u32"; "varint", seven bits a byte, lowest first, in 1..9 bytes, no more than
+        needed; "bytes"; "crc", the CRC-32 of all before it.
     note: what it means, for docs/bitstream.md.
     at_least, at_most: range of a number; without at_most what the width holds.
     one_of: the numbers that have a meaning. equals: the only bytes that are right.

@@ -1,7 +1,7 @@
 """Bytes of a file or pipe in order, seen before they are taken.
 
 Short reads are put together, and no more is asked of the file than somebody wants to see. So a record can be
-checked before anything of it is consumed, on a pipe too, and a length that lies costs no more memory than there
+checked before anything of it is taken, on a pipe too, and a length that lies costs no more memory than there
 are bytes.
 """
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import IO, Protocol
 
 from lvcodec.errors import InputError, TruncatedStreamError
 
@@ -17,10 +17,17 @@ CHUNK_BYTES = 1 << 20
 SEARCH_BYTES = 1 << 12
 
 
+class Writable(Protocol):
+    """What a stream can be written to: any binary file object, or whatever else has its `write`."""
+
+    def write(self, data: memoryview, /) -> int | None:
+        """Write some of `data`, and tell how much."""
+
+
 class Lookahead:
     """offset: how many bytes were taken, counted from where the file stood."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self.offset = 0
         self._file = file
         self._ahead = bytearray()
@@ -105,11 +112,11 @@ class Lookahead:
         except OSError as error:
             raise InputError(f"cannot read the stream: {_reason(error)}") from error
         if chunk is None:
-            raise InputError("cannot read the stream: its file does not wait for data", "open it in blocking mode")
+            raise InputError("cannot read the stream: its file is in non-blocking mode")
         return chunk
 
 
-def write_all(file: BinaryIO, data: bytes) -> None:
+def write_all(file: Writable, data: bytes) -> None:
     """Write all of `data`, in as many calls as it takes. Raises InputError if the file does not take it."""
     rest = memoryview(data)
     while rest:
@@ -118,11 +125,11 @@ def write_all(file: BinaryIO, data: bytes) -> None:
         except OSError as error:
             raise InputError(f"cannot write the stream: {_reason(error)}") from error
         if written is None:
-            raise InputError("cannot write the stream: its file does not wait", "open it in blocking mode")
+            raise InputError("cannot write the stream: its file is in non-blocking mode")
         rest = rest[written:]
 
 
-def _seekable(file: BinaryIO) -> bool:
+def _seekable(file: IO[bytes]) -> bool:
     try:
         return file.seekable()
     except AttributeError:

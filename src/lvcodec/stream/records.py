@@ -9,14 +9,12 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from lvcodec.errors import StreamError
 from lvcodec.stream import fields
 from lvcodec.stream.layout import LayoutReader, LayoutWriter, layout_bytes
 from lvcodec.video.picture import Picture
-
-Kind = Literal["I", "P"]
 
 HEADER_BYTES = layout_bytes(fields.HEADER)
 END_TAIL_BYTES = layout_bytes(fields.END_TAIL)
@@ -26,12 +24,12 @@ END_TAIL_BYTES = layout_bytes(fields.END_TAIL)
 class PictureRecord:
     """A coded picture, as a reader gives it.
 
-    quality_index: 0..100, the picture's own, whether its record tells it or not. checksum: planes_checksum of the
-    decoded picture. offset: of its record, bytes from the header's first. number: from 0. overhead_bytes: of its
-    record without the payload.
+    kind: "I" or "P". quality_index: 0..100, the picture's own, whether its record tells it or not. checksum:
+    planes_checksum of the decoded picture. offset: of its record, bytes from the header's first. number: from
+    0. overhead_bytes: of its record without the payload.
     """
 
-    kind: Kind
+    kind: str
     quality_index: int
     payload: bytes
     checksum: int
@@ -47,9 +45,9 @@ class PictureRecord:
 
 @dataclass(frozen=True)
 class WrittenPicture:
-    """A picture's record as it stands in the file: number in I-pictures only, quality_index where it is told."""
+    """A picture's record as it stands in the file: number in I-pictures, quality_index where it is told."""
 
-    kind: Kind
+    kind: str
     number: int | None
     quality_index: int | None
     payload: bytes
@@ -91,7 +89,7 @@ class Index:
         self.sizes.append(size_bytes)
         self.pictures.append(pictures)
 
-    def count(self, kind: Kind, size_bytes: int) -> None:
+    def count(self, kind: str, size_bytes: int) -> None:
         """Count a picture's record. The first one is an I-picture's."""
         if kind == "I":
             self.append(size_bytes, 1)
@@ -112,7 +110,7 @@ class Index:
 
 
 def write_picture(picture: WrittenPicture, payload_limit: int) -> bytes:
-    """The record of a picture; its size_bytes is not looked at. Raises InputError for a value out of its range."""
+    """A picture's record; size_bytes is not looked at. Raises InputError for a value out of its range."""
     kind = fields.KIND_I if picture.kind == "I" else fields.KIND_P
     values = {
         "kind": kind if picture.quality_index is None else kind + fields.QUALITY_FOLLOWS,
@@ -126,7 +124,7 @@ def write_picture(picture: WrittenPicture, payload_limit: int) -> bytes:
 
 
 def write_end(end: End) -> bytes:
-    """The end record; its size_bytes is not looked at. Raises InputError for a value out of its range."""
+    """The end record; size_bytes is not looked at. Raises InputError for a value out of its range."""
     values = {"kind": fields.KIND_END, "pictures": end.pictures, "gops": len(end.index)}
     writer = LayoutWriter().put(fields.END, values)
     for size, pictures in zip(end.index.sizes, end.index.pictures, strict=True):

@@ -5,7 +5,7 @@
                                                                                  ▼
                                                                     an I-picture or the end
 
-A record is whole if its CRC is right. Nothing else says where records begin, so that a forged stream could make
+A record is whole if its CRC is right. Nothing else says where records begin, so a forged stream could make
 the byte-by-byte search test one long record after another: what it may look at is limited.
 """
 from __future__ import annotations
@@ -18,9 +18,10 @@ from lvcodec.stream.header import Header
 from lvcodec.stream.lookahead import Lookahead
 from lvcodec.stream.records import End, WrittenPicture, head_size, read_end, read_picture
 
-EFFORT = 1 << 30            # bytes that all searches in a stream may check, about a second's work
+EFFORT = 1 << 32            # bytes that all searches in a stream may check, some seconds' work
 EFFORT_A_BYTE = 64          # and as many more for each byte of the stream
-END_EFFORT = 1000           # an end record's byte takes as long as so many of a payload
+PLACE_EFFORT = 1 << 14      # looking at a place at all takes as long as checking so many bytes
+END_EFFORT = 1 << 10        # and a byte of an end record
 
 _END = bytes([fields.KIND_END])
 _KINDS = bytes(fields.KINDS) + _END
@@ -39,8 +40,8 @@ class Search:
     def run(self, number: int) -> int:
         """Take bytes up to an I-picture or the end record that may stand where picture `number` was expected.
 
-        Returns the number of the I-picture, or how many pictures the end record tells of: `number` at least, and
-        a GOP at most over what the skipped bytes can hold.
+        Returns the number of the I-picture, or how many pictures the end record tells of: `number` at least,
+        and a GOP at most over what the skipped bytes can hold.
         Raises TruncatedStreamError if there is none, StreamError if that takes too long.
         """
         start = self._input.offset
@@ -53,7 +54,7 @@ class Search:
             self._input.take(record.size_bytes)
 
     def _whole_record(self) -> WrittenPicture | End:
-        """Take bytes up to the first whole record: here, where this one's length leads to, or anywhere after."""
+        """Take bytes up to the first whole record: here, where this one's length leads, or anywhere after."""
         for at in (0, self._claimed_size()):
             record = self._record_at(at) if at is not None else None
             if record is not None:
@@ -70,8 +71,7 @@ class Search:
 
     def _record_at(self, at: int) -> WrittenPicture | End | None:
         """The whole record that stands so many bytes ahead; None if there is none."""
-        if self._effort > EFFORT + EFFORT_A_BYTE * self._input.offset:
-            raise StreamError("too much is damaged to find where it goes on")
+        self._look()
         is_end = self._input.peek(1, at) == _END
         cost = END_EFFORT if is_end else 1
         ahead = self._input.reader(at)
@@ -89,6 +89,7 @@ class Search:
 
     def _is_followed(self) -> bool:
         """Whether a record's first byte, or the stream's end, is where the length found here leads to."""
+        self._look()
         if self._input.peek(1) == _END:
             return True
         size = self._claimed_size()
@@ -100,3 +101,9 @@ class Search:
             return head_size(self._input.reader(), self._header.payload_limit)
         except StreamError:
             return None
+
+    def _look(self) -> None:
+        """Count a place that is looked at. Raises StreamError if that was too much."""
+        self._effort += PLACE_EFFORT
+        if self._effort > EFFORT + EFFORT_A_BYTE * self._input.offset:
+            raise StreamError("too much is damaged to find where it goes on")

@@ -58,7 +58,7 @@ def prepare(folders: list[Path], cache: Path) -> list[Clip]:
     clips = []
     for path in tqdm(sources, desc="pictures", unit="file", disable=None):
         still = path.suffix.lower() in PHOTOS
-        short = f"scale='if(lt(iw,ih),{{0}},-2)':'if(lt(iw,ih),-2,{{0}})':flags=lanczos"
+        short = "scale='if(lt(iw,ih),{0},-2)':'if(lt(iw,ih),-2,{0})':flags=lanczos"
         scales = [short.format(720), short.format(SHORT_SIDE)] if still else [
             f"scale='if(lt(iw,ih),min({SHORT_SIDE},iw),-2)':'if(lt(iw,ih),-2,min({SHORT_SIDE},ih))':flags=lanczos"]
         for number, scale in enumerate(scales):

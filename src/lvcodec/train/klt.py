@@ -10,14 +10,14 @@ from lvcodec.nets.swift import LAMBDAS, UNITS_PER_COEFFICIENT, Swift
 from lvcodec.train.data import Crops
 
 
-def start_from_klt(model: Swift, crops: Crops, *, batches: int = 60) -> None:
+def start_from_klt(model: Swift, crops: Crops, *, batches: int = 60, size: int = 192) -> None:
     """Set the linear path, deviations and quantiser steps so that the codec works before any training.
 
     Luma and chroma are scaled by the square roots of their weights in the distortion, so that one step size, from
     D = step**2 / 12 = 0.72 / lambda, is right for all coefficients.
     """
     patches = torch.cat([
-        F.pixel_unshuffle(crops.batch(16, 192, stills=0.7)[:, 0], 2).permute(0, 2, 3, 1).reshape(-1, 384)
+        F.pixel_unshuffle(crops.batch(16, size, stills=0.7)[:, 0], 2).permute(0, 2, 3, 1).reshape(-1, 384)
         for _ in range(batches)
     ])
     weight = torch.full((384,), 0.5)
@@ -37,5 +37,6 @@ def start_from_klt(model: Swift, crops: Crops, *, batches: int = 60) -> None:
         model.dec_linear.weight[:, :, centre, centre] = (basis / scale).T.float()
         for row, lmbda in enumerate(LAMBDAS):
             model.log_step[row] = math.log(math.sqrt(12 * 0.72 / lmbda))
-        model.norm.copy_((16 / (UNITS_PER_COEFFICIENT * deviation)).view(1, -1, 1, 1))
-        model.spread.copy_((UNITS_PER_COEFFICIENT * deviation / 256).view(1, -1, 1, 1))
+        norm, spread = model.get_buffer("norm"), model.get_buffer("spread")
+        norm.copy_((16 / (UNITS_PER_COEFFICIENT * deviation)).view(1, -1, 1, 1))
+        spread.copy_((UNITS_PER_COEFFICIENT * deviation / 256).view(1, -1, 1, 1))

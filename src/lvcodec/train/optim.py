@@ -10,14 +10,14 @@ from torch import Tensor, nn
 def _orthogonalised(update: Tensor) -> Tensor:
     """Five Newton-Schulz steps towards the nearest semi-orthogonal matrix. update: (rows, columns)."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = update / (update.norm() + 1e-7)
+    x = (update / (update.norm() + 1e-7)).bfloat16()
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T
     for _ in range(5):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+    return (x.T if tall else x).to(update.dtype)
 
 
 class Muon(torch.optim.Optimizer):
@@ -27,7 +27,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is None:
@@ -42,12 +42,17 @@ class Muon(torch.optim.Optimizer):
                 p.add_(_orthogonalised(flat).reshape(p.shape), alpha=-group["lr"] * size)
 
 
-def optimisers(named: list[tuple[str, nn.Parameter]], *, muon_lr: float, adam_lr: float,
+def optimisers(named: list[tuple[str, nn.Parameter]], *, muon_lr: float, adam_lr: float, linear_lr: float,
                plain: tuple[str, ...]) -> list[torch.optim.Optimizer]:
-    """Muon on convolution weights except those whose name starts with one of `plain`, depthwise and 1-D; Adam else."""
-    hidden, rest = [], []
+    """Muon on convolution weights except those whose name starts with one of `plain`, depthwise and 1-D; Adam else,
+    with a rate of its own for the linear path, which starts well and spoils easily."""
+    hidden: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    linear: list[nn.Parameter] = []
     for name, p in named:
         is_hidden = p.ndim == 4 and p.shape[1] > 1 and not name.startswith(plain)
-        (hidden if is_hidden else rest).append(p)
+        is_linear = name in ("enc_linear.weight", "dec_linear.weight") and linear_lr != adam_lr
+        (hidden if is_hidden else linear if is_linear else rest).append(p)
     found: list[torch.optim.Optimizer] = [Muon(hidden, muon_lr)] if hidden else []
-    return [*found, torch.optim.Adam(rest, adam_lr, betas=(0.9, 0.98))] if rest else found
+    groups = [{"params": rest, "lr": adam_lr}] + ([{"params": linear, "lr": linear_lr}] if linear else [])
+    return [*found, torch.optim.Adam(groups, adam_lr, betas=(0.9, 0.98))] if rest else found

@@ -50,7 +50,8 @@ class ChannelPrior(nn.Module):
         if noisy:
             z = z + torch.rand_like(z) - 0.5
         flat = z.float().permute(1, 0, 2, 3).reshape(z.shape[1], 1, -1)
-        likelihood = self.bottleneck._likelihood(flat)
+        with torch.autocast(z.device.type, enabled=False):
+            likelihood = self.bottleneck._likelihood(flat)
         likelihood = likelihood[0] if isinstance(likelihood, tuple) else likelihood
         return -torch.log2(likelihood.clamp_min(FLOOR))
 

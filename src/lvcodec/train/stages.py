@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lvcodec.exact.ops import round_ste
+from lvcodec.exact.rounding import round_ste
+from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.shift import shift_direction
-from lvcodec.nets.swift import LAMBDAS, UNITS_PER_LEVEL, Steps, Swift, parity, steps_for_training
+from lvcodec.nets.swift import LAMBDAS, UNITS_PER_LEVEL, Steps, Swift, parity
 from lvcodec.train.rates import ChannelPrior, gaussian_bits, laplace_bits
 
 PIXELS = 64  # luma pixels of one position at 1/8
@@ -74,8 +75,9 @@ def _z_bits(prior: ChannelPrior, z: Tensor, *, hard: bool) -> Tensor:
     return bits.reshape(z.shape[1], z.shape[0], -1).sum(dim=(0, 2))
 
 
-def intra(model: Swift, priors: Priors, x: Tensor, quality: Tensor, *, hard: bool = False) -> Outcome:
-    """x: (B, 96, H/8, W/8). `hard` rounds where training adds noise: what a file would cost."""
+def intra(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False) -> Outcome:
+    """clip: (B, 1, 96, H/8, W/8). `hard` rounds where training adds noise: what a file would cost."""
+    x = clip[:, 0].contiguous(memory_format=torch.channels_last)
     steps = steps_for_training(model, quality)
     y = model.analysis(x)
     symbols = y * steps.gain

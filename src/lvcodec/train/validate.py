@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels, steps_for_training
+from lvcodec.models.steps import steps_for_training
+from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels
+from lvcodec.train.checkpoint import load
 from lvcodec.train.data import Clip, prepare
-from lvcodec.train.run import load
 from lvcodec.train.stages import intra
 
 QUALITIES = (1, 2, 3, 4, 5, 6)
@@ -65,7 +66,7 @@ def main(checkpoints: tuple[Path, ...], clips: Path, cache: Path, table: Path | 
     curves: list[list[list[tuple[float, float]]]] = []
     rows = []
     for path in checkpoints:
-        model, priors, _ = load(path)
+        model, priors, _ = load(path, average=True)
         model.eval()
         mine = []
         for number, clip in enumerate(prepare([clips], cache)):
@@ -73,7 +74,7 @@ def main(checkpoints: tuple[Path, ...], clips: Path, cache: Path, table: Path | 
             for quality in QUALITIES:
                 q = torch.full((len(x),), float(quality))
                 with torch.no_grad():
-                    outcome = intra(model, priors, x, q, hard=True)
+                    outcome = intra(model, priors, x[:, None], q, hard=True)
                     steps = steps_for_training(model, q)
                     y_hat = torch.round(model.analysis(x) * steps.gain)
                     psnr = psnr_yuv(x, model.synthesis(y_hat * steps.inverse, steps))

@@ -18,6 +18,11 @@ from lvcodec.video.probe import Probe, probe_path, probe_pipe
 from lvcodec.video.reader import ByteReader, looks_like_text
 from lvcodec.video.source import Options, Source
 
+# what ffmpeg opens as numbered pictures, if the name reads as a pattern
+_STILLS = {
+    ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".tga", ".dpx", ".exr", ".jp2", ".jxl",
+}
+
 
 class FfmpegSource(Source):
     """Pictures decoded by ffmpeg from `input_args` (ending in -i …), fed by `feed` if that is a pipe.
@@ -30,7 +35,7 @@ class FfmpegSource(Source):
         self, name: str, input_args: list[str], probe: Probe, options: Options, *, feed: Feeder | None = None,
         reader: ByteReader | None = None, total: int | None = None, notices: list[str] | None = None,
     ) -> None:
-        check_size(probe.width, probe.height)
+        check_size(probe.width, probe.height, name)
         options.contradict(name, (probe.width, probe.height), probe.pix_fmt)
         notices = [*(notices or []), *probe.notices]
         rate = options.replace_rate(None if probe.still else probe.rate, notices)
@@ -64,7 +69,7 @@ class FfmpegSource(Source):
     def from_path(cls, path: Path, options: Options) -> FfmpegSource:
         """Open a file. Raises InputError if ffmpeg finds no video in it."""
         args = ["-i", file_argument(path)]
-        if "%" in path.name:                    # a file of that very name, not a pattern
+        if "%" in path.name and path.suffix.lower() in _STILLS:      # a file of that very name, no pattern
             args = ["-pattern_type", "none", *args]
         name = str(path)
         try:

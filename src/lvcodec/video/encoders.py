@@ -31,6 +31,8 @@ def _encoder(text: str, args: str, *, even: bool = False) -> Encoder:
 
 
 _FFV1 = _encoder("FFV1, lossless", "-c:v ffv1 -level 3 -g 1")
+_FFV1_SMALL = _encoder("FFV1, lossless", "-c:v ffv1 -level 1 -g 1")      # level 3 cannot slice some tiny sizes
+_FFV1_AVI = _encoder("FFV1, lossless, in AVI, which keeps no colour description", "-c:v ffv1 -level 3 -g 1")
 _X264 = _encoder("H.264 by libx264, crf 10, preset medium", "-c:v libx264 -crf 10 -preset medium", even=True)
 _X265 = _encoder(
     "H.265 by libx265, crf 10, preset medium",
@@ -40,7 +42,7 @@ _VP9 = _encoder(
     "VP9 by libvpx, crf 10", "-c:v libvpx-vp9 -crf 10 -b:v 0 -deadline good -cpu-used 4 -row-mt 1"
 )
 _ENCODERS = {
-    ".mkv": _FFV1, ".nut": _FFV1, ".avi": _FFV1, ".webm": _VP9, ".mp4": _X264, ".mov": _X264, ".m4v": _X264,
+    ".mkv": _FFV1, ".nut": _FFV1, ".avi": _FFV1_AVI, ".webm": _VP9, ".mp4": _X264, ".mov": _X264, ".m4v": _X264,
     ".ts": _X264, ".flv": _X264, ".h264": _X264, ".264": _X264, ".avc": _X264, ".h265": _X265, ".265": _X265,
     ".hevc": _X265,
 }
@@ -70,6 +72,8 @@ def encoder_for(path: Path, fmt: VideoFormat, pix_fmt: str | None) -> Encoder:
             f"{path} has no suffix that says what to write", "name it .yuv, .y4m, .mkv, .mp4, .webm or .png"
         )
     encoder = _ENCODERS.get(suffix)
+    if encoder in (_FFV1, _FFV1_AVI) and min(fmt.width, fmt.height) < 16:
+        encoder = Encoder(encoder.text, _FFV1_SMALL.args)
     if encoder is None:
         text = f"ffmpeg's usual codec for {suffix}, -q:v 2"
         return Encoder(text, ("-q:v", "2"), pix_fmt, known=False)
@@ -109,15 +113,15 @@ def output_args(encoder: Encoder, fmt: VideoFormat) -> list[str]:
     stated = [(name, option, code) for name, option, code in codes if code != UNSPECIFIED]
     location = _LOCATION_NAMES[colour.chroma_location]
     marks = [f"range={here}", f"chroma_location={location}", *(f"{name}={code}" for name, _, code in stated)]
-    # swscale takes all grey for full range: say so on both sides and it leaves the samples alone
-    ranges = "in_range=pc:out_range=pc" if is_grey(pix_fmt) else f"in_range={here}:out_range={there}"
+    # swscale takes all grey for full range and would stretch limited luma: the plane itself goes out
+    change = "extractplanes=y" if is_grey(pix_fmt) else f"scale=flags={FLAGS}:in_range={here}:out_range={there}"
     tags = [text for _, option, code in stated for text in (option, str(code))]
     if colour.chroma_location and not is_rgb(pix_fmt):
         tags += ["-chroma_sample_location", location]
     pixels = [] if encoder.pix_fmt is None else ["-pix_fmt", encoder.pix_fmt]
     return [
         "-fflags", "+bitexact", "-fps_mode", "passthrough",
-        "-vf", f"setparams={':'.join(marks)},scale=flags={FLAGS}:{ranges}",
+        "-vf", f"setparams={':'.join(marks)},{change}",
         *encoder.args, *pixels, "-color_range", there, *tags,
     ]
 

@@ -94,9 +94,9 @@ class VideoFormat:
         return self.width * self.height + 2 * ((self.width + 1) // 2) * ((self.height + 1) // 2)
 
 
-def check_size(width: int, height: int) -> None:
-    """Raise InputError unless 1 <= width, height <= 65535 and width * height <= 2**28."""
+def check_size(width: int, height: int, name: str = "the clip") -> None:
+    """Raise InputError, about `name`, unless 1 <= width, height <= 65535 and width * height <= 2**28."""
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-        raise InputError(f"a size of {width}x{height} is not within 1x1 and {MAX_SIDE}x{MAX_SIDE}")
+        raise InputError(f"{name} is said to be {width}x{height}, not within 1x1 and {MAX_SIDE}x{MAX_SIDE}")
     if width * height > MAX_PIXELS:
-        raise InputError(f"{width}x{height} is more than {MAX_PIXELS} pixels a picture")
+        raise InputError(f"{name} is said to be {width}x{height}: more than {MAX_PIXELS} pixels a picture")

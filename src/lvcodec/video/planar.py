@@ -88,7 +88,7 @@ class PlanarSource(Source):
                 f"{name} has no size in its name" + (", and it looks like a text file" if text else ""),
                 "give the size, as in --size 352x288, or name it clip_352x288_25.yuv",
             )
-        check_size(*size)
+        check_size(*size, name)
         notices = (
             ["interlaced input (by its name) is coded as progressive pictures"] if hints.interlaced else []
         )

@@ -86,7 +86,11 @@ def probe_pipe(reader: ByteReader) -> tuple[Probe, bytes]:
             raise InputError(f"cannot run ffmpeg: {exc.strerror or exc}") from exc
         try:
             with process:
-                while process.poll() is None and (data := reader.read_some()):
+                while process.poll() is None:
+                    if not reader.ready(0.02):      # ffmpeg may have had enough of a pipe that stands still
+                        continue
+                    if not (data := reader.read_some()):
+                        break
                     held += data
                     try:
                         if process.stdin is not None:

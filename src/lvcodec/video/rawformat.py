@@ -178,7 +178,7 @@ def name_hints(name: str) -> NameHints:
             bits = int(match[1])
         elif token in _CHROMA_TOKENS:
             chroma = token
-        elif _is_format(token, suffix):
+        elif _is_format(token, words=size is not None or token == suffix):
             explicit = raw_format(token).name
         after_size = False
     said = explicit or _planar_name(chroma, bits)
@@ -197,7 +197,8 @@ def sizes_that_fit(length: int, size: tuple[int, int] | None, pix_fmt: str, limi
     fits: list[str] = []
     for (width, height), name in candidates:
         each = raw_format(name).picture_bytes(width, height)
-        text = f"{width}x{height} {name} ({length // each} pictures)"
+        count = length // each
+        text = f"{width}x{height} {name} ({count} picture{'s' if count > 1 else ''})"
         if length >= each and length % each == 0 and text not in fits:
             fits.append(text)
     return fits[:limit]
@@ -259,10 +260,9 @@ def _planar_name(chroma: str, bits: int) -> str | None:
     return name if bits == 8 or _PLANAR.fullmatch(name) else None
 
 
-def _is_format(token: str, suffix: str) -> bool:
-    """Whether a part of a name is a pixel format; a mere word (`grey_cat`) is none, unless it is the
-    suffix."""
-    if not token or token.isdigit() or (token != suffix and not re.search(r"\d", token)):
+def _is_format(token: str, *, words: bool) -> bool:
+    """Whether a part of a name is a pixel format; mere words (`grey_cat`) count after a size or as suffix."""
+    if not token or token.isdigit() or not (words or re.search(r"\d", token)):
         return False
     try:
         raw_format(token)

@@ -4,6 +4,8 @@ Never more is taken from a pipe than was asked for, so pictures flow as they arr
 """
 from __future__ import annotations
 
+import io
+import select
 from types import TracebackType
 from typing import Any
 
@@ -69,6 +71,15 @@ class ByteReader:
             return bytes(read(limit) or b"")
         except OSError as exc:
             raise read_error(self.name, exc) from exc
+
+    def ready(self, timeout_s: float) -> bool:
+        """Whether `read_some` would return at once, waiting so long for it; True where that cannot be told."""
+        if self._pushed or not isinstance(self.file, io.RawIOBase):
+            return True
+        try:
+            return bool(select.select([self.file], [], [], timeout_s)[0])
+        except (OSError, ValueError):       # no file descriptor, or one that this system cannot wait for
+            return True
 
     def line(self, limit: int) -> bytes:
         """Up to and with the next newline; without one where the input ends or `limit` bytes have none."""

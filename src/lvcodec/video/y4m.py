@@ -83,7 +83,7 @@ def parse_header(line: bytes, name: str) -> Y4mHeader:
             raise InputError(f"{name} has a Y4M parameter that cannot be read: {tag}{value}") from exc
     if not width or not height:
         raise InputError(f"{name} has a Y4M header without width or height")
-    check_size(width, height)
+    check_size(width, height, name)
     if chroma.lower() not in _FORMATS:
         raise InputError(f"{name} has the Y4M format C{chroma}, which is not known")
     colour = Colour(*codes, full_range=full_range, chroma_location=Y4M_LOCATIONS.get(chroma.lower(), 0))

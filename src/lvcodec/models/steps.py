@@ -1,0 +1,46 @@
+"""The quantiser's learned steps, in floats: for training, and as integer tables at export."""
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lvcodec.entropy import grid
+from lvcodec.exact.ops import INT8
+from lvcodec.nets.swift import (
+    GAIN_BITS,
+    INVERSE_BITS,
+    MEAN_BITS,
+    NORM_BITS,
+    OFFSET_BITS,
+    QUALITIES,
+    SPREAD_BITS,
+    UNITS_PER_COEFFICIENT,
+    Steps,
+    Swift,
+)
+from lvcodec.nets.temporal import PARAMETER_GRID
+
+
+def steps_for_training(model: Swift, quality: Tensor) -> Steps:
+    """The quantiser for a batch of qualities, (B,) in 1..6, differentiable in the learned steps."""
+    position = (quality - 1).clamp(0, 5)
+    low = position.floor().clamp(max=4).long()
+    part = (position - low).unsqueeze(1)
+    log_step = (model.log_step[low] * (1 - part) + model.log_step[low + 1] * part)[:, :, None, None]
+    gain = torch.exp(-log_step) / UNITS_PER_COEFFICIENT
+    deviation_symbols = gain / model.norm.float() * INT8.one  # symbols where a prior's mean is 1.0
+    mean = deviation_symbols * (grid.MEAN_STEPS / PARAMETER_GRID)
+    offset = grid.PER_OCTAVE * torch.log2(deviation_symbols / grid.LOWEST_SCALE)
+    return Steps(gain, 1 / gain, mean, offset, (20 * (quality - 1) - 50).view(-1, 1, 1, 1))
+
+
+def export_steps(model: Swift) -> dict[str, Tensor]:
+    """Integer tables of all qualities, (101, M) int32 each, and of the deviations, (M,) each."""
+    with torch.no_grad():
+        steps = steps_for_training(model, 1 + torch.arange(QUALITIES, dtype=torch.float64) / 20)
+        scaled = {
+            "gain": steps.gain * 2.0**GAIN_BITS, "inverse": steps.inverse * 2.0**INVERSE_BITS,
+            "mean": steps.mean * 2.0**MEAN_BITS, "offset": steps.offset * 2.0**OFFSET_BITS,
+            "norm": model.norm.double() * 2.0**NORM_BITS, "spread": model.spread.double() * 2.0**SPREAD_BITS,
+        }
+        return {k: torch.round(v).reshape(-1, v.shape[1]).squeeze(0).to(torch.int32).cpu() for k, v in scaled.items()}

@@ -1,0 +1,68 @@
+"""Fixtures that all tests share: the sample clips where there are some, and clips made from a seed."""
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lvcodec.video.picture import Picture
+
+MakeClip = Callable[..., list[Picture]]
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of sample clips (test/, heldout/, formats/ …); skips where it is absent."""
+    default = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+    folder = Path(os.environ.get("LVCODEC_SAMPLES", default))
+    if not folder.is_dir():
+        pytest.skip("no sample clips: set LVCODEC_SAMPLES to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_clip() -> MakeClip:
+    """make_clip(width, height, count, seed=0): smooth moving pictures with a few moving shapes."""
+    return _make_clip
+
+
+def _make_clip(width: int, height: int, count: int, seed: int = 0) -> list[Picture]:
+    rng = np.random.Generator(np.random.PCG64(seed))
+    waves = rng.uniform(-1, 1, (3, 4, 4)) * (0.12, 0.12, 0.5, np.pi)      # plane, wave: fx, fy, speed, phase
+    discs = rng.uniform(0, 1, (3, 6))                                     # x, y, speed x, speed y, radius, level
+    pictures = []
+    for number in range(count):
+        planes = []
+        for plane in range(3):
+            step = 1 if plane == 0 else 2
+            y, x = np.mgrid[0:height:step, 0:width:step].astype(np.float64)
+            level = np.full(y.shape, 128.0)
+            for fx, fy, speed, phase in waves[plane]:
+                level += 22 * np.sin(fx * x + fy * y + speed * number + phase)
+            for dx, dy, vx, vy, radius, value in discs:
+                cx = (dx * width + 3 * (vx - 0.5) * number) % width
+                cy = (dy * height + 3 * (vy - 0.5) * number) % height
+                inside = (x - cx) ** 2 + (y - cy) ** 2 < (3 + radius * 0.25 * min(width, height)) ** 2
+                level[inside] = 40 + 170 * value if plane == 0 else 90 + 80 * value
+            planes.append(np.clip(np.floor(level), 16, 235).astype(np.uint8))
+        pictures.append(Picture(*planes))
+    return pictures
+
+
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a swift model with random weights, where lvcodec (and processes it starts) will find it."""
+    from lvcodec.models import export
+
+    base = tmp_path_factory.mktemp("models")
+    export.init_random("swift", base / "random-swift", seed=7)
+    before = os.environ.get("LVCODEC_MODELS")
+    os.environ["LVCODEC_MODELS"] = str(base)
+    yield "random-swift"
+    if before is None:
+        del os.environ["LVCODEC_MODELS"]
+    else:
+        os.environ["LVCODEC_MODELS"] = before

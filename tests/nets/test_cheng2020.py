@@ -1,0 +1,294 @@
+"""The cheng2020 family: the same as CompressAI's floats, exact on both sides, wavefronts equal to raster order."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lvcodec.codec.modes import MODES, State
+from lvcodec.codec.network import Network
+from lvcodec.codec.picture import decode_picture, encode_picture
+from lvcodec.entropy import grid
+from lvcodec.exact import masters
+from lvcodec.exact.gdn import Gdn
+from lvcodec.exact.ops import WIDE, to_units
+from lvcodec.models import importers, loading, store
+from lvcodec.nets import rgb
+from lvcodec.nets.cheng2020 import ONE, Cheng2020
+from lvcodec.nets.cheng2020_coding import LEVEL_OF_ONE, LEVELS_PER_NAT, Cheng2020Coding, wavefronts
+from lvcodec.video.picture import Picture
+
+
+@pytest.fixture(scope="module", autouse=True)
+def inference() -> Iterator[None]:
+    """No gradients, and one thread: two wait for each other on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.inference_mode():
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> store.ModelInfo:
+    """Random weights of quality 1 (128 channels)."""
+    with torch.inference_mode(False), torch.random.fork_rng():
+        torch.manual_seed(1)
+        return importers.random_cheng2020(tmp_path_factory.mktemp("m") / "r", [1], {}, overwrite=False)
+
+
+@pytest.fixture(scope="module")
+def coding(model: store.ModelInfo) -> Cheng2020Coding:
+    made = loading.coding(model, 0)
+    assert isinstance(made, Cheng2020Coding)
+    return made
+
+
+def small_coding(tmp_path: Path, channels: int = 12) -> Cheng2020Coding:
+    """A narrow network, quick to run."""
+    with torch.inference_mode(False), torch.random.fork_rng():
+        torch.manual_seed(2)
+        net = Cheng2020(channels)
+        importers.scale_random(net)
+        pmfs = {name: importers.export.flat_pmf(channels) for name in importers.PRIORS}
+        arrays = importers.network_arrays(net, pmfs, 1)
+        info = importers._write(tmp_path / "small", "small", {"1": channels}, arrays, {"qualities": [1]}, overwrite=True)
+    made = loading.coding(info, 0)
+    assert isinstance(made, Cheng2020Coding)
+    return made
+
+
+def pictures(width: int, height: int, count: int) -> list[Picture]:
+    """A sinusoidal pattern that moves two pixels a picture, with a little noise."""
+    random = np.random.default_rng(5)
+    rows, columns = np.mgrid[:height, :width].astype(float)
+    made = []
+    for number in range(count):
+        x, y = columns + 2 * number, rows
+        luma = 120 + 60 * np.sin(x / 7) * np.cos(y / 5) + 30 * np.sin((x + y) / 3) + random.normal(0, 2, rows.shape)
+        u, v = (128 + 40 * np.sin((x + k * y) / 11)[::2, ::2] for k in (1, 2))
+        planes = [np.ascontiguousarray(np.clip(np.rint(p), 0, 255).astype(np.uint8)) for p in (luma, u, v)]
+        made.append(Picture(*planes))
+    return made
+
+
+def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: Fraction) -> list[tuple[bytes, Picture]]:
+    """Payload and picture of each; the decoder's equal the encoder's."""
+    net = Network(coding, clip[0].width, clip[0].height, torch.device("cpu"))
+    mode = MODES[name]
+    sent: State | None = None
+    got: State | None = None
+    out = []
+    for picture in clip:
+        payload, sent, bits = encode_picture(picture, sent if mode else None, net, mode, alpha)
+        got, bits_read = decode_picture(payload, got if mode else None, net, mode, alpha)
+        assert bits == bits_read
+        for ours, theirs in zip(sent.x_hat.planes, got.x_hat.planes, strict=True):
+            assert np.array_equal(ours, theirs)
+        assert (got.x_hat.width, got.x_hat.height) == (picture.width, picture.height)
+        out.append((payload, got.x_hat))
+    return out
+
+
+CASES = [("intra", Fraction(1)), ("mfvc", Fraction(1)), ("lds", Fraction(1)), ("lds", Fraction(1, 2))]
+
+
+@pytest.mark.parametrize(("mode", "alpha"), CASES)
+@pytest.mark.parametrize("size", [(64, 64), (80, 48)])
+def test_round_trip(coding: Cheng2020Coding, size: tuple[int, int], mode: str, alpha: Fraction) -> None:
+    coded = round_trip(coding, pictures(*size, 2), mode, alpha)
+    assert all(len(payload) > 100 for payload, _ in coded)  # random weights, but not all zero
+
+
+def test_mfvc_shows_what_intra_shows(coding: Cheng2020Coding) -> None:
+    clip = pictures(64, 64, 3)
+    intra = round_trip(coding, clip, "intra", Fraction(1))
+    mfvc = round_trip(coding, clip, "mfvc", Fraction(1))
+    for (_, one), (_, other) in zip(intra, mfvc, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one.planes, other.planes, strict=True))
+
+
+@pytest.mark.parametrize("name", ["mfvc", "lds"])
+def test_threads_do_not_matter(coding: Cheng2020Coding, name: str) -> None:
+    clip = pictures(80, 48, 2)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(round_trip(coding, clip, name, Fraction(1)))
+    finally:
+        torch.set_num_threads(before)
+    for (payload, picture), (payload_2, picture_2) in zip(*found, strict=True):
+        assert payload == payload_2
+        assert all(np.array_equal(a, b) for a, b in zip(picture.planes, picture_2.planes, strict=True))
+
+
+@pytest.mark.parametrize(("height", "width"), [(4, 8), (8, 4), (4, 4)])
+def test_wavefronts_equal_raster_order(tmp_path: Path, height: int, width: int) -> None:
+    """Symbols not yet coded are garbage in a pass; what comes out is what the whole latent's masked convolution gives."""
+    coding = small_coding(tmp_path)
+    channels = coding.model.n
+    generator = torch.Generator().manual_seed(3)
+    y_hat = torch.randint(-9, 10, (1, channels, height, width), generator=generator).double()
+    z = torch.randint(-5, 6, (1, channels, height // 4, width // 4), generator=generator).double()
+    psi = coding.model.h_s(to_units(z, ONE, WIDE, rounded=False))
+    context = coding.model.context_prediction(to_units(y_hat, ONE, WIDE, rounded=False))
+    mean8, level = (t.flatten() for t in coding.on_grid(*coding.model.parameters_from(psi, context)))
+    assert len(set(level.tolist())) > 5 and len(set(mean8.tolist())) > 20
+
+    known = torch.full_like(y_hat, 777.0)
+    seen = np.zeros(y_hat.numel(), dtype=int)
+    count = 0
+    for positions, parameters in coding.intra_passes(z):
+        assert positions.dtype == np.intp
+        got_mean, got_level = parameters(known)
+        assert torch.equal(got_mean.flatten(), mean8[positions])
+        assert torch.equal(got_level.flatten(), level[positions])
+        known.view(-1)[positions] = y_hat.view(-1)[positions]
+        seen[positions] += 1
+        count += 1
+    assert (seen == 1).all()
+    assert count == width + 3 * (height - 1)
+
+
+def test_wavefront_count_of_narrow_latents() -> None:
+    """With fewer than three columns some passes would be empty; none is made."""
+    assert sum(inside.numel() for inside, _, _ in wavefronts(4, 2)) == 8
+    assert all(inside.numel() for inside, _, _ in wavefronts(4, 2))
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_gdn(inverse: bool) -> None:
+    """Exact GDN is the float64 formula to a few units, on numbers from tiny to the format's edge."""
+    generator = torch.Generator().manual_seed(0)
+    layer = Gdn(32, fmt=WIDE, inverse=inverse)
+    with torch.no_grad():
+        layer.weight.copy_(torch.rand(32, 32, 1, 1, generator=generator) * 0.05)
+        layer.bias.copy_(torch.rand(32, generator=generator) + 1e-3)
+    layer.load_integers("gdn", *masters.integers("gdn", layer))
+    for spread in (0.01, 1.0, 30.0):
+        x = torch.round(torch.randn(1, 32, 9, 7, generator=generator).double() * spread * ONE)
+        got = layer(x) / ONE
+        real = x / ONE
+        norm = torch.sqrt(torch.einsum("oi,nihw->nohw", layer.weight[:, :, 0, 0].double(), real**2)
+                          + layer.bias.double().view(1, -1, 1, 1))
+        want = (real * norm if inverse else real / norm).clamp(WIDE.low / ONE, WIDE.high / ONE)
+        # the least square the layer knows is 2^-16, that of 1/256
+        assert (got - want).abs().max() < 2e-3 * max(1.0, float(want.abs().max()))
+        assert torch.equal(got * ONE, torch.round(got * ONE))
+    edge = torch.full((1, 32, 1, 1), float(WIDE.low), dtype=torch.float64)
+    assert layer(edge).isfinite().all()
+
+
+def test_rgb_and_back() -> None:
+    """Chroma that is the same in 2x2 pixels comes back, samples outside the nominal range too."""
+    random = np.random.default_rng(0)
+    y, u, v = (torch.from_numpy(random.integers(0, 256, (1, 1, *shape)).astype(np.float64))
+               for shape in ((32, 48), (16, 24), (16, 24)))
+    units = rgb.to_rgb(y, u, v, ONE)
+    assert units.shape == (1, 3, 32, 48) and torch.equal(units, units.round())
+    back = rgb.to_planes(units * 2.0 ** (rgb.RGB_BITS - 12))
+    for plane, again in zip((y, u, v), back, strict=True):
+        assert torch.equal(plane, again)
+    grey = rgb.to_rgb(torch.full((1, 1, 2, 2), 235.0), torch.full((1, 1, 1, 1), 128.0), torch.full((1, 1, 1, 1), 128.0),
+                      ONE)
+    assert torch.equal(grey, torch.full((1, 3, 2, 2), float(ONE), dtype=grey.dtype))
+
+
+def test_scales_on_the_grid(coding: Cheng2020Coding) -> None:
+    """A Gaussian's level is the nearest on a logarithmic scale, not below sigma 0.11; a Laplace's is by e^sigma."""
+    sigma = np.geomspace(0.001, 200, 500)
+    units = np.rint(sigma * ONE)
+    _, level = coding.on_grid(torch.from_numpy(units), torch.zeros(500, dtype=torch.float64))
+    want = grid.PER_OCTAVE * np.log2(np.maximum(units / ONE, 0.11) / grid.LOWEST_SCALE)
+    assert np.abs(level.numpy() - want.clip(0, grid.LEVELS - 1)).max() < 0.502
+    assert level.min() == 7 and level.max() == grid.LEVELS - 1
+    assert LEVELS_PER_NAT == pytest.approx(6 / np.log(2), rel=1e-15)
+    assert LEVEL_OF_ONE == pytest.approx(6 * np.log2(20), rel=1e-15)
+
+
+def test_forged_symbols_stay_in_range(tmp_path: Path) -> None:
+    """Symbols of any size, as a forged stream could hold, still give pixels and parameters."""
+    coding = small_coding(tmp_path)
+    wild = torch.full((1, coding.model.n, 4, 4), 2.0**30, dtype=torch.float64)
+    wild[:, ::2] = -(2.0**31)
+    z = torch.full((1, coding.model.n, 1, 1), 2.0**24, dtype=torch.float64)
+    for plane in coding.pixels(wild):
+        assert plane.min() >= 0 and plane.max() <= 255
+    for _, parameters in coding.intra_passes(z):
+        mean8, level = parameters(wild)
+        assert mean8.abs().max() <= 2**17 and level.min() >= 0 and level.max() < grid.LEVELS
+    mean8, level = coding.p_parameters(z, wild)
+    assert mean8.abs().max() <= 2**17 and level.min() >= 0 and level.max() < grid.LEVELS
+    assert coding.compensate(z, wild, wild).isfinite().all()
+
+
+def scaled_anchor(channels: int) -> torch.nn.Module:
+    """CompressAI's network with weights that give latents of a few steps and divide by more than one channel."""
+    models = pytest.importorskip("compressai.models")
+    with torch.inference_mode(False), torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(7)
+        net = models.Cheng2020Anchor(channels).double().eval()
+        for name, parameter in net.named_parameters():
+            if name.endswith("gamma"):
+                parameter += 0.1 * torch.rand_like(parameter)
+            elif name.endswith("beta"):
+                parameter *= 0.6 + 0.8 * torch.rand_like(parameter)
+            elif parameter.dim() == 4:
+                parameter *= 1.5  # more, and activations leave +-2048
+        x = torch.rand(1, 3, 64, 64, dtype=torch.float64)
+        y = net.g_a(x)
+        net.g_a[6].weight *= 5 / y.std()
+        y = net.g_a(x)
+        net.h_a[8].weight *= 4 / net.h_a(y).std()
+        net.g_s[7][0].weight *= 0.25 / net.g_s(y.round()).std()
+        net.g_s[7][0].bias += 0.5
+        params = net.entropy_parameters(torch.cat([net.h_s(net.h_a(y).round()), net.context_prediction(y)], 1))
+        net.entropy_parameters[4].weight *= 2 / params.std()
+        net.entropy_parameters[4].bias[:channels] += 2
+    return net
+
+
+@pytest.mark.parametrize("channels", [128, pytest.param(192, marks=pytest.mark.slow)])
+def test_equals_compressai(tmp_path: Path, channels: int) -> None:
+    """Integers against CompressAI's layers in float64: latents, hyper-latents, parameters and pixels."""
+    theirs = scaled_anchor(channels)
+    with torch.inference_mode(False):
+        ours, pmfs, missing = importers.build(theirs.state_dict(), 3)
+        arrays = importers.network_arrays(ours, pmfs, 3)
+        info = importers._write(tmp_path / "m", "m", {"3": channels}, arrays, {"qualities": [3]}, overwrite=True)
+    assert missing
+    coding = loading.coding(info, 40)
+    assert isinstance(coding, Cheng2020Coding)
+    clip = pictures(64, 64, 1)[0]
+    planes = [torch.from_numpy(plane)[None, None].double() for plane in clip.planes]
+    x = rgb.to_rgb(*planes, ONE)
+
+    y = theirs.g_a(x / ONE)
+    got = coding.analyse(*planes) / ONE
+    assert decibels(y, got) > 60, "latents"
+    y_hat = torch.round(y)
+    z = theirs.h_a(y)
+    assert decibels(z, coding.model.h_a(got * ONE) + 0.0) > 15  # whole already: the rounding is the error
+    z_hat = torch.round(z)
+    psi, context = theirs.h_s(z_hat), theirs.context_prediction(y_hat)
+    scale, mean = theirs.entropy_parameters(torch.cat([psi, context], 1)).chunk(2, 1)
+    scale_got, mean_got = coding.model.parameters_from(
+        coding.model.h_s(z_hat * ONE), coding.model.context_prediction(y_hat * ONE))
+    assert decibels(scale, scale_got / ONE) > 60 and decibels(mean, mean_got / ONE) > 60
+    x_hat = theirs.g_s(y_hat)
+    x_hat_got = coding.model.g_s(y_hat * ONE) * 2.0**-rgb.RGB_BITS
+    assert x_hat.std() > 0.1
+    error = (x_hat - x_hat_got).square().mean()
+    assert -10 * torch.log10(error) > 60, "pixels, relative to their range"
+
+
+def decibels(want: torch.Tensor, got: torch.Tensor) -> float:
+    """Power of what is wanted over that of the error."""
+    assert want.std() > 0.1
+    return float(10 * torch.log10(want.square().mean() / (want - got).square().mean().clamp(min=1e-30)))

@@ -1,0 +1,92 @@
+"""Streams joined: the pictures of all, the quality of each, and what does not fit."""
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from lvcodec.errors import InputError, TruncatedStreamError
+from lvcodec.stream.concat import concat_streams
+from lvcodec.stream.container import StreamReader
+from lvcodec.stream.header import Header
+from lvcodec.stream.records import PictureRecord
+from lvcodec.video.colour import Colour
+from lvcodec.video.picture import VideoFormat
+
+Make = Callable[..., tuple[bytes, list[PictureRecord]]]
+
+
+def essence(record: PictureRecord) -> tuple[str, int, bytes, int]:
+    return record.kind, record.quality_index, record.payload, record.checksum
+
+
+def test_pictures_of_all_in_order(make: Make, header: Header, pipe: Any) -> None:
+    first, pictures = make("IPPIP", qualities=[None, 61, None, None, None])
+    second, more = make("IPIPP", head=dataclasses.replace(header, quality_index=20))
+    out = io.BytesIO()
+    writer = concat_streams([io.BytesIO(first), pipe(second), io.BytesIO(make("")[0])], out)
+    assert writer.size_bytes == len(out.getvalue())
+    reader = StreamReader(io.BytesIO(out.getvalue()))
+    assert reader.header == header
+    assert [place.number for place in reader.index() or ()] == [0, 3, 5, 7]
+    joined = list(reader)
+    assert [essence(record) for record in joined] == [essence(record) for record in pictures + more]
+    assert [record.number for record in joined] == list(range(10))
+    reader.seek(8)
+    assert [record.quality_index for record in reader] == [20, 20, 20]
+
+
+def test_one_stream_stays_as_it_is(make: Make) -> None:
+    data, _ = make(qualities=[10, None, 11, None, 60, None])
+    out = io.BytesIO()
+    concat_streams([io.BytesIO(data)], out)
+    assert out.getvalue() == data
+
+
+def test_parts_of_a_stream_make_the_same_stream(make: Make) -> None:
+    whole, _ = make("IPPPIPPP", [bytes(5)] * 8)
+    part, _ = make("IPPP", [bytes(5)] * 4)
+    out = io.BytesIO()
+    concat_streams([io.BytesIO(part), io.BytesIO(part)], out)
+    records = [list(StreamReader(io.BytesIO(data))) for data in (whole, out.getvalue())]
+    assert [record.size_bytes for record in records[0]] == [record.size_bytes for record in records[1]]
+    assert len(out.getvalue()) == len(whole)
+
+
+OTHER: dict[str, tuple[dict[str, Any], str]] = {
+    "family": ({"family": "cheng2020"}, "family is 2 .cheng2020., not 1 .swift."),
+    "mode": ({"mode": "mfvc"}, "mode is 1 .mfvc., not 2 .lds."),
+    "weights": ({"weights_id": bytes(8)}, "weights_id is 0000000000000000, not 0001020304050607"),
+    "width": ({"video": VideoFormat(8, 5, Fraction(30000, 1001))}, "width is 8, not 6"),
+    "height": ({"video": VideoFormat(6, 4, Fraction(30000, 1001))}, "height is 4, not 5"),
+    "rate": ({"video": VideoFormat(6, 5, Fraction(25))}, "rate_num is 25, not 30000"),
+    "colour": ({"video": VideoFormat(6, 5, Fraction(30000, 1001), Colour(1, 13, 1))}, "matrix is 1, not 5"),
+    "gop": ({"gop": 5}, "gop is 5, not 4"),
+    "alpha": ({"alpha": Fraction(1)}, "flags is 0 .alpha 1., not 1 .alpha 1/2."),
+}
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_streams_that_do_not_fit(make: Make, header: Header, name: str) -> None:
+    changes, message = OTHER[name]
+    other, _ = make("IP", head=dataclasses.replace(header, **changes))
+    same, _ = make("IP")
+    out = io.BytesIO()
+    with pytest.raises(InputError, match=f"stream 3 does not fit the first: {message}"):
+        concat_streams([io.BytesIO(data) for data in (same, same, other)], out)
+    assert out.getvalue() == b""
+
+
+def test_cut_stream_is_not_joined(make: Make) -> None:
+    data, _ = make()
+    with pytest.raises(TruncatedStreamError):
+        concat_streams([io.BytesIO(data), io.BytesIO(data[:-1])], io.BytesIO())
+
+
+def test_nothing_to_join() -> None:
+    with pytest.raises(InputError, match="no streams to join"):
+        concat_streams([], io.BytesIO())

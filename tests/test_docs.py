@@ -1,0 +1,133 @@
+"""The documentation against the tree: files, dependencies, links, and the layers that docs/bitstream.md lists."""
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "lvcodec"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+BITSTREAM = (ROOT / "docs" / "bitstream.md").read_text(encoding="utf-8")
+
+
+def section(text: str, title: str) -> str:
+    """What stands below a heading, up to the next one of its rank or a higher one."""
+    heading = re.search(rf"^(#+) {re.escape(title)}$", text, re.MULTILINE)
+    assert heading, f"no heading {title!r}"
+    rest = text[heading.end() :]
+    end = re.search(rf"^#{{1,{len(heading[1])}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
+
+
+# ---- architecture.md ----------------------------------------------------------------------------------------
+
+
+def listed_files() -> list[str]:
+    return re.findall(r"^\| `([^`]+\.py)` \|", section(ARCHITECTURE, "Files"), re.MULTILINE)
+
+
+def test_every_file_is_listed_once() -> None:
+    listed = Counter(listed_files())
+    tree = {path.relative_to(PACKAGE).as_posix(): path.stat().st_size for path in PACKAGE.rglob("*.py")}
+    may_be_left_out = {name for name, size in tree.items() if name.endswith("__init__.py") and size == 0}
+    assert not [name for name, count in listed.items() if count > 1], "listed twice"
+    assert sorted(tree.keys() - listed.keys() - may_be_left_out) == [], "not in docs/architecture.md"
+    assert sorted(listed.keys() - tree.keys()) == [], "in docs/architecture.md, but not in src/lvcodec"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_in_the_text_exist(page: Path) -> None:
+    """Modules and folders in backticks, by their path in the repository or in src/lvcodec."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"`([\w./]+(?:\.py|/))`", text))
+    assert sorted(name for name in named if not any((base / name).exists() for base in (ROOT, PACKAGE, PACKAGE.parent))
+                  and not name.startswith(("demo/", ".cache/"))) == []
+
+
+def dependencies() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = [*project["dependencies"], *(d for extra in project["optional-dependencies"].values() for d in extra)]
+    return {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in declared}
+
+
+def test_every_dependency_has_its_reason() -> None:
+    listed = re.findall(r"^\| `([^`]+)`.* \| \S", section(ARCHITECTURE, "Dependencies"), re.MULTILINE)
+    assert sorted(listed) == sorted(dependencies())
+
+
+# ---- links --------------------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of a page's headings."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_link_leads_nowhere(page: Path) -> None:
+    lost = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            lost.append(link)
+    assert lost == []
+
+
+# ---- bitstream.md: the layers ---------------------------------------------------------------------------------
+
+
+def rows(title: str) -> Iterator[tuple[str, str, str, str, str]]:
+    """(pattern of the names, kind of block or "", weight, activation, stride) of each row of a table of layers."""
+    for line in section(BITSTREAM, title).splitlines():
+        row = re.match(r"\| `([^`]+)`(?: \((\w+)\))? \| (\(.+?\)) \| ([a-z ]+?) \| (.*?) ?\| [RDE, ]+ \|$", line)
+        if row:
+            name = re.escape(row[1]).replace(r"\.i\.", r"\.\d+\.")
+            name = re.sub(r"\\{(.+?)\\}", lambda m: "(?:" + m[1].replace(",", "|") + ")", name)
+            yield name, row[2] or "", row[3], row[4], row[5].strip()
+
+
+def described(title: str, name: str, block: str, sizes: dict[str, int]) -> list[tuple[tuple[int, ...], str, str]]:
+    """Weight, activation and stride of the rows that a layer's name fits."""
+    return [(eval(weight, {"__builtins__": {}}, sizes), activation, stride)
+            for pattern, kind, weight, activation, stride in rows(title)
+            if re.fullmatch(pattern, name) and kind in ("", block)]
+
+
+@pytest.mark.parametrize("case", ["dense", "depthwise", "cheng2020"])
+def test_bitstream_lists_the_layers(case: str) -> None:
+    """Every layer of a network fits one row of its table, with its weight's shape; no row is left over."""
+    import torch
+
+    from lvcodec.exact.gdn import Gdn
+    from lvcodec.exact.ops import layers
+    from lvcodec.nets.cheng2020 import Cheng2020
+    from lvcodec.nets.swift import Swift, SwiftShape
+
+    with torch.device("meta"):
+        if case == "cheng2020":
+            title, block, model, sizes = "Layers of cheng2020", "", Cheng2020(14), {"N": 14}
+        else:
+            shape = SwiftShape(latent=22, width8=10, width16=12, block=case, lapped=case == "dense", hyper=16,
+                               z_channels=18, context=20, temporal=14)
+            title, block, model = "Layers of swift", case, Swift(shape)
+            sizes = {"M": 22, "A": 10, "B": 12, "G": 16, "Z": 18, "K": 20, "N": 14, "F": 22 // 4,
+                     "l": 3 if shape.lapped else 1}
+    names = []
+    for name, layer in layers(model):
+        names.append(name)
+        activation = ("inverse gdn" if layer.inverse else "gdn") if isinstance(layer, Gdn) else layer.act
+        stride = "2, transposed" if layer.transposed else "2" if layer.stride == 2 else ""
+        assert described(title, name, block, sizes) == [(tuple(layer.weight.shape), activation, stride)], name
+    unused = [pattern for pattern, kind, *_ in rows(title)
+              if kind in ("", block) and not any(re.fullmatch(pattern, name) for name in names)]
+    assert not unused, f"docs/bitstream.md lists layers that {case} lacks"
