@@ -107,7 +107,7 @@ def test_threads_and_layout_do_not_matter() -> None:
     assert all(torch.equal(results[0], r) for r in results[1:])
 
 
-@pytest.mark.skipif(not hasattr(torch.ops.onednn, "qconv2d_pointwise"), reason="this torch has no fused int8 convolution")
+@pytest.mark.skipif(not hasattr(torch.ops.onednn, "qconv2d_pointwise"), reason="this torch cannot fuse")
 @pytest.mark.parametrize("act,signed_input", [("relu", True), ("relu", False), ("clamp", True), ("clamp", False)])
 def test_fused_int8_convolution_can_run_the_layer(act: str, signed_input: bool) -> None:
     """The layers have the form of the fused operator, and its bits: u8 in, weights within 64, power-of-two scales."""

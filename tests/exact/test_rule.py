@@ -91,7 +91,8 @@ def test_cheng2020_keeps_the_rule() -> None:
         assert not violations(name, (PACKAGE / name).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("line", ["torch.exp(x)", "x.mean()", "torch.sqrt(x)", "F.conv2d(x, w)", "x @ w", "nn.Linear(1, 1)",
-                                  "F.interpolate(x)"])
+@pytest.mark.parametrize("line", [
+    "torch.exp(x)", "x.mean()", "torch.sqrt(x)", "F.conv2d(x, w)", "x @ w", "nn.Linear(1, 1)", "F.interpolate(x)",
+])
 def test_the_lint_sees(line: str) -> None:
     assert violations("nets/swift.py", f"def f(x, w):\n    return {line}\n")

@@ -56,7 +56,8 @@ def small_coding(tmp_path: Path, channels: int = 12) -> Cheng2020Coding:
         importers.scale_random(net)
         pmfs = {name: importers.export.flat_pmf(channels) for name in importers.PRIORS}
         arrays = importers.network_arrays(net, pmfs, 1)
-        info = importers._write(tmp_path / "small", "small", {"1": channels}, arrays, {"qualities": [1]}, overwrite=True)
+        info = importers._write(tmp_path / "small", "small", {"1": channels}, arrays, {"qualities": [1]},
+                                overwrite=True)
     made = loading.coding(info, 0)
     assert isinstance(made, Cheng2020Coding)
     return made
@@ -130,7 +131,7 @@ def test_threads_do_not_matter(coding: Cheng2020Coding, name: str) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(4, 8), (8, 4), (4, 4)])
 def test_wavefronts_equal_raster_order(tmp_path: Path, height: int, width: int) -> None:
-    """Symbols not yet coded are garbage in a pass; what comes out is what the whole latent's masked convolution gives."""
+    """Symbols not yet coded are garbage in a pass; out comes what the whole latent's masked convolution gives."""
     coding = small_coding(tmp_path)
     channels = coding.model.n
     generator = torch.Generator().manual_seed(3)

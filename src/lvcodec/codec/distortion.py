@@ -1,7 +1,10 @@
 """PSNR of coded pictures, plane by plane, averaged over pictures."""
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from lvcodec.report import PlanePsnr
 from lvcodec.video.picture import Picture
@@ -9,7 +12,7 @@ from lvcodec.video.picture import Picture
 CAP_DB = 100.0
 
 
-def psnr_db(reference: np.ndarray, plane: np.ndarray) -> float:
+def psnr_db(reference: NDArray[Any], plane: NDArray[Any]) -> float:
     """10 * log10(255^2 / MSE) of one plane, at most 100."""
     error = np.subtract(reference, plane, dtype=np.int32)
     mse = float(np.square(error).mean(dtype=np.float64))

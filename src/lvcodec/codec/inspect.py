@@ -21,7 +21,7 @@ def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
     """See lvcodec.probe."""
     with open_stream(source) as file:
         reader = StreamReader(file)
-        records = []
+        records: list[PictureRecord] = []
         try:
             records.extend(reader)
         except TruncatedStreamError:
@@ -34,7 +34,8 @@ def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
 
 
 def _picture(record: PictureRecord, bits: Mapping[str, float] | None) -> PictureInfo:
-    return PictureInfo(record.number, record.kind, 1 + record.quality_index / 20, len(record.payload), record.overhead_bytes, bits)
+    return PictureInfo(record.number, record.kind, 1 + record.quality_index / 20, len(record.payload),
+                       record.overhead_bytes, bits)
 
 
 def _info(header: Header, pictures: Sequence[PictureInfo], size_bytes: int, complete: bool) -> StreamInfo:
@@ -56,7 +57,8 @@ def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mappi
     from lvcodec.exact.backends import pick_device
 
     networks = Networks(header, pick_device("auto"))
-    found, state = [], None
+    found: list[Mapping[str, float]] = []
+    state = None
     with torch.inference_mode():
         for record in records:
             net = networks.at(record.quality_index)

@@ -67,7 +67,7 @@ def code_hyper(name: str, tables: str, symbols: Symbols | None, net: Network, co
 def direction_of(y_res: Ints, mean8: Ints) -> Ints:
     """Equation 4 in eighths of a step: 0 where |y_res - mean| < 1/2, else the sign of y_res - mean."""
     apart = y_res.astype(np.int64) * grid.MEAN_STEPS - mean8
-    return (np.sign(apart) * (np.abs(apart) >= grid.MEAN_STEPS // 2)).astype(np.int32)
+    return np.asarray(np.sign(apart) * (np.abs(apart) >= grid.MEAN_STEPS // 2), dtype=np.int32)
 
 
 def _last_latents(state: State, net: Network) -> Ints:

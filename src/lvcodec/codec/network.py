@@ -6,6 +6,7 @@ tensors: only the networks look into them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -102,7 +103,10 @@ class Network:
         """The order of an I-picture's symbols: for each pass the flat positions in (M, H, W), and what gives
         their means (eighths of a step) and levels from the symbols known so far."""
         for positions, parameters in self.coding.intra_passes(self._tensor(z)):
-            yield positions, lambda y_hat, ask=parameters: _pair(ask(self._tensor(y_hat)))
+            yield positions, partial(self._ask, parameters)
+
+    def _ask(self, parameters: Callable[[Tensor], Parameters], y_hat: Ints) -> tuple[Ints, Ints]:
+        return _pair(parameters(self._tensor(y_hat)))
 
     def p_hyper(self, y_ref: Ints, y_res: Ints) -> Ints:
         """P-HE: the hyper-latent of a P-picture."""
@@ -120,8 +124,7 @@ class Network:
     def compensate(self, z: Ints, y_shift: NDArray[Any], y_ref: Ints) -> NDArray[np.float64]:
         """LCM: the final latents in quantiser steps, multiples of 1/64."""
         change = self.coding.compensate(self._tensor(z), self._tensor(y_shift), self._tensor(y_ref))
-        final: NDArray[np.float64] = change[0].cpu().numpy() + y_ref
-        return final
+        return np.asarray(change[0].cpu().numpy() + y_ref, dtype=np.float64)
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         import torch

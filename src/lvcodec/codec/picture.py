@@ -20,7 +20,10 @@ from lvcodec.video.picture import Picture
 
 def encode_picture(picture: Picture, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
                    ) -> tuple[bytes, State, Mapping[str, float]]:
-    """Code a picture; an I-picture if there is no state or the mode has no others. Returns payload, state, and bits by sub-stream."""
+    """Code a picture; an I-picture if there is no state or the mode has no others.
+
+    Returns payload, state, and bits by sub-stream.
+    """
     coder = Writer()
     latents = net.analyse(picture)
     if state is None or mode is None:
@@ -36,7 +39,10 @@ def encode_picture(picture: Picture, state: State | None, net: Network, mode: Mo
 
 def decode_picture(payload: bytes, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
                    ) -> tuple[State, Mapping[str, float]]:
-    """Decode a picture; an I-picture if there is no state or the mode has no others. Raises StreamError if the payload is damaged."""
+    """Decode a picture; an I-picture if there is no state or the mode has no others.
+
+    Returns state, and bits by sub-stream. Raises StreamError if the payload is damaged.
+    """
     coder = Reader(payload)
     if state is None or mode is None:
         return _reconstruct_intra(code_intra(None, net, coder), net), coder.bits

@@ -156,7 +156,7 @@ class Writer(Coder):
         room = ((low + width - 1) >> 32) - (end >> 32)  # how far the last word may rise
         rises = [-(end >> 32) % (1 << zero_bits) for zero_bits in (32, 24, 16, 8, 0)]
         number = int.from_bytes(words[: settled + 1].astype(">u4").tobytes(), "big")
-        number += next(rise for rise in rises if rise <= room)
+        number += int(next(rise for rise in rises if rise <= room))
         return number.to_bytes(4 * (settled + 1), "big").rstrip(b"\0")
 
     def _symbols(

@@ -47,7 +47,9 @@ class Format:
 
 # The form that fused int8 convolutions run: 8-bit activations, weights within +-64 (pairs of products then stay
 # below 2^15, so processors that add them in 16 bits do not saturate), power-of-two scales.
-INT8 = Format(one=16, per_symbol=8, low=-128, high=127, high_relu=255, weight_max=64, limit=2**24, dtype=torch.float32, leak=0.0)
+INT8 = Format(
+    one=16, per_symbol=8, low=-128, high=127, high_relu=255, weight_max=64, limit=2**24, dtype=torch.float32, leak=0.0,
+)
 # For networks that were not trained for 8 bits: 24-bit activations in steps of 2^-12, 16-bit weights (half the file
 # of 20-bit ones, and still 80 dB and more above what they round away), sums in float64.
 WIDE = Format(

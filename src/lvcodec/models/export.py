@@ -49,7 +49,8 @@ def largest_sums(model: nn.Module) -> dict[str, int]:
 
 def _narrow(array: NDArray[Any]) -> NDArray[Any]:
     peak = int(np.abs(array).max()) if array.size else 0
-    return array.astype(np.int8 if peak < 2**7 else np.int16 if peak < 2**15 else np.int32 if peak < 2**31 else np.int64)
+    kinds = ((2**7, np.int8), (2**15, np.int16), (2**31, np.int32), (2**63, np.int64))
+    return array.astype(next(kind for limit, kind in kinds if peak < limit))
 
 
 def table_arrays(prefix: str = "tables.") -> dict[str, NDArray[Any]]:

@@ -225,7 +225,7 @@ def bottleneck_pmf(state: Mapping[str, Tensor], prefix: str, channels: int) -> F
     return found
 
 
-def calm(model: Cheng2020) -> None:
+def calm(network: Cheng2020) -> None:
     """A start for P-picture modules that nothing has trained: what they send is zero and they pass on what they get.
 
     Hyper-latents are zero; residuals have mean 0 and one scale; LCM's way through its rectifiers adds the shifted
@@ -233,7 +233,8 @@ def calm(model: Cheng2020) -> None:
     """
     import torch
 
-    n = model.n
+    model: Any = network  # its layers are in Sequentials, whose items have no types
+    n = network.n
     rise = 1 + model.shift.lcm[0].fmt.leak  # leaky(x) - leaky(-x) = (1 + slope) x
     one = torch.eye(n)
     with torch.no_grad():
@@ -252,13 +253,14 @@ def calm(model: Cheng2020) -> None:
         last.weight[:, :, 0, 0] = torch.cat([one, -one], 1) / rise
 
 
-def scale_random(model: Cheng2020) -> None:
+def scale_random(network: Cheng2020) -> None:
     """Scale the last layers of freshly made networks so that their outputs have these deviations on a noisy picture."""
     import torch
 
     from lvcodec.nets.cheng2020 import ONE
     from lvcodec.nets.rgb import RGB_BITS
 
+    model: Any = network
     with torch.no_grad():
         _mask(model.context_prediction)
         x = torch.rand(1, 3, 16, 16).repeat_interleave(8, 2).repeat_interleave(8, 3) + 0.1 * torch.randn(1, 3, 128, 128)
@@ -285,7 +287,7 @@ def _settle(layer: Conv, deviation: float, forward: Any) -> Tensor:
     """Scale a layer so that the output of `forward` has this standard deviation (in ONEs); returns the new output."""
     from lvcodec.nets.cheng2020 import ONE
 
-    layer.weight *= deviation * ONE / forward().std().clamp(min=1e-6)
+    layer.weight.mul_(deviation * ONE / forward().std().clamp(min=1e-6))
     result: Tensor = forward()
     return result
 
@@ -297,7 +299,7 @@ def thresholds() -> NDArray[np.int32]:
     """
     from lvcodec.nets.cheng2020 import ONE
 
-    steps = np.rint(ONE * grid.scales()[:-1] * 2.0 ** (0.5 / grid.PER_OCTAVE)).astype(np.int32)
+    steps = np.rint(grid.scales()[:-1] * (ONE * 2.0 ** (0.5 / grid.PER_OCTAVE))).astype(np.int32)
     return np.where(steps <= LOWEST_SCALE * ONE, np.iinfo(np.int32).min, steps).astype(np.int32)
 
 

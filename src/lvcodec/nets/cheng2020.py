@@ -1,7 +1,8 @@
 """The cheng2020 family: CompressAI's Cheng2020Anchor by its own names, and the paper's temporal modules.
 
-    x (RGB) ─► g_a ─► y ─► round ─► y_hat ─► g_s ─► x_hat        context_prediction (masked 5x5 over y_hat) ─┐
-                      └─► h_a ─► round ─► z_hat ─► h_s ──────────────────────────────────────────────────────┴─► entropy_parameters
+    x (RGB) ─► g_a ─► y ─► round ─► y_hat ─► g_s ─► x_hat
+                      │               └─► context_prediction (masked 5x5) ─┐
+                      └─► h_a ─► round ─► z_hat ─► h_s ────────────────────┴─► entropy_parameters
 
 One network a quality; N channels throughout (128 for qualities 1 to 3, 192 for 4 to 6). A layer's place in its
 sequence is what CompressAI's is, so a checkpoint's keys are this module's ("h_a.2.weight"), but for gdn.beta and

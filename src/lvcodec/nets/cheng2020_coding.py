@@ -62,8 +62,8 @@ class Cheng2020Coding:
 
     def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """U_ENC: padded planes in levels to latents, ONE units to a symbol."""
-        planes = (plane.to(torch.float64) for plane in (y, u, v))
-        return self.model.g_a(rgb.to_rgb(*planes, ONE))
+        y, u, v = (plane.to(torch.float64) for plane in (y, u, v))
+        return self.model.g_a(rgb.to_rgb(y, u, v, ONE))
 
     def symbols(self, latents: Tensor) -> Tensor:
         """round(y), |v| <= SYMBOL_MAX."""
@@ -109,7 +109,7 @@ class Cheng2020Coding:
         return _small(self.model.temporal.ph_e(torch.cat([_units(y_ref), _units(y_ref + y_res)], dim=1)))
 
     def p_parameters(self, z: Tensor, y_ref: Tensor) -> tuple[Tensor, Tensor]:
-        """P-HD, TPM, EPM: means in eighths of a symbol, and levels of a Laplace scale that EPM gives the logarithm of."""
+        """P-HD, TPM, EPM: means in eighths of a symbol, and levels of a Laplace scale whose logarithm EPM gives."""
         mean, log_scale = self.model.temporal.parameters_of(_units(z), _units(y_ref))
         level = torch.round(log_scale * (LEVELS_PER_NAT / PARAMETER_GRID) + LEVEL_OF_ONE)
         return _eighths(mean, PARAMETER_GRID), level.clamp(0, grid.LEVELS - 1)

@@ -86,6 +86,9 @@ class Steps:
 class Swift(nn.Module):
     """All networks of the family. `shape` fixes the sizes; integers and tables come from models/ (or training)."""
 
+    norm: Tensor
+    spread: Tensor
+
     def __init__(self, shape: SwiftShape) -> None:
         super().__init__()
         self.shape = shape

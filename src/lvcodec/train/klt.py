@@ -37,6 +37,5 @@ def start_from_klt(model: Swift, crops: Crops, *, batches: int = 60, size: int =
         model.dec_linear.weight[:, :, centre, centre] = (basis / scale).T.float()
         for row, lmbda in enumerate(LAMBDAS):
             model.log_step[row] = math.log(math.sqrt(12 * 0.72 / lmbda))
-        norm, spread = model.get_buffer("norm"), model.get_buffer("spread")
-        norm.copy_((16 / (UNITS_PER_COEFFICIENT * deviation)).view(1, -1, 1, 1))
-        spread.copy_((UNITS_PER_COEFFICIENT * deviation / 256).view(1, -1, 1, 1))
+        model.norm.copy_((16 / (UNITS_PER_COEFFICIENT * deviation)).view(1, -1, 1, 1))
+        model.spread.copy_((UNITS_PER_COEFFICIENT * deviation / 256).view(1, -1, 1, 1))
