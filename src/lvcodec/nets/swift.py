@@ -39,18 +39,21 @@ LINEAR = Format(
 
 @dataclass(frozen=True)
 class SwiftShape:
-    """Sizes of a swift model: M latent channels, widths and depths at 1/8 and 1/16, hidden widths of the priors."""
+    """Sizes of a swift model: M latent channels, widths and depths at 1/8 and 1/16, hidden widths of the priors.
 
-    latent: int = 160
-    width8: int = 64
-    depth8: int = 2
-    width16: int = 128
-    depth16: int = 2
-    block: str = "dense"
+    The defaults were chosen by speed and by short trainings (docs/performance.md, docs/training-log.md).
+    """
+
+    latent: int = 256
+    width8: int = 128
+    depth8: int = 3
+    width16: int = 192
+    depth16: int = 3
+    block: str = "depthwise"
     lapped: bool = False
     hyper: int = 64
     z_channels: int = 48
-    context: int = 96
+    context: int = 128
     temporal: int = 64
 
     def as_dict(self) -> dict[str, int | str | bool]:

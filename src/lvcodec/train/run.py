@@ -50,11 +50,12 @@ class Settings:
 
 @dataclass
 class Progress:
-    """Where a run stands; sums are of loss, rate and distortion since the last line of the log."""
+    """Where a run stands; sums are of loss, rate and distortion over `summed` steps, since the log's last line."""
 
     used_s: float = 0.0
     step: int = 0
     sums: list[float] = field(default_factory=lambda: [0.0] * 3)
+    summed: int = 0
 
 
 class Run:
@@ -126,6 +127,7 @@ class Run:
             for o in self.optimisers:
                 o.step()
         progress.step += 1
+        progress.summed += 1
         self.average.update(progress.step)
         for i, value in enumerate((loss, outcome.rate.mean(), outcome.distortion.mean())):
             progress.sums[i] += value.item()
@@ -152,12 +154,12 @@ def _train(run: Run, folder: Path) -> None:
             run.step()
             bar.update(progress.used_s - before)
             if progress.step % LOG_EVERY_STEPS == 0:
-                loss, rate, distortion = (s / LOG_EVERY_STEPS for s in progress.sums)
+                loss, rate, distortion = (s / progress.summed for s in progress.sums)
                 writer.writerow([progress.step, f"{progress.used_s:.1f}", f"{loss:.5f}", f"{rate:.5f}",
                                  f"{distortion:.5f}"])
                 log.flush()
                 bar.set_postfix(loss=f"{loss:.4f}", bpp=f"{rate:.3f}")
-                progress.sums = [0.0] * 3
+                progress.sums, progress.summed = [0.0] * 3, 0
             if progress.used_s - saved_s >= SAVE_EVERY_S or progress.used_s >= total_s:
                 checkpoint.save(folder / "checkpoint.pt", run.state())
                 saved_s = progress.used_s
