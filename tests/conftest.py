@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from lvcodec.video.picture import Picture
+
+sys.path.insert(0, str(Path(__file__).parent))  # for second_decoder, and entropy.judge that it takes its coder from
 
 MakeClip = Callable[..., list[Picture]]
 

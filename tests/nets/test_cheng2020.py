@@ -226,7 +226,7 @@ def test_forged_symbols_stay_in_range(tmp_path: Path) -> None:
         assert mean8.abs().max() <= 2**17 and level.min() >= 0 and level.max() < grid.LEVELS
     mean8, level = coding.p_parameters(z, wild)
     assert mean8.abs().max() <= 2**17 and level.min() >= 0 and level.max() < grid.LEVELS
-    assert coding.compensate(z, wild, wild).isfinite().all()
+    assert coding.compensate(z, wild, wild, wild).isfinite().all()
 
 
 def scaled_anchor(channels: int) -> torch.nn.Module:

@@ -70,6 +70,17 @@ def direction_of(y_res: Ints, mean8: Ints) -> Ints:
     return np.asarray(np.sign(apart) * (np.abs(apart) >= grid.MEAN_STEPS // 2), dtype=np.int32)
 
 
+def undo_of(y_shift: Ints, mean8: Ints) -> Ints:
+    """What most likely takes a shift by one back: 0 nearer than half a step to the mean, where any may have been.
+
+    Further than that the symbol has been moved towards the mean. At just half a step it has come from the other side
+    of the mean, or from three halves away, which is less likely.
+    """
+    apart = np.abs(y_shift.astype(np.int64) * grid.MEAN_STEPS - mean8)
+    direction = direction_of(y_shift, mean8)
+    return np.where(apart == grid.MEAN_STEPS // 2, -direction, direction)
+
+
 def _last_latents(state: State, net: Network) -> Ints:
     if state.y_hat is None:
         return net.symbols(net.analyse(state.x_hat))
@@ -112,13 +123,17 @@ def _code_shifted(symbols: Symbols | None, y_ref: Ints, net: Network, coder: Cod
     tables = net.tables["laplace_shifted" if alpha == 1 else "laplace"]
     index, centre, sign = grid.locate(*prior)
     coded = coder.code(symbols.streams["y_shift"] if symbols else None, tables, index, centre, sign)
-    y_shift = coded if alpha == 1 else coded - float(alpha) * direction_of(coded, prior[0])
+    undo: NDArray[Any] = float(alpha) * direction_of(coded, prior[0])
+    y_shift: NDArray[Any] = coded - undo
+    if alpha == 1:
+        y_shift, undo = coded, undo_of(coded, prior[0])
     z_bfd = code_hyper("z_bfd", "z_bfd", symbols, net, coder)
-    return Symbols({"z_t": z, "y_shift": y_shift, "z_bfd": z_bfd}, prior)
+    return Symbols({"z_t": z, "y_shift": y_shift, "undo": undo, "z_bfd": z_bfd}, prior)
 
 
 def _reconstruct_shifted(symbols: Symbols, y_ref: Ints, net: Network) -> State:
-    final = net.compensate(symbols.streams["z_bfd"], symbols.streams["y_shift"], y_ref)
+    streams = symbols.streams
+    final = net.compensate(streams["z_bfd"], streams["y_shift"], streams["undo"], y_ref)
     return State(net.pixels(final), None)
 
 

@@ -39,7 +39,7 @@ class Coding(Protocol):
     def p_hyper(self, y_ref: Tensor, y_res: Tensor) -> Tensor: ...
     def p_parameters(self, z: Tensor, y_ref: Tensor) -> Parameters: ...
     def shift_hyper(self, direction: Tensor, latents: Tensor) -> Tensor: ...
-    def compensate(self, z: Tensor, y_shift: Tensor, y_ref: Tensor) -> Tensor: ...
+    def compensate(self, z: Tensor, y_shift: Tensor, undo: Tensor, y_ref: Tensor) -> Tensor: ...
     def z_shape(self, stream: str, height: int, width: int) -> tuple[int, int, int]: ...
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]: ...
 
@@ -121,9 +121,13 @@ class Network:
         """BFD-E: what is sent about the shift."""
         return _ints(self.coding.shift_hyper(self._tensor(direction), latents))
 
-    def compensate(self, z: Ints, y_shift: NDArray[Any], y_ref: Ints) -> NDArray[np.float64]:
-        """LCM: the final latents in quantiser steps, multiples of 1/64."""
-        change = self.coding.compensate(self._tensor(z), self._tensor(y_shift), self._tensor(y_ref))
+    def compensate(self, z: Ints, y_shift: NDArray[Any], undo: NDArray[Any], y_ref: Ints) -> NDArray[np.float64]:
+        """LCM: the final latents in quantiser steps, multiples of 1/64.
+
+        undo: what takes the shift back where the mean tells that there was one.
+        """
+        change = self.coding.compensate(self._tensor(z), self._tensor(y_shift), self._tensor(undo),
+                                        self._tensor(y_ref))
         return np.asarray(change[0].cpu().numpy() + y_ref, dtype=np.float64)
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:

@@ -118,8 +118,8 @@ class Cheng2020Coding:
         """BFD-E of the directions and the picture's own rounded latents."""
         return _small(self.model.shift.bfd_e(torch.cat([_units(direction), _units(self.symbols(latents))], dim=1)))
 
-    def compensate(self, z: Tensor, y_shift: Tensor, y_ref: Tensor) -> Tensor:
-        """LCM, as a change of y_ref in quantiser steps: all that is added to it, as in the paper."""
+    def compensate(self, z: Tensor, y_shift: Tensor, undo: Tensor, y_ref: Tensor) -> Tensor:
+        """LCM, as a change of y_ref in quantiser steps: all that is added, from y_shift alone, as in the paper."""
         return self.model.shift.correction(_units(z), _units(y_shift), _units(y_ref)) * (1.0 / LATENT_GRID)
 
 

@@ -24,6 +24,16 @@ def shift_direction(y_res: Tensor, mean8: Tensor) -> Tensor:
     return torch.sign(apart) * (apart.abs() >= 4)
 
 
+def shift_undo(y_shift: Tensor, mean8: Tensor) -> Tensor:
+    """What most likely takes a shift by one back; arguments as for `shift_direction`.
+
+    Returns 0 where |y_shift - mean| < 1/2; the sign of y_shift - mean where it is more than 1/2, and its opposite
+    where it is 1/2: from the other side of the mean is likelier than from three halves away.
+    """
+    direction = shift_direction(y_shift, mean8)
+    return torch.where((y_shift * 8 - mean8).abs() == 4, -direction, direction)
+
+
 class ShiftCompensation(nn.Module):
     """BFD-E, BFD-D and LCM. m: latent channels; n: hidden width; extra: channels the family adds to LCM's input."""
 

@@ -234,12 +234,15 @@ class Swift(nn.Module):
         """BFD-E. direction: -1, 0, 1; y: latent units of the picture's own latents."""
         return self.shift.bfd_e(torch.cat([self.symbol_view(direction), self.view(y)], dim=1)).clamp(-127, 127)
 
-    def compensate(self, z: Tensor, y_shift: Tensor, y_ref: Tensor, steps: Steps) -> Tensor:
-        """LCM: y_final - y_ref in symbols, multiples of 1/64. The shifted residual passes through unchanged;
-        the network adds to it, starting from nothing."""
-        out = self.shift.correction(self.symbol_view(z), self.symbol_view(y_shift), self.view(y_ref),
+    def compensate(self, z: Tensor, y_known: Tensor, y_ref: Tensor, steps: Steps) -> Tensor:
+        """LCM: y_final - y_ref in symbols, multiples of 1/64.
+
+        y_known: the residual as far as the decoder knows it, in symbols. It passes through unchanged; the network adds
+        to it, starting from nothing.
+        """
+        out = self.shift.correction(self.symbol_view(z), self.symbol_view(y_known), self.view(y_ref),
                                     self._plane(steps, y_ref))
-        return y_shift + out.to(y_shift.dtype) / LATENT_GRID
+        return y_known + out.to(y_known.dtype) / LATENT_GRID
 
 
 def _context(in_channels: int, width: int, out_channels: int, kernel: int) -> nn.Sequential:

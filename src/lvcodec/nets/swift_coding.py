@@ -85,9 +85,13 @@ class SwiftCoding:
         """BFD-E."""
         return self.model.shift_hyper(direction, latents)
 
-    def compensate(self, z: Tensor, y_shift: Tensor, y_ref: Tensor) -> Tensor:
-        """LCM, as a change of y_ref in quantiser steps."""
-        return self.model.compensate(z, y_shift, self._units(y_ref), self.steps)
+    def compensate(self, z: Tensor, y_shift: Tensor, undo: Tensor, y_ref: Tensor) -> Tensor:
+        """LCM, as a change of y_ref in quantiser steps.
+
+        A symbol more than half a step from the mean has been shifted for certain, and the decoder takes that back:
+        only at the mean is anything lost that LCM has to repair. (The paper's LCM sees y_shift.)
+        """
+        return self.model.compensate(z, y_shift + undo, self._units(y_ref), self.steps)
 
 
 @lru_cache(maxsize=4)

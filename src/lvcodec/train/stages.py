@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
-from lvcodec.nets.shift import shift_direction
+from lvcodec.nets.shift import shift_direction, shift_undo
 from lvcodec.nets.swift import LAMBDAS, UNITS_PER_LEVEL, Steps, Swift, parity
 from lvcodec.train.rates import ChannelPrior, gaussian_bits, laplace_bits
 
@@ -142,9 +142,12 @@ def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
             y_units = model.analysis(x)
             y_res = torch.round(y_units * steps.gain) - y_ref
             _, mean8 = p_rate(model, priors, y_ref, y_res, steps, hard=True)
-            direction = shift_direction(y_res, torch.round(mean8))
+            mean8 = torch.round(mean8)
+            direction = shift_direction(y_res, mean8)
+            y_shift = y_res - direction
+            y_known = y_shift + shift_undo(y_shift, mean8)
         z = model.shift_hyper(direction, y_units)
-        change = model.compensate(round_ste(z), y_res - direction, y_ref * steps.inverse, steps)
+        change = model.compensate(round_ste(z), y_known, y_ref * steps.inverse, steps)
         x_hat = model.synthesis((y_ref + change) * steps.inverse, steps)
         rate = rate + _per_pixel(_z_bits(priors.z_bfd, z, hard=hard), x) / count
         error = error + distortion(x, x_hat) / count

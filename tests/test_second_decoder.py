@@ -1,0 +1,137 @@
+"""The second decoder, written after docs/bitstream.md alone, shows the pictures that lvcodec's encoder has made.
+
+A failure means that page and program differ: mend whichever of the two is wrong, never the second decoder alone.
+Models are tiny and their integers random, biases too, so that every layer has a say.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from second_decoder import checksum_of, decode
+
+import lvcodec
+from lvcodec.exact.ops import layers
+from lvcodec.models import export, importers, store
+from lvcodec.nets import cheng2020
+from lvcodec.nets.swift import Swift, SwiftShape
+from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.sink import open_sink
+from lvcodec.video.source import open_source
+
+MakeSource = Callable[..., Path]
+CODINGS = [("intra", 1.0), ("mfvc", 1.0), ("lds", 1.0), ("lds", 0.5)]
+SHAPES = {  # few channels, and counts that the roundings of 4 * N // 3 and M // 4 act on
+    "dense": SwiftShape(latent=22, width8=10, depth8=1, width16=12, depth16=1, block="dense", lapped=True, hyper=8,
+                        z_channels=6, context=10, temporal=7),
+    "depthwise": SwiftShape(latent=27, width8=8, depth8=2, width16=9, depth16=2, block="depthwise", hyper=6,
+                            z_channels=5, context=9, temporal=8),
+}
+SIZES = {1.75: (67, 45), 6: (35, 71), 1: (67, 45), 3: (35, 71)}  # of the clip, by quality: one wide, one high
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """The networks are tiny: threads would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def swift(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> store.ModelInfo:
+    """A tiny swift model of one kind of block."""
+    shape = SHAPES[request.param]
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = Swift(shape)
+        export.randomise(model)
+        with torch.no_grad():
+            for _, layer in layers(model):
+                layer.bias.normal_(std=0.2)
+            model.dec_linear.bias.normal_(std=50.0)  # latent units
+    pmfs = {"z_intra": export.flat_pmf(shape.z_channels), "z_p": export.flat_pmf(shape.temporal),
+            "z_bfd": export.flat_pmf(shape.temporal)}
+    return store.write(tmp_path_factory.mktemp("swift") / "tiny", name="tiny", family="swift", shape=shape.as_dict(),
+                       arrays=export.swift_arrays(model, pmfs), about={}, overwrite=False)
+
+
+@pytest.fixture(scope="module")
+def anchor(tmp_path_factory: pytest.TempPathFactory) -> store.ModelInfo:
+    """A narrow cheng2020 model of two qualities."""
+    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
+        torch.manual_seed(4)
+        for quality, channels in ((1, 10), (3, 7)):
+            patch.setitem(cheng2020.WIDTHS, quality, channels)
+        return importers.random_cheng2020(tmp_path_factory.mktemp("anchor") / "narrow", [1, 3], {}, overwrite=False)
+
+
+@pytest.fixture
+def source(tmp_path: Path, make_clip: Callable[..., list[Picture]]) -> MakeSource:
+    """source(width, height, count): a Y4M file of a made clip."""
+    def make(width: int, height: int, count: int) -> Path:
+        path = tmp_path / "clip.y4m"
+        with open_sink(path, VideoFormat(width, height, Fraction(25)), overwrite=True) as sink:
+            for picture in make_clip(width, height, count, seed=2):
+                sink.write(picture)
+        return path
+    return make
+
+
+def same_pictures(stream: Path, recon: Path, model: store.ModelInfo) -> list[str]:
+    """Compare what the second decoder shows with the recon, plane by plane; returns the kinds of the pictures."""
+    kinds = []
+    with open_source(recon) as pictures:
+        for number, (want, got) in enumerate(zip(pictures, decode(stream.read_bytes(), model.path), strict=True)):
+            kinds.append(got.record.kind)
+            for name, ours, theirs in zip("YUV", want.planes, got.planes, strict=True):
+                assert ours.shape == theirs.shape
+                rows = np.flatnonzero((ours != theirs).any(axis=1))
+                assert not rows.size, f"picture {number}: {len(rows)} rows of {name} differ, the first is {rows[0]}"
+                assert ours.std() > 1, f"picture {number}: {name} is flat and proves nothing"
+            assert checksum_of(got.planes) == got.record.checksum, f"checksum of picture {number}"
+    return kinds
+
+
+@pytest.mark.parametrize(("mode", "alpha"), CODINGS)
+@pytest.mark.parametrize("quality", [1.75, 6])
+def test_swift(source: MakeSource, tmp_path: Path, swift: store.ModelInfo, quality: float, mode: str,
+               alpha: float) -> None:
+    """Five pictures: I, P after an I-picture, P after P, and a second GOP."""
+    stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
+    lvcodec.encode(source(*SIZES[quality], 5), stream, recon=recon, model=swift.path, quality=quality, mode=mode,
+                   alpha=alpha, gop=3)
+    assert same_pictures(stream, recon, swift) == list("IIIII" if mode == "intra" else "IPPIP")
+
+
+@pytest.mark.parametrize(("mode", "alpha"), CODINGS)
+@pytest.mark.parametrize("quality", [1, 3])
+def test_cheng2020(source: MakeSource, tmp_path: Path, anchor: store.ModelInfo, quality: float, mode: str,
+                   alpha: float) -> None:
+    stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
+    lvcodec.encode(source(*SIZES[quality], 4), stream, recon=recon, model=anchor.path, family="cheng2020",
+                   quality=quality, mode=mode, alpha=alpha, gop=3)
+    assert same_pictures(stream, recon, anchor) == list("IIII" if mode == "intra" else "IPPI")
+
+
+def test_joined_streams(source: MakeSource, tmp_path: Path, swift: store.ModelInfo) -> None:
+    """The second GOP has a quality of its own, which is not the header's."""
+    recons = []
+    for quality in (2, 5):
+        recons.append(tmp_path / f"{quality}.y4m")
+        lvcodec.encode(source(67, 45, 2), tmp_path / f"{quality}.lvc", recon=recons[-1], model=swift.path,
+                       quality=quality)
+    lvcodec.concat([tmp_path / "2.lvc", tmp_path / "5.lvc"], tmp_path / "both.lvc")
+    shown = list(decode((tmp_path / "both.lvc").read_bytes(), swift.path))
+    assert [picture.record.quality for picture in shown] == [20, 20, 80, 80]
+    want = []
+    for recon in recons:
+        with open_source(recon) as pictures:
+            want += list(pictures)
+    for ours, theirs in zip(want, shown, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(ours.planes, theirs.planes, strict=True))
