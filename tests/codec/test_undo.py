@@ -1,4 +1,4 @@
-"""What the decoder takes back of a shift by one: everything that the mean tells for certain, and the likelier at ties."""
+"""What the decoder takes back of a shift by one: all that the mean tells for certain, and the likelier at ties."""
 from __future__ import annotations
 
 import numpy as np

@@ -33,7 +33,10 @@ def list_(out: Output) -> None:
     """List the weights that encode and decode will find."""
     from lvcodec.models import store
 
-    found = store.installed()
+    broken: list[WeightsError] = []
+    found = store.installed(broken)
+    for error in broken:
+        out.notice(error.message)
     heading = ["name", "family", "weights", "bytes", "file"]
     rows = [[m.name, m.family, m.weights_id, str(m.size_bytes), str(m.path)] for m in found]
     lines = table([heading, *rows], right=[3])
@@ -115,7 +118,7 @@ def import_(
 @click.argument("target")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the weights.")
 @click.option("-q", "--quality", type=click.IntRange(1, 6), multiple=True,
-              help="Only this quality; may be repeated.  [default: all of the family]")
+              help="Of cheng2020, which has a network a quality; may be repeated.  [default: 1]")
 @overwrite_option
 @output_options
 def init(

@@ -180,7 +180,10 @@ class Networks:
     def at(self, index: int) -> Network:
         if index not in self._made:
             video = self._header.video
-            coding = loading.coding(self._info, index, self._device)
+            try:
+                coding = loading.coding(self._info, index, self._device)
+            except UsageError as error:
+                raise StreamError(f"the stream asks for what its weights do not have: {error.message}") from error
             self._made[index] = Network(coding, video.width, video.height, self._device)
         return self._made[index]
 
@@ -221,6 +224,7 @@ def _decode_gop(records: Iterable[PictureRecord | StreamError], networks: Networ
     """Decode one GOP. With `conceal`, damage is passed on as the error, and what depends on it is left out."""
     mode = MODES[header.mode]
     state: State | None = None
+    net: Network | None = None
     for record in records:
         if isinstance(record, StreamError):
             state = None
@@ -228,8 +232,11 @@ def _decode_gop(records: Iterable[PictureRecord | StreamError], networks: Networ
             continue
         if record.kind == "P" and state is None:
             continue  # only after damage: the reader lets no stream begin with a P-picture
-        net = networks.at(record.quality_index)
         try:
+            before, net = net, networks.at(record.quality_index)
+            if record.kind == "P" and (mode is None or (before and before.latent_shape() != net.latent_shape())):
+                raise StreamError(f"picture {record.number} is a P-picture that cannot follow the one before it",
+                                  offset=record.offset)
             state, _ = decode_picture(record.payload, None if record.kind == "I" else state, net, mode, header.alpha)
         except StreamError as error:
             error.picture = record.number

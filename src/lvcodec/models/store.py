@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +24,7 @@ from lvcodec.errors import WeightsError
 
 MANIFEST = "manifest.json"
 INTEGERS = "integers.safetensors"
-MASTERS = "masters.safetensors"  # float masters in half precision, for training on; no decoder reads them
+MASTERS = "masters.safetensors"  # for training on (train/masters.py); no decoder reads them
 ID_BYTES = 8
 
 
@@ -62,15 +62,32 @@ def read_info(folder: Path) -> ModelInfo:
         raise WeightsError(f"no model in {folder}: {error}", "lvcodec models list shows what is there") from error
 
 
-def installed() -> list[ModelInfo]:
-    """All models on the search path; of two with one name, the first."""
+def installed(broken: list[WeightsError] | None = None) -> list[ModelInfo]:
+    """All models on the search path; of two with one name, the first.
+
+    Folders whose model cannot be read are passed over; why is added to `broken`.
+    """
     found: dict[str, ModelInfo] = {}
     for base in search_path():
         if base.is_dir():
             for folder in sorted(p.parent for p in base.glob(f"*/{MANIFEST}")):
-                info = read_info(folder)
+                try:
+                    info = read_info(folder)
+                except WeightsError as error:
+                    if broken is not None:
+                        broken.append(error)
+                    continue
                 found.setdefault(info.name, info)
     return list(found.values())
+
+
+def _first(fits: Callable[[ModelInfo], bool], message: str, hint: str) -> ModelInfo:
+    """The first installed model that fits. Raises WeightsError with `message` if none does."""
+    broken: list[WeightsError] = []
+    for info in installed(broken):
+        if fits(info):
+            return info
+    raise WeightsError(message, "; ".join([hint, *(error.message for error in broken)]))
 
 
 def find(name_or_path: str | os.PathLike[str]) -> ModelInfo:
@@ -78,28 +95,21 @@ def find(name_or_path: str | os.PathLike[str]) -> ModelInfo:
     path = Path(name_or_path)
     if (path / MANIFEST).is_file():
         return read_info(path)
-    for info in installed():
-        if info.name == str(name_or_path):
-            return info
-    raise WeightsError(f"no model is called {name_or_path}", "lvcodec models list shows what is there")
+    return _first(lambda info: info.name == str(name_or_path), f"no model is called {name_or_path}",
+                  "lvcodec models list shows what is there")
 
 
 def default_of(family: str) -> ModelInfo:
     """The first model of a family. Raises WeightsError if there is none."""
-    for info in installed():
-        if info.family == family:
-            return info
-    raise WeightsError(f"no weights of the {family} family are installed",
-                       "make some with lvcodec models init or import, and name them with --model")
+    return _first(lambda info: info.family == family, f"no weights of the {family} family are installed",
+                  "make some with lvcodec models init or import, and name them with --model")
 
 
 def by_id(weights_id: bytes) -> ModelInfo:
     """The model that a stream was made with. Raises WeightsError if it is not installed."""
-    for info in installed():
-        if info.weights_id == weights_id.hex():
-            return info
-    raise WeightsError(f"the stream was made with weights {weights_id.hex()}, which are not installed",
-                       "put the model's folder where the environment variable LVCODEC_MODELS points")
+    return _first(lambda info: info.weights_id == weights_id.hex(),
+                  f"the stream was made with weights {weights_id.hex()}, which are not installed",
+                  "put the model's folder where the environment variable LVCODEC_MODELS points")
 
 
 def fingerprint(family: str, shape: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -23,7 +23,7 @@ from lvcodec.nets.swift import (
 class SwiftCoding:
     """Implements codec.network.Coding. tables, centres: by name; steps: the exported integer tables.
 
-    The model must hold its integers (models/store.py loads them).
+    The model must hold its integers (models/loading.py loads them).
     """
 
     def __init__(self, model: Swift, steps: dict[str, Tensor], tables: dict[str, TableSet],

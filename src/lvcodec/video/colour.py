@@ -2,8 +2,8 @@
 
 Codes are those of ITU-T H.273 (2 = unspecified); a chroma location is H.273's type + 1 (0 = unspecified),
 which is ffmpeg's numbering too. Planes are never converted because of their description: it travels with
-them. Only a codec family that works on RGB, RGB arrays as input, and pictures as output (PNG) go through the
-two functions below.
+them. Only RGB arrays as input and pictures as output (PNG) go through the two functions below; the family that
+works on RGB inside has its own, finer ones (nets/rgb.py).
 
 The conversion, the same bits on every machine (coefficients are exact fractions rounded once to 16 bits after
 the binary point, int32 sums, one rounding half up at the end, clipped to 0..255):
