@@ -83,6 +83,7 @@ def test_list_of_commands_tells_what_each_says() -> None:
     ["decode", "a", "b", "--device", "tpu"],
     ["concat", "only-one"],
     ["models", "init", "unknown", "b"],
+    ["models", "init", "swift", "b", "-q", "4"],
 ])
 def test_usage_errors(lvc: Command, args: list[str], tmp_path: Path) -> None:
     done = lvc(*args, cwd=tmp_path)
@@ -243,6 +244,25 @@ def test_models_init_show_verify(lvc: Command, tmp_path: Path) -> None:
     weights.write_bytes(data)
     broken = lvc("models", "verify", "random", **env)
     assert broken.returncode == 6 and b"damaged" in broken.stderr
+
+
+def test_models_init_makes_the_qualities_that_its_help_tells(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def made(target: Path, qualities: list[int], about: object, *, overwrite: bool) -> None:
+        asked.append(qualities)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lvcodec.models.importers.random_cheng2020", made)
+    for options in ([], ["-q", "2", "-q", "5"]):
+        assert cli_main.execute(["models", "init", "cheng2020", str(tmp_path / "m"), *options]) == 130
+    assert asked == [[1], [2, 5]]
+    capsys.readouterr()
+    assert cli_main.execute(["models", "init", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--quality INTEGER RANGE Of cheng2020, which has a network a quality; may be repeated. [default: 1]" in text
 
 
 def test_models_unknown(lvc: Command) -> None:

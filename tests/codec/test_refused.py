@@ -1,16 +1,23 @@
-"""Streams whose records are whole but cannot be: refused before a payload is decoded, with exit code 4."""
+"""Streams whose records are whole but cannot be: refused with exit code 4, the picture named."""
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 import lvcodec
 from lvcodec.errors import StreamError, UsageError
-from lvcodec.models import export
+from lvcodec.models import importers
+from lvcodec.nets import cheng2020
 from lvcodec.stream.container import StreamReader, StreamWriter
+from lvcodec.stream.records import HEADER_BYTES
+
+OPTIONS = {"family": "cheng2020", "model": "narrow", "mode": "mfvc"}
 
 
 @pytest.fixture
@@ -20,43 +27,73 @@ def source(tmp_path: Path, make_clip) -> Path:
     return path
 
 
-def rewritten(stream: bytes, *, qualities: tuple[int | None, ...] = (None,) * 3, **header: object) -> io.BytesIO:
-    """The same pictures under another header, or with other qualities."""
+@pytest.fixture
+def make_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """make_model(1, 6) installs a cheng2020 model "narrow" of these qualities, each 4 channels wider than the last."""
+
+    def make(*qualities: int) -> None:
+        for number, quality in enumerate(qualities):
+            monkeypatch.setitem(cheng2020.WIDTHS, quality, 12 + 4 * number)
+        with torch.random.fork_rng():
+            torch.manual_seed(4)
+            importers.random_cheng2020(tmp_path / "models" / "narrow", list(qualities), {}, overwrite=False)
+        monkeypatch.setenv("LVCODEC_MODELS", str(tmp_path / "models"))
+
+    return make
+
+
+def coded(source: Path, **options: Any) -> bytes:
+    out = io.BytesIO()
+    lvcodec.encode(source, out, **options)
+    return out.getvalue()
+
+
+def with_qualities(stream: bytes, *qualities: int | None) -> bytes:
+    """The same pictures, told to have other quality indices."""
     reader = StreamReader(io.BytesIO(stream))
     out = io.BytesIO()
-    writer = StreamWriter(out, replace(reader.header, **header))
+    writer = StreamWriter(out, reader.header)
     for record, quality in zip(reader, qualities, strict=True):
         writer.picture(record.kind, record.payload, record.checksum, quality)
     writer.finish()
-    return io.BytesIO(out.getvalue())
+    return out.getvalue()
+
+
+def refused(stream: bytes, picture: int, message: str) -> None:
+    """Decoding and looking into payloads both stop there."""
+    for attempt in (lambda: lvcodec.decode(io.BytesIO(stream), io.BytesIO()),
+                    lambda: lvcodec.probe(io.BytesIO(stream), streams=True)):
+        with pytest.raises(StreamError, match=message) as caught:
+            attempt()
+        assert caught.value.picture == picture and caught.value.offset >= HEADER_BYTES and caught.value.exit_code == 4
+        assert f"picture {picture}" in caught.value.message
 
 
 def test_a_p_picture_in_an_intra_stream(source: Path, random_model: str) -> None:
-    out = io.BytesIO()
-    lvcodec.encode(source, out, mode="mfvc", model=random_model)
-    with pytest.raises(StreamError, match="picture 1 is a P-picture"):
-        lvcodec.decode(rewritten(out.getvalue(), mode="intra"), io.BytesIO())
+    stream = coded(source, mode="mfvc", model=random_model)
+    header = replace(StreamReader(io.BytesIO(stream)).header, mode="intra")
+    refused(header.to_bytes() + stream[HEADER_BYTES:], 1, "a P-picture in a stream of mode intra")
 
 
-def test_qualities_that_the_weights_lack(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    export.init_random("cheng2020", tmp_path / "models" / "one", qualities=[1])
-    monkeypatch.setenv("LVCODEC_MODELS", str(tmp_path / "models"))
-    options = {"family": "cheng2020", "model": "one", "mode": "mfvc"}
+def test_qualities_that_the_weights_lack(source: Path, make_model: Callable[..., None]) -> None:
+    """Wrong usage when encoding; when decoding the stream's fault."""
+    make_model(1)
     with pytest.raises(UsageError, match="quality 6 is not in this"):
-        lvcodec.encode(source, io.BytesIO(), quality=6, **options)
-    out = io.BytesIO()
-    lvcodec.encode(source, out, quality=1, frames=(0, 2), **options)
-    for qualities in ((100, None), (None, 100)):
-        with pytest.raises(StreamError, match="do not have"):
-            lvcodec.decode(rewritten(out.getvalue(), qualities=qualities), io.BytesIO())
+        lvcodec.encode(source, io.BytesIO(), quality=6, **OPTIONS)
+    stream = coded(source, quality=1, **OPTIONS)
+    refused(with_qualities(stream, 100, None, None), 0, "quality 6 is not in this cheng2020 model")
+    refused(with_qualities(stream, None, None, 50), 2, "quality 3.5 is not in this cheng2020 model")
 
 
-@pytest.mark.slow
-def test_a_p_picture_of_another_network(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Qualities 1 and 6 have 128 and 192 channels: a P-picture cannot take the other's latents as reference."""
-    export.init_random("cheng2020", tmp_path / "models" / "two", qualities=[1, 6])
-    monkeypatch.setenv("LVCODEC_MODELS", str(tmp_path / "models"))
-    out = io.BytesIO()
-    lvcodec.encode(source, out, quality=1, frames=(0, 2), family="cheng2020", model="two", mode="mfvc")
-    with pytest.raises(StreamError, match="picture 1 is a P-picture"):
-        lvcodec.decode(rewritten(out.getvalue(), qualities=(None, 100)), io.BytesIO())
+def test_such_a_picture_is_concealed(source: Path, make_model: Callable[..., None]) -> None:
+    make_model(1)
+    stream = coded(source, quality=1, **OPTIONS)
+    report = lvcodec.decode(io.BytesIO(with_qualities(stream, None, 50, None)), io.BytesIO(), conceal=True)
+    assert (report.pictures, report.concealed) == (3, 2)
+
+
+def test_a_p_picture_of_another_network(source: Path, make_model: Callable[..., None]) -> None:
+    """A network of 16 channels cannot take the latents of one of 12 as its reference."""
+    make_model(1, 6)
+    stream = coded(source, quality=1, **OPTIONS)
+    refused(with_qualities(stream, None, None, 100), 2, "its quality has 16 latent channels, its reference 12")

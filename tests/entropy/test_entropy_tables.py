@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -179,6 +180,14 @@ def test_factorised_refuses(pmf: list[Any]) -> None:
 def test_grid_refuses(kind: Kind, scales: list[float], fractions: list[float]) -> None:
     with pytest.raises(InputError):
         scale_grid_tables(kind, np.array(scales), np.array(fractions))
+
+
+def test_missing_scipy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain installations lack it: only the Gaussian's tables need it, and those are made once."""
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    with pytest.raises(InputError, match="needs the package scipy; pip install"):
+        scale_grid_tables("gaussian", [1.0], [0.0])
+    scale_grid_tables("laplace", [1.0], [0.0])
 
 
 @settings(max_examples=200, deadline=None)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lvcodec.cli import main as cli_main
 from lvcodec.errors import WeightsError
 from lvcodec.models import store
 
@@ -37,6 +38,33 @@ def test_a_failed_search_names_the_broken_folder(beside_a_broken_one: store.Mode
         store.find("another")
     with pytest.raises(WeightsError, match="a-broken"):
         store.by_id(bytes(8))
+
+
+@pytest.mark.parametrize(("manifest", "why"), [
+    ("{", "Expecting property name"), ("[]", "list"), ('{"name": "x"}', "the manifest lacks 'family'"),
+    ('{"name": "x", "family": "swift", "sha256": "00"}', store.INTEGERS),
+])
+def test_why_a_folder_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manifest: str, why: str) -> None:
+    monkeypatch.setenv("LVCODEC_MODELS", str(tmp_path))
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / store.MANIFEST).write_text(manifest, encoding="utf-8")
+    if why != store.INTEGERS:
+        (tmp_path / "m" / store.INTEGERS).write_bytes(b"")
+    broken: list[WeightsError] = []
+    store.installed(broken)
+    assert [(str(tmp_path / "m") in error.message, why in error.message) for error in broken] == [(True, True)]
+
+
+def test_verify_counts_it_as_a_failure(
+    beside_a_broken_one: store.ModelInfo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of all models; one that is asked for by its name is another matter."""
+    assert cli_main.execute(["models", "verify", "--json"]) == 6
+    out, err = capsys.readouterr()
+    assert "a-broken" in err
+    results = {row["name"]: row["result"] for row in json.loads(out)}
+    assert "a-broken" in results[""] and results[beside_a_broken_one.name] == "right"
+    assert cli_main.execute(["models", "verify", beside_a_broken_one.name]) == 0
 
 
 def test_list_tells_of_it(beside_a_broken_one: store.ModelInfo) -> None:

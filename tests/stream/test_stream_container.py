@@ -172,6 +172,21 @@ def test_gop_may_not_be_longer_than_the_header_says(make: Make, header: Header) 
         list(reader)
 
 
+def test_intra_streams_have_no_p_pictures(make: Make, header: Header) -> None:
+    intra = dataclasses.replace(header, mode="intra")
+    make("IIIIII", head=intra)  # gop bounds nothing
+    with pytest.raises(InputError, match="cannot write this stream: a P-picture in a stream of mode intra"):
+        make("IP", head=intra)
+    data, records = make("IIPI")
+    reader = StreamReader(io.BytesIO(intra.to_bytes() + data[HEADER_BYTES:]))
+    assert [next(reader) for _ in range(2)] == records[:2]
+    with pytest.raises(StreamError, match="at picture 2, .*: a P-picture in a stream of mode intra") as caught:
+        next(reader)
+    assert caught.value.picture == 2
+    reader.resync()
+    assert list(reader) == records[3:] and reader.complete
+
+
 def test_nothing_follows_the_end(header: Header) -> None:
     file = io.BytesIO()
     writer = StreamWriter(file, header)

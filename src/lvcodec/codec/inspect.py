@@ -51,8 +51,6 @@ def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mappi
     """Bits of each picture's sub-streams, by decoding the symbols."""
     import torch
 
-    from lvcodec.codec.modes import MODES
-    from lvcodec.codec.picture import decode_picture
     from lvcodec.codec.sequence import Networks
     from lvcodec.exact.backends import pick_device
 
@@ -61,9 +59,7 @@ def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mappi
     state = None
     with torch.inference_mode():
         for record in records:
-            net = networks.at(record.quality_index)
-            state, bits = decode_picture(record.payload, None if record.kind == "I" else state, net,
-                                         MODES[header.mode], header.alpha)
+            state, bits = networks.decode(record, state)
             found.append({name: value for name, value in bits.items() if name})
     return found
 

@@ -6,7 +6,7 @@
     lds     y of the I-picture, then               z_t, y_shift, z_BFD     U_DEC(y_ref + LCM(...))
             round(U_ENC(x_hat of the one before))
 
-Nothing else in the program knows a mode by name.
+Nothing else that codes knows a mode by name. (The container keeps P-pictures out of streams of intra.)
 """
 from __future__ import annotations
 

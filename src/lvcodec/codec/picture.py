@@ -15,6 +15,7 @@ from lvcodec.codec.modes import Mode, State, Symbols, code_hyper
 from lvcodec.codec.network import Network
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder, Reader, Writer
+from lvcodec.errors import StreamError
 from lvcodec.video.picture import Picture
 
 
@@ -41,12 +42,15 @@ def decode_picture(payload: bytes, state: State | None, net: Network, mode: Mode
                    ) -> tuple[State, Mapping[str, float]]:
     """Decode a picture; an I-picture if there is no state or the mode has no others.
 
-    Returns state, and bits by sub-stream. Raises StreamError if the payload is damaged.
+    Returns state, and bits by sub-stream. Raises StreamError if the payload is damaged, or the reference is of another
+    shape than the network's latents.
     """
     coder = Reader(payload)
     if state is None or mode is None:
         return _reconstruct_intra(code_intra(None, net, coder), net), coder.bits
     y_ref = mode.reference(state, net)
+    if y_ref.shape != net.latent_shape():
+        raise StreamError(f"its quality has {net.latent_shape()[0]} latent channels, its reference {y_ref.shape[0]}")
     symbols = mode.code(None, y_ref, net, coder, alpha)
     return mode.reconstruct(symbols, y_ref, net), coder.bits
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -177,13 +177,23 @@ class Networks:
             raise StreamError(f"the header names the {header.family} family and weights of {self._info.family}")
         self._made: dict[int, Network] = {}
 
-    def at(self, index: int) -> Network:
+    def decode(self, record: PictureRecord, state: State | None) -> tuple[State, Mapping[str, float]]:
+        """Decode a picture; `state` is that after the one before it. Returns its own, and bits by sub-stream.
+
+        Raises StreamError that names the picture if it is damaged, or of a quality that the weights lack.
+        """
+        header = self._header
+        try:
+            return decode_picture(record.payload, None if record.kind == "I" else state, self._at(record.quality_index),
+                                  MODES[header.mode], header.alpha)
+        except (StreamError, UsageError) as error:  # the quality is the user's in encoding, here the stream's
+            raise StreamError(f"picture {record.number}: {error.message}", error.hint, offset=record.offset,
+                              picture=record.number) from error
+
+    def _at(self, index: int) -> Network:
         if index not in self._made:
             video = self._header.video
-            try:
-                coding = loading.coding(self._info, index, self._device)
-            except UsageError as error:
-                raise StreamError(f"the stream asks for what its weights do not have: {error.message}") from error
+            coding = loading.coding(self._info, index, self._device)
             self._made[index] = Network(coding, video.width, video.height, self._device)
         return self._made[index]
 
@@ -219,12 +229,10 @@ def _gops(records: Iterable[PictureRecord | StreamError]) -> Iterator[list[Pictu
         yield gop
 
 
-def _decode_gop(records: Iterable[PictureRecord | StreamError], networks: Networks, header: Header, how: Decoding
+def _decode_gop(records: Iterable[PictureRecord | StreamError], networks: Networks, how: Decoding
                 ) -> Iterator[Shown | StreamError]:
     """Decode one GOP. With `conceal`, damage is passed on as the error, and what depends on it is left out."""
-    mode = MODES[header.mode]
     state: State | None = None
-    net: Network | None = None
     for record in records:
         if isinstance(record, StreamError):
             state = None
@@ -233,13 +241,8 @@ def _decode_gop(records: Iterable[PictureRecord | StreamError], networks: Networ
         if record.kind == "P" and state is None:
             continue  # only after damage: the reader lets no stream begin with a P-picture
         try:
-            before, net = net, networks.at(record.quality_index)
-            if record.kind == "P" and (mode is None or (before and before.latent_shape() != net.latent_shape())):
-                raise StreamError(f"picture {record.number} is a P-picture that cannot follow the one before it",
-                                  offset=record.offset)
-            state, _ = decode_picture(record.payload, None if record.kind == "I" else state, net, mode, header.alpha)
+            state, _ = networks.decode(record, state)
         except StreamError as error:
-            error.picture = record.number
             if not how.conceal:
                 raise
             state = None
@@ -264,7 +267,7 @@ def _decoded(reader: StreamReader, how: Decoding) -> Iterator[Shown | StreamErro
     records = _records(reader, how.conceal)
 
     def work(gop: Iterable[PictureRecord | StreamError]) -> Iterator[Shown | StreamError]:
-        return _decode_gop(gop, networks, reader.header, how)
+        return _decode_gop(gop, networks, how)
 
     with torch.inference_mode():
         # One job: the records as one run, so that each picture is shown as soon as its record has come.

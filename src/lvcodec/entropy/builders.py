@@ -28,7 +28,7 @@ def scale_grid_tables(kind: Kind, scales: NDArray[Any], fractions: NDArray[Any])
 
     scales: (S,) > 0, sigma of the Gaussian, b of the Laplace exp(-|x|/b)/2b. fractions: (F,) means, 0 to 1/2.
     Table s*F + f has scale s and mean f: P(v) is the integral of the density over v - 1/2 .. v + 1/2.
-    Raises InputError if the grid is not such.
+    Raises InputError if the grid is not such, or scipy is missing, which the Gaussian needs.
     """
     return _grid(kind, scales, fractions, lambda pmf, fraction: pmf[1:-1])
 
@@ -160,7 +160,10 @@ def _tail(kind: Kind) -> Callable[[Floats], Floats]:
     if kind == "laplace":
         return lambda x: np.where(x > 0, 0.5 * np.exp(-np.abs(x)), 1.0 - 0.5 * np.exp(-np.abs(x)))
     if kind == "gaussian":
-        from scipy.special import ndtr
+        try:
+            from scipy.special import ndtr
+        except ImportError as error:
+            raise InputError("making weights needs the package scipy", "pip install 'lvcodec[train]'") from error
 
         return lambda x: np.asarray(ndtr(-x), dtype=np.float64)
     raise InputError(f"no such kind of distribution: {kind!r}", "use gaussian or laplace")

@@ -59,7 +59,8 @@ def read_info(folder: Path) -> ModelInfo:
         return ModelInfo(str(manifest["name"]), str(manifest["family"]), folder,
                          str(manifest["sha256"])[: 2 * ID_BYTES], size, manifest)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"no model in {folder}: {error}", "lvcodec models list shows what is there") from error
+        why = f"the manifest lacks {error}" if isinstance(error, KeyError) else error
+        raise WeightsError(f"no model in {folder}: {why}", "lvcodec models list shows what is there") from error
 
 
 def installed(broken: list[WeightsError] | None = None) -> list[ModelInfo]:

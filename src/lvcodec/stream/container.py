@@ -58,7 +58,7 @@ class StreamWriter:
         if self._finished:
             raise InputError("cannot add a picture to a stream that is finished")
         since_intra = self._index.pictures[-1] if len(self._index) else 0
-        problem = _misplaced(kind, since_intra, self.header.gop)
+        problem = _misplaced(kind, since_intra, self.header)
         if problem:
             raise InputError(f"cannot write this stream: {problem}")
         quality = self._quality if quality_index is None else quality_index
@@ -196,7 +196,7 @@ class StreamReader:
         """Take a whole record if it fits in its place."""
         if picture.number is not None and picture.number != self._next:
             raise StreamError(f"its number is {picture.number}, so pictures are missing or out of order")
-        problem = _misplaced(picture.kind, self._since_intra, self.header.gop)
+        problem = _misplaced(picture.kind, self._since_intra, self.header)
         if problem:
             raise StreamError(problem)
         if picture.quality_index is not None:
@@ -255,12 +255,14 @@ class StreamReader:
         return StreamError(text, error.hint, offset=offset, picture=picture)
 
 
-def _misplaced(kind: str, since_intra: int, gop: int) -> str | None:
+def _misplaced(kind: str, since_intra: int, header: Header) -> str | None:
     """Why a picture may not follow `since_intra` pictures of its GOP; None if it may."""
     if kind not in ("I", "P"):
         return f"kind {kind!r} is neither I nor P"
-    if kind == "I" or 0 < since_intra < gop:
+    if kind == "I":
         return None
+    if header.mode == "intra":
+        return "a P-picture in a stream of mode intra"
     if since_intra == 0:
         return "a P-picture without an I-picture before it"
-    return f"a GOP of more than {gop} pictures"
+    return None if since_intra < header.gop else f"a GOP of more than {header.gop} pictures"
