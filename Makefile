@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all lint clean
+.PHONY: help venv demo test test-all bench lint clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ test: venv  ## the tests, without the slow ones
 
 test-all: venv  ## all tests
 	$(PY) -m pytest -q
+
+bench: venv  ## compare codecs on the clips in CLIPS=DIR; report in runs/bench, options in BENCH="--preset quick"
+	@test -n "$(CLIPS)" || { echo 'name the clips: make bench CLIPS=DIR' >&2; exit 1; }
+	$(VENV)/bin/lvcodec bench $(CLIPS) --out runs/bench $(BENCH)
 
 lint: venv  ## ruff and mypy
 	$(PY) -m ruff check .

@@ -26,6 +26,8 @@ COMMANDS = {
     "decode": "Turn an lvcodec stream back into video.",
     "info": "Show what a stream is and what its pictures cost.",
     "concat": "Join streams of one coding, without decoding them.",
+    "bench": "Compare lvcodec and other codecs on real files.",
+    "eval": "Measure how far a video is from its source.",
     "models": "List, check, import and create weights.",
 }
 

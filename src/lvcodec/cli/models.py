@@ -9,7 +9,7 @@ import click
 
 from lvcodec.cli.output import Output, output_options, table
 from lvcodec.cli.params import check_source
-from lvcodec.errors import InputError, LvcError, WeightsError
+from lvcodec.errors import InputError, LvcError, UsageError, WeightsError
 
 if TYPE_CHECKING:
     from lvcodec.models.store import ModelInfo
@@ -68,11 +68,12 @@ def verify(model: str | None, out: Output) -> None:
     """
     from lvcodec.models import store
 
-    chosen = [store.find(model)] if model is not None else store.installed()
-    if not chosen:
+    broken: list[WeightsError] = []
+    chosen = [store.find(model)] if model is not None else store.installed(broken)
+    if not chosen and not broken:
         raise WeightsError("no weights found")
-    failures: list[LvcError] = []
-    rows = [["name", "weights", "result"]]
+    failures: list[LvcError] = [*broken]
+    rows = [["name", "weights", "result"], *(["", "", error.message] for error in broken)]
     for found in chosen:
         result = "right"
         try:
@@ -125,6 +126,8 @@ def init(
     family: str, target: str, seed: int, quality: tuple[int, ...], overwrite: bool, out: Output
 ) -> None:
     """Create untrained weights, for tests and timing, in the folder TARGET."""
+    if quality and family != "cheng2020":
+        raise UsageError(f"--quality belongs to cheng2020: a model of {family} has all qualities")
     check_folder(target, overwrite=overwrite)
     from lvcodec.models import export
 

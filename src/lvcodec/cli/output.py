@@ -28,8 +28,8 @@ class Output:
         self._bar: Any = None
 
     @contextmanager
-    def progress(self, label: str) -> Iterator[OnPicture]:
-        """Give a function (done, total) to call after each picture.
+    def progress(self, label: str, unit: str = "pictures") -> Iterator[OnPicture]:
+        """Give a function (done, total) to call after each picture, or whatever the unit is.
 
         It draws a bar with the time left, if stderr is a terminal and the work takes longer than two seconds.
         """
@@ -40,7 +40,7 @@ class Output:
 
         tqdm.monitor_interval = 0  # its thread is of no use here, and would live in every forked worker
         with tqdm(
-            desc=label, unit=" pictures", delay=PROGRESS_AFTER_S, leave=False, file=sys.stderr
+            desc=label, unit=f" {unit}", delay=PROGRESS_AFTER_S, leave=False, file=sys.stderr
         ) as bar:
             self._bar = bar
 

@@ -50,6 +50,27 @@ def picture_rate(ctx: click.Context, param: click.Parameter, value: str | None) 
     return rate
 
 
+def name_list(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """Names separated by commas; "none" is an empty list."""
+    if value is None:
+        return None
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    return () if names == ("none",) else names
+
+
+def number_list(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    """Numbers above 0 separated by commas."""
+    if value is None:
+        return None
+    try:
+        numbers = tuple(float(part) for part in value.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(0 < number < 1e6 for number in numbers):
+        raise click.BadParameter(f"{value!r} is no list of numbers above 0, as in 1,2.5,4")
+    return numbers
+
+
 def check_source(source: str) -> None:
     """Refuse what cannot be read: InputError for a missing file, UsageError for a terminal."""
     if source == PIPE:

@@ -1,0 +1,98 @@
+"""Clips on their way into a comparison: found in folders, written once as the raw 4:2:0 that all codecs are given."""
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from lvcodec.errors import InputError
+from lvcodec.video.picture import VideoFormat
+from lvcodec.video.rawformat import RAW_SUFFIXES
+from lvcodec.video.source import Frames, open_source
+
+SUFFIXES = RAW_SUFFIXES | {
+    ".y4m", ".mkv", ".mp4", ".m4v", ".mov", ".avi", ".webm", ".nut", ".ts", ".mpg", ".h264", ".hevc",
+}
+RESERVED = "average"  # what the mean over clips is called
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the clips are read: which pictures, and what raw files do not say of themselves."""
+
+    frames: Frames | None = None
+    size: tuple[int, int] | None = None
+    rate: Fraction | None = None
+    pix_fmt: str | None = None
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip as every codec gets it: `raw` holds `pictures` pictures of `video`, 8-bit 4:2:0, digest their SHA-256."""
+
+    name: str
+    raw: Path
+    video: VideoFormat
+    pictures: int
+    digest: str
+    notices: tuple[str, ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the raw pictures."""
+        return self.pictures * self.video.picture_bytes
+
+    def bpp(self, size_bytes: int) -> float:
+        """Bits a pixel of a file that holds the clip."""
+        return 8 * size_bytes / (self.video.width * self.video.height * self.pictures)
+
+    def kbps(self, size_bytes: int) -> float:
+        """Thousand bits a second at the clip's rate."""
+        return float(8 * size_bytes * self.video.rate / self.pictures / 1000)
+
+
+def find_clips(places: Iterable[str | os.PathLike[str]]) -> dict[str, Path]:
+    """Clips by name: files as they are named, of folders the videos directly in them, sorted.
+
+    Files need not exist: a broken clip is told of where it is read. Raises InputError for a folder without videos.
+    """
+    found: dict[str, Path] = {}
+    for place in map(Path, places):
+        paths = [place]
+        if place.is_dir():
+            paths = sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+            if not paths:
+                raise InputError(f"{place} holds no videos")
+        for path in paths:
+            name, number = path.stem, 2
+            while name in found or name == RESERVED:
+                name, number = f"{path.stem}-{number}", number + 1
+            found[name] = path
+    return found
+
+
+@contextmanager
+def prepared(name: str, path: Path, folder: Path, reading: Reading) -> Iterator[Clip]:
+    """The clip, written raw into `folder` for as long as the context lasts.
+
+    Raises InputError if it cannot be read, or is not what it says.
+    """
+    raw = folder / f"{name}.yuv"
+    digest, count = hashlib.sha256(), 0
+    try:
+        with open_source(path, size=reading.size, rate=reading.rate, pix_fmt=reading.pix_fmt,
+                         frames=reading.frames) as source, open(raw, "wb") as file:
+            for picture in source:
+                data = picture.tobytes()
+                digest.update(data)
+                file.write(data)
+                count += 1
+            video, notices = source.format, tuple(source.notices)
+        digest.update(f"{video}".encode())
+        yield Clip(name, raw, video, count, digest.hexdigest(), notices)
+    finally:
+        raw.unlink(missing_ok=True)

@@ -1,0 +1,116 @@
+"""From what the user asks for to a finished comparison: `compare` is what `lvcodec bench` calls."""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from lvcodec.bench.anchors import Anchor, choose, load_anchors
+from lvcodec.bench.clips import Reading, find_clips
+from lvcodec.bench.crops import parse_box
+from lvcodec.bench.metrics import METRICS
+from lvcodec.bench.ours import Lvcodec
+from lvcodec.bench.point import Codec
+from lvcodec.bench.presets import ALL, PRESETS, Preset
+from lvcodec.bench.report import Report, write_report
+from lvcodec.bench.run import OnNotice, OnPoint, Plan, run
+from lvcodec.bench.summary import METRIC_TITLES, NEEDS, Summary
+from lvcodec.errors import UsageError
+
+MODES = ("intra", "mfvc", "lds")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A comparison as it is asked for; None is the preset's.
+
+    modes, anchors: empty tuples leave them out. anchors: names, or "all". anchor_files: TOML files of further codecs,
+    all of which are taken. shown: pictures from 1 on whose crops are shown. crop: WxH+X+Y.
+    """
+
+    clips: Sequence[str | os.PathLike[str]]
+    out: Path
+    preset: str | None = None
+    modes: tuple[str, ...] | None = None
+    qualities: tuple[float, ...] | None = None
+    family: str = "swift"
+    model: str | None = None
+    gop: int | None = None
+    anchors: tuple[str, ...] | None = None
+    anchor_files: tuple[Path, ...] = ()
+    reference: str | None = None
+    metrics: tuple[str, ...] | None = None
+    metric: str | None = None
+    frames: tuple[int | None, int | None] | None = None
+    size: tuple[int, int] | None = None
+    rate: Fraction | None = None
+    pix_fmt: str | None = None
+    shown: tuple[int, ...] = (2, 7, 12)
+    crop: str | None = None
+    jobs: int = 1
+    threads: int = 1
+    device: str = "auto"
+    command: str = ""
+
+
+def compare(request: Request, *, on_point: OnPoint | None = None, on_notice: OnNotice | None = None) -> Report:
+    """Code, measure and report all that the request asks for; what fails is a row of the report.
+
+    Raises UsageError for names that are not known, InputError where files cannot be read or written.
+    """
+    preset = PRESETS[request.preset] if request.preset else Preset()
+    notice = on_notice or (lambda text: None)
+    metric = request.metric or preset.metric
+    if metric not in METRIC_TITLES:
+        raise UsageError(f"there is no metric {metric!r} for curves", f"choose among {', '.join(METRIC_TITLES)}")
+    anchors = _anchors(request, preset, notice)
+    ours = _ours(request, preset)
+    reference = request.reference or (anchors[0].name if anchors else ours[0].name if ours else "")
+    codecs: list[Codec] = [*ours, *anchors]
+    if reference not in {codec.name for codec in codecs}:
+        raise UsageError(f"the reference {reference!r} is not among the codecs")
+    plan = Plan(
+        clips=find_clips(request.clips), codecs=codecs, out=request.out,
+        reading=Reading(request.frames or preset.frames, request.size, request.rate, request.pix_fmt),
+        metrics=_metrics(request, preset, metric), shown=tuple(sorted({number - 1 for number in request.shown})),
+        box=parse_box(request.crop) if request.crop else None, jobs=request.jobs,
+    )
+    rows = run(plan, on_point=on_point, on_notice=notice)
+    summary = Summary(rows, preset, metric=metric, reference=reference)
+    return write_report(plan, summary, rows, threads=request.threads, command=request.command)
+
+
+def _ours(request: Request, preset: Preset) -> list[Lvcodec]:
+    modes = preset.modes if request.modes is None else request.modes
+    if unknown := [mode for mode in modes if mode not in MODES]:
+        raise UsageError(f"there is no mode {unknown[0]!r}", f"choose among {', '.join(MODES)}")
+    qualities = request.qualities or preset.qualities
+    if not all(1 <= quality <= 6 for quality in qualities):
+        raise UsageError("qualities lie between 1 and 6")
+    return [Lvcodec(mode, qualities, request.family, request.model, request.gop or preset.gop, request.threads,
+                    request.device) for mode in dict.fromkeys(modes)]
+
+
+def _anchors(request: Request, preset: Preset, notice: OnNotice) -> list[Anchor]:
+    gop = request.gop or preset.gop
+    own = load_anchors(gop=gop, threads=request.threads)
+    known = load_anchors(request.anchor_files, gop=gop, threads=request.threads)
+    wanted = preset.anchors if request.anchors is None else request.anchors
+    names = list(own) if ALL in wanted else list(wanted)
+    chosen = []
+    for anchor in choose(known, [*names, *(name for name in known if name not in own)]):
+        if not anchor.available():
+            notice(f"{anchor.name} is left out: this ffmpeg has no {anchor.encoder}")
+        else:
+            step = preset.anchor_step if anchor.name in own else 1
+            chosen.append(replace(anchor, points=anchor.points[::step]))
+    return chosen
+
+
+def _metrics(request: Request, preset: Preset, metric: str) -> tuple[str, ...]:
+    asked = request.metrics or preset.metrics
+    if unknown := [name for name in asked if name not in METRICS]:
+        raise UsageError(f"there is no metric {unknown[0]!r}", f"choose among {', '.join(METRICS)}")
+    return tuple(name for name in METRICS if name in {*asked, NEEDS[metric], "psnr"})

@@ -1,0 +1,127 @@
+"""The measurement of the comparison for any two videos: what `lvcodec eval` calls."""
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import lvcodec
+from lvcodec.bench import viaffmpeg
+from lvcodec.bench.clips import Reading, prepared
+from lvcodec.bench.metrics import METRICS, SCORES, Measured, measure
+from lvcodec.errors import InputError, UsageError
+from lvcodec.video.rawformat import RAW_SUFFIXES, name_hints
+from lvcodec.video.source import STREAM_MAGIC
+
+_UNCODED = RAW_SUFFIXES | {".y4m"}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of one video against another.
+
+    size_bytes, bpp, kbps: of the file that was compared, where it is a coded one and all its pictures were taken.
+    """
+
+    pictures: int
+    width: int
+    height: int
+    measured: Measured
+    rgb: str
+    size_bytes: int | None = None
+    bpp: float | None = None
+    kbps: float | None = None
+    notices: tuple[str, ...] = ()
+
+    def as_dict(self, *, each: bool) -> dict[str, Any]:
+        """The same for JSON; each: with every picture's figures."""
+        record = {"pictures": self.pictures, "width": self.width, "height": self.height,
+                  "size_bytes": self.size_bytes, "bpp": self.bpp, "kbps": self.kbps, **asdict(self.measured.mean),
+                  "rgb": self.rgb, "notices": list(self.notices)}
+        if each:
+            record["each"] = [asdict(scores) for scores in self.measured.pictures]
+        return record
+
+
+def evaluate(
+    reference: Path, distorted: Path, reading: Reading, *, metrics: Sequence[str] = METRICS,
+    on_picture: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Measure `distorted` (a video, or an lvcodec stream) against `reference`, picture by picture.
+
+    Raises UsageError for a metric that is not known, InputError if one cannot be read, or if they differ in size or
+    in their number of pictures.
+    """
+    if unknown := [name for name in metrics if name not in METRICS]:
+        raise UsageError(f"there is no metric {unknown[0]!r}", f"choose among {', '.join(METRICS)}")
+    with tempfile.TemporaryDirectory(prefix="lvcodec-eval-") as place, prepared(
+        "reference", reference, Path(place), reading
+    ) as ref:
+        shown, like = distorted, reading
+        if _is_stream(distorted):
+            shown = Path(place) / "decoded.y4m"
+            lvcodec.decode(distorted, shown)
+        elif reading.size is None and _says_no_size(distorted):
+            like = replace(reading, size=(ref.video.width, ref.video.height), rate=reading.rate or ref.video.rate)
+        with prepared("distorted", shown, Path(place), like) as dist:
+            sizes = [f"{clip.video.width}x{clip.video.height}" for clip in (ref, dist)]
+            if sizes[0] != sizes[1]:
+                raise InputError(f"{distorted} is {sizes[1]}, and {reference} {sizes[0]}")
+            if ref.pictures != dist.pictures:
+                raise InputError(f"{distorted} has {dist.pictures} pictures, and {reference} {ref.pictures}",
+                                 "choose those to compare with --frames")
+            found = measure(ref.raw, dist.raw, ref.video, metrics=metrics, on_picture=on_picture)
+    coded = reading.frames is None and distorted.suffix.lower() not in _UNCODED
+    size = os.path.getsize(distorted) if coded else None
+    return Evaluation(
+        ref.pictures, ref.video.width, ref.video.height, found,
+        f"{viaffmpeg.rgb_matrix(ref.video)}, bicubic chroma" if "rgb" in metrics else "",
+        size, None if size is None else ref.bpp(size), None if size is None else ref.kbps(size),
+        tuple(dict.fromkeys([*ref.notices, *dist.notices])),
+    )
+
+
+def lines(found: Evaluation, metrics: Sequence[str]) -> list[str]:
+    """The means of those metrics for people, one a line."""
+    mean = found.measured.mean
+    rows = [("pictures", f"{found.pictures}, {found.width}x{found.height}")]
+    if found.size_bytes is not None:
+        rows.append(("rate", f"{found.size_bytes} bytes, {found.bpp:.4f} bpp, {found.kbps:.1f} kb/s (the whole file)"))
+    figures = {
+        "psnr": ("PSNR", f"Y {_text(mean.psnr_y)}, U {_text(mean.psnr_u)}, V {_text(mean.psnr_v)}, "
+                         f"6:1:1 {_text(mean.psnr_yuv)} dB"),
+        "rgb": ("RGB PSNR", f"{_text(mean.psnr_rgb)} dB ({found.rgb})"),
+        "ssim": ("SSIM", f"{_text(mean.ssim, 4)} (Y {_text(mean.ssim_y, 4)}, U {_text(mean.ssim_u, 4)}, "
+                         f"V {_text(mean.ssim_v, 4)})"),
+        "ms-ssim": ("MS-SSIM", f"{_text(mean.ms_ssim, 4)} (luma)"),
+        "vmaf": ("VMAF", _text(mean.vmaf)),
+    }
+    rows += [figure for metric, figure in figures.items() if metric in metrics]
+    return [f"{name:<9} {text}" for name, text in rows]
+
+
+def picture_table(found: Evaluation) -> list[list[str]]:
+    """A heading and a row of figures a picture."""
+    names = [name for name in SCORES if name != "vmaf"]
+    rows = [[str(number), *(_text(getattr(scores, name), 2 if "psnr" in name else 4) for name in names)]
+            for number, scores in enumerate(found.measured.pictures)]
+    return [["picture", *names], *rows]
+
+
+def _text(value: float | None, digits: int = 2) -> str:
+    return "n/a" if value is None else f"{value:.{digits}f}"
+
+
+def _says_no_size(path: Path) -> bool:
+    return path.suffix.lower() in RAW_SUFFIXES and name_hints(str(path)).size is None
+
+
+def _is_stream(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(STREAM_MAGIC)) == STREAM_MAGIC
+    except OSError:
+        return False  # said where it is read

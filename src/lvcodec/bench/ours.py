@@ -1,0 +1,96 @@
+"""lvcodec as a codec to compare: one mode at several qualities, through the library's encode and decode."""
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lvcodec
+from lvcodec.bench.clips import Clip
+from lvcodec.models import store
+
+MODELS_VARIABLE = "LVCODEC_MODELS"
+
+
+@dataclass(frozen=True)
+class Lvcodec:
+    """lvcodec in one mode; the points of its curve are qualities."""
+
+    mode: str
+    points: tuple[float, ...]
+    family: str = "swift"
+    model: str | None = None
+    gop: int = 12
+    threads: int = 1
+    device: str = "auto"
+
+    @property
+    def name(self) -> str:
+        """As it is called in tables."""
+        return f"lvcodec-{self.mode}" if self.family == "swift" else f"lvcodec-{self.family}-{self.mode}"
+
+    @property
+    def label(self) -> str:
+        """As plots call it."""
+        return self.name.replace("-", " ")
+
+    suffix = "lvc"
+
+    def identity(self) -> dict[str, Any]:
+        """All that its results depend on. Raises WeightsError if there are no weights."""
+        return {"lvcodec": self.version(), "mode": self.mode, "gop": self.gop}
+
+    def version(self) -> str:
+        """The program's version and the weights' identity. Raises WeightsError if there are none."""
+        info = store.find(self.model) if self.model is not None else store.default_of(self.family)
+        return f"lvcodec {lvcodec.__version__}, weights {info.name} {info.weights_id}"
+
+    def encode_clip(self, clip: Clip, q: float, target: Path) -> None:
+        """Code a clip at quality q. Raises LvcError if that fails."""
+        with self._setting():
+            lvcodec.encode(clip.raw, target, size=(clip.video.width, clip.video.height), rate=clip.video.rate,
+                           pix_fmt="yuv420p", quality=q, mode=self.mode, family=self.family, model=self.model,
+                           gop=self.gop, device=self.device, overwrite=True)
+
+    def decode_clip(self, source: Path, clip: Clip, target: Path) -> None:
+        """Turn the stream into raw video, checking every picture's checksum. Raises LvcError if that fails."""
+        with self._setting():
+            lvcodec.decode(source, target, device=self.device, overwrite=True)
+
+    def prepare(self) -> None:
+        """Load what coding needs, so that the first point's time does not hold it."""
+        import lvcodec.codec.sequence  # noqa: F401
+
+    @contextmanager
+    def _setting(self) -> Iterator[None]:
+        """The threads that were asked for; and the decoder finds a model that was named by its folder."""
+        import torch
+
+        threads, folders = torch.get_num_threads(), os.environ.get(MODELS_VARIABLE)
+        torch.set_num_threads(self.threads)
+        if self.model is not None:
+            own = str(store.find(self.model).path.parent)
+            os.environ[MODELS_VARIABLE] = os.pathsep.join(filter(None, (folders, own)))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            if self.model is not None and folders is None:
+                del os.environ[MODELS_VARIABLE]
+            elif self.model is not None and folders is not None:
+                os.environ[MODELS_VARIABLE] = folders
+
+    def command_line(self, clip: Clip, q: float) -> str:
+        """The same as a command, without folders."""
+        words = ["lvcodec", "encode", f"{clip.name}.yuv", f"{clip.name}.lvc", "--size",
+                 f"{clip.video.width}x{clip.video.height}", "--fps", str(clip.video.rate), "-q", f"{q:g}", "--mode",
+                 self.mode, "--gop", str(self.gop)]
+        if self.family != "swift":
+            words += ["--family", self.family]
+        if self.model is not None:
+            words += ["--model", Path(self.model).name]
+        return shlex.join(words)

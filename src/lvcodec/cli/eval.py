@@ -1,0 +1,53 @@
+"""`lvcodec eval`: how far one video is from another."""
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import click
+
+from lvcodec.cli.output import Output, output_options, table
+from lvcodec.cli.params import check_source, frame_range, name_list, picture_rate, picture_size
+
+
+@click.command(epilog="Example: lvcodec eval clip.y4m decoded.y4m --metrics psnr,ssim")
+@click.argument("reference", metavar="REF")
+@click.argument("distorted", metavar="DIST")
+@click.option("--metrics", callback=name_list, metavar="LIST",
+              help="Of psnr, rgb, ssim, ms-ssim, vmaf, separated by commas.  [default: all]")
+@click.option("--each", is_flag=True, help="Also the figures of every picture.")
+@click.option("--frames", metavar="A:B", callback=frame_range,
+              help="Only pictures A to B - 1 of both, counted from 0.")
+@click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell.")
+@click.option("--fps", "rate", metavar="R", callback=picture_rate, help="Pictures a second of raw video.")
+@click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]")
+@output_options
+def eval(  # noqa: A001
+    reference: str,
+    distorted: str,
+    metrics: tuple[str, ...] | None,
+    each: bool,
+    frames: tuple[int | None, int | None] | None,
+    size: tuple[int, int] | None,
+    rate: Fraction | None,
+    pix_fmt: str | None,
+    out: Output,
+) -> None:
+    """Measure how far a video is from its source.
+
+    REF and DIST are anything that ffmpeg reads, .y4m or raw files; DIST may be an lvcodec stream. Both are compared
+    picture by picture in 8-bit 4:2:0: PSNR of the planes, 6:1:1 and as RGB, SSIM, MS-SSIM of luma, VMAF.
+    """
+    check_source(reference)
+    check_source(distorted)
+    from lvcodec.bench.clips import Reading
+    from lvcodec.bench.evaluate import evaluate, lines, picture_table
+    from lvcodec.bench.metrics import METRICS
+
+    with out.progress("measuring") as step:
+        found = evaluate(Path(reference), Path(distorted), Reading(frames, size, rate, pix_fmt),
+                         metrics=metrics or METRICS, on_picture=step)
+    for text in found.notices:
+        out.notice(text)
+    rows = table(picture_table(found), right=range(20)) if each else []
+    out.answer(found.as_dict(each=each), [*rows, *lines(found, metrics or METRICS)])

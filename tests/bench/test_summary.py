@@ -1,0 +1,97 @@
+"""Tables and curves of rows that are given: averages, the paper's Table 2, the page."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lvcodec.bench.crops import Box, busiest, nearest, parse_box
+from lvcodec.bench.curves import draw_curves
+from lvcodec.bench.page import Page
+from lvcodec.bench.presets import PRESETS, published
+from lvcodec.bench.rows import Row
+from lvcodec.bench.summary import AVERAGE, Summary, Table, in_db
+from lvcodec.errors import UsageError
+from lvcodec.video.picture import Picture
+
+
+def row(clip: str, codec: str, q: float, bpp: float, psnr: float) -> Row:
+    return Row(clip, codec, codec.replace("-", " "), q, width=64, height=48, pictures=4, size_bytes=1, bpp=bpp,
+               kbps=1.0, scores={"psnr_rgb": psnr, "psnr_yuv": psnr})
+
+
+def rows(*, stretch: float = 0.5) -> list[Row]:
+    """Two clips; each lvcodec mode needs `stretch` times the bits of the one before, the first twice x264's."""
+    points = [(0.03, 32.0), (0.06, 34.0), (0.12, 36.0), (0.3, 38.0)]
+    factors = {"lvcodec-intra": 2, "lvcodec-mfvc": 2 * stretch, "lvcodec-lds": 2 * stretch**2, "x264-veryfast": 1}
+    return [row(clip, codec, q, rate * factor * size, psnr)
+            for clip, size in (("small", 1), ("large", 3)) for codec, factor in factors.items()
+            for q, (rate, psnr) in enumerate(points, 1)]
+
+
+def table(summary: Summary, title: str) -> Table:
+    return next(table for table in summary.tables() if title in table.title)
+
+
+def test_averages() -> None:
+    summary = Summary(rows(), PRESETS["ablation"], metric="psnr_yuv", reference="x264-veryfast")
+    assert summary.places == ["small", "large", AVERAGE]
+    assert summary.curves[AVERAGE]["x264-veryfast"][0] == pytest.approx((0.06, 32.0))
+    found = {line[0]: line[1:] for line in table(summary, "BD-rate against").rows}
+    assert found == {"lvcodec intra": ["+100.00"] * 4, "lvcodec mfvc": ["+0.00"] * 4, "lvcodec lds": ["-50.00"] * 4}
+    steps = table(summary, "Each mode").rows
+    assert [line[:2] for line in steps] == [["lvcodec mfvc", "lvcodec intra"], ["lvcodec lds", "lvcodec mfvc"]]
+    assert [line[2:] for line in steps] == [["-50.00"] * 3] * 2
+    assert [line[1:] for line in table(summary, "Table 2").rows] == [
+        ["+15.55", "lvcodec intra", "+100.00"], ["-14.78", "lvcodec mfvc", "+0.00"],
+        ["-27.13", "lvcodec lds", "-50.00"]]
+
+
+def test_a_point_that_one_clip_lacks_is_not_averaged() -> None:
+    known = [r for r in rows() if (r.clip, r.codec, r.q) != ("large", "lvcodec-lds", 2)]
+    summary = Summary(known, PRESETS["ablation"], metric="psnr_yuv", reference="x264-veryfast")
+    assert len(summary.curves[AVERAGE]["lvcodec-lds"]) == 3
+    assert len(summary.curves[AVERAGE]["x264-veryfast"]) == 4
+
+
+def test_uvg_shows_the_published_curves(tmp_path: Path) -> None:
+    summary = Summary(rows(), PRESETS["uvg"], metric="psnr_rgb", reference="x264-veryfast")
+    table2 = table(summary, "Table 2")
+    assert len(table2.heading) == 5 and all(cell not in ("", "n/a") for line in table2.rows for cell in line)
+    label = published()["x264-veryfast-mfvcfig"].label
+    svgs = draw_curves(summary, tmp_path)
+    assert f"<!-- {label} -->" in svgs[AVERAGE].read_text()
+    assert label not in svgs["small"].read_text()
+    again = tmp_path / "again"
+    again.mkdir()
+    assert draw_curves(summary, again)[AVERAGE].read_bytes() == svgs[AVERAGE].read_bytes()
+
+
+def test_ssim_in_db() -> None:
+    assert in_db("ssim", 0.99) == pytest.approx(20)
+    assert in_db("ms_ssim", 1.0) == pytest.approx(100)
+    assert in_db("psnr_y", 33.0) == 33.0
+
+
+def test_markdown_and_page() -> None:
+    sample = Table("A | B", ["codec", "n"], [["x|y", "1"], ["<b>", "2"]], "a note.")
+    assert sample.markdown() == ["### A | B", "", "| codec | n |", "| --- | ---: |", "| x\\|y | 1 |", "| <b> | 2 |", "",
+                                 "a note.", ""]
+    html = Page("title", "lead", {"processor": "a & b"}, [sample], {}, {}).html()
+    assert "<td>&lt;b&gt;</td>" in html and "a &amp; b" in html and 'name="viewport"' in html
+
+
+def test_crops() -> None:
+    luma = np.full((64, 96), 50, np.uint8)
+    luma[20:36:2, 40:56] = 200
+    chroma = np.full((32, 48), 128, np.uint8)
+    box = busiest(Picture(luma, chroma, chroma), 32)
+    assert box.x <= 40 and box.x + box.width >= 56 and box.y <= 20 and box.y + box.height >= 36
+    assert parse_box("32x16+5+8") == Box(4, 8, 32, 16)
+    for text in ("32x16", "axb+1+2"):
+        with pytest.raises(UsageError):
+            parse_box(text)
+    shown = nearest(rows()[:16])
+    assert [r.codec for r in shown] == ["lvcodec-intra", "lvcodec-mfvc", "lvcodec-lds", "x264-veryfast"]
+    assert shown[0].q == 3
