@@ -58,7 +58,7 @@ def encode(
     target: StreamLike,
     *,
     quality: float = 4.0,
-    mode: str = "lds",
+    mode: str = "mfvc",
     family: str = "swift",
     model: str | os.PathLike[str] | None = None,
     gop: int = 12,
@@ -83,7 +83,7 @@ def encode(
         that gives Y4M, or RGB pictures as an array (N, H, W, 3) of uint8.
     target: a path, "-" for stdout, or a binary file object.
     quality: 1 (smallest) to 6 (best); fractions lie between.
-    mode: "intra", "mfvc" or "lds": how a picture uses the one before it.
+    mode: "intra", "mfvc" or "lds": how a picture uses the one before it ("mfvc" needs the fewest bits today).
     model: name or path of the weights; without it the family's own.
     gop: pictures from one I-picture to the next, >= 1.
     size, rate, pix_fmt: (width, height), pictures per second and format of raw video.

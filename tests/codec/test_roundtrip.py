@@ -65,7 +65,8 @@ def test_mfvc_shows_the_intra_pictures(clip, tmp_path, random_model, quality) ->
 
 def test_half_alpha_loses_nothing_to_the_shift(clip, tmp_path, random_model) -> None:
     source = clip(80, 64, 4)
-    report = lvcodec.encode(source, tmp_path / "a.lvc", alpha=0.5, model=random_model, recon=tmp_path / "r.y4m")
+    report = lvcodec.encode(source, tmp_path / "a.lvc", mode="lds", alpha=0.5, model=random_model,
+                            recon=tmp_path / "r.y4m")
     lvcodec.decode(tmp_path / "a.lvc", tmp_path / "o.y4m")
     assert (tmp_path / "r.y4m").read_bytes() == (tmp_path / "o.y4m").read_bytes()
     assert lvcodec.probe(tmp_path / "a.lvc").alpha == Fraction(1, 2) and report.pictures == 4

@@ -25,7 +25,7 @@ class Preset:
 
     frames: tuple[int | None, int | None] | None = None
     gop: int = 12
-    modes: tuple[str, ...] = ("lds",)
+    modes: tuple[str, ...] = ("mfvc",)
     qualities: tuple[float, ...] = (1, 2, 3, 4, 5, 6)
     anchors: tuple[str, ...] = FIELD
     anchor_step: int = 1

@@ -17,7 +17,7 @@ from lvcodec.report import EncodeReport
 @click.argument("target")
 @click.option("-q", "--quality", type=click.FloatRange(1, 6), default=4.0, show_default=True,
               help="From 1, the smallest stream, to 6, the best picture; fractions lie between.")
-@click.option("--mode", type=click.Choice(["intra", "mfvc", "lds"]), default="lds", show_default=True,
+@click.option("--mode", type=click.Choice(["intra", "mfvc", "lds"]), default="mfvc", show_default=True,
               help="How a picture uses the one before it: not at all, its latents (MFVC), or its pixels with "
                    "latent shifting (LDS).")
 @click.option("--family", type=click.Choice(["swift", "cheng2020"]), default="swift", show_default=True,

@@ -60,7 +60,7 @@ def encode(
     target: StreamLike,
     *,
     quality: float = 4.0,
-    mode: str = "lds",
+    mode: str = "mfvc",
     family: str = "swift",
     model: Any = None,
     gop: int = 12,
