@@ -15,6 +15,7 @@ import torch
 from second_decoder import checksum_of, decode
 
 import lvcodec
+from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import layers
 from lvcodec.models import export, importers, store
 from lvcodec.nets import cheng2020
@@ -71,8 +72,21 @@ def moved_pmf(channels: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def anchor(tmp_path_factory: pytest.TempPathFactory) -> store.ModelInfo:
     """A narrow cheng2020 model of two qualities."""
+    scale = importers.scale_random
+
+    def roughen(network: cheng2020.Cheng2020) -> None:
+        """Biases, and divisions by all channels, which freshly made networks lack."""
+        with torch.no_grad():
+            for _, layer in layers(network):
+                noise = torch.rand if isinstance(layer, Gdn) else torch.randn
+                layer.bias += 0.1 * noise(layer.bias.shape)
+                if isinstance(layer, Gdn):
+                    layer.weight += 0.1 * torch.rand(layer.weight.shape)
+        scale(network)
+
     with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
         torch.manual_seed(4)
+        patch.setattr(importers, "scale_random", roughen)
         for quality, channels in ((1, 10), (3, 7)):
             patch.setitem(cheng2020.WIDTHS, quality, channels)
         return importers.random_cheng2020(tmp_path_factory.mktemp("anchor") / "narrow", [1, 3], {}, overwrite=False)

@@ -72,6 +72,7 @@ def encode(
     verify: bool = False,
     jobs: int = 1,
     device: str = "auto",
+    backend: str = "auto",
     overwrite: bool = False,
     keep_partial: bool = False,
     on_picture: Callable[[int, int | None], None] | None = None,
@@ -92,6 +93,8 @@ def encode(
     recon: where to write the pictures that the decoder will show.
     psnr: measure the distortion. verify: decode what was written and compare.
     jobs: GOPs coded side by side, >= 1. device: "auto", "cpu" or "cuda".
+    backend: "auto", "reference", "float" or "int8": who computes the networks. The bits are the same; "auto" is the
+        environment variable LVCODEC_BACKEND, or else the fastest.
     keep_partial: keep the whole pictures of a stream whose coding was interrupted.
     on_picture(done, total): called after each picture; total is None where the length is not known.
     on_notice(text): called with what the user should know.
@@ -102,8 +105,8 @@ def encode(
     return sequence.encode(
         source, target, quality=quality, mode=mode, family=family, model=model, gop=gop, size=size, rate=rate,
         pix_fmt=pix_fmt, frames=frames, alpha=alpha, recon=recon, psnr=psnr, verify=verify, jobs=jobs,
-        device=device, overwrite=overwrite, keep_partial=keep_partial, on_picture=on_picture,
-        on_notice=on_notice,
+        device=device, backend=backend, overwrite=overwrite, keep_partial=keep_partial,
+        on_picture=on_picture, on_notice=on_notice,
     )
 
 
@@ -117,6 +120,7 @@ def decode(
     conceal: bool = False,
     jobs: int = 1,
     device: str = "auto",
+    backend: str = "auto",
     overwrite: bool = False,
     on_picture: Callable[[int, int | None], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
@@ -137,7 +141,7 @@ def decode(
 
     return sequence.decode(
         source, target, frames=frames, pix_fmt=pix_fmt, check=check, conceal=conceal, jobs=jobs,
-        device=device, overwrite=overwrite, on_picture=on_picture, on_notice=on_notice,
+        device=device, backend=backend, overwrite=overwrite, on_picture=on_picture, on_notice=on_notice,
     )
 
 

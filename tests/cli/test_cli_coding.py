@@ -295,6 +295,7 @@ def test_interrupted(
     process = subprocess.Popen(
         [*command, "encode", "-", "out.lvc", "--recon", "recon.yuv", *MODEL, *options], cwd=tmp_path,
         stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background inherit "ignored"
     )
     assert process.stdin is not None and process.stderr is not None
     try:

@@ -105,24 +105,3 @@ def test_threads_and_layout_do_not_matter() -> None:
         results += [module(x), module(x.contiguous(memory_format=torch.channels_last))]
     torch.set_num_threads(threads)
     assert all(torch.equal(results[0], r) for r in results[1:])
-
-
-@pytest.mark.skipif(not hasattr(torch.ops.onednn, "qconv2d_pointwise"), reason="this torch cannot fuse")
-@pytest.mark.parametrize("act,signed_input", [("relu", True), ("relu", False), ("clamp", True), ("clamp", False)])
-def test_fused_int8_convolution_can_run_the_layer(act: str, signed_input: bool) -> None:
-    """The layers have the form of the fused operator, and its bits: u8 in, weights within 64, power-of-two scales."""
-    torch.manual_seed(4)
-    layer = coded(Conv(48, 32, 3, fmt=INT8, act=act))
-    random = np.random.Generator(np.random.PCG64(5))
-    low, high = (-128, 127) if signed_input else (0, 255)
-    x = torch.from_numpy(random.integers(low, high + 1, (1, 48, 20, 24))).float()
-    weight, bias, shift = layer.integers
-    scale = torch.from_numpy(np.ldexp(np.float32(1), -shift.numpy()))
-    zero_in, zero_out = (128 if signed_input else 0), (0 if act == "relu" else 128)
-    packed = torch.ops.onednn.qconv_prepack(
-        weight.to(torch.int8), scale, 1.0, zero_in, [1, 1], [1, 1], [1, 1], 1, None)
-    as_u8 = (x + zero_in).to(torch.uint8).contiguous(memory_format=torch.channels_last)
-    got = torch.ops.onednn.qconv2d_pointwise(
-        as_u8, 1.0, zero_in, packed, scale, torch.zeros(32, dtype=torch.int64), bias.float() * scale, [1, 1], [1, 1],
-        [1, 1], 1, 1.0, zero_out, torch.uint8, "relu" if act == "relu" else "none", [], "")
-    assert torch.equal(got.float() - zero_out, layer(x))

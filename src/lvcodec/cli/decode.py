@@ -4,6 +4,7 @@ from __future__ import annotations
 import click
 
 import lvcodec
+from lvcodec.cli.memory import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range
 from lvcodec.report import DecodeReport
@@ -23,6 +24,8 @@ from lvcodec.report import DecodeReport
               help="GOPs decoded side by side.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
               help="Where the networks run; the pixels are the same.")
+@click.option("--backend", type=click.Choice(["auto", "reference", "float", "int8"]), default="auto",
+              show_default=True, help="Who computes the networks; the pixels are the same. reference is very slow.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET if it exists.")
 @output_options
 def decode(
@@ -34,6 +37,7 @@ def decode(
     conceal: bool,
     jobs: int,
     device: str,
+    backend: str,
     overwrite: bool,
     out: Output,
 ) -> None:
@@ -45,10 +49,11 @@ def decode(
     check_source(source)
     check_target(target, source, overwrite=overwrite)
     out.data_on_stdout = target == PIPE
+    keep_freed_memory()
     with out.progress("decoding") as step:
         report = lvcodec.decode(
             source, target, frames=frames, pix_fmt=pix_fmt, check=check, conceal=conceal, jobs=jobs,
-            device=device, overwrite=overwrite, on_picture=step, on_notice=out.notice,
+            device=device, backend=backend, overwrite=overwrite, on_picture=step, on_notice=out.notice,
         )
     out.summary(report.as_dict(), summary_line(report))
 

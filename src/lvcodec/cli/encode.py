@@ -6,6 +6,7 @@ from fractions import Fraction
 import click
 
 import lvcodec
+from lvcodec.cli.memory import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range, picture_rate, picture_size
 from lvcodec.errors import UsageError
@@ -40,6 +41,8 @@ from lvcodec.report import EncodeReport
               help="GOPs coded side by side.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
               help="Where the networks run; the stream is the same.")
+@click.option("--backend", type=click.Choice(["auto", "reference", "float", "int8"]), default="auto",
+              show_default=True, help="Who computes the networks; the stream is the same. reference is very slow.")
 @click.option("--keep-partial", is_flag=True, help="Keep what is whole of a stream that was interrupted.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET (and the --recon file) if it exists.")
 @output_options
@@ -61,6 +64,7 @@ def encode(
     verify: bool,
     jobs: int,
     device: str,
+    backend: str,
     keep_partial: bool,
     overwrite: bool,
     out: Output,
@@ -82,12 +86,13 @@ def encode(
             raise UsageError("the stream and --recon cannot both go to stdout")
         check_target(recon, source, target, overwrite=overwrite)
     out.data_on_stdout = PIPE in (target, recon)
+    keep_freed_memory()
     with out.progress("encoding") as step:
         report = lvcodec.encode(
             source, target, quality=quality, mode=mode, family=family, model=model, gop=gop, size=size,
             rate=rate, pix_fmt=pix_fmt, frames=frames, alpha=float(alpha or 1), recon=recon, psnr=psnr,
-            verify=verify, jobs=jobs, device=device, overwrite=overwrite, keep_partial=keep_partial,
-            on_picture=step, on_notice=out.notice,
+            verify=verify, jobs=jobs, device=device, backend=backend, overwrite=overwrite,
+            keep_partial=keep_partial, on_picture=step, on_notice=out.notice,
         )
     out.summary(report.as_dict(), summary_line(report))
 

@@ -59,8 +59,8 @@ def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mappi
     state = None
     with torch.inference_mode():
         for record in records:
-            state, bits = networks.decode(record, state)
-            found.append({name: value for name, value in bits.items() if name})
+            state, coder = networks.decode(record, state)
+            found.append({name: value for name, value in coder.bits.items() if name})
     return found
 
 

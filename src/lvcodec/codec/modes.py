@@ -66,8 +66,8 @@ def code_hyper(name: str, tables: str, symbols: Symbols | None, net: Network, co
 
 def direction_of(y_res: Ints, mean8: Ints) -> Ints:
     """Equation 4 in eighths of a step: 0 where |y_res - mean| < 1/2, else the sign of y_res - mean."""
-    apart = y_res.astype(np.int64) * grid.MEAN_STEPS - mean8
-    return np.asarray(np.sign(apart) * (np.abs(apart) >= grid.MEAN_STEPS // 2), dtype=np.int32)
+    apart, half = y_res * grid.MEAN_STEPS - mean8, grid.MEAN_STEPS // 2
+    return _difference(apart >= half, apart <= -half)
 
 
 def undo_of(y_shift: Ints, mean8: Ints) -> Ints:
@@ -76,9 +76,12 @@ def undo_of(y_shift: Ints, mean8: Ints) -> Ints:
     Further than that the symbol has been moved towards the mean. At just half a step it has come from the other side
     of the mean, or from three halves away, which is less likely.
     """
-    apart = np.abs(y_shift.astype(np.int64) * grid.MEAN_STEPS - mean8)
-    direction = direction_of(y_shift, mean8)
-    return np.where(apart == grid.MEAN_STEPS // 2, -direction, direction)
+    apart, half = y_shift * grid.MEAN_STEPS - mean8, grid.MEAN_STEPS // 2
+    return _difference((apart > half) | (apart == -half), (apart < -half) | (apart == half))
+
+
+def _difference(up: NDArray[np.bool_], down: NDArray[np.bool_]) -> Ints:
+    return (up.view(np.int8) - down.view(np.int8)).astype(np.int32)
 
 
 def _last_latents(state: State, net: Network) -> Ints:
@@ -123,10 +126,10 @@ def _code_shifted(symbols: Symbols | None, y_ref: Ints, net: Network, coder: Cod
     tables = net.tables["laplace_shifted" if alpha == 1 else "laplace"]
     index, centre, sign = grid.locate(*prior)
     coded = coder.code(symbols.streams["y_shift"] if symbols else None, tables, index, centre, sign)
-    undo: NDArray[Any] = float(alpha) * direction_of(coded, prior[0])
-    y_shift: NDArray[Any] = coded - undo
-    if alpha == 1:
-        y_shift, undo = coded, undo_of(coded, prior[0])
+    y_shift: NDArray[Any] = coded
+    undo: NDArray[Any] = undo_of(coded, prior[0]) if alpha == 1 else float(alpha) * direction_of(coded, prior[0])
+    if alpha != 1:
+        y_shift = coded - undo
     z_bfd = code_hyper("z_bfd", "z_bfd", symbols, net, coder)
     return Symbols({"z_t": z, "y_shift": y_shift, "undo": undo, "z_bfd": z_bfd}, prior)
 

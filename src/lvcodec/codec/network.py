@@ -55,6 +55,7 @@ class Network:
     def __init__(self, coding: Coding, width: int, height: int, device: Any) -> None:
         self.coding, self.width, self.height, self.device = coding, width, height, device
         self._height, self._width = padded(height), padded(width)
+        self._kept: tuple[Ints, Tensor] | None = None  # the last reference, and the same as a tensor
 
     @property
     def tables(self) -> dict[str, TableSet]:
@@ -68,18 +69,18 @@ class Network:
         for plane, part in zip(picture.planes, (1, 2, 2), strict=True):
             grown = np.pad(plane, ((0, self._height // part - plane.shape[0]),
                                    (0, self._width // part - plane.shape[1])), mode="edge")
-            planes.append(torch.from_numpy(grown).to(self.device, torch.float32)[None, None])
+            planes.append(torch.from_numpy(grown).to(self.device)[None, None])
         return self.coding.analyse(*planes)
 
     def symbols(self, latents: Tensor) -> Ints:
         """Latents rounded to whole quantiser steps."""
         return _ints(self.coding.symbols(latents))
 
-    def pixels(self, symbols: NDArray[Any]) -> Picture:
-        """U_DEC: the picture of latents in quantiser steps (int32, or float64 in multiples of 1/64)."""
+    def pixels(self, symbols: Ints | Tensor) -> Picture:
+        """U_DEC: the picture of latents in quantiser steps (int32, or what `compensate` gives)."""
         import torch
 
-        planes = self.coding.pixels(self._tensor(symbols))
+        planes = self.coding.pixels(self._tensor(symbols) if isinstance(symbols, np.ndarray) else symbols)
         chroma = (self.height + 1) // 2, (self.width + 1) // 2
         cut = [np.ascontiguousarray(p[0, 0, :h, :w].to(torch.uint8).cpu().numpy())
                for p, (h, w) in zip(planes, ((self.height, self.width), chroma, chroma), strict=True)]
@@ -110,25 +111,30 @@ class Network:
 
     def p_hyper(self, y_ref: Ints, y_res: Ints) -> Ints:
         """P-HE: the hyper-latent of a P-picture."""
-        return _ints(self.coding.p_hyper(self._tensor(y_ref), self._tensor(y_res)))
+        return _ints(self.coding.p_hyper(self._reference(y_ref), self._tensor(y_res)))
 
     def p_parameters(self, z: Ints, y_ref: Ints) -> tuple[Ints, Ints]:
         """P-HD, TPM, EPM: means (eighths of a step) and levels of a P-picture's residuals, (M, H, W)."""
-        mean8, level = _pair(self.coding.p_parameters(self._tensor(z), self._tensor(y_ref)))
+        mean8, level = _pair(self.coding.p_parameters(self._tensor(z), self._reference(y_ref)))
         return mean8.reshape(y_ref.shape), level.reshape(y_ref.shape)
 
     def shift_hyper(self, direction: Ints, latents: Tensor) -> Ints:
         """BFD-E: what is sent about the shift."""
         return _ints(self.coding.shift_hyper(self._tensor(direction), latents))
 
-    def compensate(self, z: Ints, y_shift: NDArray[Any], undo: NDArray[Any], y_ref: Ints) -> NDArray[np.float64]:
-        """LCM: the final latents in quantiser steps, multiples of 1/64.
+    def compensate(self, z: Ints, y_shift: NDArray[Any], undo: NDArray[Any], y_ref: Ints) -> Tensor:
+        """LCM: the final latents in quantiser steps, multiples of 1/64, float64.
 
         undo: what takes the shift back where the mean tells that there was one.
         """
-        change = self.coding.compensate(self._tensor(z), self._tensor(y_shift), self._tensor(undo),
-                                        self._tensor(y_ref))
-        return np.asarray(change[0].cpu().numpy() + y_ref, dtype=np.float64)
+        reference = self._reference(y_ref)
+        return self.coding.compensate(self._tensor(z), self._tensor(y_shift), self._tensor(undo), reference) + reference
+
+    def _reference(self, y_ref: Ints) -> Tensor:
+        kept = self._kept  # read once: GOPs side by side share a network
+        if kept is None or kept[0] is not y_ref:
+            kept = self._kept = y_ref, self._tensor(y_ref)
+        return kept[1]
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         import torch
@@ -139,12 +145,11 @@ class Network:
 def _ints(tensor: Tensor) -> Ints:
     import torch
 
-    return np.asarray(tensor[0].to(torch.int32).cpu().numpy())
+    from lvcodec.exact.packed import planar
+
+    return np.asarray(planar(tensor.to(torch.int32))[0].cpu().numpy())
 
 
 def _pair(parameters: Parameters) -> tuple[Ints, Ints]:
-    import torch
-
-    mean8, level = parameters
-    return (np.asarray(mean8.to(torch.int32).cpu().numpy().ravel()),
-            np.asarray(level.to(torch.int32).cpu().numpy().ravel()))
+    mean8, level = (_ints(part if part.dim() == 4 else part.view(1, 1, 1, -1)) for part in parameters)
+    return mean8.ravel(), level.ravel()

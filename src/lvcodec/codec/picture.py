@@ -6,7 +6,6 @@
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -20,10 +19,10 @@ from lvcodec.video.picture import Picture
 
 
 def encode_picture(picture: Picture, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
-                   ) -> tuple[bytes, State, Mapping[str, float]]:
+                   ) -> tuple[bytes, State, Coder]:
     """Code a picture; an I-picture if there is no state or the mode has no others.
 
-    Returns payload, state, and bits by sub-stream.
+    Returns payload, state, and the coder, which has the bits by sub-stream.
     """
     coder = Writer()
     latents = net.analyse(picture)
@@ -35,24 +34,24 @@ def encode_picture(picture: Picture, state: State | None, net: Network, mode: Mo
         symbols = mode.analyse(latents, y_ref, net, alpha)
         symbols = mode.code(symbols, y_ref, net, coder, alpha)
         after = mode.reconstruct(symbols, y_ref, net)
-    return coder.finish(), after, coder.bits
+    return coder.finish(), after, coder
 
 
 def decode_picture(payload: bytes, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
-                   ) -> tuple[State, Mapping[str, float]]:
+                   ) -> tuple[State, Coder]:
     """Decode a picture; an I-picture if there is no state or the mode has no others.
 
-    Returns state, and bits by sub-stream. Raises StreamError if the payload is damaged, or the reference is of another
-    shape than the network's latents.
+    Returns state, and the coder, which has the bits by sub-stream. Raises StreamError if the payload is damaged, or the
+    reference is of another shape than the network's latents.
     """
     coder = Reader(payload)
     if state is None or mode is None:
-        return _reconstruct_intra(code_intra(None, net, coder), net), coder.bits
+        return _reconstruct_intra(code_intra(None, net, coder), net), coder
     y_ref = mode.reference(state, net)
     if y_ref.shape != net.latent_shape():
         raise StreamError(f"its quality has {net.latent_shape()[0]} latent channels, its reference {y_ref.shape[0]}")
     symbols = mode.code(None, y_ref, net, coder, alpha)
-    return mode.reconstruct(symbols, y_ref, net), coder.bits
+    return mode.reconstruct(symbols, y_ref, net), coder
 
 
 def code_intra(symbols: Symbols | None, net: Network, coder: Coder) -> Symbols:

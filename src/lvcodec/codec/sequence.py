@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,8 +16,9 @@ from lvcodec.codec.gops import CodedPicture, each_gop, encode_gop, split
 from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.network import Network
 from lvcodec.codec.picture import decode_picture
+from lvcodec.entropy.coder import Coder
 from lvcodec.errors import InputError, MismatchError, StreamError, TruncatedStreamError, UsageError
-from lvcodec.exact.backends import pick_device
+from lvcodec.exact.backends import pick_backend, pick_device
 from lvcodec.models import loading, store
 from lvcodec.report import DecodeReport, EncodeReport
 from lvcodec.stream.container import StreamReader, StreamWriter
@@ -74,6 +75,7 @@ def encode(
     verify: bool = False,
     jobs: int = 1,
     device: str = "auto",
+    backend: str = "auto",
     overwrite: bool = False,
     keep_partial: bool = False,
     on_picture: OnPicture | None = None,
@@ -106,7 +108,7 @@ def encode(
         for text in pictures.notices:
             notices(text)
         video = pictures.format
-        net = Network(loading.coding(info, index, where), video.width, video.height, where)
+        net = Network(loading.coding(info, index, where, backend), video.width, video.height, where)
         header = Header(family=info.family, mode=mode, weights_id=bytes.fromhex(info.weights_id), video=video, gop=gop,
                         quality_index=index, alpha=Fraction(alpha))
         shown = stack.enter_context(open_sink(recon, video, overwrite=overwrite)) if recon is not None else None
@@ -137,7 +139,7 @@ def encode(
     elapsed = time.monotonic() - began
     if verify:
         with open_stream(target) as written:
-            for _ in _decoded(StreamReader(written), Decoding(device=where)):
+            for _ in _decoded(StreamReader(written), Decoding(where, backend)):
                 pass
         notices("verified: the stream decodes to the encoder's pictures")
     return EncodeReport.measured(video, pictures=count, size_bytes=writer.size_bytes, payload_bytes=payload_bytes,
@@ -150,9 +152,11 @@ def _write(item: CodedPicture, writer: StreamWriter) -> None:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How a stream is to be decoded: where, whether checksums count, whether damage is bridged, GOPs at a time."""
+    """How a stream is to be decoded: where, by whom, whether checksums count, whether damage is bridged, GOPs at a
+    time."""
 
     device: torch.device
+    backend: str = "auto"
     check: bool = True
     conceal: bool = False
     jobs: int = 1
@@ -170,15 +174,15 @@ class Shown:
 class Networks:
     """The networks of a stream, by quality, made when they are first needed."""
 
-    def __init__(self, header: Header, device: torch.device) -> None:
-        self._header, self._device = header, device
+    def __init__(self, header: Header, device: torch.device, backend: str = "auto") -> None:
+        self._header, self._device, self._backend = header, device, pick_backend(backend, device)
         self._info = store.by_id(header.weights_id)
         if self._info.family != header.family:
             raise StreamError(f"the header names the {header.family} family and weights of {self._info.family}")
         self._made: dict[int, Network] = {}
 
-    def decode(self, record: PictureRecord, state: State | None) -> tuple[State, Mapping[str, float]]:
-        """Decode a picture; `state` is that after the one before it. Returns its own, and bits by sub-stream.
+    def decode(self, record: PictureRecord, state: State | None) -> tuple[State, Coder]:
+        """Decode a picture; `state` is that after the one before it. Returns its own, and the coder.
 
         Raises StreamError that names the picture if it is damaged, or of a quality that the weights lack.
         """
@@ -193,7 +197,7 @@ class Networks:
     def _at(self, index: int) -> Network:
         if index not in self._made:
             video = self._header.video
-            coding = loading.coding(self._info, index, self._device)
+            coding = loading.coding(self._info, index, self._device, self._backend)
             self._made[index] = Network(coding, video.width, video.height, self._device)
         return self._made[index]
 
@@ -263,7 +267,7 @@ def _check(picture: Picture, record: PictureRecord) -> None:
 
 
 def _decoded(reader: StreamReader, how: Decoding) -> Iterator[Shown | StreamError]:
-    networks = Networks(reader.header, how.device)
+    networks = Networks(reader.header, how.device, how.backend)
     records = _records(reader, how.conceal)
 
     def work(gop: Iterable[PictureRecord | StreamError]) -> Iterator[Shown | StreamError]:
@@ -306,6 +310,7 @@ def decode(
     conceal: bool = False,
     jobs: int = 1,
     device: str = "auto",
+    backend: str = "auto",
     overwrite: bool = False,
     on_picture: OnPicture | None = None,
     on_notice: OnNotice | None = None,
@@ -318,7 +323,7 @@ def decode(
     if end is not None and end <= first:
         raise UsageError(f"frames {first}:{end} are none")
     notices = Notices(on_notice)
-    how = Decoding(pick_device(device), check, conceal, jobs)
+    how = Decoding(pick_device(device), backend, check, conceal, jobs)
     began = time.monotonic()
     count, concealed = 0, 0
     with ExitStack() as stack:
@@ -326,8 +331,8 @@ def decode(
         header = reader.header
         if jobs > 1 and header.gop > MAX_PARALLEL_GOP:
             notices(f"GOPs of {header.gop} pictures are too long to hold several in memory: decoding one at a time")
-            how = Decoding(how.device, check, conceal)
-        Networks(header, how.device)  # the right weights, before anything is written
+            how = Decoding(how.device, backend, check, conceal)
+        Networks(header, how.device, backend)  # the right weights, before anything is written
         reader.index()  # tells the count, where the file can seek
         start = reader.seek(first) if first else 0
         total = reader.count

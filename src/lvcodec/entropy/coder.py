@@ -12,6 +12,7 @@ Damaged payloads mostly read as garbage: lengths and CRC are the container's, an
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import constriction
@@ -32,17 +33,29 @@ _BIT = exact_model(np.array([TOTAL // 2, TOTAL // 2], dtype=np.int32))
 class Coder(ABC):
     """What writing and reading share: all but one batch of symbols. Use Writer or Reader.
 
-    bits: what each sub-stream took, the sum of -log2 p by name; symbols: how many. Equal on both sides.
+    symbols: how many each sub-stream has, by name. Equal on both sides, as `bits` is.
     """
 
     def __init__(self) -> None:
-        self.bits: dict[str, float] = {}
         self.symbols: dict[str, int] = {}
+        self._bits_of: dict[str, float] = {}
+        self._uncounted: list[tuple[str, TableSet, Places, Places, Ints, int]] = []
         self.begin("")
 
     def begin(self, name: str) -> None:
         """Name the sub-stream that the next symbols belong to. It takes no bits; a name may come again."""
         self._name = name
+
+    @property
+    def bits(self) -> Mapping[str, float]:
+        """What each sub-stream took, the sum of -log2 p by name: worked out when it is asked for."""
+        for name, tables, used, sizes, symbols, escape_bits in self._uncounted:
+            entries = np.repeat(tables.offsets[used], sizes)
+            entries += np.minimum(symbols, np.repeat(tables.lengths[used] - 1, sizes))
+            bits = float(np.add.reduce(tables.cost_bits[entries], dtype=np.float64))
+            self._bits_of[name] = self._bits_of.get(name, 0.0) + bits + escape_bits
+        self._uncounted.clear()
+        return self._bits_of
 
     def code(
         self,
@@ -76,10 +89,8 @@ class Coder(ABC):
             start, end = end, end + size
             self._batch(symbols[start:end], tables.model(number))
 
-        entries = np.repeat(tables.offsets[used], sizes)
-        entries += symbols
-        bits = float(np.add.reduce(tables.cost_bits[entries], dtype=np.float64))
         escaped = np.flatnonzero(symbols == last)
+        escape_bits = 0
         if escaped.size:
             escaped = escaped[np.argsort(order[escaped])]
             beyond = np.zeros(escaped.size, dtype=np.int32)
@@ -87,15 +98,17 @@ class Coder(ABC):
                 beyond = given[order[escaped]] - last[escaped]
             beyond = self._escapes(beyond)
             symbols[escaped] += beyond
-            bits += int((2 * _digits(beyond + 1) + 1).sum())
-        self.bits[self._name] = self.bits.get(self._name, 0.0) + bits
+            escape_bits = int((2 * _digits(beyond + 1) + 1).sum())
+        self._uncounted.append((self._name, tables, used, sizes, symbols, escape_bits))
         self.symbols[self._name] = self.symbols.get(self._name, 0) + order.size
 
         if values is not None:
             return np.asarray(values).astype(np.int32, copy=False)
         flat = np.empty(order.size, dtype=np.int32)
         flat[order] = symbols
-        read: Ints = np.asarray(unzigzag(flat).reshape(index.shape) * sign + centre, dtype=np.int32)
+        read = unzigzag(flat).reshape(index.shape)
+        read *= sign
+        read += centre
         return read
 
     def _escapes(self, beyond: Ints) -> Ints:

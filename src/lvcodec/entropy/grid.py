@@ -29,7 +29,12 @@ def fractions() -> NDArray[np.float64]:
 
 def locate(mean8: Ints, level: Ints) -> tuple[Ints, Ints, Ints]:
     """Table number, centre and sign for means in eighths of a step and scale levels 0..LEVELS-1 (any equal shape)."""
-    centre = (mean8 + MEAN_STEPS // 2) >> 3
-    fraction = mean8 - centre * MEAN_STEPS
-    sign = np.where(fraction < 0, -1, 1).astype(np.int32)
-    return (level * FRACTIONS + np.abs(fraction)).astype(np.int32), centre.astype(np.int32), sign
+    mean8, level = mean8.astype(np.int32, copy=False), level.astype(np.int32, copy=False)
+    centre = mean8 + np.int32(MEAN_STEPS // 2)
+    centre >>= 3
+    fraction = mean8 - (centre << 3)
+    index = level * np.int32(FRACTIONS)
+    index += np.abs(fraction)
+    fraction >>= 31  # -1 below zero, else 0
+    fraction |= 1
+    return index, centre, fraction

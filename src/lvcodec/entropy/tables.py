@@ -28,7 +28,12 @@ def zigzag(values: Ints) -> Ints:
 
 def unzigzag(symbols: Ints) -> Ints:
     """The signed integers of zigzag symbols, 0 <= symbols < 2**31 - 1."""
-    values: Ints = ((symbols + 1) >> 1) * (((symbols & 1) << 1) - 1)
+    values: Ints = symbols + 1
+    values >>= 1
+    signs = symbols & 1
+    signs <<= 1
+    signs -= 1
+    values *= signs
     return values
 
 

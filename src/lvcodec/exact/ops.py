@@ -7,6 +7,9 @@ a network is written once:
     training   x (units, float) ── conv with float masters ── [round] ── clamp ──► units
     coding     x (units, whole) ── conv of whole numbers ── · 2^-shift, round half to even, clamp ──► whole units
 
+Between layers in 8 bits, coding may hold activations as bytes (packed.py): networks use its functions for all that is
+no layer, and `backends.py` says who computes a layer.
+
 Only sums of integers below the format's limit (bounds.py) and single correctly rounded operations occur in
 coding, so every machine gets the same bits.
 """
@@ -15,12 +18,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lvcodec.exact import backends, bounds
+from lvcodec.exact import backends, bounds, fused, packed
+from lvcodec.exact.fused import Fused
+from lvcodec.exact.packed import Packed, Shuffle, Units
 from lvcodec.exact.rounding import round_ste
 
 
@@ -71,6 +75,11 @@ def clamp(x: Tensor, fmt: Format) -> Tensor:
     return _between(x, fmt.low, fmt.high)
 
 
+def add(x: Units, change: Units, fmt: Format) -> Units:
+    """A sum of activations, brought back into the format's signed range; the change is used up."""
+    return packed.add(x, change, fmt.low, fmt.high)
+
+
 def _between(x: Tensor, low: int, high: int) -> Tensor:
     """A clamp; in training the form whose gradient is one pass instead of four."""
     return F.hardtanh(x, low, high) if x.requires_grad else x.clamp(low, high)
@@ -107,6 +116,7 @@ class Conv(nn.Module):
         self.in_max = in_max if in_max is not None else max(fmt.high_relu, -fmt.low)
         self.simulate = False
         self.coding = False
+        self.backend = "float"
         shape = (in_channels if transposed else out_channels,
                  (out_channels if transposed else in_channels) // groups, kernel, kernel)
         self.weight = nn.Parameter(torch.zeros(shape))
@@ -116,8 +126,13 @@ class Conv(nn.Module):
             nn.init.normal_(self.weight, std=(2.0 / (1 + fmt.leak**2) / fan_in) ** 0.5 * (1 if act == "relu" else 0.7))
         self.integers: tuple[Tensor, Tensor, Tensor] | None = None
         self._ready: tuple[Tensor, Tensor, Tensor] | None = None
+        self._fused: dict[int, Fused] = {}
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Units) -> Units:
+        return self._forward_packed(x) if isinstance(x, Packed) else self.forward_floats(x)
+
+    def forward_floats(self, x: Tensor) -> Tensor:
+        """The layer in training, or in coding by a backend that holds units in floating point."""
         if self.coding:
             return self._forward_integers(x)
         from lvcodec.exact import masters  # not needed to code, and uses what a decoder must not
@@ -129,24 +144,53 @@ class Conv(nn.Module):
     def _leaky(self) -> bool:
         return self.act == "relu" and self.fmt.leak > 0
 
+    def _forward_packed(self, x: Packed) -> Units:
+        if self.fmt is not INT8:
+            return self._forward_integers(x.unpacked(self.fmt.dtype))
+        layer = self._fused.get(x.zero)
+        if layer is None:
+            weight, bias, shift = self._given()
+            if not fused.fits(shift, self.act):
+                return packed.pack(self._forward_integers(x.unpacked(self.fmt.dtype)))
+            scale = backends.scale_of(shift, torch.float32)
+            layer = self._fused[x.zero] = Fused(
+                weight, bias, scale, act=self.act, stride=self.stride, groups=self.groups, zero=x.zero)
+        return layer(x)
+
     def _forward_integers(self, x: Tensor) -> Tensor:
+        if self.backend == "reference":
+            return self._forward_reference(x)
         if self._ready is None or self._ready[0].device != x.device:
             self._ready = self._prepare(x.device)
         weight, bias, scale = self._ready
-        acc = self.convolve(x.to(self.fmt.dtype), weight)
+        x = x.to(self.fmt.dtype)
+        acc = backends.pointwise(x, weight) if self._is_product else self.convolve(x, weight)
         acc.add_(bias).mul_(scale)  # both exact: an integer sum below the limit, a power of two
         return self._activate(acc if self._leaky else acc.round_())
 
-    def _prepare(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    def _forward_reference(self, x: Tensor) -> Tensor:
+        weight, bias, shift = (t.to(x.device, torch.int64) for t in self._given())
+        acc = self.convolve(x.to(torch.int64), weight) + bias.view(1, -1, 1, 1)
+        if self._leaky:
+            return self._activate(acc.to(self.fmt.dtype) * backends.scale_of(shift, self.fmt.dtype).view(1, -1, 1, 1))
+        return self._activate(backends.requantise(acc, shift).to(self.fmt.dtype))
+
+    @property
+    def _is_product(self) -> bool:
+        """Whether a matrix product, channels last, is the faster form: the linear path between packed layers."""
+        return self.backend == "int8" and self.kernel == 1 and self.act == "wide" and self.fmt.dtype == torch.float64
+
+    def _given(self) -> tuple[Tensor, Tensor, Tensor]:
         if self.integers is None:
             raise RuntimeError("a layer was switched to coding before it was given its integers")
-        weight, bias, shift = (t.to(device) for t in self.integers)
+        return self.integers
+
+    def _prepare(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        weight, bias, shift = (t.to(device) for t in self._given())
         dtype = self.fmt.dtype
         layout = torch.channels_last if dtype == torch.float32 else torch.contiguous_format
-        # numpy's ldexp is exact; torch's goes through pow, which is not safe
-        scale = torch.from_numpy(np.ldexp(1.0, -shift.cpu().numpy().astype(np.int32))).to(device, dtype)
         return (weight.to(dtype).contiguous(memory_format=layout), bias.to(dtype).view(1, -1, 1, 1),
-                scale.view(1, -1, 1, 1))
+                backends.scale_of(shift, self.fmt.dtype).view(1, -1, 1, 1))
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """The layer's convolution with any weight of its shape."""
@@ -182,7 +226,7 @@ class Conv(nn.Module):
         """Switch to coding with these integers. Raises WeightsError if their bound does not hold."""
         bounds.prove(name, self.per_output(weight), bias, self.in_max, self.fmt.limit, self.fmt.weight_max)
         self.integers = (weight, bias, shift)
-        self._ready = None
+        self._ready, self._fused = None, {}
         self.coding = True
 
 
@@ -193,7 +237,7 @@ def subpixel(in_channels: int, out_channels: int, *, fmt: Format, act: str = "re
     With kernel 3 and factor 2 it can do all that a transposed 5x5 convolution of stride 2 does.
     """
     return nn.Sequential(
-        Conv(in_channels, out_channels * factor * factor, kernel, fmt=fmt, act=act), nn.PixelShuffle(factor)
+        Conv(in_channels, out_channels * factor * factor, kernel, fmt=fmt, act=act), Shuffle(factor)
     )
 
 
@@ -202,6 +246,12 @@ def layers(model: nn.Module) -> Iterator[tuple[str, Conv]]:
     for name, module in model.named_modules():
         if isinstance(module, Conv):
             yield name, module
+
+
+def use_backend(model: nn.Module, name: str) -> None:
+    """Choose who computes the integer layers of a network: one of backends.BACKENDS."""
+    for _, layer in layers(model):
+        layer.backend = name
 
 
 def simulate(model: nn.Module, on: bool) -> None:

@@ -25,20 +25,27 @@ def qualities(info: ModelInfo) -> list[int]:
     return [20 * (int(q) - 1) for q in info.manifest["qualities"]]
 
 
-def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cpu") -> Coding:
-    """The networks of a model at one quality.
+def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cpu", backend: str = "auto") -> Coding:
+    """The networks of a model at one quality, computed by a backend of exact/backends.py.
 
     Raises WeightsError if the weights are damaged, UsageError if they have no such quality.
     """
-    return build(info, cached_integers(info.path, info.weights_id), quality_index, device)
+    return build(info, cached_integers(info.path, info.weights_id), quality_index, device, backend)
 
 
-def build(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str = "cpu") -> Coding:
+def build(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str = "cpu",
+          backend: str = "auto") -> Coding:
     """The same from integers that are at hand already."""
+    import torch
+
+    from lvcodec.exact.backends import pick_backend
+
+    device = torch.device(device)
+    backend = pick_backend(backend, device)
     if info.family == "swift":
-        return _swift(info, arrays, quality_index, device)
+        return _swift(info, arrays, quality_index, device, backend)
     if info.family == "cheng2020":
-        return _cheng2020(info, arrays, quality_index, device)
+        return _cheng2020(info, arrays, quality_index, device, backend)
     raise WeightsError(f"{info.path} holds a model of an unknown family, {info.family}",
                        "a newer lvcodec may know it")
 
@@ -72,20 +79,23 @@ def load_layers(model: torch.nn.Module, arrays: Arrays, prefix: str) -> None:
         layer.load_integers(name, parts[0], parts[1], parts[2])
 
 
-_built: dict[tuple[str, str], Any] = {}  # networks do not depend on the quality in swift: built once
+_built: dict[tuple[str, str, str], Any] = {}  # networks do not depend on the quality in swift: built once
 
 
-def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str) -> Coding:
+def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: str
+           ) -> Coding:
     import torch
 
+    from lvcodec.exact.ops import use_backend
     from lvcodec.nets.swift import Swift, SwiftShape, load_constants
     from lvcodec.nets.swift_coding import SwiftCoding
 
-    key = (info.weights_id, str(device))
+    key = (info.weights_id, str(device), backend)
     if key not in _built:
         with torch.device("meta"):  # float masters take no memory: only integers are loaded
             model = Swift(SwiftShape(**info.manifest["shape"]))
         load_layers(model, arrays, "layers.")
+        use_backend(model, backend)
         steps = {k[6:]: torch.from_numpy(v).to(device) for k, v in arrays.items() if k.startswith("steps.")}
         load_constants(model, steps)
         model.eval()
@@ -95,9 +105,11 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.de
     return SwiftCoding(model, steps, tables, centres, quality_index)
 
 
-def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str) -> Coding:
+def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: str
+           ) -> Coding:
     import torch
 
+    from lvcodec.exact.ops import use_backend
     from lvcodec.nets.cheng2020 import Cheng2020
     from lvcodec.nets.cheng2020_coding import Cheng2020Coding
 
@@ -106,7 +118,7 @@ def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torc
     if rest or quality not in info.manifest["qualities"]:
         known = ", ".join(str(q) for q in info.manifest["qualities"])
         raise UsageError(f"quality {1 + quality_index / 20:g} is not in this cheng2020 model", f"it has {known}")
-    key = (f"{info.weights_id} {quality}", str(device))
+    key = (f"{info.weights_id} {quality}", str(device), backend)
     if key not in _built:
         try:
             width, thresholds = info.manifest["shape"]["channels"][str(quality)], arrays["grid.thresholds"]
@@ -115,6 +127,7 @@ def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torc
         with torch.device("meta"):
             model = Cheng2020(width)
         load_layers(model, arrays, f"q{quality}.layers.")
+        use_backend(model, "float" if backend == "int8" else backend)  # it has no layer in 8 bits
         model.eval()
         shared, _ = table_sets(arrays)
         own, centres = table_sets(arrays, f"q{quality}.tables.")

@@ -147,6 +147,7 @@ def _causal_only(layer: Conv) -> Conv:
     flat = weight[:, :, taps].flatten(1)
     with torch.device("meta"):
         gathered = Conv(flat.shape[1], flat.shape[0], fmt=layer.fmt, act=layer.act, in_max=layer.in_max)
+    gathered.backend = layer.backend
     gathered.load_integers("context_prediction", flat[:, :, None, None].contiguous(), bias, shift)
     return gathered
 

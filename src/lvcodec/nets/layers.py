@@ -1,9 +1,10 @@
 """Blocks of the swift family: residual, dense or depthwise, all in 8-bit units."""
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
-from lvcodec.exact.ops import INT8, Conv, clamp
+from lvcodec.exact.ops import INT8, Conv, add
+from lvcodec.exact.packed import Units
 
 
 class Residual(nn.Module):
@@ -28,8 +29,8 @@ class Residual(nn.Module):
         else:
             raise ValueError(f"unknown block kind {kind!r}")
 
-    def forward(self, x: Tensor) -> Tensor:
-        return clamp(x + self.body(x), INT8)
+    def forward(self, x: Units) -> Units:
+        return add(x, self.body(x), INT8)
 
 
 def residuals(channels: int, depth: int, kind: str) -> nn.Sequential:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lvcodec.exact.ops import Conv, Format
+from lvcodec.exact.packed import Units, join
 from lvcodec.nets.temporal import hyper_decoder, hyper_encoder, unit_bits_for
 
 LATENT_GRID = 64  # compensated latents are whole multiples of 1/64 of a quantiser step
@@ -47,9 +48,9 @@ class ShiftCompensation(nn.Module):
             Conv(2 * n, m, fmt=fmt, act="wide", unit_bits=unit_bits_for(fmt, LATENT_GRID), zero=True),
         )
 
-    def correction(self, z: Tensor, y_shift: Tensor, y_ref: Tensor, *extra: Tensor) -> Tensor:
+    def correction(self, z: Units, y_shift: Units, y_ref: Units, *extra: Units) -> Tensor:
         """LCM's output, (B, M, H, W), LATENT_GRID whole numbers for each quantiser step.
 
         z: (B, N, H/4, W/4) units; y_shift, y_ref: (B, M, H, W) units.
         """
-        return self.lcm(torch.cat([self.bfd_d(z), y_shift, y_ref, *extra], dim=1))
+        return self.lcm(join([self.bfd_d(z), y_shift, y_ref, *extra]))

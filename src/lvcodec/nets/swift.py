@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from lvcodec.entropy import grid
 from lvcodec.errors import UsageError
-from lvcodec.exact.ops import INT8, Conv, Format, clamp, subpixel, to_units
+from lvcodec.exact.ops import INT8, Conv, Format, add, subpixel, to_units
+from lvcodec.exact.packed import Packed, Units, blocks, join, keep, pack, planar, plane, shuffle, unshuffle
 from lvcodec.exact.rounding import round_ste
 from lvcodec.nets.layers import residuals
 from lvcodec.nets.shift import LATENT_GRID, ShiftCompensation
@@ -134,21 +135,23 @@ class Swift(nn.Module):
 
     # ---- pictures and latents -------------------------------------------------------------------------------
 
-    def analysis(self, x: Tensor) -> Tensor:
+    def analysis(self, x: Units) -> Tensor:
         """U_ENC. x: (B, 96, H/8, W/8) levels - 128. Returns y, (B, M, H/16, W/16) latent units."""
-        linear = self.enc_linear(F.pixel_unshuffle(x, 2))
+        linear = self.enc_linear(unshuffle(x, 2))
         t = self.enc8(self.enc_in(x))
-        t = self.enc16(self.enc_down(F.pixel_unshuffle(t, 2)))
+        t = self.enc16(self.enc_down(unshuffle(t, 2)))
         bent = self.enc_out(t).to(linear.dtype) * self.spread
-        return linear + (torch.round(bent) if self.enc_out.coding else bent)
+        return linear.add_(bent.round_()) if self.enc_out.coding else linear + bent
 
     def synthesis(self, y: Tensor, steps: Steps) -> Tensor:
         """U_DEC. y: (B, M, H/16, W/16) latent units. Returns (B, 96, H/8, W/8), UNITS_PER_LEVEL a level, unclamped."""
-        y = y.clamp(-LATENT_MAX, LATENT_MAX)
-        linear = F.pixel_shuffle(self.dec_linear(y), 2)
-        t = self.dec16(self.dec_latent(torch.cat([self.view(y), self._plane(steps, y)], dim=1)))
-        t = clamp(self.dec_up(t) + self.dec_pixels(self._units(linear, 1.0 / UNITS_PER_LEVEL)), INT8)
-        return linear + self.dec_out(self.dec8(t)).to(linear.dtype)
+        if not self.enc_out.coding:  # codecs give what is within the limits
+            y = y.clamp(-LATENT_MAX, LATENT_MAX)
+        linear = shuffle(self.dec_linear(y), 2)
+        t = self.dec16(self.dec_latent(join([self.view(y), self._plane(steps, y)])))
+        t = add(self.dec_up(t), self.dec_pixels(self._units(linear, 1.0 / UNITS_PER_LEVEL)), INT8)
+        bent = self.dec_out(self.dec8(t)).to(linear.dtype)
+        return linear.add_(bent) if self.enc_out.coding else linear + bent
 
     # ---- what the priors see --------------------------------------------------------------------------------
 
@@ -156,20 +159,28 @@ class Swift(nn.Module):
     def _rounded(self) -> bool:
         return self.enc_out.coding or self.enc_out.simulate
 
-    def _units(self, x: Tensor, factor: float | Tensor) -> Tensor:
+    @property
+    def packs(self) -> bool:
+        """Whether activations are bytes between the layers (exact/packed.py)."""
+        return self.enc_out.coding and self.enc_out.backend == "int8"
+
+    def _units(self, x: Tensor, factor: float | Tensor) -> Units:
+        if self.packs:
+            return pack(x, factor)
         dtype = INT8.dtype if self.enc_out.coding else x.dtype
         return to_units(x, factor, INT8, rounded=self._rounded).to(dtype)
 
-    def view(self, y: Tensor) -> Tensor:
-        """Latent units (of all channels, or the first few) as 8-bit units: divided by the channel's deviation."""
-        return self._units(y, self.norm[:, : y.shape[1]])
+    def view(self, y: Tensor, first: int = 0) -> Units:
+        """Latent units (of the channels from `first` on) as 8-bit units: divided by the channel's deviation."""
+        return self._units(y, self.norm[:, first : first + y.shape[1]])
 
-    def symbol_view(self, symbols: Tensor) -> Tensor:
+    def symbol_view(self, symbols: Tensor) -> Units:
         """Small symbols (residuals, directions, hyper-latents) as 8-bit units."""
         return self._units(symbols, INT8.per_symbol)
 
-    @staticmethod
-    def _plane(steps: Steps, like: Tensor) -> Tensor:
+    def _plane(self, steps: Steps, like: Units) -> Units:
+        if isinstance(like, Packed) or self.packs:
+            return Packed(pack(steps.plane).data.expand(like.shape[0], 1, *like.shape[2:]))
         dtype = torch.float32 if like.dtype == torch.float64 else like.dtype
         return steps.plane.to(dtype).expand(like.shape[0], 1, *like.shape[2:])
 
@@ -177,14 +188,14 @@ class Swift(nn.Module):
 
     def hyper_analysis(self, y: Tensor, steps: Steps) -> Tensor:
         """h_a. y: latent units. Returns z, (B, Z, H/64, W/64), not yet rounded in training."""
-        return self.hyper_enc(torch.cat([self.view(y), self._plane(steps, y)], dim=1)).clamp(-127, 127)
+        return self.hyper_enc(join([self.view(y), self._plane(steps, y)])).clamp(-127, 127)
 
-    def hyper_features(self, z: Tensor, steps: Steps) -> Tensor:
+    def hyper_features(self, z: Tensor, steps: Steps) -> Units:
         """h_d: z to features at 1/16, the quality plane joined to them."""
         psi = self.hyper_dec(self.symbol_view(z))
-        return torch.cat([psi, self._plane(steps, psi)], dim=1)
+        return join([psi, self._plane(steps, psi)])
 
-    def context_step(self, step: int, psi: Tensor, y: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
+    def context_step(self, step: int, psi: Units, y: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
         """Parameters of one of the four steps (group 0 even, odd, group 1 even, odd positions).
 
         y: latent units of the quantised latents; positions not yet coded may hold anything.
@@ -192,16 +203,12 @@ class Swift(nn.Module):
         of the step's channel group.
         """
         first = self.first_group
-        if step == 0:
-            joined = psi
-        else:
-            known = self.view(y[:, : first if step < 3 else None])
-            if step in (1, 3):
-                masked = torch.cat([known[:, :0 if step == 1 else first],
-                                    known[:, 0 if step == 1 else first :] * parity(known, 0)], dim=1)
-            else:
-                masked = known
-            joined = torch.cat([psi, masked], dim=1)
+        known = [self.view(y[:, :first])] if step else []
+        if step == 3:
+            known.append(self.view(y[:, first:], first))
+        if step in (1, 3):
+            known[-1] = keep(known[-1], parity(y, 0))
+        joined = join([psi, *known])
         mean, log_scale = self.contexts[step](joined).chunk(2, dim=1)
         group = slice(0, first) if step < 2 else slice(first, None)
         return self._on_grid(mean, log_scale, steps.mean[:, group], steps.offset[:, group])
@@ -210,6 +217,8 @@ class Swift(nn.Module):
         """Outputs of a prior as eighths of a symbol and scale levels: 1.0 of log-scale is eight levels."""
         mean8 = mean.to(factor.dtype) * factor
         level = log_scale.to(offset.dtype) * (8 / PARAMETER_GRID) + offset
+        if self.enc_out.coding:
+            return mean8.round_().clamp_(-(2.0**17), 2.0**17), level.round_().clamp_(0, grid.LEVELS - 1)
         if self._rounded:
             mean8, level = round_ste(mean8), round_ste(level)
         return mean8.clamp(-(2.0**17), 2.0**17), level.clamp(0, grid.LEVELS - 1)
@@ -221,18 +230,18 @@ class Swift(nn.Module):
 
         The paper joins y_ref and y_t; the residual says the same and survives 8 bits.
         """
-        return self.temporal.ph_e(torch.cat([self.view(y_ref), self.symbol_view(y_res)], dim=1)).clamp(-127, 127)
+        return self.temporal.ph_e(join([self.view(y_ref), self.symbol_view(y_res)])).clamp(-127, 127)
 
     def p_parameters(self, z: Tensor, y_ref: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
         """P-HD, TPM and EPM: mean (eighths of a symbol) and level of each residual."""
         mean, log_scale = self.temporal.parameters_of(
             self.symbol_view(z), self.view(y_ref), self._plane(steps, y_ref))
-        return self._on_grid(mean, log_scale, torch.full_like(steps.mean, grid.MEAN_STEPS / PARAMETER_GRID),
+        return self._on_grid(mean, log_scale, torch.full_like(steps.offset, grid.MEAN_STEPS / PARAMETER_GRID),
                              steps.offset)
 
     def shift_hyper(self, direction: Tensor, y: Tensor) -> Tensor:
         """BFD-E. direction: -1, 0, 1; y: latent units of the picture's own latents."""
-        return self.shift.bfd_e(torch.cat([self.symbol_view(direction), self.view(y)], dim=1)).clamp(-127, 127)
+        return self.shift.bfd_e(join([self.symbol_view(direction), self.view(y)])).clamp(-127, 127)
 
     def compensate(self, z: Tensor, y_known: Tensor, y_ref: Tensor, steps: Steps) -> Tensor:
         """LCM: y_final - y_ref in symbols, multiples of 1/64.
@@ -242,6 +251,8 @@ class Swift(nn.Module):
         """
         out = self.shift.correction(self.symbol_view(z), self.symbol_view(y_known), self.view(y_ref),
                                     self._plane(steps, y_ref))
+        if self.enc_out.coding:
+            return planar(out).to(y_known.dtype).div_(LATENT_GRID).add_(y_known)
         return y_known + out.to(y_known.dtype) / LATENT_GRID
 
 
@@ -271,12 +282,28 @@ def channels_to_planes(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return F.pixel_shuffle(y, 8), F.pixel_shuffle(u, 4), F.pixel_shuffle(v, 4)
 
 
+def bytes_to_channels(y: Tensor, u: Tensor, v: Tensor) -> Packed:
+    """planes_to_channels of bytes, packed: a level is the byte of level - 128."""
+    joined = torch.cat([part.permute(0, 2, 3, 1) for part in (blocks(y, 8), blocks(u, 4), blocks(v, 4))], dim=3)
+    return Packed(joined.permute(0, 3, 1, 2))
+
+
+def channels_to_bytes(x: Packed) -> tuple[Tensor, Tensor, Tensor]:
+    """The inverse of bytes_to_channels."""
+    y, u, v = x.data.split([64, 16, 16], dim=1)
+    return plane(y, 8), plane(u, 4), plane(v, 4)
+
+
 def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
-    """The quantiser of one quality from the exported integer tables (models/steps.py); float64, exact."""
+    """The quantiser of one quality from the exported integer tables (models/steps.py), exact."""
     def row(name: str, bits: int) -> Tensor:
         return (tables[name][quality_index].to(torch.float64) * 2.0**-bits).view(1, -1, 1, 1)
-    return Steps(row("gain", GAIN_BITS), row("inverse", INVERSE_BITS), row("mean", MEAN_BITS),
-                 row("offset", OFFSET_BITS), torch.full((1, 1, 1, 1), float(quality_index - 50)))
+    offset = row("offset", OFFSET_BITS)
+    if bool((offset.abs() <= 2**16).all()):
+        # Added to whole numbers times 2^-5, it is exact in float32 below 2^19, and a level is clamped to 0..67.
+        offset = offset.float()
+    return Steps(row("gain", GAIN_BITS), row("inverse", INVERSE_BITS), row("mean", MEAN_BITS), offset,
+                 torch.full((1, 1, 1, 1), float(quality_index - 50)))
 
 
 GAIN_BITS, INVERSE_BITS, MEAN_BITS, OFFSET_BITS, NORM_BITS, SPREAD_BITS = 28, 8, 20, 5, 24, 12

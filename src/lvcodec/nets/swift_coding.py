@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lvcodec.entropy.tables import TableSet
+from lvcodec.exact.packed import pack
 from lvcodec.nets.swift import (
     LATENT_MAX,
     UNITS_PER_LEVEL,
     Swift,
+    bytes_to_channels,
+    channels_to_bytes,
     channels_to_planes,
     planes_to_channels,
     steps_from_tables,
@@ -41,21 +44,25 @@ class SwiftCoding:
         return shape.z_channels if stream == "z_intra" else shape.temporal, height // 64, width // 64
 
     def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """U_ENC: padded planes in levels to latent units."""
-        return self.model.analysis(planes_to_channels(y, u, v))
+        """U_ENC: padded planes of bytes to latent units."""
+        if self.model.packs:
+            return self.model.analysis(bytes_to_channels(y, u, v))
+        return self.model.analysis(planes_to_channels(y.float(), u.float(), v.float()))
 
     def symbols(self, latents: Tensor) -> Tensor:
         """round(latents * gain)."""
-        return torch.round(latents * self.steps.gain)
+        return (latents * self.steps.gain).round_()
 
     def _units(self, symbols: Tensor) -> Tensor:
-        units = torch.round(symbols * self.steps.inverse)
-        return units.clamp(-LATENT_MAX, LATENT_MAX)  # a forged stream may hold symbols of any size
+        units = (symbols * self.steps.inverse).round_()
+        return units.clamp_(-LATENT_MAX, LATENT_MAX)  # a forged stream may hold symbols of any size
 
     def pixels(self, symbols: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """U_DEC: latents in quantiser steps to padded planes of levels 0..255."""
-        x = self.model.synthesis(self._units(symbols), self.steps) * (1.0 / UNITS_PER_LEVEL)
-        return channels_to_planes(torch.round(x).clamp(-128, 127))
+        x = self.model.synthesis(self._units(symbols), self.steps)
+        if self.model.packs:
+            return channels_to_bytes(pack(x, 1.0 / UNITS_PER_LEVEL))
+        return channels_to_planes(torch.round(x * (1.0 / UNITS_PER_LEVEL)).clamp(-128, 127))
 
     def hyper(self, latents: Tensor) -> Tensor:
         """h_a of the picture's latents, whole."""

@@ -8,10 +8,10 @@ width of the hidden layers, M the number of latent channels (the paper has N = M
 """
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from lvcodec.exact.ops import Conv, Format, subpixel
+from lvcodec.exact.packed import Units, join
 
 PARAMETER_GRID = 256  # EPM and the intra priors put out 256 whole numbers where 1.0 is
 
@@ -63,11 +63,11 @@ class TemporalPrior(nn.Module):
             Conv(8 * n // 3, 2 * m, fmt=fmt, act="wide", unit_bits=unit_bits_for(fmt, PARAMETER_GRID)),
         )
 
-    def parameters_of(self, z: Tensor, y_ref: Tensor, *extra: Tensor) -> tuple[Tensor, Tensor]:
+    def parameters_of(self, z: Units, y_ref: Units, *extra: Units) -> tuple[Tensor, Tensor]:
         """Mean and log-scale outputs, each (B, M, H, W), PARAMETER_GRID whole numbers where 1.0 is.
 
         z: (B, N, H/4, W/4) units; y_ref: (B, M, H, W) units; extra: as declared, units.
         """
-        joined = torch.cat([self.ph_d(z), self.tpm(y_ref), *extra], dim=1)
+        joined = join([self.ph_d(z), self.tpm(y_ref), *extra])
         mean, log_scale = self.epm(joined).chunk(2, dim=1)
         return mean, log_scale

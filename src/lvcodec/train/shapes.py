@@ -1,16 +1,17 @@
 """What a swift shape costs before it is trained: python -m lvcodec.train.shapes NAME=VALUE,... [...]
 
-For each shape: multiply-accumulates a luma pixel of the decoder (lds, P-picture) and of the auto-encoder's halves,
-pictures decoded a second with random weights through the exact layers, networks and entropy decoding, and the
-milliseconds of its 8-bit layers, as they run now (float32 sums, requantised after) and in torch's fused int8
-convolution.
+For each shape: multiply-accumulates a luma pixel of the decoder (lds, P-picture) and of the auto-encoder's halves, and
+with random weights, backend by backend: P-pictures decoded and encoded a second through networks and entropy coding,
+and the milliseconds of a decoded picture's 8-bit layers. Backends take turns, so that their ratios hold on a shared
+machine.
 """
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -19,12 +20,14 @@ from typing import cast
 import click
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lvcodec.codec.modes import MODES
 from lvcodec.codec.network import Network, padded
 from lvcodec.codec.picture import decode_picture, encode_picture
+from lvcodec.exact.backends import BACKENDS
 from lvcodec.exact.ops import INT8, Conv, layers
+from lvcodec.exact.packed import Units
 from lvcodec.models import export, loading, store
 from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.nets.swift_coding import SwiftCoding
@@ -65,99 +68,110 @@ def count_macs(model: Swift) -> dict[str, int]:
     return {**per_pixel, "lds decoder": sum(per_pixel.values())}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Speed:
-    """Of the lds decoder's P-pictures: pictures a second, and milliseconds a picture in the 8-bit layers."""
+    """Seconds of the fastest P-picture decoded and encoded, and of each 8-bit layer of a decoded one."""
 
-    fps: float
-    layers_ms: float
-    fused_ms: float
+    decode_s: float = np.inf
+    encode_s: float = np.inf
+    layers_s: list[float] = field(default_factory=list)
+
+    def cells(self) -> list[str]:
+        return [f"{1 / self.decode_s:.1f}", f"{1 / self.encode_s:.1f}", f"{1e3 * sum(self.layers_s):.1f}"]
 
 
-def decode_speed(model: Swift, width: int, height: int, pictures: int) -> Speed:
-    """Best of `pictures`, random weights."""
+@contextmanager
+def random_model(model: Swift):
+    """The model with random weights, as the codec finds it."""
     export.randomise(model)
     shape = model.shape
     pmfs = {"z_intra": export.flat_pmf(shape.z_channels), "z_p": export.flat_pmf(shape.temporal),
             "z_bfd": export.flat_pmf(shape.temporal)}
-    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        info = store.write(Path(folder) / "random", name="random", family="swift", shape=shape.as_dict(),
-                           arrays=export.swift_arrays(model, pmfs), about={}, overwrite=True)
-        net = Network(loading.coding(info, 60), width, height, torch.device("cpu"))
-        random = np.random.Generator(np.random.PCG64(1))
-        small = random.integers(60, 190, (padded(height) // 16, padded(width) // 16))
+    with tempfile.TemporaryDirectory() as folder:
+        yield store.write(Path(folder) / "random", name="random", family="swift", shape=shape.as_dict(),
+                          arrays=export.swift_arrays(model, pmfs), about={}, overwrite=True)
+
+
+def made_up(width: int, height: int) -> list[Picture]:
+    """Three pictures of blocks of chance that fade into others."""
+    random = np.random.Generator(np.random.PCG64(1))
+    ends = random.integers(60, 190, (2, padded(height) // 16, padded(width) // 16))
+    chroma = np.full(((height + 1) // 2, (width + 1) // 2), 128, np.uint8)
+    pictures = []
+    for part in (0.0, 0.1, 0.2):
+        small = ends[0] * (1 - part) + ends[1] * part
         luma = np.kron(small, np.ones((16, 16)))[:height, :width].astype(np.uint8)
-        chroma = np.full(((height + 1) // 2, (width + 1) // 2), 128, np.uint8)
-        picture = Picture(luma, chroma, chroma)
-        mode, one = MODES["lds"], Fraction(1)
-        _, state, _ = encode_picture(picture, None, net, mode, one)
-        payload, _, _ = encode_picture(picture, state, net, mode, one)
-
-        def decode() -> None:
-            decode_picture(payload, state, net, mode, one)
-
-        seconds = _best(decode, pictures)
-        calls: list[tuple[Conv, Tensor]] = []
-
-        def note(layer: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
-            if isinstance(layer, Conv):
-                calls.append((layer, inputs[0]))
-
-        handles = [layer.register_forward_hook(note) for _, layer in layers(cast(SwiftCoding, net.coding).model)
-                   if layer.fmt is INT8]
-        decode()
-        for handle in handles:
-            handle.remove()
-        layers_s = sum(_best(partial(layer, x), pictures) for layer, x in calls)
-        fused_s = sum(_best(fused(layer, x), pictures) for layer, x in calls)
-    return Speed(1 / seconds, 1e3 * layers_s, 1e3 * fused_s)
+        pictures.append(Picture(luma, chroma, chroma))
+    return pictures
 
 
-def _best(function: Callable[[], object], times: int) -> float:
-    """Seconds of the fastest of so many calls, after one to warm up."""
-    taken = []
-    for _ in range(times + 1):
-        began = time.perf_counter()
-        function()
-        taken.append(time.perf_counter() - began)
-    return min(taken[1:])
+def speeds(info: store.ModelInfo, mode_name: str, width: int, height: int, backends: Sequence[str], times: int
+           ) -> dict[str, Speed]:
+    """The best of so many rounds, by backend."""
+    mode, one, clip = MODES[mode_name], Fraction(1), made_up(width, height)
+    found, steps = {name: Speed() for name in backends}, {}
+    with torch.inference_mode():
+        for name in backends:
+            net = Network(loading.coding(info, 60, backend=name), width, height, torch.device("cpu"))
+            _, first, _ = encode_picture(clip[0], None, net, mode, one)
+            _, second, _ = encode_picture(clip[1], first, net, mode, one)
+            payload, _, _ = encode_picture(clip[2], second, net, mode, one)
+            decode = partial(decode_picture, payload, second, net, mode, one)
+            steps[name] = decode, partial(encode_picture, clip[2], second, net, mode, one), layer_calls(net, decode)
+        for _ in range(times):
+            for name, (decode, encode, calls) in steps.items():
+                speed = found[name]
+                speed.decode_s = min(speed.decode_s, seconds(decode))
+                speed.encode_s = min(speed.encode_s, seconds(encode))
+                taken = [seconds(call) for call in calls]
+                speed.layers_s = list(map(min, taken, speed.layers_s or taken))
+    return found
 
 
-def fused(layer: Conv, x: Tensor) -> Callable[[], Tensor]:
-    """The same layer in torch's fused int8 convolution, on inputs that are in 8 bits already (zero point 128)."""
-    if layer.integers is None:
-        raise ValueError("the layer has no integers")
-    weight, bias, shift = layer.integers
-    operator = torch.ops.onednn
-    scale = torch.from_numpy(np.ldexp(np.float32(1), -shift.numpy()))
-    zero = 0 if layer.in_max > 128 else 128
-    pads, strides = [layer.kernel // 2] * 2, [layer.stride] * 2
-    packed = operator.qconv_prepack(weight.to(torch.int8), scale, 1.0, zero, strides, pads, [1, 1], layer.groups, None)
-    as_u8 = (x + zero).clamp(0, 255).to(torch.uint8).contiguous(memory_format=torch.channels_last)
-    zeros = torch.zeros(len(shift), dtype=torch.int64)
-    wide, relu = layer.act == "wide", layer.act == "relu"
-    return lambda: operator.qconv2d_pointwise(
-        as_u8, 1.0, zero, packed, scale, zeros, bias.float() * scale, strides, pads, [1, 1], layer.groups, 1.0,
-        0 if relu or wide else 128, torch.float32 if wide else torch.uint8, "relu" if relu else "none", [], "")
+def layer_calls(net: Network, decode: Callable[[], object]) -> list[Callable[[], object]]:
+    """The calls of 8-bit layers in one decoding."""
+    calls: list[Callable[[], object]] = []
+
+    def note(layer: nn.Module, inputs: tuple[Units, ...], _: Units) -> None:
+        calls.append(partial(layer, inputs[0]))
+
+    int8: list[Conv] = [layer for _, layer in layers(cast(SwiftCoding, net.coding).model) if layer.fmt is INT8]
+    handles = [layer.register_forward_hook(note) for layer in int8]
+    decode()
+    for handle in handles:
+        handle.remove()
+    return calls
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """How long one call takes."""
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
 
 
 @click.command()
 @click.argument("shapes", nargs=-1)
 @click.option("--threads", type=int, default=2, show_default=True)
-def main(shapes: tuple[str, ...], threads: int) -> None:
+@click.option("--mode", type=click.Choice([name for name, mode in MODES.items() if mode]), default="lds",
+              show_default=True)
+@click.option("--backend", "backends", type=click.Choice(BACKENDS), multiple=True, default=("float", "int8"),
+              show_default=True)
+def main(shapes: tuple[str, ...], threads: int, mode: str, backends: tuple[str, ...]) -> None:
     """Print a Markdown table of SHAPES ("latent=192,block=depthwise"; "" is the default)."""
     torch.set_num_threads(threads)
-    click.echo("| shape | parameters, M | U_ENC | U_DEC | temporal | lds decoder | CIF fps | layers, ms | fused, ms "
-               "| 1080p fps | layers, ms | fused, ms |")
-    click.echo("|---" * 12 + "|")
+    columns = ["shape", "parameters, M", "U_ENC", "U_DEC", "temporal", "lds decoder", "backend"]
+    columns += [f"{size} {what}" for size in SIZES for what in ("decode fps", "encode fps", "layers, ms")]
+    click.echo("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for text in shapes or ("",):
         model = Swift(SwiftShape.parse(text))
         size = sum(p.numel() for p in model.parameters()) / 1e6
-        speeds = [decode_speed(model, *SIZES[name], 8 if name == "CIF" else 3) for name in SIZES]
-        cells = [text or "default", f"{size:.2f}", *count_macs(Swift(model.shape)).values()]
-        for speed in speeds:
-            cells += [f"{speed.fps:.1f}", f"{speed.layers_ms:.1f}", f"{speed.fused_ms:.1f}"]
-        click.echo("| " + " | ".join(map(str, cells)) + " |")
+        common = [text or "default", f"{size:.2f}", *map(str, count_macs(Swift(model.shape)).values())]
+        with random_model(model) as info:
+            found = [speeds(info, mode, *SIZES[name], backends, 12 if name == "CIF" else 3) for name in SIZES]
+        for backend in backends:
+            cells = [*common, backend, *(cell for by_backend in found for cell in by_backend[backend].cells())]
+            click.echo("| " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

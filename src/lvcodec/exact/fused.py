@@ -1,0 +1,56 @@
+"""torch's fused int8 convolution (oneDNN): sums of bytes, bias, requantisation and rectifier in one pass.
+
+    Packed ─► Σ (byte - zero) · weight ─► + bias ─► · 2^-shift ─► [round half to even, clamp] ─► Packed or float32
+
+Its integer sums are exact on any processor as long as weights stay within +-64 (pairs of products then fit 16 bits).
+It requantises in float32: exact, since sums stay below 2^24 and scales are powers of two, with one exception that
+`fits` keeps out. The operator is private to torch, so backends.py uses it only where a canary passes.
+"""
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lvcodec.exact.packed import SIGNED, Packed
+
+OPERATOR, PREPACK = "qconv2d_pointwise", "qconv_prepack"
+MAX_SIGNED_SHIFT = 16
+
+
+def available() -> bool:
+    """Whether this torch has the operators."""
+    return hasattr(torch.ops.onednn, OPERATOR) and hasattr(torch.ops.onednn, PREPACK)
+
+
+def fits(shift: Tensor, act: str) -> bool:
+    """Whether requantisation cannot round twice.
+
+    A signed output is rounded after its zero point, 128, was added: up to 255 and 16 binary places are 24 bits.
+    """
+    return act != "clamp" or int(shift.max()) <= MAX_SIGNED_SHIFT
+
+
+class Fused:
+    """A layer's integers, packed for one zero point of its input.
+
+    weight: (O, I / groups, k, k), within +-64; bias: (O,); scale: (O,) float32, powers of two. act: "relu", "clamp"
+    (both give a Packed) or "wide": float32, rounded to whole numbers.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, scale: Tensor, *, act: str, stride: int, groups: int, zero: int
+                 ) -> None:
+        self.act, self.zero = act, zero
+        self._scale, self._bias = scale, bias.to(torch.float32) * scale
+        self._zeros = torch.zeros(len(scale), dtype=torch.int64)
+        self._geometry = [stride] * 2, [weight.shape[-1] // 2] * 2, [1, 1], groups
+        self._packed = torch.ops.onednn.qconv_prepack(
+            weight.to(torch.int8).contiguous(), self._scale, 1.0, zero, *self._geometry, None)
+        self._operator = torch.ops.onednn.qconv2d_pointwise.default
+
+    def __call__(self, x: Packed) -> Packed | Tensor:
+        wide, rectified = self.act == "wide", self.act == "relu"
+        zero_out = SIGNED if self.act == "clamp" else 0
+        out: Tensor = self._operator(
+            x.data, 1.0, self.zero, self._packed, self._scale, self._zeros, self._bias, *self._geometry, 1.0, zero_out,
+            torch.float32 if wide else torch.uint8, "relu" if rectified else "none", [], "")
+        return out.round_() if wide else Packed(out, zero_out)

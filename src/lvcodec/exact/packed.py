@@ -1,0 +1,143 @@
+"""Activations between layers: floats in units, or the same numbers packed into bytes for the fused convolution.
+
+    Tensor   (N, C, H, W) units, whole when coding; any backend, training
+    Packed   (N, C, H, W) bytes, channels last in memory; a byte stands for byte - zero
+
+Networks are written with the functions below, which take either. All that a Packed goes through are permutations,
+clamps and sums of small integers.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SIGNED = 128  # the zero of -128..127; rectified activations, 0..255, have 0
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """8-bit activations. data: (N, C, H, W) uint8, channels last; zero: the byte that stands for 0."""
+
+    data: Tensor
+    zero: int = SIGNED
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.data.shape
+    def unpacked(self, dtype: torch.dtype) -> Tensor:
+        """The same units in floating point."""
+        return self.data.to(dtype).sub_(self.zero)
+
+
+Units = Tensor | Packed
+
+
+def pack(x: Tensor, factor: float | Tensor = 1.0) -> Packed:
+    """x * factor, rounded half to even and clamped to -128..127. Exact as far as the product is."""
+    scaled = (x * factor).round_().clamp_(-SIGNED, SIGNED - 1).add_(SIGNED)
+    return Packed(scaled.to(torch.uint8).contiguous(memory_format=torch.channels_last))
+
+
+def join(parts: Sequence[Units]) -> Units:
+    """Channels after one another; a part may be a view that repeats itself. All packed, and signed, or none."""
+    packed = [part for part in parts if isinstance(part, Packed)]
+    if not packed:
+        return torch.cat([part for part in parts if isinstance(part, Tensor)], dim=1)
+    if len(packed) < len(parts) or any(part.zero != SIGNED for part in packed):
+        raise ValueError("activations of different kinds cannot be joined")
+    return Packed(torch.cat([part.data.permute(0, 2, 3, 1) for part in packed], dim=3).permute(0, 3, 1, 2))
+
+
+def keep(x: Units, mask: Tensor) -> Units:
+    """x where the mask, (1, 1, H, W) of ones and zeros, is 1; 0 elsewhere."""
+    if isinstance(x, Packed):
+        return Packed(x.data.masked_fill(mask == 0, x.zero), x.zero)
+    return x * mask
+
+
+def add(x: Units, change: Units, low: int, high: int) -> Units:
+    """clamp(x + change, low, high), in training with the gradient of hardtanh. Packed if x is, and then signed.
+
+    x, change: (N, C, H, W), whole when coding. A packed x may be changed by floats, as wide layers put them out; they
+    are used up.
+    """
+    if isinstance(x, Tensor):
+        total = x + (change if isinstance(change, Tensor) else change.unpacked(x.dtype))
+        return F.hardtanh(total, low, high) if total.requires_grad else total.clamp(low, high)
+    if isinstance(change, Packed):
+        wide = x.data.to(torch.int16).add_(change.data).sub_(change.zero)
+    else:
+        wide = change.add_(x.data)
+    return Packed(wide.clamp_(low + x.zero, high + x.zero).to(torch.uint8), x.zero)
+
+
+def unshuffle(x: Units, factor: int) -> Units:
+    """torch's pixel_unshuffle; of bytes in (N, C, H, W) or channels last, channels last."""
+    if isinstance(x, Tensor):
+        return F.pixel_unshuffle(x, factor)
+    n, c, h, w = x.shape
+    split = x.data.permute(0, 2, 3, 1).reshape(n, h // factor, factor, w // factor, factor, c)
+    # One copy for each offset: a single permuting copy has an inner loop of `factor` elements.
+    parts = [split[:, :, a, :, b] for a in range(factor) for b in range(factor)]
+    return Packed(torch.stack(parts, dim=4).flatten(3).permute(0, 3, 1, 2), x.zero)
+
+
+@overload
+def shuffle(x: Tensor, factor: int) -> Tensor: ...
+@overload
+def shuffle(x: Packed, factor: int) -> Packed: ...
+def shuffle(x: Units, factor: int) -> Units:
+    """torch's pixel_shuffle; channels last stay so where they are packed or float64."""
+    if isinstance(x, Packed):
+        return Packed(_spread(x.data, factor), x.zero)
+    if x.dtype == torch.float64 and x.is_contiguous(memory_format=torch.channels_last) and not x.requires_grad:
+        return _spread(x, factor)
+    return F.pixel_shuffle(x, factor)
+
+
+def _spread(x: Tensor, factor: int) -> Tensor:
+    """pixel_shuffle from channels last to channels last, of any type."""
+    n, c, h, w = x.shape
+    c //= factor * factor
+    source = x.permute(0, 2, 3, 1).reshape(n, h, w, c, factor * factor)
+    out = x.new_empty(n, h, factor, w, factor, c)
+    for a in range(factor):
+        for b in range(factor):
+            out[:, :, a, :, b] = source[..., a * factor + b]
+    return out.view(n, h * factor, w * factor, c).permute(0, 3, 1, 2)
+
+
+def planar(x: Tensor) -> Tensor:
+    """The same numbers, channel by channel in memory. Two dimensions at a time torch transposes three times faster."""
+    n, c, h, w = x.shape
+    if n != 1 or x.is_contiguous():
+        return x.contiguous()
+    return x.permute(0, 2, 3, 1).reshape(h * w, c).t().contiguous().view(n, c, h, w)
+
+
+class Shuffle(nn.Module):
+    """`shuffle` as a layer."""
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Units) -> Units:
+        return shuffle(x, self.factor)
+
+
+def blocks(plane: Tensor, side: int) -> Tensor:
+    """Bytes (N, 1, H, W) to (N, side * side, H / side, W / side), channels last: pixel_unshuffle of one plane."""
+    n, _, h, w = plane.shape
+    return plane.reshape(n, h // side, side, w // side, side).permute(0, 2, 4, 1, 3).flatten(1, 2)
+
+
+def plane(x: Tensor, side: int) -> Tensor:
+    """The inverse of `blocks`, for channels last."""
+    n, _, h, w = x.shape
+    return x.permute(0, 2, 3, 1).reshape(n, h, w, side, side).permute(0, 1, 3, 2, 4).reshape(n, 1, h * side, w * side)
