@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
+BUNNY  := .cache/bigbuckbunny.mp4
+REPORTS ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all bench lint clean
+.PHONY: help venv demo test test-all test-torch golden fuzz bench bench-docs lint clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,9 +30,33 @@ test: venv  ## the tests, without the slow ones
 test-all: venv  ## all tests
 	$(PY) -m pytest -q
 
+test-torch:  ## the golden streams under another release of torch: TORCH=2.13.0, in .cache/torch-2.13.0
+	@test -n "$(TORCH)" || { echo 'name the release: make test-torch TORCH=2.13.0' >&2; exit 1; }
+	test -d .cache/torch-$(TORCH) || $(PYTHON) -m venv .cache/torch-$(TORCH)
+	.cache/torch-$(TORCH)/bin/python -m pip install --quiet --disable-pip-version-check \
+		'torch==$(TORCH)' --editable . pytest hypothesis
+	.cache/torch-$(TORCH)/bin/python -m pytest -q tests/golden tests/test_equality.py
+
+golden: venv  ## make the golden streams that are missing (tests/golden); GOLDEN=--overwrite makes all anew
+	cd tests && ../$(PY) -m golden $(GOLDEN)
+
+fuzz: venv  ## 20,000 damaged streams; FUZZ="--seed 2 --count 1000" for others
+	cd tests && ../$(PY) -m fuzz $(FUZZ)
+
 bench: venv  ## compare codecs on the clips in CLIPS=DIR; report in runs/bench, options in BENCH="--preset quick"
 	@test -n "$(CLIPS)" || { echo 'name the clips: make bench CLIPS=DIR' >&2; exit 1; }
-	$(VENV)/bin/lvcodec bench $(CLIPS) --out runs/bench $(BENCH)
+	$(VENV)/bin/lvcodec bench $(CLIPS) --out $(REPORTS)/bench $(BENCH)
+
+bench-docs: venv $(BUNNY)  ## measure anew what docs/benchmarks.md shows, on the clips in CLIPS=DIR
+	@test -n "$(CLIPS)" || { echo 'name the clips: make bench-docs CLIPS=DIR' >&2; exit 1; }
+	$(VENV)/bin/lvcodec bench $(CLIPS) --out $(REPORTS)/bench-docs $(or $(BENCH),--preset ablation --frames 0:36)
+	$(VENV)/bin/lvcodec bench $(BUNNY) --out $(REPORTS)/bench-bunny --modes mfvc,lds -q 2,3,4,5 --frames 0:12 --metrics psnr
+	$(VENV)/bin/lvcodec encode -y $(BUNNY) $(REPORTS)/bench-bunny/bunny.lvc -q 4 --mode lds --frames 0:12
+	$(VENV)/bin/lvcodec inspect -y $(REPORTS)/bench-bunny/bunny.lvc --frame 2 -o docs/images/maps.png
+	$(PY) docs/benchmarks.py $(REPORTS)/bench-docs $(REPORTS)/bench-bunny
+
+$(BUNNY): | venv
+	$(PY) examples/demo.py
 
 lint: venv  ## ruff and mypy
 	$(PY) -m ruff check .

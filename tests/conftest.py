@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lvcodec.models.store import ModelInfo
 from lvcodec.video.picture import Picture
 
 sys.path.insert(0, str(Path(__file__).parent))  # for second_decoder, and entropy.judge that it takes its coder from
@@ -69,3 +70,17 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         del os.environ["LVCODEC_MODELS"]
     else:
         os.environ["LVCODEC_MODELS"] = before
+
+
+@pytest.fixture(scope="module")
+def golden_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ModelInfo]]:
+    """The models of the golden streams by name, where lvcodec looks; one thread, since the networks are tiny."""
+    import torch
+    from golden import streams
+
+    base, threads = tmp_path_factory.mktemp("golden"), torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LVCODEC_MODELS", str(base))
+        torch.set_num_threads(1)
+        yield streams.make_models(base)
+        torch.set_num_threads(threads)

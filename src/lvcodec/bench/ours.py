@@ -46,8 +46,11 @@ class Lvcodec:
 
     def version(self) -> str:
         """The program's version and the weights' identity. Raises WeightsError if there are none."""
-        info = store.find(self.model) if self.model is not None else store.default_of(self.family)
+        info = self._info()
         return f"lvcodec {lvcodec.__version__}, weights {info.name} {info.weights_id}"
+
+    def _info(self) -> store.ModelInfo:
+        return store.find(self.model) if self.model is not None else store.default_of(self.family)
 
     def encode_clip(self, clip: Clip, q: float, target: Path) -> None:
         """Code a clip at quality q. Raises LvcError if that fails."""
@@ -62,8 +65,12 @@ class Lvcodec:
             lvcodec.decode(source, target, device=self.device, overwrite=True)
 
     def prepare(self) -> None:
-        """Load what coding needs, so that the first point's time does not hold it."""
+        """Load what coding needs, so that the first point's time does not hold it. Raises LvcError if that fails."""
         import lvcodec.codec.sequence  # noqa: F401
+        from lvcodec.exact.backends import pick_device
+        from lvcodec.models import loading
+
+        loading.coding(self._info(), round(20 * (self.points[0] - 1)), pick_device(self.device))
 
     @contextmanager
     def _setting(self) -> Iterator[None]:

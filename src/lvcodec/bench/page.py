@@ -19,7 +19,7 @@ table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tab
 th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
 tr:last-child td { border-bottom: 0; } thead th { background: var(--soft); }
-td.text { text-align: left; white-space: normal; min-width: 16rem; }
+th.text, td.text { text-align: left; white-space: normal; min-width: 16rem; }
 .note { font-size: .875rem; opacity: .8; overflow-wrap: anywhere; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 .figures img { width: 100%; height: auto; background: #fff; border-radius: .4rem; }
@@ -28,6 +28,7 @@ td.text { text-align: left; white-space: normal; min-width: 16rem; }
   td:first-child, th:first-child { position: sticky; left: 0; background: Canvas; white-space: normal; }
   td:first-child { min-width: 7rem; }
   th, td { padding: .3rem .4rem; }
+  th { white-space: normal; overflow-wrap: anywhere; min-width: 5rem; }
 }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; font-size: .875rem; }
 dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
@@ -35,6 +36,7 @@ dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
 details > summary { cursor: pointer; margin: .4rem 0; }
 """.strip()
 _LONG = 30  # tables of more rows are folded
+_WORDY = 40  # columns with longer cells are text, not figures
 
 
 @dataclass(frozen=True)
@@ -84,16 +86,17 @@ class Page:
 
 
 def _table(table: Table) -> str:
-    heading = "".join(f"<th>{escape(cell)}</th>" for cell in table.heading)
-    rows = "\n".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in table.rows)
+    wordy = [column for column, cells in enumerate(zip(*table.rows, strict=True)) if max(map(len, cells)) > _WORDY]
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        marks = (' class="text"' if column in wordy else "" for column in range(len(cells)))
+        return "".join(f"<{tag}{mark}>{escape(cell)}</{tag}>" for mark, cell in zip(marks, cells, strict=True))
+
+    rows = "\n".join(f"<tr>{line(row, 'td')}</tr>" for row in table.rows)
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     kind = ' class="failed"' if table.title == "Failures" else ""
-    return (f'<section{kind}><h3>{escape(table.title)}</h3><div class="wide"><table><thead><tr>{heading}</tr></thead>'
-            f"<tbody>\n{rows}\n</tbody></table></div>{note}</section>")
-
-
-def _cell(text: str) -> str:
-    return f'<td class="text">{escape(text)}</td>' if len(text) > 40 else f"<td>{escape(text)}</td>"
+    return (f'<section{kind}><h3>{escape(table.title)}</h3><div class="wide"><table><thead><tr>'
+            f"{line(table.heading, 'th')}</tr></thead><tbody>\n{rows}\n</tbody></table></div>{note}</section>")
 
 
 def _image(path: Path, what: str) -> str:

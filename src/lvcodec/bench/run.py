@@ -66,7 +66,10 @@ def run(plan: Plan, *, on_point: OnPoint | None = None, on_notice: OnNotice | No
         (plan.out / CROPS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write to {plan.out}: {error.strerror or error}") from error
-    work = Work(plan, PointFile(plan.out / POINTS), on_point, on_notice or (lambda text: None))
+    notice = on_notice or (lambda text: None)
+    clips = f"{len(plan.clips)} clip{'s' if len(plan.clips) != 1 else ''}"
+    notice(f"{plan.total} points of {clips}; the time left is known once the first one is done")
+    work = Work(plan, PointFile(plan.out / POINTS), on_point, notice)
     with tempfile.TemporaryDirectory(prefix="work-", dir=plan.out, ignore_cleanup_errors=True) as folder:
         with _executor(plan.jobs) as executor:
             work.measure(Path(folder), executor)

@@ -172,7 +172,7 @@ class Summary:
             for before, test in zip(ours, ours[1:], strict=False)
         ]
         return Table("Each mode against the one before, BD-rate (%)", ["mode", "before", *self.places], rows,
-                     self._of_what())
+                     f"{METRIC_TITLES[self.metric]}, PCHIP over the common interval; average: of the average curve.")
 
     def _table2(self) -> Table:
         stand_in, lines = paper_table2()
@@ -208,7 +208,7 @@ class Summary:
             version = next((row.version for row in self.rows if row.codec == codec), "")
             rows.append([label, *cells, str(len(timed)), version])
         return Table("Speed, pictures a second", ["codec", "encode", "decode", "timed points", "version"], rows,
-                     "Mean over timed points; the whole of a command or call, files included, with nothing beside it.")
+                     "Mean over timed points; the whole of a command or call, files included, no point beside it.")
 
     def _points_table(self) -> Table:
         heading = ["clip", "codec", "setting", "bytes", "bpp", "kb/s", "Y", "U", "V", "YUV", "RGB", "SSIM", "MS-SSIM",

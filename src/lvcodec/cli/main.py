@@ -27,8 +27,10 @@ COMMANDS = {
     "info": "Show what a stream is and what its pictures cost.",
     "concat": "Join streams of one coding, without decoding them.",
     "bench": "Compare lvcodec and other codecs on real files.",
+    "inspect": "Draw what one picture of a stream is made of, and what that cost.",
     "eval": "Measure how far a video is from its source.",
     "models": "List, check, import and create weights.",
+    "doctor": "Tell what is installed, and check that it computes right.",
 }
 
 EXIT_CODES = """\b

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lvcodec.codec.files import create_stream, is_path, open_stream
+from lvcodec.codec.memory import enough_memory
 from lvcodec.errors import TruncatedStreamError, UsageError
 from lvcodec.report import PictureInfo, StreamInfo
 from lvcodec.stream.concat import concat_streams
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lvcodec import StreamLike
 
 
+@enough_memory()
 def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
     """See lvcodec.probe."""
     with open_stream(source) as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,14 @@ import torch
 from lvcodec.codec.distortion import PsnrMeter
 from lvcodec.codec.files import create_stream, is_path, open_stream
 from lvcodec.codec.gops import CodedPicture, each_gop, encode_gop, split
+from lvcodec.codec.memory import enough_memory
 from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.network import Network
 from lvcodec.codec.picture import decode_picture
 from lvcodec.entropy.coder import Coder
 from lvcodec.errors import InputError, MismatchError, StreamError, TruncatedStreamError, UsageError
-from lvcodec.exact.backends import pick_backend, pick_device
-from lvcodec.models import loading, store
+from lvcodec.exact.backends import pick_device
+from lvcodec.models import canary, loading, store
 from lvcodec.report import DecodeReport, EncodeReport
 from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.header import Header
@@ -56,6 +57,7 @@ def quality_index(quality: float) -> int:
     return round((quality - 1) * 20)
 
 
+@enough_memory()
 def encode(
     source: VideoLike,
     target: StreamLike,
@@ -108,6 +110,7 @@ def encode(
         for text in pictures.notices:
             notices(text)
         video = pictures.format
+        backend = canary.choose(info, index, where, backend, notices)
         net = Network(loading.coding(info, index, where, backend), video.width, video.height, where)
         header = Header(family=info.family, mode=mode, weights_id=bytes.fromhex(info.weights_id), video=video, gop=gop,
                         quality_index=index, alpha=Fraction(alpha))
@@ -172,13 +175,15 @@ class Shown:
 
 
 class Networks:
-    """The networks of a stream, by quality, made when they are first needed."""
+    """The networks of a stream, by quality, made when they are first needed. backend: who computes them."""
 
-    def __init__(self, header: Header, device: torch.device, backend: str = "auto") -> None:
-        self._header, self._device, self._backend = header, device, pick_backend(backend, device)
+    def __init__(self, header: Header, device: torch.device, backend: str = "auto",
+                 on_notice: OnNotice | None = None) -> None:
+        self._header, self._device = header, device
         self._info = store.by_id(header.weights_id)
         if self._info.family != header.family:
             raise StreamError(f"the header names the {header.family} family and weights of {self._info.family}")
+        self.backend = canary.choose(self._info, header.quality_index, device, backend, on_notice)
         self._made: dict[int, Network] = {}
 
     def decode(self, record: PictureRecord, state: State | None) -> tuple[State, Coder]:
@@ -197,7 +202,7 @@ class Networks:
     def _at(self, index: int) -> Network:
         if index not in self._made:
             video = self._header.video
-            coding = loading.coding(self._info, index, self._device, self._backend)
+            coding = loading.coding(self._info, index, self._device, self.backend)
             self._made[index] = Network(coding, video.width, video.height, self._device)
         return self._made[index]
 
@@ -288,11 +293,13 @@ def _bridged(items: Iterable[Shown | StreamError], start: int, reader: StreamRea
             notices(f"concealed: {item.message}")
             continue
         for number in range(expected, item.number):
-            yield Shown(last or _grey(reader.header), number, concealed=True)
+            last = last or _grey(reader.header)
+            yield Shown(last, number, concealed=True)
         last, expected = item.picture, item.number + 1
         yield item
     for number in range(expected, reader.count or 0):
-        yield Shown(last or _grey(reader.header), number, concealed=True)
+        last = last or _grey(reader.header)
+        yield Shown(last, number, concealed=True)
 
 
 def _grey(header: Header) -> Picture:
@@ -300,6 +307,7 @@ def _grey(header: Header) -> Picture:
     return Picture.frombuffer(bytes([128]) * video.picture_bytes, video.width, video.height)
 
 
+@enough_memory()
 def decode(
     source: StreamLike,
     target: StreamLike,
@@ -332,7 +340,8 @@ def decode(
         if jobs > 1 and header.gop > MAX_PARALLEL_GOP:
             notices(f"GOPs of {header.gop} pictures are too long to hold several in memory: decoding one at a time")
             how = Decoding(how.device, backend, check, conceal)
-        Networks(header, how.device, backend)  # the right weights, before anything is written
+        # The right weights and a backend that computes right, before anything is written.
+        how = replace(how, backend=Networks(header, how.device, backend, notices).backend)
         reader.index()  # tells the count, where the file can seek
         start = reader.seek(first) if first else 0
         total = reader.count

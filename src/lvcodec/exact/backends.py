@@ -22,6 +22,7 @@ from lvcodec.exact.packed import Packed
 
 VARIABLE = "LVCODEC_BACKEND"
 BACKENDS = ("reference", "float", "int8")
+FALLBACK = ("int8", "float", "reference")  # the fastest first; models/canary.py goes on to the next
 
 
 def pick_backend(name: str, device: torch.device) -> str:
@@ -50,6 +51,11 @@ def int8_works() -> bool:
         return all(_canary(*case) for case in _CANARIES)
     except (RuntimeError, TypeError):  # a torch whose private operator has other arguments, or none for this machine
         return False
+
+
+def int8_fails(device: torch.device) -> bool:
+    """Whether the fused convolution is there, and wrong."""
+    return device.type == "cpu" and fused.available() and not int8_works()
 
 
 _CANARIES = (  # input and output channels, kernel, stride, groups, activation, zero of the input

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import torch
 
-from lvcodec.models import export, store
+from lvcodec.models import canary, export, store
 from lvcodec.train import checkpoint, masters
 
 LICENCE = "MIT"
@@ -44,6 +44,11 @@ def main(target: Path, checkpoints: tuple[Path, ...], about: str, overwrite: boo
                        overwrite=overwrite)
     save_file(masters.pack(model, priors), target / store.MASTERS)
     store.verify(info)
+    info = canary.record(info)
+    for finding in canary.survey([info]):
+        if not finding.agrees:
+            raise click.ClickException(f"{finding.subject}: the {finding.backend} backend on {finding.device} gives "
+                                       f"{finding.got}; lvcodec doctor tells more")
     click.echo(f"{target}: weights {info.weights_id}, {info.size_bytes} bytes of integers, "
                f"{(target / store.MASTERS).stat().st_size} of masters")
 

@@ -1,0 +1,128 @@
+"""`lvcodec doctor`: what is installed, and whether it computes right. A command imports the modules that it needs."""
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lvcodec.cli.output import Output, output_options, table
+from lvcodec.errors import InputError, LvcError, MismatchError, WeightsError
+
+if TYPE_CHECKING:
+    from lvcodec.models.canary import Finding
+    from lvcodec.models.store import ModelInfo
+
+
+class CanaryError(LvcError):
+    """A backend that gives other numbers than it must: what it decodes would be other pixels."""
+
+    exit_code = MismatchError.exit_code
+
+
+@click.command(epilog="Example: lvcodec doctor")
+@output_options
+def doctor(out: Output) -> None:
+    """Tell what is installed, and check that it computes right.
+
+    Versions, processor, devices and backends are listed and weights checked against their hashes. Then fixed inputs run
+    through all networks in every backend on every device, and the results are compared with each other and with
+    what the weights' manifest says. Exit code 5 if one differs, 6 if weights are damaged.
+    """
+    from lvcodec.models import canary, store
+
+    about = canary.machine()
+    about["versions"]["ffmpeg"] = _ffmpeg_version()
+    broken: list[WeightsError] = []
+    weights, failures = _verified(store.installed(broken))
+    findings = []
+    sound = [model for model, failure in weights if failure is None]
+    with out.progress("checking", unit="canaries") as step:
+        total = len(canary.plan(sound))
+        for finding in canary.survey(sound):
+            findings.append(finding)
+            step(len(findings), total)
+    wrong = [finding for finding in findings if not finding.agrees]
+    failures = [*broken, *failures]
+    record = about | {
+        "weights": [_weights(model, failure) for model, failure in weights],
+        "broken": [error.message for error in broken],
+        "canary": [asdict(finding) for finding in findings],
+        "agrees": not wrong,
+    }
+    out.answer(record, [*_machine_lines(about), "", *_weights_lines(record["weights"]), *record["broken"], "",
+                        *_canary_lines(findings), *_verdict(wrong, failures)])
+    if wrong:
+        first = wrong[0]
+        raise CanaryError(
+            f"{first.subject}: the {first.backend} backend on {first.device} gives {_short(first.got)}, not "
+            f"{_short(first.expected)}",
+            "--backend float or reference avoids it if those agree; please report it with the output of "
+            "lvcodec doctor --json")
+    if failures:
+        raise failures[0]
+
+
+def _verified(models: list[ModelInfo]) -> tuple[list[tuple[ModelInfo, LvcError | None]], list[LvcError]]:
+    """Each model, and what is wrong with its weights."""
+    from lvcodec.models import store
+
+    rows: list[tuple[ModelInfo, LvcError | None]] = []
+    for model in models:
+        try:
+            store.verify(model)
+            rows.append((model, None))
+        except LvcError as error:
+            rows.append((model, error))
+    return rows, [error for _, error in rows if error is not None]
+
+
+def _weights(model: ModelInfo, failure: LvcError | None) -> dict[str, Any]:
+    from lvcodec.models import canary
+
+    told = "recorded" if failure is None and canary.recorded(model) else "not recorded"
+    return {"name": model.name, "family": model.family, "sha256": str(model.manifest["sha256"]),
+            "size_bytes": model.size_bytes, "path": str(model.path), "canary": told,
+            "result": "right" if failure is None else str(failure)}
+
+
+def _machine_lines(about: dict[str, Any]) -> list[str]:
+    rows = [*about["versions"].items(), ("processor", about["processor"]),
+            ("it has", " ".join(about["instruction_sets"]) or "unknown"),
+            ("torch uses", f"{about['torch_uses']}, {about['threads']} threads"),
+            *((name, f"{value} (a limit from the environment)") for name, value in about["limits"].items()),
+            *(("device", name) for name in about["devices"]),
+            *((f"backend {name}", state) for name, state in about["backends"].items())]
+    width = max(len(name) for name, _ in rows)
+    return [f"{name.ljust(width)}  {value}" for name, value in rows]
+
+
+def _weights_lines(weights: list[dict[str, Any]]) -> list[str]:
+    rows = [[row["name"], row["sha256"][:16], str(row["size_bytes"]), row["canary"], row["result"]] for row in weights]
+    return table([["weights", "hash", "bytes", "canary", "result"], *rows], right=[2]) if rows else ["no weights found"]
+
+
+def _canary_lines(findings: list[Finding]) -> list[str]:
+    rows = [[f.subject, f.device, f.backend, _short(f.got), "right" if f.agrees and f.expected else
+             "as the reference" if f.agrees else f"WRONG, expected {_short(f.expected)}"] for f in findings]
+    return table([["canary", "device", "backend", "gives", "result"], *rows])
+
+
+def _verdict(wrong: list[Finding], failures: list[LvcError]) -> list[str]:
+    return [] if wrong or failures else ["", "all right: every backend here decodes to the same pixels"]
+
+
+def _short(digest: str | None) -> str:
+    """The start of a hash; a failure in words as it is."""
+    if digest is None:
+        return "what the reference gives"
+    return digest if " " in digest else digest[:16]
+
+
+def _ffmpeg_version() -> str:
+    from lvcodec.bench import viaffmpeg
+
+    try:
+        return viaffmpeg.version().removeprefix("ffmpeg version ")
+    except InputError as error:
+        return error.message

@@ -1,0 +1,61 @@
+"""`lvcodec inspect`: maps of one picture's symbols, means and bits."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lvcodec.cli.output import Output, output_options, table
+from lvcodec.cli.params import PIPE, check_source, check_target
+
+if TYPE_CHECKING:
+    from lvcodec.bench.maps import Inspection
+
+NAMES = {"plain": "without the shift", "shifted": "with the shift", "bits": "latent"}
+
+
+@click.command(epilog="Example: lvcodec inspect clip.lvc --frame 2 --channel 19 -o maps.png")
+@click.argument("source", metavar="STREAM")
+@click.option("--frame", "number", type=click.IntRange(min=0), default=1, show_default=True,
+              help="The picture, counted from 0 as in info --frames.")
+@click.option("--channel", type=click.IntRange(min=0),
+              help="The latent channel, counted from 0.  [default: the one that takes most bits]")
+@click.option("-o", "--output", "target", default="maps.png", show_default=True, help="The figure, a PNG.")
+@click.option("-y", "overwrite", is_flag=True, help="Replace the figure if it exists.")
+@output_options
+def inspect(source: str, number: int, channel: int | None, target: str, overwrite: bool, out: Output) -> None:
+    """Draw what one picture of a stream is made of, and what that cost.
+
+    Of a P-picture: the residual y_res, its mean, its direction from the mean (BFD), the shifted residual, and bits a
+    latent position without the shift (y_res by its Laplace table) and with it (y_shift by the push-forward of that
+    table). Of an I-picture: the latent, its mean, the level of its scale, bits. Positions are 1/16 of the picture,
+    padded to multiples of 64 pixels.
+
+    Streams of mfvc tell y_res and BFD exactly; the shift is then what lds would have coded with the same means. Streams
+    of lds tell y_shift only: further than half a step from the mean y_res and BFD follow from it; within, the
+    encoder's BFD cannot be known from the stream, and the maps show the likeliest residual, so that bits without the
+    shift are the least possible. (A shift of alpha 0.5 renames symbols: all is known, and nothing saved.) What z_bfd
+    costs is not in the maps, but in the table of sub-streams.
+    """
+    check_source(source)
+    check_target(target, source, overwrite=overwrite)
+    from lvcodec.bench.maps import inspect_picture
+
+    with out.progress("decoding") as step:
+        found = inspect_picture(source, number, channel, Path(target), overwrite=overwrite, on_picture=step,
+                                name="stdin" if source == PIPE else Path(source).name)
+    streams = [[name, f"{bits:.1f}"] for name, bits in found.maps.streams.items()]
+    out.answer(found.as_dict() | {"output": target}, [
+        found.heading, "", *bits_table(found), "", *table([["sub-stream", "bits"], *streams], right=[1])])
+    out.notice(f"the maps are {target}")
+
+
+def bits_table(found: Inspection) -> list[str]:
+    """Bits of each map, in the channel and in all, and what they stand for."""
+    rows = []
+    for name, bits in found.bits().items():
+        meaning = "not coded" if found.maps.exact else "not coded; the least possible"
+        rows.append([NAMES[name], f"{bits['channel']:.1f}", f"{bits['all']:.1f}",
+                     "coded" if name == found.maps.coded else meaning])
+    return table([["bits", f"channel {found.channel}", "all channels", ""], *rows], right=[1, 2])

@@ -1,0 +1,177 @@
+"""`lvcodec inspect`: the maps' bits are the coder's, what they say of the residual is true, and what is refused."""
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lvcodec
+from lvcodec.codec.maps import cost_bits, picture_maps
+from lvcodec.codec.modes import MODES, direction_of
+from lvcodec.codec.network import Network
+from lvcodec.codec.sequence import Networks
+from lvcodec.entropy import grid
+from lvcodec.entropy.coder import Writer
+from lvcodec.entropy.tables import TOTAL, TableSet
+from lvcodec.exact.backends import pick_device
+from lvcodec.models import loading, store
+from lvcodec.stream.container import StreamReader
+from lvcodec.video.picture import Picture
+
+Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
+NUMBER = 2
+CODINGS = {"intra": ("intra", 1.0), "mfvc": ("mfvc", 1.0), "lds": ("lds", 1.0), "half": ("lds", 0.5)}
+
+
+@pytest.fixture(scope="module")
+def streams(clip: Path, random_model: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The clip's first four pictures in every mode, with untrained weights."""
+    folder = tmp_path_factory.mktemp("streams")
+    for name, (mode, alpha) in CODINGS.items():
+        lvcodec.encode(clip, folder / f"{name}.lvc", mode=mode, alpha=alpha, model=random_model, quality=6,
+                       frames=(0, 4))
+    return {name: folder / f"{name}.lvc" for name in CODINGS}
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("number", [0, 3])
+def test_bits_are_the_coders(streams: dict[str, Path], coding: str, number: int) -> None:
+    """Over all channels and positions, the map of what was coded sums to what `info --streams` says."""
+    maps = picture_maps(streams[coding], number)
+    told = lvcodec.probe(streams[coding], streams=True).pictures[number].streams or {}
+    [name] = {"y", "y_res", "y_shift"} & told.keys()
+    assert told[name] > 100
+    assert maps.arrays[maps.coded].sum() == pytest.approx(told[name], rel=1e-9)
+    assert dict(maps.streams) == dict(told)
+
+
+def test_escapes_are_counted() -> None:
+    rng = np.random.Generator(np.random.PCG64(1))
+    counts = np.array([TOTAL - 9, 5, 4, TOTAL // 2, TOTAL // 4, TOTAL // 4], np.int32)
+    tables = TableSet(counts, np.array([3, 3], np.int32))
+    values = (rng.standard_cauchy((3, 40, 40)) * 30).clip(-10**6, 10**6).astype(np.int32)
+    index, sign = rng.integers(0, 2, values.shape), rng.choice([-1, 1], values.shape)
+    centre = rng.integers(-3, 4, values.shape).astype(np.int32)
+    coder = Writer()
+    coder.begin("all")
+    coder.code(values, tables, index, centre, sign)
+    assert cost_bits(tables, index, centre, sign, values).sum() == pytest.approx(coder.bits["all"], rel=1e-9)
+
+
+def encoders_view(path: Path, planes: list[bytes], number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What only the encoder knows: a picture's residuals, their means in eighths of a step, their bits unshifted."""
+    with open(path, "rb") as file:
+        reader = StreamReader(file)
+        header, device = reader.header, pick_device("auto")
+        networks, state = Networks(header, device), None
+        for _ in range(number):
+            state, _ = networks.decode(next(reader), state)
+    mode = MODES[header.mode]
+    assert mode is not None and state is not None
+    size = header.video.width, header.video.height
+    net = Network(loading.coding(store.by_id(header.weights_id), header.quality_index, device), *size, device)
+    latents = net.analyse(Picture.frombuffer(planes[number], *size))
+    y_ref = mode.reference(state, net)
+    y_res = net.symbols(latents) - y_ref
+    z = mode.analyse(latents, y_ref, net, Fraction(header.alpha)).streams["z_t"]
+    mean8, level = net.p_parameters(z, y_ref)
+    return y_res, mean8, cost_bits(net.tables["laplace"], *grid.locate(mean8, level), y_res)
+
+
+
+@pytest.mark.parametrize("coding", ["mfvc", "half"])
+def test_what_is_known_exactly(streams: dict[str, Path], planes: list[bytes], coding: str) -> None:
+    y_res, mean8, plain = encoders_view(streams[coding], planes, NUMBER)
+    maps = picture_maps(streams[coding], NUMBER)
+    assert maps.exact and np.count_nonzero(y_res) > 100
+    np.testing.assert_array_equal(maps.arrays["y_res"], y_res)
+    np.testing.assert_array_equal(maps.arrays["mean"], mean8 / 8)
+    np.testing.assert_array_equal(maps.arrays["bfd"], direction_of(y_res, mean8))
+    moved = y_res - CODINGS[coding][1] * direction_of(y_res, mean8)
+    np.testing.assert_array_equal(maps.arrays["y_shift"], moved)
+    np.testing.assert_array_equal(maps.arrays["plain"], plain)
+
+
+def test_what_is_known_of_a_shift(streams: dict[str, Path], planes: list[bytes]) -> None:
+    """Further than half a step from the mean the residual is the encoder's; nearer, its bits are the least possible."""
+    y_res, mean8, plain = encoders_view(streams["lds"], planes, NUMBER)
+    maps = picture_maps(streams["lds"], NUMBER)
+    assert not maps.exact and maps.coded == "shifted"
+    np.testing.assert_array_equal(maps.arrays["mean"], mean8 / 8)
+    np.testing.assert_array_equal(maps.arrays["y_shift"], y_res - direction_of(y_res, mean8))
+    sure = np.abs(8 * maps.arrays["y_shift"] - mean8) > grid.MEAN_STEPS // 2
+    assert sure.sum() > 10 and (~sure).sum() > 10
+    np.testing.assert_array_equal(maps.arrays["y_res"][sure], y_res[sure])
+    assert (maps.arrays["y_res"] != y_res).any()
+    np.testing.assert_array_equal(maps.arrays["plain"][sure], plain[sure])
+    assert (maps.arrays["plain"] <= plain).all()
+
+
+@pytest.mark.parametrize("coding, said", [
+    ("intra", ["(I)", "latent"]), ("mfvc", ["(P)", "with the shift", "not coded"]),
+    ("lds", ["(P)", "the least possible", "z_bfd"]), ("half", ["(P)", "without the shift"]),
+])
+def test_the_command(lvc: Command, streams: dict[str, Path], tmp_path: Path, coding: str, said: list[str]) -> None:
+    done = lvc("inspect", streams[coding], "--frame", str(NUMBER), "-o", "shown.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    text = done.stdout.decode()
+    assert all(piece in text for piece in said), text
+    assert b"the maps are shown.png" in done.stderr
+    assert (tmp_path / "shown.png").read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in tmp_path.iterdir()] == ["shown.png"]
+
+
+def test_json_from_a_pipe_and_the_dearest_channel(lvc: Command, streams: dict[str, Path], tmp_path: Path) -> None:
+    done = lvc("inspect", "-", "--frame", str(NUMBER), "--json", stdin=streams["mfvc"].read_bytes(), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    record = json.loads(done.stdout)
+    coded = picture_maps(streams["mfvc"], NUMBER).arrays["plain"].sum(axis=(1, 2))
+    assert record["channel"] == int(coded.argmax()) and record["output"] == "maps.png"
+    assert record["bits"]["plain"]["channel"] == pytest.approx(coded.max())
+    assert record["bits"]["plain"]["all"] == pytest.approx(record["streams"]["y_res"])
+    again = lvc("inspect", streams["mfvc"], "--frame", str(NUMBER), "--json", "--channel", "3", "-y", cwd=tmp_path)
+    assert json.loads(again.stdout)["bits"]["plain"]["channel"] == pytest.approx(coded[3])
+
+
+@pytest.mark.parametrize("args, code, reason", [
+    (["--frame", "4"], 2, "no picture 4; the stream has 4"),
+    (["--channel", "9999"], 2, "no channel 9999; the latent has"),
+    (["-o", "maps.jpg"], 2, "not named .png"),
+    (["-o", "there.png"], 3, "there.png exists"),
+    (["-o", "no/maps.png"], 3, "no folder no"),
+])
+def test_refused(lvc: Command, streams: dict[str, Path], tmp_path: Path, args: list[str], code: int, reason: str
+                 ) -> None:
+    (tmp_path / "there.png").write_bytes(b"precious")
+    done = lvc("inspect", streams["lds"], *args, cwd=tmp_path)
+    assert done.returncode == code
+    assert done.stdout == b"" and done.stderr.count(b"\n") == 1 and reason in done.stderr.decode()
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("there.png", b"precious")]
+
+
+def test_more_than_a_pipe_holds(lvc: Command, streams: dict[str, Path], tmp_path: Path) -> None:
+    done = lvc("inspect", "-", "--frame", "9", stdin=streams["lds"].read_bytes(), cwd=tmp_path)
+    assert done.returncode == 2 and b"no picture 9; the stream has 4" in done.stderr
+
+
+@pytest.mark.parametrize("damage, code", [("flip", 4), ("cut", 4), ("other", 3), ("missing", 3)])
+def test_damaged(lvc: Command, streams: dict[str, Path], tmp_path: Path, damage: str, code: int) -> None:
+    data = bytearray(streams["lds"].read_bytes())
+    path = tmp_path / "damaged.lvc"
+    if damage == "flip":
+        data[len(data) // 2] ^= 0x10
+    elif damage == "cut":
+        del data[len(data) // 2:]
+    else:
+        data[:] = b"no stream at all"
+    if damage != "missing":
+        path.write_bytes(data)
+    done = lvc("inspect", path, "--frame", "3", cwd=tmp_path)
+    assert done.returncode == code, done.stderr.decode()
+    assert done.stdout == b"" and done.stderr.startswith(b"lvcodec: error: ") and done.stderr.count(b"\n") == 1
+    assert not (tmp_path / "maps.png").exists()
