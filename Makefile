@@ -50,8 +50,8 @@ bench: venv  ## compare codecs on the clips in CLIPS=DIR; report in runs/bench, 
 bench-docs: venv $(BUNNY)  ## measure anew what docs/benchmarks.md shows, on the clips in CLIPS=DIR
 	@test -n "$(CLIPS)" || { echo 'name the clips: make bench-docs CLIPS=DIR' >&2; exit 1; }
 	$(VENV)/bin/lvcodec bench $(CLIPS) --out $(REPORTS)/bench-docs $(or $(BENCH),--preset ablation --frames 0:36)
-	$(VENV)/bin/lvcodec bench $(BUNNY) --out $(REPORTS)/bench-bunny --modes mfvc,lds -q 2,3,4,5 --frames 0:12 --metrics psnr
-	$(VENV)/bin/lvcodec encode -y $(BUNNY) $(REPORTS)/bench-bunny/bunny.lvc -q 4 --mode lds --frames 0:12
+	$(VENV)/bin/lvcodec bench $(BUNNY) --out $(REPORTS)/bench-bunny --modes lds,aligned -q 2,3,4,5 --frames 0:12 --metrics psnr
+	$(VENV)/bin/lvcodec encode -y $(BUNNY) $(REPORTS)/bench-bunny/bunny.lvc -q 4 --frames 0:12
 	$(VENV)/bin/lvcodec inspect -y $(REPORTS)/bench-bunny/bunny.lvc --frame 2 -o docs/images/maps.png
 	$(PY) docs/benchmarks.py $(REPORTS)/bench-docs $(REPORTS)/bench-bunny
 

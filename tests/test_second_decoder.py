@@ -25,7 +25,7 @@ from lvcodec.video.sink import open_sink
 from lvcodec.video.source import open_source
 
 MakeSource = Callable[..., Path]
-CODINGS = [("intra", 1.0), ("mfvc", 1.0), ("lds", 1.0), ("lds", 0.5)]
+CODINGS = [("intra", 1.0), ("mfvc", 1.0), ("lds", 1.0), ("lds", 0.5), ("aligned", 1.0), ("aligned", 0.5)]
 SHAPES = {  # few channels, and counts that the roundings of 4 * N // 3 and M // 4 act on
     "dense": SwiftShape(latent=22, width8=10, depth8=1, width16=12, depth16=1, block="dense", lapped=True, hyper=8,
                         z_channels=6, context=10, temporal=7),
@@ -149,7 +149,7 @@ def test_joined_streams(source: MakeSource, tmp_path: Path, swift: store.ModelIn
                        quality=quality)
     lvcodec.concat([tmp_path / "2.lvc", tmp_path / "5.lvc"], tmp_path / "both.lvc")
     shown = list(decode((tmp_path / "both.lvc").read_bytes(), swift.path))
-    assert [picture.record.quality for picture in shown] == [20, 20, 80, 80]
+    assert [picture.record.quality for picture in shown] == [20, 5, 80, 65]  # of P-pictures, 15 lower
     want = []
     for recon in recons:
         with open_source(recon) as pictures:

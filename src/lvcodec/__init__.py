@@ -58,7 +58,7 @@ def encode(
     target: StreamLike,
     *,
     quality: float = 4.0,
-    mode: str = "mfvc",
+    mode: str = "aligned",
     family: str = "swift",
     model: str | os.PathLike[str] | None = None,
     gop: int = 12,
@@ -84,12 +84,12 @@ def encode(
         that gives Y4M, or RGB pictures as an array (N, H, W, 3) of uint8.
     target: a path, "-" for stdout, or a binary file object.
     quality: 1 (smallest) to 6 (best); fractions lie between.
-    mode: "intra", "mfvc" or "lds": how a picture uses the one before it ("mfvc" needs the fewest bits today).
+    mode: "intra", "mfvc", "lds" or "aligned": how a picture uses the one before it ("aligned" needs the fewest bits).
     model: name or path of the weights; without it the family's own.
     gop: pictures from one I-picture to the next, >= 1.
     size, rate, pix_fmt: (width, height), pictures per second and format of raw video.
     frames: (first, end) of the pictures to code, counted from 0, end not included; None is the clip's own.
-    alpha: 1 or 0.5, the length of the shift in "lds".
+    alpha: 1 or 0.5, the length of the shift in "lds" and "aligned".
     recon: where to write the pictures that the decoder will show.
     psnr: measure the distortion. verify: decode what was written and compare.
     jobs: GOPs coded side by side, >= 1. device: "auto", "cpu" or "cuda".

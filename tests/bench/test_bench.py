@@ -89,7 +89,7 @@ def test_lvcodec_and_a_users_anchor(
     assert code == 0, printed.err
     rows = read(out)
     assert len(rows) == 2 * (2 + 7 + 2)
-    assert {row["codec"] for row in rows} == {"lvcodec-mfvc", "x264-veryfast", "mpeg4"}
+    assert {row["codec"] for row in rows} == {"lvcodec-aligned", "x264-veryfast", "mpeg4"}
     for row in rows:
         bits = 8 * int(row["size_bytes"])
         assert float(row["bpp"]) == pytest.approx(bits / (64 * 48 * 4))
@@ -152,7 +152,7 @@ def test_missing_weights_are_rows(clip: Path, copy: Copy, tmp_path: Path) -> Non
                     "--anchor-file", str(copy.table), *QUIET])
     assert code == 1
     assert [(row["codec"], bool(row["error"])) for row in read(out)] == [
-        ("lvcodec-mfvc", True), ("copy", False), ("copy", False)]
+        ("lvcodec-aligned", True), ("copy", False), ("copy", False)]
 
 
 def request(clip: Path, copy: Copy, tmp_path: Path) -> Request:

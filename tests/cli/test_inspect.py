@@ -25,7 +25,8 @@ from lvcodec.video.picture import Picture
 
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
 NUMBER = 2
-CODINGS = {"intra": ("intra", 1.0), "mfvc": ("mfvc", 1.0), "lds": ("lds", 1.0), "half": ("lds", 0.5)}
+CODINGS = {"intra": ("intra", 1.0), "mfvc": ("mfvc", 1.0), "lds": ("lds", 1.0), "half": ("lds", 0.5),
+           "aligned": ("aligned", 1.0)}
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +75,13 @@ def encoders_view(path: Path, planes: list[bytes], number: int) -> tuple[np.ndar
     mode = MODES[header.mode]
     assert mode is not None and state is not None
     size = header.video.width, header.video.height
-    net = Network(loading.coding(store.by_id(header.weights_id), header.quality_index, device), *size, device)
+    index = header.quality_index
+    net = Network(loading.coding(store.by_id(header.weights_id), index, device), *size, device, index)
     latents = net.analyse(Picture.frombuffer(planes[number], *size))
-    y_ref = mode.reference(state, net)
-    y_res = net.symbols(latents) - y_ref
-    z = mode.analyse(latents, y_ref, net, Fraction(header.alpha)).streams["z_t"]
-    mean8, level = net.p_parameters(z, y_ref)
+    reference = mode.reference(state, net, None)
+    y_res = net.symbols(latents) - reference.steps
+    z = mode.analyse(latents, reference, net, Fraction(header.alpha)).streams["z_t"]
+    mean8, level = net.p_parameters(z, reference.latents)
     return y_res, mean8, cost_bits(net.tables["laplace"], *grid.locate(mean8, level), y_res)
 
 
@@ -115,6 +117,7 @@ def test_what_is_known_of_a_shift(streams: dict[str, Path], planes: list[bytes])
 @pytest.mark.parametrize("coding, said", [
     ("intra", ["(I)", "latent"]), ("mfvc", ["(P)", "with the shift", "not coded"]),
     ("lds", ["(P)", "the least possible", "z_bfd"]), ("half", ["(P)", "without the shift"]),
+    ("aligned", ["(P)", "the least possible", "motion"]),
 ])
 def test_the_command(lvc: Command, streams: dict[str, Path], tmp_path: Path, coding: str, said: list[str]) -> None:
     done = lvc("inspect", streams[coding], "--frame", str(NUMBER), "-o", "shown.png", cwd=tmp_path)
@@ -124,6 +127,18 @@ def test_the_command(lvc: Command, streams: dict[str, Path], tmp_path: Path, cod
     assert b"the maps are shown.png" in done.stderr
     assert (tmp_path / "shown.png").read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in tmp_path.iterdir()] == ["shown.png"]
+
+
+def test_motion(lvc: Command, streams: dict[str, Path], tmp_path: Path) -> None:
+    """The field over the picture; refused where there is none."""
+    done = lvc("inspect", streams["aligned"], "--frame", "1", "--motion", "-o", "motion.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    assert (tmp_path / "motion.png").read_bytes().startswith(b"\x89PNG")
+    assert picture_maps(streams["aligned"], 1).field is not None
+    for coding, number in (("lds", "1"), ("aligned", "0")):
+        done = lvc("inspect", streams[coding], "--frame", number, "--motion", "-o", "none.png", cwd=tmp_path)
+        assert done.returncode == 2 and b"has no motion" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["motion.png"]
 
 
 def test_json_from_a_pipe_and_the_dearest_channel(lvc: Command, streams: dict[str, Path], tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from lvcodec.video.picture import Picture, VideoFormat
 from lvcodec.video.sink import open_sink
 from lvcodec.video.source import open_source
 
-MODES = ("intra", "mfvc", "lds")
+MODES = ("intra", "mfvc", "lds", "aligned")
 
 
 @pytest.fixture
@@ -63,9 +63,10 @@ def test_mfvc_shows_the_intra_pictures(clip, tmp_path, random_model, quality) ->
     assert (tmp_path / "intra.y4m").read_bytes() == (tmp_path / "mfvc.y4m").read_bytes()
 
 
-def test_half_alpha_loses_nothing_to_the_shift(clip, tmp_path, random_model) -> None:
+@pytest.mark.parametrize("mode", ["lds", "aligned"])
+def test_half_alpha_loses_nothing_to_the_shift(clip, tmp_path, random_model, mode) -> None:
     source = clip(80, 64, 4)
-    report = lvcodec.encode(source, tmp_path / "a.lvc", mode="lds", alpha=0.5, model=random_model,
+    report = lvcodec.encode(source, tmp_path / "a.lvc", mode=mode, alpha=0.5, model=random_model,
                             recon=tmp_path / "r.y4m")
     lvcodec.decode(tmp_path / "a.lvc", tmp_path / "o.y4m")
     assert (tmp_path / "r.y4m").read_bytes() == (tmp_path / "o.y4m").read_bytes()
@@ -203,22 +204,23 @@ def test_cut_stream_gives_what_is_whole(clip, tmp_path, random_model) -> None:
     assert len(info.pictures) == 3 and not info.complete
 
 
-def test_other_pixels_are_noticed(clip, tmp_path, random_model, monkeypatch) -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_other_pixels_are_noticed(clip, tmp_path, random_model, monkeypatch, mode) -> None:
     """One decoded pixel that differs by one level stops the decoder, which names the picture."""
     from lvcodec.codec import network
 
     stream = tmp_path / "a.lvc"
-    lvcodec.encode(clip(64, 48, 4), stream, model=random_model)
-    honest = network.Network.pixels
+    lvcodec.encode(clip(64, 48, 4), stream, model=random_model, mode=mode)
+    honest = network.Network._picture  # every decoded picture comes from it
     calls = iter(range(100))
 
-    def wrong(self, symbols):
-        picture = honest(self, symbols)
+    def wrong(self, planes):
+        picture = honest(self, planes)
         if next(calls) == 2:
             picture.y[0, 0] ^= 1
         return picture
 
-    monkeypatch.setattr(network.Network, "pixels", wrong)
+    monkeypatch.setattr(network.Network, "_picture", wrong)
     with pytest.raises(MismatchError) as caught:
         lvcodec.decode(stream, tmp_path / "out.y4m")
     assert caught.value.picture == 2 and caught.value.exit_code == 5

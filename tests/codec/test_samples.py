@@ -13,7 +13,7 @@ import pytest
 import lvcodec
 from lvcodec.models import export, store
 
-MODES = ("intra", "mfvc", "lds")
+MODES = ("intra", "mfvc", "lds", "aligned")
 CLIPS = (
     "formats/dog_1920x1080_30.mp4", "formats/goat_175x143_odd.y4m", "formats/goat_176x144_25_10bit.yuv",
     "formats/goat_176x144_25_fullrange.h264", "formats/goat_176x144_420.y4m", "formats/goat_176x144_422.y4m",

@@ -29,6 +29,7 @@ ALLOWED = {
     ("codec/distortion.py", "log10"): "PSNR for the report",
     ("codec/sequence.py", "mean"): "PSNR for the report",
 }
+MODES = ("intra", "mfvc", "lds", "aligned")
 NOT_DECODING = ("cli", "video", "stream", "bench", "train")  # no networks there; video/convert.py runs ffmpeg
 
 
@@ -36,8 +37,9 @@ def loaded_by_a_decoder(tmp_path: Path, model: str, make_clip) -> list[Path]:
     """The package's files that a process has imported after decoding a stream of each mode."""
     script = f"""
 import sys, lvcodec
-for mode in ("intra", "mfvc", "lds"):
+for mode in {MODES}:
     lvcodec.decode({str(tmp_path)!r} + f"/{{mode}}.lvc", {str(tmp_path)!r} + "/out.y4m", overwrite=True)
+assert "cv2" not in sys.modules, "a decoder loads the search's library"
 print("\\n".join(m.__file__ for n, m in sys.modules.items() if n.startswith("lvcodec") and m.__file__))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -56,7 +58,7 @@ def decoder_files(tmp_path_factory, random_model, make_clip) -> list[Path]:
     with open_sink(folder / "clip.y4m", VideoFormat(64, 64, Fraction(25))) as sink:
         for picture in make_clip(64, 64, 3):
             sink.write(picture)
-    for mode in ("intra", "mfvc", "lds"):
+    for mode in MODES:
         lvcodec.encode(folder / "clip.y4m", folder / f"{mode}.lvc", mode=mode, model=random_model)
     return loaded_by_a_decoder(folder, random_model, make_clip)
 
@@ -80,6 +82,7 @@ def violations(path: str, source: str) -> list[str]:
 def test_decoder_modules_keep_the_rule(decoder_files: list[Path]) -> None:
     paths = [p.relative_to(PACKAGE).as_posix() for p in decoder_files]
     assert "nets/swift.py" in paths and "exact/ops.py" in paths and "codec/modes.py" in paths
+    assert "exact/warp.py" in paths and "codec/motion.py" in paths and "codec/search.py" not in paths
     assert not [p for p in paths if p.startswith("train/") or p == "exact/masters.py"], "a decoder loads training code"
     found = [v for p in paths if not p.startswith(NOT_DECODING)
              for v in violations(p, (PACKAGE / p).read_text(encoding="utf-8"))]

@@ -32,9 +32,12 @@ def test_decodes_to_its_hash(golden_models: dict[str, ModelInfo], golden: Golden
     assert streams.decoded_hash(golden.path.read_bytes(), backend=backend) == streams.recorded()[golden.name]
 
 
-@pytest.mark.parametrize("golden", STREAMS, ids=IDS)
+@pytest.mark.parametrize("golden", [g for g in STREAMS if g.mode != "aligned"], ids=lambda g: g.name)
 def test_encoding_gives_the_same_stream(golden_models: dict[str, ModelInfo], golden: Golden) -> None:
-    """Not promised for ever, as decoding is: an encoder may decide otherwise; then the stream stays and this goes."""
+    """Not promised for ever, as decoding is: an encoder may decide otherwise; then the stream stays and this goes.
+
+    The search for motion of `aligned` decides otherwise already, by processor and by version.
+    """
     assert streams.encode(golden, golden_models[golden.model], "auto") == golden.path.read_bytes()
 
 

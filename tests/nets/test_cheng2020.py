@@ -79,7 +79,7 @@ def pictures(width: int, height: int, count: int) -> list[Picture]:
 
 def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: Fraction) -> list[tuple[bytes, Picture]]:
     """Payload and picture of each; the decoder's equal the encoder's."""
-    net = Network(coding, clip[0].width, clip[0].height, torch.device("cpu"))
+    net = Network(coding, clip[0].width, clip[0].height, torch.device("cpu"), 0)
     mode = MODES[name]
     sent: State | None = None
     got: State | None = None
@@ -95,7 +95,8 @@ def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: F
     return out
 
 
-CASES = [("intra", Fraction(1)), ("mfvc", Fraction(1)), ("lds", Fraction(1)), ("lds", Fraction(1, 2))]
+CASES = [("intra", Fraction(1)), ("mfvc", Fraction(1)), ("lds", Fraction(1)), ("lds", Fraction(1, 2)),
+         ("aligned", Fraction(1)), ("aligned", Fraction(1, 2))]
 
 
 @pytest.mark.parametrize(("mode", "alpha"), CASES)
@@ -113,7 +114,7 @@ def test_mfvc_shows_what_intra_shows(coding: Cheng2020Coding) -> None:
         assert all(np.array_equal(a, b) for a, b in zip(one.planes, other.planes, strict=True))
 
 
-@pytest.mark.parametrize("name", ["mfvc", "lds"])
+@pytest.mark.parametrize("name", ["mfvc", "lds", "aligned"])
 def test_threads_do_not_matter(coding: Cheng2020Coding, name: str) -> None:
     clip = pictures(80, 48, 2)
     before = torch.get_num_threads()
@@ -298,7 +299,7 @@ def decibels(want: torch.Tensor, got: torch.Tensor) -> float:
 def test_the_reference_backend_gives_the_same_bits(model: store.ModelInfo, make_clip) -> None:
     """int64 sums and shifts in place of float64 sums."""
     clip = make_clip(64, 64, 2)
-    for name in ("intra", "lds"):
+    for name in ("intra", "lds", "aligned"):
         coded = [round_trip(loading.coding(model, 0, backend=backend), clip, name, Fraction(1))
                  for backend in ("float", "reference")]
         assert [payload for payload, _ in coded[0]] == [payload for payload, _ in coded[1]]

@@ -108,35 +108,46 @@ class Cheng2020(Networks):
             mask = np.broadcast_to(turn == number, y_hat.shape)
             yield mask, mean8[mask], level[mask]
 
-    def prior(self, z: Ints, y_ref: Ints) -> tuple[Ints, Ints]:
+    def prior(self, z: Ints, u_ref: Ints) -> tuple[Ints, Ints]:
         """Section "Prior of a P-picture of cheng2020": mean8 and level, (M, h, w)."""
-        t = self.units(y_ref)
-        t = self.relu("temporal.tpm.1", self.relu("temporal.tpm.0", t))
+        t = self.relu("temporal.tpm.1", self.relu("temporal.tpm.0", u_ref))
         joined = join(self.temporal_features("temporal.ph_d", z), self.clamped("temporal.tpm.2", t))
         a, b = np.split(self.head("temporal.epm", joined), 2)
         mean8 = whole_within(a / 32, -MEAN_MAX, MEAN_MAX)
         return mean8, whole_within(b * (LEVELS_PER_NAT / 256) + LEVEL_OF_ONE, 0, LEVEL_MAX)
 
-    def change(self, z: Ints, y_shift: NDArray[Any], undo: NDArray[Any], y_ref: Ints) -> Floats:
+    def change(self, z: Ints, y_shift: NDArray[Any], undo: NDArray[Any], u_ref: Ints) -> Floats:
         """Section "Change of lds in cheng2020": multiples of 1/64."""
-        joined = join(self.temporal_features("shift.bfd_d", z), self.units(y_shift), self.units(y_ref))
+        joined = join(self.temporal_features("shift.bfd_d", z), self.units(y_shift), u_ref)
         return self.head("shift.lcm", joined) / 64
 
     def synthesise(self, y_hat: NDArray[Any]) -> list[Ints]:
         """Section "U_DEC of cheng2020": planes with their padding."""
-        x = self.units(y_hat)
+        return [np.clip(plane, 0, 255) for plane in self.synthesis(self.units(y_hat))]
+
+    def changed(self, planes: list[Ints], before: Ints, after: Ints) -> list[Ints]:
+        """The same section: padded planes and a change of their latents."""
+        old, new = (self.synthesis(c24(units)) for units in (before, after))
+        return [np.clip(x + b - a, 0, 255) for x, a, b in zip(planes, old, new, strict=True)]
+
+    def synthesis(self, x: Ints) -> list[Ints]:
+        """Planes of latents in units, not clamped."""
         for number in range(7):
             x = self.doubling_block(f"g_s.{number}", x) if number % 2 else self.block(f"g_s.{number}", x)
         red, green, blue = rgb = np.clip(shuffle(self.wide("g_s.7.0", x), 2), -(2**20), 2**20)
         r4, g4, b4 = rgb[:, ::2, ::2] + rgb[:, ::2, 1::2] + rgb[:, 1::2, ::2] + rgb[:, 1::2, 1::2]
         return [
-            level_plane(16, (3051317 * red + 10264825 * green + 1036242 * blue) * 2.0**-32),
-            level_plane(128, (7340032 * b4 - 1681926 * r4 - 5658106 * g4) * 2.0**-34),
-            level_plane(128, (7340032 * r4 - 673038 * b4 - 6666994 * g4) * 2.0**-34),
+            16 + whole((3051317 * red + 10264825 * green + 1036242 * blue) * 2.0**-32),
+            128 + whole((7340032 * b4 - 1681926 * r4 - 5658106 * g4) * 2.0**-34),
+            128 + whole((7340032 * r4 - 673038 * b4 - 6666994 * g4) * 2.0**-34),
         ]
 
     def analyse(self, planes: list[Ints]) -> Ints:
         """Section "U_ENC of cheng2020": symbols of padded planes."""
+        return whole_within(self.latents(planes) / ONE, -2047, 2047)
+
+    def latents(self, planes: list[Ints]) -> Ints:
+        """The same section: latents of padded planes, in units."""
         y = planes[0] - 16
         u, v = ((plane - 128).repeat(2, axis=0).repeat(2, axis=1) for plane in planes[1:])
         red = 1225733 * y + 1887197 * v
@@ -145,9 +156,4 @@ class Cheng2020(Networks):
         x = whole(np.stack([red, green, blue]) * 2.0**-16)
         for number in range(6):
             x = self.block(f"g_a.{number}", x) if number % 2 else self.halving_block(f"g_a.{number}", x)
-        return whole_within(self.clamped("g_a.6", x, 2) / ONE, -2047, 2047)
-
-
-def level_plane(zero: int, x: Floats) -> Ints:
-    """Levels of one plane: clamp(zero + round(x), 0, 255)."""
-    return np.clip(zero + whole(x), 0, 255)
+        return self.clamped("g_a.6", x, 2)

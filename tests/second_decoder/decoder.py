@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from .cheng2020 import Cheng2020
 from .container import Header, Record, expect, read_stream
+from .motion import aligned_planes, read_field
 from .swift import Swift
 from .symbols import Ints, read_hyper, read_latents
 from .weights import Weights
 
 Planes = list[NDArray[np.uint8]]
 FAMILIES = {1: ("swift", Swift), 2: ("cheng2020", Cheng2020)}
-INTRA, MFVC, LDS = range(3)
+INTRA, MFVC, LDS, ALIGNED = range(4)
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,11 @@ class Decoded:
 
 @dataclass(frozen=True)
 class State:
-    """Section "State and reference": the picture shown last, and its latents where a reference takes them."""
+    """Section "State and reference": the picture shown last, and its latents or its field where it has such."""
 
     x_hat: Planes
-    y_hat: Ints | None
+    y_hat: Ints | None = None
+    field: Ints | None = None
 
 
 def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
@@ -51,8 +53,8 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
         if record.kind == "I":
             state = payload.intra()
         else:
-            expect(header.mode in (MFVC, LDS) and state is not None, "a P-picture out of place")
-            state = (payload.mfvc if header.mode == MFVC else payload.lds)(state)
+            expect(header.mode in (MFVC, LDS, ALIGNED) and state is not None, "a P-picture out of place")
+            state = {MFVC: payload.mfvc, LDS: payload.lds, ALIGNED: payload.aligned}[header.mode](state)
         yield Decoded(record, state.x_hat)
 
 
@@ -81,43 +83,63 @@ class Payload:
         y_hat = np.zeros((self.networks.channels, self.rows, self.columns), dtype=np.int64)
         for mask, mean8, level in self.networks.passes(z, y_hat):
             y_hat[mask] = self.latents("gaussian", mean8, level)
-        return State(self.shown(y_hat), y_hat)
+        return State(self.decoded(y_hat), y_hat)
 
     def mfvc(self, before: State) -> State:
         """Section "mfvc"."""
         y_ref = self.reference(before)
-        mean8, level = self.networks.prior(self.hyper("z_p"), y_ref)
+        mean8, level = self.networks.prior(self.hyper("z_p"), self.networks.units(y_ref))
         y_hat = y_ref + self.latents("laplace", mean8, level)
-        return State(self.shown(y_hat), y_hat)
+        return State(self.decoded(y_hat), y_hat)
 
     def lds(self, before: State) -> State:
         """Section "lds"."""
         y_ref = self.reference(before)
-        mean8, level = self.networks.prior(self.hyper("z_p"), y_ref)
+        u_ref = self.networks.units(y_ref)
+        y_shift, undo = self.shifted(u_ref)
+        change = self.networks.change(self.hyper("z_bfd"), y_shift, undo, u_ref)
+        return State(self.decoded(y_ref + change))
+
+    def aligned(self, before: State) -> State:
+        """Section "aligned"."""
+        field = read_field(self.coder, self.networks.tables("laplace").tables, self.header, before.field)
+        planes = self.padded(aligned_planes(before.x_hat, field))
+        u_ref = self.networks.latents(planes)
+        y_shift, undo = self.shifted(u_ref)
+        made = self.networks.changed(planes, u_ref, u_ref + self.networks.units(y_shift + undo))
+        return State(self.shown(made), field=field)
+
+    def shifted(self, u_ref: Ints) -> tuple[NDArray[Any], NDArray[Any]]:
+        """y_shift and undo, of sections "lds" and "aligned"; z_t is read before."""
+        mean8, level = self.networks.prior(self.hyper("z_p"), u_ref)
         half = self.header.half_shift
         v = self.latents("laplace" if half else "laplace_shifted", mean8, level)
         apart = 8 * v - mean8
         direction = np.where(np.abs(apart) < 4, 0, np.sign(apart))
         if half:
-            y_shift, undo = v - direction / 2, direction / 2
-        else:
-            y_shift, undo = v, np.where(np.abs(apart) == 4, -direction, direction)
-        change = self.networks.change(self.hyper("z_bfd"), y_shift, undo, y_ref)
-        return State(self.shown(y_ref + change), None)
+            return v - direction / 2, direction / 2
+        return v, np.where(np.abs(apart) == 4, -direction, direction)
 
     def reference(self, before: State) -> Ints:
         """Section "State and reference": y_ref; where there are no latents, of the padded picture."""
         if before.y_hat is not None:
             return before.y_hat
+        return self.networks.analyse(self.padded(before.x_hat))
+
+    def padded(self, planes: Planes) -> list[Ints]:
+        """Section "Pictures": what U_ENC sees of a picture."""
         padded = []
-        for plane, unit in zip(before.x_hat, (16, 8, 8), strict=True):
+        for plane, unit in zip(planes, (16, 8, 8), strict=True):
             bottom, right = self.rows * unit - plane.shape[0], self.columns * unit - plane.shape[1]
             padded.append(np.pad(plane, ((0, bottom), (0, right)), mode="edge").astype(np.int64))
-        return self.networks.analyse(padded)
+        return padded
 
-    def shown(self, y_hat: NDArray[Any]) -> Planes:
-        """Section "Pictures": U_DEC, cropped."""
+    def decoded(self, y_hat: NDArray[Any]) -> Planes:
+        """U_DEC, cropped."""
+        return self.shown(self.networks.synthesise(y_hat))
+
+    def shown(self, planes: list[Ints]) -> Planes:
+        """Section "Pictures": planes without their padding."""
         height, width = self.header.height, self.header.width
         sizes = (height, width), *[((height + 1) // 2, (width + 1) // 2)] * 2
-        planes = self.networks.synthesise(y_hat)
         return [plane[:rows, :columns].astype(np.uint8) for plane, (rows, columns) in zip(planes, sizes, strict=True)]

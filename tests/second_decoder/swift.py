@@ -115,35 +115,55 @@ class Swift(Networks):
             mask[group] = odd == number % 2
             yield mask, mean8[mask[group]], level[mask[group]]
 
-    def prior(self, z: Ints, y_ref: Ints) -> tuple[Ints, Ints]:
+    def prior(self, z: Ints, u_ref: Ints) -> tuple[Ints, Ints]:
         """Section "Prior of a P-picture": mean8 and level, (M, h, w)."""
         features = self.hyper_features("temporal.ph_d", z)
-        t = self.view(self.units(y_ref))
+        t = self.view(u_ref)
         t = self.relu("temporal.tpm.1", self.relu("temporal.tpm.0", t))
         joined = join(features, self.clamped("temporal.tpm.2", t), self.plane(features))
         return self.on_grid(self.head("temporal.epm", joined), 1 / 32, self.offset)
 
-    def change(self, z: Ints, y_shift: NDArray[Any], undo: NDArray[Any], y_ref: Ints) -> Floats:
+    def change(self, z: Ints, y_shift: NDArray[Any], undo: NDArray[Any], u_ref: Ints) -> Floats:
         """Section "Change of lds": multiples of 1/64."""
         features, v = self.hyper_features("shift.bfd_d", z), y_shift + undo
-        joined = join(features, self.small(v), self.view(self.units(y_ref)), self.plane(features))
+        joined = join(features, self.small(v), self.view(u_ref), self.plane(features))
         return v + self.head("shift.lcm", joined) / 64
 
     def synthesise(self, y_hat: NDArray[Any]) -> list[Ints]:
         """Section "U_DEC": planes with their padding."""
-        units = self.units(y_hat)
+        return levels(self.synthesis(self.units(y_hat)))
+
+    def changed(self, planes: list[Ints], before: Ints, after: Ints) -> list[Ints]:
+        """The same section: padded planes and a change of their latents."""
+        old, new = (self.synthesis(np.clip(units, -UNITS_MAX, UNITS_MAX)) for units in (before, after))
+        return levels(16 * channels_of(planes) + new - old)
+
+    def synthesis(self, units: Ints) -> Ints:
+        """96 channels at 1/8, 16 to a level."""
         linear = shuffle(self.wide("dec_linear", units), 2)
         t = self.clamped("dec_latent", join(self.view(units), self.plane(units)))
         t = shuffle(self.clamped("dec_up.0", self.blocks("dec16", "depth16", t)), 2)
         t = c8(t + self.clamped("dec_pixels", whole_within(linear / 16, -128, 127)))
-        bent = self.wide("dec_out", self.blocks("dec8", "depth8", t))
-        x = whole_within((linear + bent) / 16, -128, 127) + 128
-        return [shuffle(x[:64], 8)[0], shuffle(x[64:80], 4)[0], shuffle(x[80:], 4)[0]]
+        return linear + self.wide("dec_out", self.blocks("dec8", "depth8", t))
 
     def analyse(self, planes: list[Ints]) -> Ints:
         """Section "U_ENC": symbols of padded planes."""
-        x = join(*(unshuffle(plane[None], factor) for plane, factor in zip(planes, (8, 4, 4), strict=True))) - 128
+        return whole(self.latents(planes) * self.gain)
+
+    def latents(self, planes: list[Ints]) -> Ints:
+        """The same section: latent units of padded planes."""
+        x = channels_of(planes)
         t = unshuffle(self.blocks("enc8", "depth8", self.clamped("enc_in", x)), 2)
         t = self.blocks("enc16", "depth16", self.clamped("enc_down", t))
-        latents = self.wide("enc_linear", unshuffle(x, 2)) + whole(self.wide("enc_out", t) * self.spread)
-        return whole(latents * self.gain)
+        return self.wide("enc_linear", unshuffle(x, 2)) + whole(self.wide("enc_out", t) * self.spread)
+
+
+def channels_of(planes: list[Ints]) -> Ints:
+    """96 channels at 1/8 of padded planes, less 128."""
+    return join(*(unshuffle(plane[None], factor) for plane, factor in zip(planes, (8, 4, 4), strict=True))) - 128
+
+
+def levels(x: Ints) -> list[Ints]:
+    """Planes of 96 channels, 16 to a level."""
+    x = whole_within(x / 16, -128, 127) + 128
+    return [shuffle(x[:64], 8)[0], shuffle(x[64:80], 4)[0], shuffle(x[80:], 4)[0]]

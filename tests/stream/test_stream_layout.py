@@ -40,7 +40,7 @@ def test_header_is_small() -> None:
 
 
 @pytest.mark.parametrize("family", ["swift", "cheng2020"])
-@pytest.mark.parametrize("mode", ["intra", "mfvc", "lds"])
+@pytest.mark.parametrize("mode", ["intra", "mfvc", "lds", "aligned"])
 @pytest.mark.parametrize("alpha", [Fraction(1), Fraction(1, 2)])
 def test_header_comes_back(header: Header, family: str, mode: str, alpha: Fraction) -> None:
     other = dataclasses.replace(header, family=family, mode=mode, alpha=alpha)
@@ -50,7 +50,7 @@ def test_header_comes_back(header: Header, family: str, mode: str, alpha: Fracti
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("family", "vvc"), ("mode", "aligned"), ("alpha", Fraction(1, 3)), ("gop", 0), ("gop", 65536),
+        ("family", "vvc"), ("mode", "unheard-of"), ("alpha", Fraction(1, 3)), ("gop", 0), ("gop", 65536),
         ("quality_index", -1), ("quality_index", 101), ("weights_id", bytes(7)), ("weights_id", bytes(9)),
         ("video", VideoFormat(16385, 2, Fraction(25))), ("video", VideoFormat(2, 16385, Fraction(25))),
         ("video", VideoFormat(2, 2, Fraction(1 << 32))), ("video", VideoFormat(2, 2, Fraction(1, 1 << 32))),
@@ -84,7 +84,7 @@ def test_header_out_of_range_is_not_read(name: str, value: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("version", 2), ("version", 0), ("syntax", 2), ("family", 3), ("mode", 3), ("mode", 9), ("flags", 2)],
+    [("version", 2), ("version", 0), ("syntax", 2), ("family", 3), ("mode", 4), ("mode", 9), ("flags", 2)],
 )
 def test_unknown_number_is_a_newer_stream(name: str, value: int) -> None:
     with pytest.raises(StreamError, match=f"{name} {value} is unknown; .* newer lvcodec: update") as caught:

@@ -9,13 +9,18 @@ import torch
 
 pytest.importorskip("compressai", reason="training takes its factorised priors from CompressAI: pip install '.[train]'")
 
+from lvcodec.codec import motion  # noqa: E402
+from lvcodec.codec.search import search  # noqa: E402
 from lvcodec.models import export, store  # noqa: E402
-from lvcodec.nets.swift import Swift, SwiftShape  # noqa: E402
+from lvcodec.nets.shift import shift_direction  # noqa: E402
+from lvcodec.nets.swift import Swift, SwiftShape, channels_to_planes, planes_to_channels  # noqa: E402
 from lvcodec.train import checkpoint, masters  # noqa: E402
 from lvcodec.train.data import Clip, Crops  # noqa: E402
 from lvcodec.train.klt import start_from_klt  # noqa: E402
+from lvcodec.train.rates import laplace_bits, shifted_bits  # noqa: E402
 from lvcodec.train.run import Run, Settings, _train  # noqa: E402
-from lvcodec.train.stages import STAGES, Priors  # noqa: E402
+from lvcodec.train.stages import STAGES, Priors, align  # noqa: E402
+from lvcodec.video.picture import Picture  # noqa: E402
 
 TINY = SwiftShape(latent=24, width8=16, depth8=1, width16=16, depth16=1, block="depthwise", hyper=8, z_channels=8,
                   context=8, temporal=9)
@@ -120,3 +125,34 @@ def test_masters_give_the_same_integers_again(clips: list[Clip], tmp_path: Path)
         got = again.state_dict()[name]
         assert (got - value).abs().max() <= value.abs().amax().clamp_min(1e-3) / 500, name
     assert all(torch.equal(a, b) for a, b in zip(priors.parameters(), priors_again.parameters(), strict=True))
+
+
+# ---- an aligned reference ---------------------------------------------------------------------------------------
+
+
+def test_training_aligns_as_the_decoder_does(make_clip) -> None:
+    """The same levels that coding sees, for a still picture the picture itself, and nearer for one that moves."""
+    first, last = (p.planes for p in make_clip(128, 64, 4)[::3])
+    shown, x = (planes_to_channels(*(torch.from_numpy(plane)[None, None].float() for plane in planes))
+                for planes in (first, last))
+    quality = torch.tensor([4.0])
+    assert torch.equal(align(x, x, quality), x)
+    got = align(shown, x, quality)
+    field = search(Picture(*last), Picture(*first), motion.before(Picture(*first), None), 4.0)
+    for ours, coded in zip(channels_to_planes(got), motion.align(Picture(*first), field).planes, strict=True):
+        assert np.array_equal(ours[0, 0].numpy(), coded)
+    assert (got - x).square().mean() < 0.7 * (shown - x).square().mean()
+
+
+@pytest.mark.parametrize("level", [10, 26, 40])
+@pytest.mark.parametrize("mean8", [-4, -1, 0, 3, 12])
+def test_shifted_rates_are_those_of_the_shift(mean8: int, level: int) -> None:
+    """Over all residuals, what a shifted symbol is estimated at is the sum of what those that become it have."""
+    y_res = torch.arange(-400, 401, dtype=torch.float64)
+    mean, levels = torch.full_like(y_res, mean8 / 8), torch.full_like(y_res, level)
+    mass = torch.exp2(-laplace_bits(y_res, mean, levels))
+    y_shift = y_res - shift_direction(y_res, torch.full_like(y_res, mean8))
+    for symbol in range(-4, 5):
+        want = mass[y_shift == symbol].sum()
+        got = torch.exp2(-shifted_bits(torch.tensor([float(symbol)], dtype=torch.float64), mean[:1], levels[:1]))
+        assert got.item() == pytest.approx(max(want.item(), 1e-9), rel=0.01, abs=2e-6)

@@ -19,7 +19,7 @@ from lvcodec.bench.run import OnNotice, OnPoint, Plan, run
 from lvcodec.bench.summary import METRIC_TITLES, NEEDS, Summary
 from lvcodec.errors import UsageError
 
-MODES = ("intra", "mfvc", "lds")
+MODES = ("intra", "mfvc", "lds", "aligned")
 
 
 @dataclass(frozen=True)

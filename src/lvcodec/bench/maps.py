@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lvcodec.codec.maps import PictureMaps, picture_maps
+from lvcodec.codec.motion import Field
 from lvcodec.errors import InputError, UsageError
+from lvcodec.exact.warp import BLOCK, STEPS
 from lvcodec.video.atomic import AtomicFile
 
 if TYPE_CHECKING:
@@ -57,13 +59,13 @@ class Inspection:
 
 
 def inspect_picture(
-    source: StreamLike, number: int, channel: int | None, target: Path, *, overwrite: bool = False, name: str = "",
-    on_picture: Callable[[int, int], None] | None = None,
+    source: StreamLike, number: int, channel: int | None, target: Path, *, motion: bool = False,
+    overwrite: bool = False, name: str = "", on_picture: Callable[[int, int], None] | None = None,
 ) -> Inspection:
     """Draw the maps of picture `number` (from 0) to target (.png); channel None is the one that takes most bits.
 
-    name: what the figure calls the stream. Raises UsageError if there is no such picture or channel, StreamError,
-    MismatchError, WeightsError, InputError.
+    motion: draw the motion over the picture instead. name: what the figure calls the stream. Raises UsageError if
+    there is no such picture, channel or motion, StreamError, MismatchError, WeightsError, InputError.
     """
     if target.suffix.lower() != ".png":
         raise UsageError(f"the maps are a PNG, and {target} is not named .png")
@@ -75,9 +77,13 @@ def inspect_picture(
     if channel >= maps.channels:
         raise UsageError(f"there is no channel {channel}", f"the latent has {maps.channels}, counted from 0")
     heading = f"{name or 'stream'}: picture {number} ({maps.kind}), channel {channel} of {maps.channels}"
+    if motion:
+        heading = f"{name or 'stream'}: picture {number} ({maps.kind})"
     inspection = Inspection(maps, channel, heading)
+    if motion and maps.field is None:
+        raise UsageError(f"picture {number} has no motion", "P-pictures of the mode aligned have")
     with AtomicFile(target, overwrite=overwrite) as file:
-        file.write(_draw(inspection))
+        file.write(_draw_motion(inspection, maps.field) if motion and maps.field is not None else _draw(inspection))
     return inspection
 
 
@@ -122,6 +128,33 @@ def _draw(found: Inspection) -> bytes:
         axis.locator_params(integer=True)
         bar = figure.colorbar(image, ax=axis, ticks=[-1, 0, 1] if panel.kind == "signs" else None)
         bar.ax.tick_params(labelsize=7)
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=DPI)
+    return data.getvalue()
+
+
+def _draw_motion(found: Inspection, field: Field) -> bytes:
+    """The decoded picture with an arrow for each block, from where its content was in the picture before, as PNG."""
+    from matplotlib.figure import Figure
+
+    y = found.maps.shown.y
+    height, width = y.shape
+    figure = Figure(figsize=(10, max(10 * height / width, 1.5) + 0.6), layout="constrained")
+    axis = figure.subplots()
+    pels = field / STEPS
+    longest = float(np.hypot(*pels).max())
+    bits = found.maps.streams.get("motion", 0.0)
+    axis.set_title(f"{found.heading}: motion of {BLOCK}x{BLOCK} blocks since the picture before, {bits:.0f} bits; "
+                   f"the longest vector has {longest:.2f} pixels", fontsize=10)
+    axis.imshow(y, cmap="gray", vmin=0, vmax=255, alpha=0.7)
+    rows, columns = np.indices(field.shape[1:]) * BLOCK + BLOCK / 2 - 0.5
+    moved = np.abs(field).any(axis=0)
+    stretch = max(1.0, BLOCK / longest) if longest else 1.0  # short vectors are drawn longer, all alike
+    axis.quiver((columns + stretch * pels[1])[moved], (rows + stretch * pels[0])[moved], -stretch * pels[1][moved],
+                -stretch * pels[0][moved], angles="xy", scale_units="xy", scale=1, color="tab:red", width=0.0016)
+    axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    axis.set_xlabel(f"arrows {stretch:.1f} times as long as the motion", fontsize=9)
+    axis.tick_params(labelsize=7)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=DPI)
     return data.getvalue()

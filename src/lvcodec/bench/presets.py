@@ -25,7 +25,7 @@ class Preset:
 
     frames: tuple[int | None, int | None] | None = None
     gop: int = 12
-    modes: tuple[str, ...] = ("mfvc",)
+    modes: tuple[str, ...] = ("aligned",)
     qualities: tuple[float, ...] = (1, 2, 3, 4, 5, 6)
     anchors: tuple[str, ...] = FIELD
     anchor_step: int = 1
@@ -38,13 +38,13 @@ class Preset:
 
 PRESETS = {
     "uvg": Preset(
-        frames=(0, 100), modes=("intra", "mfvc", "lds"), metric="psnr_rgb", table2=True, steps=True,
+        frames=(0, 100), modes=("intra", "mfvc", "lds", "aligned"), metric="psnr_rgb", table2=True, steps=True,
         published=("x264-veryfast-mfvcfig", "x265-veryfast-mfvcfig", "mfvc-wo-spm-fig", "mfvc-full-fig", "dvc",
                    "ssf2020-authors"),
     ),
     "quick": Preset(frames=(0, 24), qualities=(1, 2.5, 4, 6), anchor_step=2, metrics=("psnr", "ssim")),
-    "ablation": Preset(modes=("intra", "mfvc", "lds"), anchors=(*FIELD, "x264-intra"), metrics=("psnr", "rgb", "ssim"),
-                       table2=True, steps=True),
+    "ablation": Preset(modes=("intra", "mfvc", "lds", "aligned"), anchors=(*FIELD, "x264-intra"),
+                       metrics=("psnr", "rgb", "ssim"), table2=True, steps=True),
 }
 
 

@@ -22,7 +22,7 @@ from lvcodec.errors import LvcError
               help="uvg: UVG's 1080p files as the paper has them, and its Table 2. quick: few points of 24 pictures. "
                    "ablation: each mode against the one before.")
 @click.option("--modes", callback=name_list, metavar="LIST",
-              help="lvcodec's modes, separated by commas, or none.  [default: mfvc]")
+              help="lvcodec's modes, separated by commas, or none.  [default: aligned]")
 @click.option("-q", "--quality", "qualities", callback=number_list, metavar="LIST",
               help="Points of lvcodec's curves.  [default: 1,2,3,4,5,6]")
 @click.option("--family", type=click.Choice(["swift", "cheng2020"]), default="swift", show_default=True,

@@ -12,15 +12,17 @@ from lvcodec.cli.params import PIPE, check_source, check_target, frame_range, pi
 from lvcodec.errors import UsageError
 from lvcodec.report import EncodeReport
 
+SHIFTING = ("lds", "aligned")  # modes that have a shift
+
 
 @click.command(epilog="Example: lvcodec encode -q 4.5 --psnr clip_1920x1080_50.yuv clip.lvc")
 @click.argument("source")
 @click.argument("target")
 @click.option("-q", "--quality", type=click.FloatRange(1, 6), default=4.0, show_default=True,
               help="From 1, the smallest stream, to 6, the best picture; fractions lie between.")
-@click.option("--mode", type=click.Choice(["intra", "mfvc", "lds"]), default="mfvc", show_default=True,
-              help="How a picture uses the one before it: not at all, its latents (MFVC), or its pixels with "
-                   "latent shifting (LDS).")
+@click.option("--mode", type=click.Choice(["intra", "mfvc", "lds", "aligned"]), default="aligned", show_default=True,
+              help="How a picture uses the one before it: not at all, its latents (MFVC), its pixels with latent "
+                   "shifting (LDS), or its pixels moved along (aligned).")
 @click.option("--family", type=click.Choice(["swift", "cheng2020"]), default="swift", show_default=True,
               help="The networks: swift is made for small machines, cheng2020 is the published reference.")
 @click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
@@ -33,7 +35,7 @@ from lvcodec.report import EncodeReport
 @click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]")
 @click.option("--frames", metavar="A:B", callback=frame_range,
               help="Only pictures A to B - 1, counted from 0.")
-@click.option("--alpha", type=click.Choice(["1", "0.5"]), help="Length of the shift in lds.  [default: 1]")
+@click.option("--alpha", type=click.Choice(["1", "0.5"]), help="Length of the shift in lds and aligned.  [default: 1]")
 @click.option("--recon", metavar="FILE", help="Also write the pictures that the decoder will show.")
 @click.option("--psnr", is_flag=True, help="Measure the PSNR of the planes, in the source's 8-bit 4:2:0.")
 @click.option("--verify", is_flag=True, help="Decode what was written and compare.")
@@ -75,8 +77,8 @@ def encode(
     stream, or "-" for stdout. Raw video tells its size and rate by options or by its name
     (clip_352x288_25.yuv).
     """
-    if alpha is not None and mode != "lds":
-        raise UsageError(f"--alpha belongs to --mode lds, not to {mode}")
+    if alpha is not None and mode not in SHIFTING:
+        raise UsageError(f"--alpha belongs to --mode {' and '.join(SHIFTING)}, not to {mode}")
     if verify and target == PIPE:
         raise UsageError("--verify reads the stream back and needs a file as TARGET")
     check_source(source)

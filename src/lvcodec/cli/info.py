@@ -44,7 +44,7 @@ def header_lines(stream: StreamInfo) -> list[str]:
     kinds = [picture.kind for picture in stream.pictures]
     rows = [
         ("family", stream.family),
-        ("mode", stream.mode if stream.mode != "lds" else f"lds, alpha {float(stream.alpha):g}"),
+        ("mode", stream.mode if stream.mode in ("intra", "mfvc") else f"{stream.mode}, alpha {float(stream.alpha):g}"),
         ("quality", f"{stream.quality:g}"),
         ("weights", stream.weights_id),
         ("size", f"{stream.width}x{stream.height}"),

@@ -21,10 +21,12 @@ NAMES = {"plain": "without the shift", "shifted": "with the shift", "bits": "lat
               help="The picture, counted from 0 as in info --frames.")
 @click.option("--channel", type=click.IntRange(min=0),
               help="The latent channel, counted from 0.  [default: the one that takes most bits]")
+@click.option("--motion", is_flag=True, help="Draw the motion over the picture (P-pictures of aligned) instead.")
 @click.option("-o", "--output", "target", default="maps.png", show_default=True, help="The figure, a PNG.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace the figure if it exists.")
 @output_options
-def inspect(source: str, number: int, channel: int | None, target: str, overwrite: bool, out: Output) -> None:
+def inspect(source: str, number: int, channel: int | None, motion: bool, target: str, overwrite: bool,
+            out: Output) -> None:
     """Draw what one picture of a stream is made of, and what that cost.
 
     Of a P-picture: the residual y_res, its mean, its direction from the mean (BFD), the shifted residual, and bits a
@@ -33,7 +35,7 @@ def inspect(source: str, number: int, channel: int | None, target: str, overwrit
     padded to multiples of 64 pixels.
 
     Streams of mfvc tell y_res and BFD exactly; the shift is then what lds would have coded with the same means. Streams
-    of lds tell y_shift only: further than half a step from the mean y_res and BFD follow from it; within, the
+    of lds and aligned tell y_shift only: beyond half a step from the mean y_res and BFD follow from it; within, the
     encoder's BFD cannot be known from the stream, and the maps show the likeliest residual, so that bits without the
     shift are the least possible. (A shift of alpha 0.5 renames symbols: all is known, and nothing saved.) What z_bfd
     costs is not in the maps, but in the table of sub-streams.
@@ -43,7 +45,8 @@ def inspect(source: str, number: int, channel: int | None, target: str, overwrit
     from lvcodec.bench.maps import inspect_picture
 
     with out.progress("decoding") as step:
-        found = inspect_picture(source, number, channel, Path(target), overwrite=overwrite, on_picture=step,
+        found = inspect_picture(source, number, channel, Path(target), motion=motion, overwrite=overwrite,
+                                on_picture=step,
                                 name="stdin" if source == PIPE else Path(source).name)
     streams = [[name, f"{bits:.1f}"] for name, bits in found.maps.streams.items()]
     out.answer(found.as_dict() | {"output": target}, [

@@ -31,16 +31,18 @@ class CodedPicture:
     x_hat: Picture
     kind: str
     payload: bytes
+    quality_index: int
 
 
-def encode_gop(pictures: Iterable[Picture], net: Network, mode: Mode | None, alpha: Fraction
+def encode_gop(pictures: Iterable[Picture], net: Network, p_net: Network, mode: Mode | None, alpha: Fraction
                ) -> Iterator[CodedPicture]:
-    """Code the pictures of one GOP, each as soon as it comes."""
+    """Code the pictures of one GOP, each as soon as it comes. net: for the I-picture; p_net: for the others."""
     state: State | None = None
     for picture in pictures:
         kind = "I" if state is None or mode is None else "P"
-        payload, state, _ = encode_picture(picture, state, net, mode, alpha)
-        yield CodedPicture(picture, state.x_hat, kind, payload)
+        used = net if kind == "I" else p_net
+        payload, state, _ = encode_picture(picture, state, used, mode, alpha)
+        yield CodedPicture(picture, state.x_hat, kind, payload, used.quality_index)
 
 
 def split(items: Iterable[In], length: int) -> Iterator[Iterator[In]]:

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from lvcodec.codec.files import open_stream
 from lvcodec.codec.modes import MODES, State, direction_of, undo_of
+from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Network
-from lvcodec.codec.picture import code_intra
+from lvcodec.codec.picture import code_intra, p_reference
 from lvcodec.codec.sequence import Networks
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Reader
@@ -34,6 +35,7 @@ from lvcodec.models import loading, store
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import PictureRecord, planes_checksum
+from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
     from lvcodec import StreamLike
@@ -48,7 +50,7 @@ class PictureMaps:
     number: from 0. kind: "I" or "P". arrays: of a P-picture as above, of an I-picture y, mean, level (of the scale
     grid), bits. coded: the name of the array that holds the bits that the stream spent. exact: whether y_res is known
     everywhere. alpha: the length of the shift of y_shift. streams: bits of each sub-stream, as `lvcodec.probe` gives
-    them.
+    them. shown: the decoded picture. field: the motion, (2, rows, columns) in quarters of a pel, where a mode has any.
     """
 
     number: int
@@ -58,6 +60,8 @@ class PictureMaps:
     exact: bool
     alpha: Fraction
     streams: Mapping[str, float]
+    shown: Picture
+    field: Field | None = None
 
     @property
     def channels(self) -> int:
@@ -144,7 +148,8 @@ def picture_maps(source: StreamLike, number: int, *, on_picture: Callable[[int, 
                 on_picture(record.number - first + 1, number - first + 1)
             if record.number == number:
                 _check(record, state)
-                return _take_apart(reader.header, record, before, {n: bits for n, bits in coder.bits.items() if n})
+                streams = {name: bits for name, bits in coder.bits.items() if name}
+                return _take_apart(reader.header, record, before, streams, state.x_hat)
     raise _no_such(number, reader.count or 0)
 
 
@@ -159,23 +164,25 @@ def _check(record: PictureRecord, state: State) -> None:
                             "wrong", "please report it", picture=record.number, expected=record.checksum, got=got)
 
 
-def _take_apart(header: Header, record: PictureRecord, state: State | None, streams: Mapping[str, float]
-                ) -> PictureMaps:
+def _take_apart(header: Header, record: PictureRecord, state: State | None, streams: Mapping[str, float],
+                shown: Picture) -> PictureMaps:
     """Decode a picture's symbols once more, and keep what goes through the coder. It has been decoded without fault."""
     device = pick_device("auto")
     net = Network(loading.coding(store.by_id(header.weights_id), record.quality_index, device),
-                  header.video.width, header.video.height, device)
+                  header.video.width, header.video.height, device, record.quality_index)
     coder = Recorder(record.payload)
     mode = MODES[header.mode]
     if state is None or mode is None:
         arrays = _intra(code_intra(None, net, coder).streams["z"], net, coder)
-        return PictureMaps(record.number, record.kind, arrays, "bits", True, header.alpha, streams)
-    mode.code(None, mode.reference(state, net), net, coder, header.alpha)
+        return PictureMaps(record.number, record.kind, arrays, "bits", True, header.alpha, streams, shown)
+    reference = p_reference(None, state, net, mode, coder)
+    mode.code(None, reference, net, coder, header.alpha)
     [call] = [call for call in coder.calls if call.name in ("y_res", "y_shift")]
     merged = call.tables is net.tables["laplace_shifted"]
     alpha = header.alpha if call.name == "y_shift" else Fraction(1)
     return PictureMaps(record.number, record.kind, _predicted(call, net, alpha, merged=merged),
-                       "shifted" if call.name == "y_shift" else "plain", not merged, alpha, streams)
+                       "shifted" if call.name == "y_shift" else "plain", not merged, alpha, streams, shown,
+                       reference.field)
 
 
 def _intra(z: Array, net: Network, coder: Recorder) -> dict[str, Array]:

@@ -5,6 +5,7 @@
     mfvc    y of the picture before                z_t, y_res              U_DEC(y_ref + y_res)
     lds     y of the I-picture, then               z_t, y_shift, z_BFD     U_DEC(y_ref + LCM(...))
             round(U_ENC(x_hat of the one before))
+    aligned U_ENC of the picture before, aligned   motion, z_t, y_shift    aligned + U_DEC(y_ref + y_res) - U_DEC(y_ref)
 
 Nothing else that codes knows a mode by name. (The container keeps P-pictures out of streams of intra.)
 """
@@ -18,8 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.codec import motion
+from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Ints, Network
 from lvcodec.entropy import grid
+from lvcodec.errors import StreamError
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
@@ -30,10 +34,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class State:
-    """What the stream has told the decoder: the picture shown last, and its latents where they are whole steps."""
+    """What the stream has told the decoder: the picture shown last, its latents where they are whole steps, and the
+    motion to it from the one before where there is any."""
 
     x_hat: Picture
-    y_hat: Ints | None
+    y_hat: Ints | None = None
+    field: Field | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a P-picture is predicted from: latents, in the networks' units, and for some modes the same as whole steps
+    or as a picture."""
+
+    latents: Tensor
+    steps: Ints | None = None
+    picture: Picture | None = None
+    field: Field | None = None
 
 
 @dataclass(frozen=True)
@@ -49,12 +66,18 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Mode:
-    """A way to predict a picture from the one before it."""
+    """A way to predict a picture from the one before it.
 
-    reference: Callable[[State, Network], Ints]
-    analyse: Callable[[Tensor, Ints, Network, Fraction], Symbols]
-    code: Callable[[Symbols | None, Ints, Network, Coder, Fraction], Symbols]
-    reconstruct: Callable[[Symbols, Ints, Network], State]
+    search: the encoder's, in modes that send motion. coarser: how many quality indices P-pictures are below their
+    I-picture, where the weights have such qualities: their errors are not passed on for as long.
+    """
+
+    reference: Callable[[State, Network, Field | None], Reference]
+    analyse: Callable[[Tensor, Reference, Network, Fraction], Symbols]
+    code: Callable[[Symbols | None, Reference, Network, Coder, Fraction], Symbols]
+    reconstruct: Callable[[Symbols, Reference, Network], State]
+    search: Callable[[Picture, State, Network], Field] | None = None
+    coarser: int = 0
 
 
 def code_hyper(name: str, tables: str, symbols: Symbols | None, net: Network, coder: Coder) -> Ints:
@@ -84,42 +107,78 @@ def _difference(up: NDArray[np.bool_], down: NDArray[np.bool_]) -> Ints:
     return (up.view(np.int8) - down.view(np.int8)).astype(np.int32)
 
 
-def _last_latents(state: State, net: Network) -> Ints:
-    if state.y_hat is None:
-        return net.symbols(net.analyse(state.x_hat))
-    return state.y_hat
+def _last_latents(state: State, net: Network, field: Field | None) -> Reference:
+    steps = net.symbols(net.analyse(state.x_hat)) if state.y_hat is None else state.y_hat
+    if steps.shape != net.latent_shape():
+        raise StreamError(f"its quality has {net.latent_shape()[0]} latent channels, its reference {steps.shape[0]}")
+    return Reference(net.latents(steps), steps)
 
 
-def _analyse_residual(latents: Tensor, y_ref: Ints, net: Network, alpha: Fraction) -> Symbols:
-    y_res = net.symbols(latents) - y_ref
-    return Symbols({"z_t": net.p_hyper(y_ref, y_res), "y_res": y_res})
+def _aligned(state: State, net: Network, field: Field | None) -> Reference:
+    if field is None:
+        raise ValueError("aligned needs motion")
+    picture = motion.align(state.x_hat, field)
+    return Reference(net.analyse(picture), picture=picture, field=field)
 
 
-def _code_residual(symbols: Symbols | None, y_ref: Ints, net: Network, coder: Coder, alpha: Fraction) -> Symbols:
+def _search(picture: Picture, state: State, net: Network) -> Field:
+    from lvcodec.codec.search import search  # the encoder's, and its library is large
+
+    return search(picture, state.x_hat, motion.before(state.x_hat, state.field), 1 + net.quality_index / 20)
+
+
+def _residual(latents: Tensor, reference: Reference, net: Network) -> Ints:
+    if reference.steps is None:
+        return net.symbols(latents - reference.latents)
+    return net.symbols(latents) - reference.steps
+
+
+def _analyse_residual(latents: Tensor, reference: Reference, net: Network, alpha: Fraction) -> Symbols:
+    y_res = _residual(latents, reference, net)
+    return Symbols({"z_t": net.p_hyper(reference.latents, y_res), "y_res": y_res})
+
+
+def _code_residual(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
+                   ) -> Symbols:
     z = code_hyper("z_t", "z_p", symbols, net, coder)
-    prior = net.p_parameters(z, y_ref)
+    prior = net.p_parameters(z, reference.latents)
     coder.begin("y_res")
     index, centre, sign = grid.locate(*prior)
     y_res = coder.code(symbols.streams["y_res"] if symbols else None, net.tables["laplace"], index, centre, sign)
     return Symbols({"z_t": z, "y_res": y_res}, prior)
 
 
-def _reconstruct_residual(symbols: Symbols, y_ref: Ints, net: Network) -> State:
-    y_hat = y_ref + symbols.streams["y_res"]
-    return State(net.pixels(y_hat), y_hat)
+def _reconstruct_residual(symbols: Symbols, reference: Reference, net: Network) -> State:
+    assert reference.steps is not None
+    y_hat = reference.steps + symbols.streams["y_res"]
+    return State(net.pixels(net.latents(y_hat)), y_hat)
 
 
-def _analyse_shifted(latents: Tensor, y_ref: Ints, net: Network, alpha: Fraction) -> Symbols:
-    plain = _analyse_residual(latents, y_ref, net, alpha).streams
-    prior = net.p_parameters(plain["z_t"], y_ref)
-    direction = direction_of(plain["y_res"], prior[0])
-    coded = plain["y_res"] - direction if alpha == 1 else plain["y_res"]
-    return Symbols({"z_t": plain["z_t"], "y_shift": coded, "z_bfd": net.shift_hyper(direction, latents)}, prior)
+def _analyse_aligned(latents: Tensor, reference: Reference, net: Network, alpha: Fraction) -> Symbols:
+    plain = _analyse_residual(latents, reference, net, alpha).streams
+    prior = net.p_parameters(plain["z_t"], reference.latents)
+    coded = plain["y_res"] - direction_of(plain["y_res"], prior[0]) if alpha == 1 else plain["y_res"]
+    return Symbols({"z_t": plain["z_t"], "y_shift": coded, "y_res": plain["y_res"]}, prior)
 
 
-def _code_shifted(symbols: Symbols | None, y_ref: Ints, net: Network, coder: Coder, alpha: Fraction) -> Symbols:
+def _analyse_shifted(latents: Tensor, reference: Reference, net: Network, alpha: Fraction) -> Symbols:
+    found = _analyse_aligned(latents, reference, net, alpha)
+    assert found.prior is not None
+    z_bfd = net.shift_hyper(direction_of(found.streams["y_res"], found.prior[0]), latents)
+    return Symbols({**found.streams, "z_bfd": z_bfd}, found.prior)
+
+
+def _code_shifted(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
+                  ) -> Symbols:
+    coded = _code_aligned(symbols, reference, net, coder, alpha)
+    z_bfd = code_hyper("z_bfd", "z_bfd", symbols, net, coder)
+    return Symbols({**coded.streams, "z_bfd": z_bfd}, coded.prior)
+
+
+def _code_aligned(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
+                  ) -> Symbols:
     z = code_hyper("z_t", "z_p", symbols, net, coder)
-    prior = symbols.prior if symbols and symbols.prior else net.p_parameters(z, y_ref)
+    prior = symbols.prior if symbols and symbols.prior else net.p_parameters(z, reference.latents)
     coder.begin("y_shift")
     # A shift by one merges symbols: their probabilities are the push-forward of the residual's.
     # A shift by a half only renames them, so the residual is coded by its own table and shifted on both sides.
@@ -130,18 +189,27 @@ def _code_shifted(symbols: Symbols | None, y_ref: Ints, net: Network, coder: Cod
     undo: NDArray[Any] = undo_of(coded, prior[0]) if alpha == 1 else float(alpha) * direction_of(coded, prior[0])
     if alpha != 1:
         y_shift = coded - undo
-    z_bfd = code_hyper("z_bfd", "z_bfd", symbols, net, coder)
-    return Symbols({"z_t": z, "y_shift": y_shift, "undo": undo, "z_bfd": z_bfd}, prior)
+    return Symbols({"z_t": z, "y_shift": y_shift, "undo": undo}, prior)
 
 
-def _reconstruct_shifted(symbols: Symbols, y_ref: Ints, net: Network) -> State:
+def _reconstruct_shifted(symbols: Symbols, reference: Reference, net: Network) -> State:
     streams = symbols.streams
-    final = net.compensate(streams["z_bfd"], streams["y_shift"], streams["undo"], y_ref)
-    return State(net.pixels(final), None)
+    assert reference.steps is not None
+    change = net.compensate(streams["z_bfd"], streams["y_shift"], streams["undo"], reference.latents)
+    return State(net.pixels(net.latents(change + net.steps(reference.steps))))
+
+
+def _reconstruct_aligned(symbols: Symbols, reference: Reference, net: Network) -> State:
+    """By difference: where nothing is sent, the picture is the aligned one itself."""
+    assert reference.picture is not None
+    change = net.latents(symbols.streams["y_shift"] + symbols.streams["undo"])
+    x_hat = net.changed(reference.picture, reference.latents, reference.latents + change)
+    return State(x_hat, field=reference.field)
 
 
 MODES: dict[str, Mode | None] = {
     "intra": None,
     "mfvc": Mode(_last_latents, _analyse_residual, _code_residual, _reconstruct_residual),
     "lds": Mode(_last_latents, _analyse_shifted, _code_shifted, _reconstruct_shifted),
+    "aligned": Mode(_aligned, _analyse_aligned, _code_aligned, _reconstruct_aligned, _search, coarser=15),
 }

@@ -23,6 +23,7 @@ Ints = NDArray[np.int32]
 MULTIPLE = 64  # pictures are padded to multiples of this, by repeating their edges
 
 Parameters = tuple["Tensor", "Tensor"]
+Planes = tuple["Tensor", "Tensor", "Tensor"]
 
 
 class Coding(Protocol):
@@ -33,7 +34,9 @@ class Coding(Protocol):
 
     def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor: ...
     def symbols(self, latents: Tensor) -> Tensor: ...
-    def pixels(self, symbols: Tensor) -> tuple[Tensor, Tensor, Tensor]: ...
+    def units(self, symbols: Tensor) -> Tensor: ...
+    def pixels(self, units: Tensor) -> Planes: ...
+    def changed(self, planes: Planes, before: Tensor, after: Tensor) -> Planes: ...
     def hyper(self, latents: Tensor) -> Tensor: ...
     def intra_passes(self, z: Tensor) -> Iterator[tuple[NDArray[np.intp], Callable[[Tensor], Parameters]]]: ...
     def p_hyper(self, y_ref: Tensor, y_res: Tensor) -> Tensor: ...
@@ -50,12 +53,15 @@ def padded(size: int) -> int:
 
 
 class Network:
-    """A family at one quality, for pictures of one size (width, height as shown; padding happens here)."""
+    """A family at one quality, for pictures of one size (width, height as shown; padding happens here).
 
-    def __init__(self, coding: Coding, width: int, height: int, device: Any) -> None:
+    quality_index: 0..100, which of the qualities; written into streams, and weighs what the encoder decides.
+    """
+
+    def __init__(self, coding: Coding, width: int, height: int, device: Any, quality_index: int) -> None:
+        self.quality_index = quality_index
         self.coding, self.width, self.height, self.device = coding, width, height, device
         self._height, self._width = padded(height), padded(width)
-        self._kept: tuple[Ints, Tensor] | None = None  # the last reference, and the same as a tensor
 
     @property
     def tables(self) -> dict[str, TableSet]:
@@ -63,24 +69,40 @@ class Network:
 
     def analyse(self, picture: Picture) -> Tensor:
         """U_ENC: the picture's latents, unrounded."""
-        import torch
-
-        planes = []
-        for plane, part in zip(picture.planes, (1, 2, 2), strict=True):
-            grown = np.pad(plane, ((0, self._height // part - plane.shape[0]),
-                                   (0, self._width // part - plane.shape[1])), mode="edge")
-            planes.append(torch.from_numpy(grown).to(self.device)[None, None])
-        return self.coding.analyse(*planes)
+        return self.coding.analyse(*self._padded(picture))
 
     def symbols(self, latents: Tensor) -> Ints:
-        """Latents rounded to whole quantiser steps."""
+        """Latents, or a difference of two, rounded to whole quantiser steps."""
         return _ints(self.coding.symbols(latents))
 
-    def pixels(self, symbols: Ints | Tensor) -> Picture:
-        """U_DEC: the picture of latents in quantiser steps (int32, or what `compensate` gives)."""
+    def latents(self, steps: NDArray[Any] | Tensor) -> Tensor:
+        """Latents of quantiser steps: whole ones, (M, H, W), or a tensor as `compensate` gives it."""
+        return self.coding.units(self._tensor(steps) if isinstance(steps, np.ndarray) else steps)
+
+    def steps(self, symbols: NDArray[Any]) -> Tensor:
+        """Quantiser steps as a tensor, (1, M, H, W) float64."""
+        return self._tensor(symbols)
+
+    def pixels(self, latents: Tensor) -> Picture:
+        """U_DEC: the picture of latents."""
+        return self._picture(self.coding.pixels(latents))
+
+    def changed(self, picture: Picture, before: Tensor, after: Tensor) -> Picture:
+        """The picture and what U_DEC makes of a change of its latents: picture + U_DEC(after) - U_DEC(before)."""
+        return self._picture(self.coding.changed(self._padded(picture), before, after))
+
+    def _padded(self, picture: Picture) -> Planes:
         import torch
 
-        planes = self.coding.pixels(self._tensor(symbols) if isinstance(symbols, np.ndarray) else symbols)
+        y, u, v = (
+            torch.from_numpy(np.pad(plane, ((0, self._height // part - plane.shape[0]),
+                                            (0, self._width // part - plane.shape[1])), mode="edge"))
+            .to(self.device)[None, None] for plane, part in zip(picture.planes, (1, 2, 2), strict=True))
+        return y, u, v
+
+    def _picture(self, planes: Planes) -> Picture:
+        import torch
+
         chroma = (self.height + 1) // 2, (self.width + 1) // 2
         cut = [np.ascontiguousarray(p[0, 0, :h, :w].to(torch.uint8).cpu().numpy())
                for p, (h, w) in zip(planes, ((self.height, self.width), chroma, chroma), strict=True)]
@@ -109,32 +131,25 @@ class Network:
     def _ask(self, parameters: Callable[[Tensor], Parameters], y_hat: Ints) -> tuple[Ints, Ints]:
         return _pair(parameters(self._tensor(y_hat)))
 
-    def p_hyper(self, y_ref: Ints, y_res: Ints) -> Ints:
-        """P-HE: the hyper-latent of a P-picture."""
-        return _ints(self.coding.p_hyper(self._reference(y_ref), self._tensor(y_res)))
+    def p_hyper(self, y_ref: Tensor, y_res: Ints) -> Ints:
+        """P-HE: the hyper-latent of a P-picture. y_ref: latents."""
+        return _ints(self.coding.p_hyper(y_ref, self._tensor(y_res)))
 
-    def p_parameters(self, z: Ints, y_ref: Ints) -> tuple[Ints, Ints]:
+    def p_parameters(self, z: Ints, y_ref: Tensor) -> tuple[Ints, Ints]:
         """P-HD, TPM, EPM: means (eighths of a step) and levels of a P-picture's residuals, (M, H, W)."""
-        mean8, level = _pair(self.coding.p_parameters(self._tensor(z), self._reference(y_ref)))
-        return mean8.reshape(y_ref.shape), level.reshape(y_ref.shape)
+        mean8, level = _pair(self.coding.p_parameters(self._tensor(z), y_ref))
+        return mean8.reshape(self.latent_shape()), level.reshape(self.latent_shape())
 
     def shift_hyper(self, direction: Ints, latents: Tensor) -> Ints:
         """BFD-E: what is sent about the shift."""
         return _ints(self.coding.shift_hyper(self._tensor(direction), latents))
 
-    def compensate(self, z: Ints, y_shift: NDArray[Any], undo: NDArray[Any], y_ref: Ints) -> Tensor:
-        """LCM: the final latents in quantiser steps, multiples of 1/64, float64.
+    def compensate(self, z: Ints, y_shift: NDArray[Any], undo: NDArray[Any], y_ref: Tensor) -> Tensor:
+        """LCM: the change of y_ref in quantiser steps, (1, M, H, W) multiples of 1/64, float64.
 
         undo: what takes the shift back where the mean tells that there was one.
         """
-        reference = self._reference(y_ref)
-        return self.coding.compensate(self._tensor(z), self._tensor(y_shift), self._tensor(undo), reference) + reference
-
-    def _reference(self, y_ref: Ints) -> Tensor:
-        kept = self._kept  # read once: GOPs side by side share a network
-        if kept is None or kept[0] is not y_ref:
-            kept = self._kept = y_ref, self._tensor(y_ref)
-        return kept[1]
+        return self.coding.compensate(self._tensor(z), self._tensor(y_shift), self._tensor(undo), y_ref)
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         import torch

@@ -10,11 +10,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from lvcodec.codec.modes import Mode, State, Symbols, code_hyper
+from lvcodec.codec import motion
+from lvcodec.codec.modes import Mode, Reference, State, Symbols, code_hyper
+from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Network
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder, Reader, Writer
-from lvcodec.errors import StreamError
 from lvcodec.video.picture import Picture
 
 
@@ -30,10 +31,11 @@ def encode_picture(picture: Picture, state: State | None, net: Network, mode: Mo
         symbols = code_intra(Symbols({"z": net.hyper(latents), "y": net.symbols(latents)}), net, coder)
         after = _reconstruct_intra(symbols, net)
     else:
-        y_ref = mode.reference(state, net)
-        symbols = mode.analyse(latents, y_ref, net, alpha)
-        symbols = mode.code(symbols, y_ref, net, coder, alpha)
-        after = mode.reconstruct(symbols, y_ref, net)
+        field = mode.search(picture, state, net) if mode.search else None
+        reference = p_reference(field, state, net, mode, coder)
+        symbols = mode.analyse(latents, reference, net, alpha)
+        symbols = mode.code(symbols, reference, net, coder, alpha)
+        after = mode.reconstruct(symbols, reference, net)
     return coder.finish(), after, coder
 
 
@@ -47,11 +49,16 @@ def decode_picture(payload: bytes, state: State | None, net: Network, mode: Mode
     coder = Reader(payload)
     if state is None or mode is None:
         return _reconstruct_intra(code_intra(None, net, coder), net), coder
-    y_ref = mode.reference(state, net)
-    if y_ref.shape != net.latent_shape():
-        raise StreamError(f"its quality has {net.latent_shape()[0]} latent channels, its reference {y_ref.shape[0]}")
-    symbols = mode.code(None, y_ref, net, coder, alpha)
-    return mode.reconstruct(symbols, y_ref, net), coder
+    reference = p_reference(None, state, net, mode, coder)
+    symbols = mode.code(None, reference, net, coder, alpha)
+    return mode.reconstruct(symbols, reference, net), coder
+
+
+def p_reference(field: Field | None, state: State, net: Network, mode: Mode, coder: Coder) -> Reference:
+    """What a P-picture is predicted from; its motion is coded first, in a mode that has any."""
+    if mode.search:
+        field = motion.code_field(field, motion.before(state.x_hat, state.field), net.tables["laplace"], coder)
+    return mode.reference(state, net, field)
 
 
 def code_intra(symbols: Symbols | None, net: Network, coder: Coder) -> Symbols:
@@ -70,4 +77,4 @@ def code_intra(symbols: Symbols | None, net: Network, coder: Coder) -> Symbols:
 
 def _reconstruct_intra(symbols: Symbols, net: Network) -> State:
     y_hat = symbols.streams["y"]
-    return State(net.pixels(y_hat), y_hat)
+    return State(net.pixels(net.latents(y_hat)), y_hat)

@@ -63,7 +63,7 @@ def encode(
     target: StreamLike,
     *,
     quality: float = 4.0,
-    mode: str = "mfvc",
+    mode: str = "aligned",
     family: str = "swift",
     model: Any = None,
     gop: int = 12,
@@ -111,13 +111,17 @@ def encode(
             notices(text)
         video = pictures.format
         backend = canary.choose(info, index, where, backend, notices)
-        net = Network(loading.coding(info, index, where, backend), video.width, video.height, where)
+        net = Network(loading.coding(info, index, where, backend), video.width, video.height, where, index)
+        coding = MODES[mode]
+        p_index = loading.coarser(info, index, coding.coarser if coding else 0)
+        p_net = net if p_index == index else Network(
+            loading.coding(info, p_index, where, backend), video.width, video.height, where, p_index)
         header = Header(family=info.family, mode=mode, weights_id=bytes.fromhex(info.weights_id), video=video, gop=gop,
                         quality_index=index, alpha=Fraction(alpha))
         shown = stack.enter_context(open_sink(recon, video, overwrite=overwrite)) if recon is not None else None
         out = stack.enter_context(create_stream(target, overwrite=overwrite))
         writer = StreamWriter(out, header)
-        coded = each_gop(split(pictures, gop), lambda p: encode_gop(p, net, MODES[mode], header.alpha), jobs)
+        coded = each_gop(split(pictures, gop), lambda p: encode_gop(p, net, p_net, MODES[mode], header.alpha), jobs)
         payload_bytes, count = 0, 0
         try:
             with torch.inference_mode():
@@ -150,7 +154,7 @@ def encode(
 
 
 def _write(item: CodedPicture, writer: StreamWriter) -> None:
-    writer.picture(item.kind, item.payload, planes_checksum(item.x_hat))
+    writer.picture(item.kind, item.payload, planes_checksum(item.x_hat), item.quality_index)
 
 
 @dataclass(frozen=True)
@@ -203,7 +207,7 @@ class Networks:
         if index not in self._made:
             video = self._header.video
             coding = loading.coding(self._info, index, self._device, self.backend)
-            self._made[index] = Network(coding, video.width, video.height, self._device)
+            self._made[index] = Network(coding, video.width, video.height, self._device, index)
         return self._made[index]
 
 

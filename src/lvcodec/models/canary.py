@@ -48,14 +48,17 @@ def digest(coding: Coding, device: torch.device) -> str:
         keep(latents, later, y, z)
         for _, parameters in coding.intra_passes(z):
             keep(*parameters(y))
-        keep(*coding.pixels(y), *coding.pixels(y * FORGED))
+        reference, forged = coding.units(y), coding.units(y * FORGED)
+        keep(*coding.pixels(reference), *coding.pixels(forged))
         residual = y_next - y
-        z = coding.p_hyper(y, residual).double()
-        keep(z, *coding.p_parameters(z, y), *coding.p_parameters(z, y * FORGED))
+        z = coding.p_hyper(reference, residual).double()
+        keep(z, *coding.p_parameters(z, reference), *coding.p_parameters(z, forged))
         direction = residual.clamp(-1, 1)
         z = coding.shift_hyper(direction, later).double()
-        change = coding.compensate(z, residual - direction, direction, y)
-        keep(z, change, *coding.pixels(y + change))
+        change = coding.compensate(z, residual - direction, direction, reference)
+        keep(z, change, *coding.pixels(coding.units(y + change)))
+        y_plane, u_plane, v_plane = _planes(0, device)
+        keep(*coding.changed((y_plane, u_plane, v_plane), reference, reference + coding.units(residual)))
     return hashed.hexdigest()
 
 

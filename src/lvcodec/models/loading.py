@@ -25,6 +25,11 @@ def qualities(info: ModelInfo) -> list[int]:
     return [20 * (int(q) - 1) for q in info.manifest["qualities"]]
 
 
+def coarser(info: ModelInfo, index: int, by: int) -> int:
+    """A quality index lower by `by`, not below 0; the same where a model has single qualities only."""
+    return max(0, index - by) if info.family == "swift" else index
+
+
 def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cpu", backend: str = "auto") -> Coding:
     """The networks of a model at one quality, computed by a backend of exact/backends.py.
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from lvcodec.entropy import grid
 from lvcodec.entropy.tables import TableSet
 from lvcodec.errors import WeightsError
-from lvcodec.exact.ops import WIDE, Conv, to_units
+from lvcodec.exact.ops import WIDE, Conv, clamp, to_units
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import CONTEXT, ONE, SYMBOL_MAX, Cheng2020, causal_taps
 from lvcodec.nets.shift import LATENT_GRID
@@ -69,9 +69,21 @@ class Cheng2020Coding:
         """round(y), |v| <= SYMBOL_MAX."""
         return _small(torch.round(latents * (1.0 / ONE)))
 
-    def pixels(self, symbols: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """U_DEC: latents in quantiser steps (multiples of 1/ONE) to padded planes of levels 0..255."""
-        return rgb.to_planes(self.model.g_s(_units(symbols)))
+    def units(self, symbols: Tensor) -> Tensor:
+        """Latents of quantiser steps (multiples of 1/ONE)."""
+        return _units(symbols)
+
+    def pixels(self, units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """U_DEC: latents to padded planes of levels 0..255."""
+        y, u, v = (plane.clamp(0, 255) for plane in rgb.to_planes(self.model.g_s(units)))
+        return y, u, v
+
+    def changed(self, planes: tuple[Tensor, Tensor, Tensor], before: Tensor, after: Tensor
+                ) -> tuple[Tensor, Tensor, Tensor]:
+        """Padded planes of bytes, and U_DEC(after) - U_DEC(before) added, each in whole levels, unclamped."""
+        old, new = (rgb.to_planes(self.model.g_s(clamp(y, WIDE))) for y in (before, after))
+        y, u, v = ((x.double() + b - a).clamp(0, 255) for x, a, b in zip(planes, old, new, strict=True))
+        return y, u, v
 
     # ---- I-pictures -----------------------------------------------------------------------------------------
 
@@ -106,11 +118,11 @@ class Cheng2020Coding:
 
     def p_hyper(self, y_ref: Tensor, y_res: Tensor) -> Tensor:
         """P-HE of y_ref and y_t, as in the paper."""
-        return _small(self.model.temporal.ph_e(torch.cat([_units(y_ref), _units(y_ref + y_res)], dim=1)))
+        return _small(self.model.temporal.ph_e(torch.cat([y_ref, clamp(y_ref + y_res * ONE, WIDE)], dim=1)))
 
     def p_parameters(self, z: Tensor, y_ref: Tensor) -> tuple[Tensor, Tensor]:
         """P-HD, TPM, EPM: means in eighths of a symbol, and levels of a Laplace scale whose logarithm EPM gives."""
-        mean, log_scale = self.model.temporal.parameters_of(_units(z), _units(y_ref))
+        mean, log_scale = self.model.temporal.parameters_of(_units(z), y_ref)
         level = torch.round(log_scale * (LEVELS_PER_NAT / PARAMETER_GRID) + LEVEL_OF_ONE)
         return _eighths(mean, PARAMETER_GRID), level.clamp(0, grid.LEVELS - 1)
 
@@ -120,7 +132,7 @@ class Cheng2020Coding:
 
     def compensate(self, z: Tensor, y_shift: Tensor, undo: Tensor, y_ref: Tensor) -> Tensor:
         """LCM, as a change of y_ref in quantiser steps: all that is added, from y_shift alone, as in the paper."""
-        return self.model.shift.correction(_units(z), _units(y_shift), _units(y_ref)) * (1.0 / LATENT_GRID)
+        return self.model.shift.correction(_units(z), _units(y_shift), y_ref) * (1.0 / LATENT_GRID)
 
 
 def _units(symbols: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ def to_rgb(y: Tensor, u: Tensor, v: Tensor, one: int) -> Tensor:
 
 
 def to_planes(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """RGB (B, 3, H, W), whole, 2**RGB_BITS units for white, H and W even, to planes of levels 0..255."""
+    """RGB (B, 3, H, W), whole, 2**RGB_BITS units for white, H and W even, to planes of whole levels, not clamped."""
     red, green, blue = rgb.clamp(-RGB_MAX, RGB_MAX).split(1, dim=1)
     y = red * _fixed(_LUMA * _KR) + green * _fixed(_LUMA * _KG) + blue * _fixed(_LUMA * _KB)
     red, green, blue = _sum_2x2(red), _sum_2x2(green), _sum_2x2(blue)
@@ -52,7 +52,7 @@ def to_planes(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _levels(x: Tensor, offset: int) -> Tensor:
-    return (x.round() + offset).clamp(0, 255)
+    return x.round() + offset
 
 
 def _repeat(x: Tensor) -> Tensor:

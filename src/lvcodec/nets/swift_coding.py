@@ -53,13 +53,23 @@ class SwiftCoding:
         """round(latents * gain)."""
         return (latents * self.steps.gain).round_()
 
-    def _units(self, symbols: Tensor) -> Tensor:
+    def units(self, symbols: Tensor) -> Tensor:
+        """Latent units of quantiser steps (whole, or multiples of 1/64)."""
         units = (symbols * self.steps.inverse).round_()
         return units.clamp_(-LATENT_MAX, LATENT_MAX)  # a forged stream may hold symbols of any size
 
-    def pixels(self, symbols: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """U_DEC: latents in quantiser steps to padded planes of levels 0..255."""
-        x = self.model.synthesis(self._units(symbols), self.steps)
+    def pixels(self, units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """U_DEC: latent units to padded planes of levels 0..255."""
+        return self._planes(self.model.synthesis(units, self.steps))
+
+    def changed(self, planes: tuple[Tensor, Tensor, Tensor], before: Tensor, after: Tensor
+                ) -> tuple[Tensor, Tensor, Tensor]:
+        """Padded planes of bytes, and U_DEC(after) - U_DEC(before) added before anything is rounded or clamped."""
+        x = planes_to_channels(*(plane.double() for plane in planes)) * UNITS_PER_LEVEL
+        made = self.model.synthesis(torch.cat([after, before]).clamp_(-LATENT_MAX, LATENT_MAX), self.steps)
+        return self._planes(x + made[:1] - made[1:])
+
+    def _planes(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if self.model.packs:
             return channels_to_bytes(pack(x, 1.0 / UNITS_PER_LEVEL))
         return channels_to_planes(torch.round(x * (1.0 / UNITS_PER_LEVEL)).clamp(-128, 127))
@@ -75,18 +85,18 @@ class SwiftCoding:
         for step, (positions, inside) in enumerate(_positions(shape, self.model.first_group)):
 
             def parameters(y_hat: Tensor, step: int = step, inside: Tensor = inside) -> tuple[Tensor, Tensor]:
-                pair = self.model.context_step(step, psi, self._units(y_hat), self.steps)
+                pair = self.model.context_step(step, psi, self.units(y_hat), self.steps)
                 return pair[0].flatten()[inside], pair[1].flatten()[inside]
 
             yield positions, parameters
 
     def p_hyper(self, y_ref: Tensor, y_res: Tensor) -> Tensor:
         """P-HE."""
-        return self.model.p_hyper(self._units(y_ref), y_res)
+        return self.model.p_hyper(y_ref, y_res)
 
     def p_parameters(self, z: Tensor, y_ref: Tensor) -> tuple[Tensor, Tensor]:
         """P-HD, TPM, EPM."""
-        return self.model.p_parameters(z, self._units(y_ref), self.steps)
+        return self.model.p_parameters(z, y_ref, self.steps)
 
     def shift_hyper(self, direction: Tensor, latents: Tensor) -> Tensor:
         """BFD-E."""
@@ -98,7 +108,7 @@ class SwiftCoding:
         A symbol more than half a step from the mean has been shifted for certain, and the decoder takes that back:
         only at the mean is anything lost that LCM has to repair. (The paper's LCM sees y_shift.)
         """
-        return self.model.compensate(z, y_shift + undo, self._units(y_ref), self.steps)
+        return self.model.compensate(z, y_shift + undo, y_ref, self.steps)
 
 
 @lru_cache(maxsize=4)

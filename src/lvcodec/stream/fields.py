@@ -16,7 +16,7 @@ MAX_GOP = 65535
 MAX_QUALITY_INDEX = 100
 
 FAMILIES = {1: "swift", 2: "cheng2020"}
-MODES = {0: "intra", 1: "mfvc", 2: "lds"}
+MODES = {0: "intra", 1: "mfvc", 2: "lds", 3: "aligned"}
 
 # The letters I, P and E; a small letter where a quality follows.
 KIND_I, KIND_P, KIND_END = 0x49, 0x50, 0x45
@@ -48,7 +48,7 @@ HEADER = (
     Field("syntax", "u8", "version of what payloads hold and how pictures are made of it",
           one_of={SYNTAX: "this syntax"}, newer=True),
     Field("family", "u8", "whose networks", one_of=FAMILIES, newer=True),
-    Field("mode", "u8", "how a P-picture uses the picture before it; 3 is kept for `aligned`",
+    Field("mode", "u8", "how a P-picture uses the picture before it",
           one_of=MODES, newer=True),
     Field("weights_id", "bytes", "first 8 bytes of the SHA-256 of the weights' integers", size=8),
     Field("width", "u16", "of Y in samples; half of it, rounded up, of U and V",
@@ -64,7 +64,7 @@ HEADER = (
     Field("chroma_location", "u8", "0 unspecified, else H.273's chroma sample location type + 1", at_most=6),
     Field("gop", "u16", "most pictures from an I-picture up to the next one", at_least=1, at_most=MAX_GOP),
     Field("quality", "u8", "quality index q, for a quality of 1 + q/20", at_most=MAX_QUALITY_INDEX),
-    Field("flags", "u8", "bit 0: the shift of `lds` is 1/2 instead of 1; the others are 0",
+    Field("flags", "u8", "bit 0: the shift of `lds` and `aligned` is 1/2 instead of 1; the others are 0",
           one_of={0: "alpha 1", 1: "alpha 1/2"}, newer=True),
     Field("crc", "crc", "CRC-32 of the header before it"),
 )

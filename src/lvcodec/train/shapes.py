@@ -112,7 +112,7 @@ def speeds(info: store.ModelInfo, mode_name: str, width: int, height: int, backe
     found, steps = {name: Speed() for name in backends}, {}
     with torch.inference_mode():
         for name in backends:
-            net = Network(loading.coding(info, 60, backend=name), width, height, torch.device("cpu"))
+            net = Network(loading.coding(info, 60, backend=name), width, height, torch.device("cpu"), 60)
             _, first, _ = encode_picture(clip[0], None, net, mode, one)
             _, second, _ = encode_picture(clip[1], first, net, mode, one)
             payload, _, _ = encode_picture(clip[2], second, net, mode, one)

@@ -1,7 +1,7 @@
 """One training step of each stage: what is computed, what is paid for.
 
     intra   U_ENC, U_DEC, hyper-prior, contexts:  rate + lambda * distortion of single pictures
-    p       P-HE, P-HD, TPM, EPM:                 rate of the residuals, latents fixed (MFVC)
+    p       P-HE, P-HD, TPM, EPM:                 rate of the residuals, latents fixed (MFVC, LDS, aligned)
     shift   BFD-E, BFD-D, LCM:                    rate of z_BFD + lambda * distortion over two P-pictures (LDS)
 
 Distortion is the squared error in levels, planes weighted Y:U:V = 6:1:1 (SSE_Y * 3/4 + SSE_UV * 1/2, a luma pixel),
@@ -11,14 +11,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lvcodec.codec import motion
+from lvcodec.codec.search import search
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.shift import shift_direction, shift_undo
-from lvcodec.nets.swift import LAMBDAS, UNITS_PER_LEVEL, Steps, Swift, parity
-from lvcodec.train.rates import ChannelPrior, gaussian_bits, laplace_bits
+from lvcodec.nets.swift import (
+    LAMBDAS,
+    UNITS_PER_LEVEL,
+    Steps,
+    Swift,
+    channels_to_planes,
+    parity,
+    planes_to_channels,
+)
+from lvcodec.train.rates import ChannelPrior, gaussian_bits, laplace_bits, shifted_bits
+from lvcodec.video.picture import Picture
 
 PIXELS = 64  # luma pixels of one position at 1/8
 
@@ -105,27 +117,54 @@ def _as_pixels(x_hat: Tensor) -> Tensor:
     return torch.round(x_hat / UNITS_PER_LEVEL).clamp(-128, 127)
 
 
-def p_rate(model: Swift, priors: Priors, y_ref: Tensor, y_res: Tensor, steps: Steps, *, hard: bool
-           ) -> tuple[Tensor, Tensor]:
-    """Bits of one P-picture's residual and hyper-latent, (B,), and the means in eighths of a symbol."""
-    ref_units = y_ref * steps.inverse
+def p_rate(model: Swift, priors: Priors, ref_units: Tensor, y_res: Tensor, steps: Steps, *, hard: bool,
+           shifted: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Bits of one P-picture's residual and hyper-latent, (B,), and the means in eighths of a symbol.
+
+    ref_units: latents of the reference, in units. shifted: (B, 1, 1, 1), 1 where the residual is coded after the shift.
+    """
     z = model.p_hyper(ref_units, y_res)
     mean8, level = model.p_parameters(round_ste(z), ref_units, steps)
-    bits = laplace_bits(y_res, mean8 / 8, level).sum(dim=(1, 2, 3)) + _z_bits(priors.z_p, z, hard=hard)
-    return bits, mean8
+    each = laplace_bits(y_res, mean8 / 8, level)
+    if shifted is not None:
+        y_shift = y_res - shift_direction(y_res, torch.round(mean8.detach()))
+        each = torch.where(shifted > 0, shifted_bits(y_shift, mean8 / 8, level), each)
+    return each.sum(dim=(1, 2, 3)) + _z_bits(priors.z_p, z, hard=hard), mean8
+
+
+def align(shown: Tensor, x: Tensor, quality: Tensor) -> Tensor:
+    """Pictures in levels - 128, (B, 96, H/8, W/8), seen through the motion to x that the encoder would find."""
+    planes = [[plane.to(torch.uint8).numpy()[:, 0] for plane in channels_to_planes(side)] for side in (shown, x)]
+    found = []
+    with torch.autocast(x.device.type, enabled=False):  # the warp is the decoder's: whole numbers
+        for before, after, q in zip(zip(*planes[0], strict=True), zip(*planes[1], strict=True), quality, strict=True):
+            reference, picture = Picture(*before), Picture(*after)
+            field = search(picture, reference, motion.before(reference, None), float(q))
+            found.append(motion.align(reference, field).planes)
+    y, u, v = (torch.from_numpy(np.stack(part)[:, None]).float() for part in zip(*found, strict=True))
+    return planes_to_channels(y, u, v).contiguous(memory_format=torch.channels_last)
 
 
 def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False) -> Outcome:
-    """clip: (B, 2, 96, H/8, W/8). Half of the samples predict from the decoded picture's latents, as LDS does."""
+    """clip: (B, 2, 96, H/8, W/8). Samples in turn are coded as by mfvc and aligned, and every sixth as by lds."""
     before, x = clip[:, 0], clip[:, 1]
+    steps = steps_for_training(model, quality)
+    number = torch.arange(len(x), device=x.device)
+    aligned, again = number % 2 == 1, number % 6 == 0
     with torch.no_grad():
-        steps = steps_for_training(model, quality)
-        y_ref, y = _latents(model, before, steps), _latents(model, x, steps)
+        y_units = model.analysis(x)
+        y, y_ref = torch.round(y_units * steps.gain), _latents(model, before, steps)
+        shown = _as_pixels(model.synthesis(y_ref * steps.inverse, steps))
         if not hard:
-            again = _as_pixels(model.synthesis(y_ref * steps.inverse, steps))
-            swap = (torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5).to(y_ref)
-            y_ref = y_ref + swap * (_latents(model, again, steps) - y_ref)
-    bits, _ = p_rate(model, priors, y_ref, y - y_ref, steps, hard=hard)
+            y_ref[again] = _latents(model, shown, steps)[again]
+            y_res, ref_units = y - y_ref, y_ref * steps.inverse
+            moved = align(shown[aligned], x[aligned], quality[aligned])
+            ref_units[aligned] = model.analysis(moved)
+            y_res[aligned] = torch.round((y_units - ref_units) * steps.gain)[aligned]
+            shifted = (aligned | again).to(y)[:, None, None, None]
+        else:
+            y_res, ref_units, shifted = y - y_ref, y_ref * steps.inverse, None
+    bits, _ = p_rate(model, priors, ref_units, y_res, steps, hard=hard, shifted=shifted)
     return Outcome(_per_pixel(bits, x), torch.zeros_like(bits), lmbda_of(quality))
 
 
@@ -141,7 +180,7 @@ def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
         with torch.no_grad():
             y_units = model.analysis(x)
             y_res = torch.round(y_units * steps.gain) - y_ref
-            _, mean8 = p_rate(model, priors, y_ref, y_res, steps, hard=True)
+            _, mean8 = p_rate(model, priors, y_ref * steps.inverse, y_res, steps, hard=True)
             mean8 = torch.round(mean8)
             direction = shift_direction(y_res, mean8)
             y_shift = y_res - direction

@@ -131,7 +131,7 @@ def bd_rate(anchor: Curve, test: Curve) -> float:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--clips", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--mode", type=click.Choice(["intra", "mfvc", "lds"]), default="intra", show_default=True)
+@click.option("--mode", type=click.Choice(["intra", "mfvc", "lds", "aligned"]), default="intra", show_default=True)
 @click.option("--pictures", "count", type=int, default=3, show_default=True)
 @click.option("--step", type=int, help="From one picture to the next; default 8 for intra, else 1.")
 @click.option("--cache", type=click.Path(path_type=Path), default=Path("runs/cache-heldout"), show_default=True)

@@ -1,0 +1,140 @@
+"""The encoder's search for motion: dense optical flow, then one vector a block by rate and distortion.
+
+Only the encoder does this, so it need not be exact, and may be replaced without touching the format.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lvcodec.exact import warp
+from lvcodec.nets.swift import LAMBDAS
+from lvcodec.video.picture import Picture
+
+Field = NDArray[np.int32]
+Floats = NDArray[np.float32]
+
+BITS = 1.0  # what one doubling of the distance to one neighbour is taken to cost; found by trial
+GROUPS = (8, 4, 2)  # blocks
+ROUNDS = 2
+SMALLEST = 16  # sides that the optical flow needs
+
+
+def search(picture: Picture, reference: Picture, before: Field, quality: float) -> Field:
+    """The field that shows `reference` as near to `picture` as its vectors are worth.
+
+    before: the field of the picture before, (2, rows, columns) in quarters of a pel, a first guess. quality: 1..6, says
+    what a bit is worth.
+    """
+    y, ref = picture.y, reference.y
+    field = _of_blocks(_flow(y, ref))
+    error = _errors(y, ref, field)
+    lmbda = np.exp(np.interp(quality, np.arange(1, 7), np.log(LAMBDAS)))
+    price = float(BITS / lmbda / warp.BLOCK**2)
+    still = np.zeros_like(field)
+    for side in GROUPS:
+        for candidate in (still, before, _common(field, side)):
+            field, error = _choose_groups(y, ref, field, error, candidate, price, side)
+    guesses = [still, before]
+    for _ in range(ROUNDS):
+        for candidate in [*guesses, *_neighbours(field), *_nudged(field)]:
+            field, error = _choose(y, ref, field, error, candidate, price)
+        guesses = [_median(field)]
+    return field
+
+
+def _flow(y: NDArray[np.uint8], ref: NDArray[np.uint8]) -> Floats:
+    """(2, H, W): where each pel of y is in ref, in pels, vertical part first."""
+    import cv2
+
+    if min(y.shape) < SMALLEST:
+        return np.zeros((2, *y.shape), dtype=np.float32)
+    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow = method.calc(y, ref, None)  # type: ignore[call-overload]  # None: no first guess
+    return np.ascontiguousarray(flow.transpose(2, 0, 1)[::-1], dtype=np.float32)
+
+
+def _of_blocks(flow: Floats) -> Field:
+    """The median vector of each block, to the nearest quarter."""
+    side = warp.BLOCK
+    _, height, width = flow.shape
+    _, rows, columns = warp.field_shape(height, width)
+    grown = np.pad(flow, ((0, 0), (0, rows * side - height), (0, columns * side - width)), mode="edge")
+    some = grown.reshape(2, rows, side, columns, side)[:, :, 2::4, :, 2::4]  # one pel of sixteen tells enough
+    vectors = np.median(some.transpose(0, 1, 3, 2, 4).reshape(2, rows, columns, -1), axis=3)
+    return np.asarray(np.clip(np.round(vectors * warp.STEPS), -warp.MAX_VECTOR, warp.MAX_VECTOR), dtype=np.int32)
+
+
+def _errors(y: NDArray[np.uint8], ref: NDArray[np.uint8], field: Field) -> Floats:
+    """(rows, columns): mean squared error of each block's luma, in levels; blocks at the edges as if they went on."""
+    side = warp.BLOCK
+    rows, columns = field.shape[1:]
+    grown = np.pad(y, ((0, rows * side - y.shape[0]), (0, columns * side - y.shape[1])), mode="edge")
+    wanted = torch.from_numpy(grown).view(rows, side, columns, side).transpose(1, 2)
+    return np.asarray(warp.blocks(ref, field).sub_(wanted).square_().mean(dim=(2, 3)).numpy())
+
+
+def _roughness(vectors: Field, field: Field) -> Floats:
+    """(rows, columns): how far each vector is from its four neighbours in the field, in octaves."""
+    grown = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    cost = np.zeros(vectors.shape[1:], dtype=np.float32)
+    for near in (grown[:, :-2, 1:-1], grown[:, 2:, 1:-1], grown[:, 1:-1, :-2], grown[:, 1:-1, 2:]):
+        cost += np.log2(1 + np.abs(vectors - near).sum(axis=0, dtype=np.float32))
+    return cost
+
+
+def _choose(y: NDArray[np.uint8], ref: NDArray[np.uint8], field: Field, error: Floats, candidate: Field, price: float
+            ) -> tuple[Field, Floats]:
+    """Take the candidate where it is better, odd and even blocks in turn, since neighbours judge each other."""
+    error_there = _errors(y, ref, candidate)
+    odd = np.indices(error.shape).sum(axis=0) % 2
+    for parity in (0, 1):
+        gain = error - error_there + price * (_roughness(field, field) - _roughness(candidate, field))
+        better = (gain > 0) & (odd == parity)
+        field, error = np.where(better, candidate, field), np.where(better, error_there, error)
+    return field, error
+
+
+def _choose_groups(y: NDArray[np.uint8], ref: NDArray[np.uint8], field: Field, error: Floats, candidate: Field,
+                   price: float, side: int) -> tuple[Field, Floats]:
+    """Take the candidate for whole groups of side x side blocks: what no block would gain by alone."""
+    error_there = _errors(y, ref, candidate)
+    gain = error - error_there + price * (_roughness(field, field) - _roughness(candidate, candidate))
+    rows, columns = error.shape
+    grown = np.pad(gain, ((0, -rows % side), (0, -columns % side)))
+    sums = grown.reshape(grown.shape[0] // side, side, -1, side).sum(axis=(1, 3))
+    better = (sums > 0).repeat(side, axis=0).repeat(side, axis=1)[:rows, :columns]
+    return np.where(better, candidate, field), np.where(better, error_there, error)
+
+
+def _common(field: Field, side: int) -> Field:
+    """Each group of side x side blocks at the median of its vectors."""
+    _, rows, columns = field.shape
+    grown = np.pad(field, ((0, 0), (0, -rows % side), (0, -columns % side)), mode="edge")
+    groups = grown.reshape(2, grown.shape[1] // side, side, -1, side).transpose(0, 1, 3, 2, 4)
+    middle: Field = np.median(groups.reshape(*groups.shape[:3], -1), axis=3).astype(np.int32)
+    return middle.repeat(side, axis=1).repeat(side, axis=2)[:, :rows, :columns]
+
+
+def _neighbours(field: Field) -> Iterator[Field]:
+    """The field moved by a block each way: every block tries the vectors beside it."""
+    grown = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    yield from (grown[:, :-2, 1:-1], grown[:, 2:, 1:-1], grown[:, 1:-1, :-2], grown[:, 1:-1, 2:])
+
+
+def _nudged(field: Field) -> Iterator[Field]:
+    """The field a quarter of a pel further up, down, to the left, to the right: finer than optical flow is sure of."""
+    for axis, by in ((0, -1), (0, 1), (1, -1), (1, 1)):
+        moved = field.copy()
+        moved[axis] += by
+        yield np.clip(moved, -warp.MAX_VECTOR, warp.MAX_VECTOR)
+
+
+def _median(field: Field) -> Field:
+    """The median of each part over 3x3 blocks."""
+    grown = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    around = [grown[:, i : i + field.shape[1], j : j + field.shape[2]] for i in range(3) for j in range(3)]
+    return np.asarray(np.median(np.stack(around), axis=0), dtype=np.int32)

@@ -1,0 +1,101 @@
+"""Motion compensation in whole numbers: a picture seen through a field of vectors, one for each block.
+
+    plane ── windows at the vectors' whole pels ── taps down and across ── round ── overlap, round, clamp ──► plane
+
+Fractions of a pel are interpolated with HEVC's taps (ITU-T H.265, 8.5.3.3.3): eight for luma at quarters, four for
+chroma at eighths. Beyond its edges a plane goes on as its edge.
+All sums are of whole numbers and below 2^24.
+"""
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+Plane = NDArray[np.uint8]
+Taps = tuple[tuple[int, ...], ...]
+
+BLOCK = 16  # luma pels of a block's side
+STEPS = 4  # vectors are in quarters of a luma pel
+MAX_VECTOR = 2**13  # quarters; the largest picture is narrower than twice that
+
+LUMA_TAPS = ((0, 0, 0, 64, 0, 0, 0, 0), (-1, 4, -10, 58, 17, -5, 1, 0), (-1, 4, -11, 40, 40, -11, 4, -1),
+             (0, 1, -5, 17, 58, -10, 4, -1))
+CHROMA_TAPS = ((0, 64, 0, 0), (-2, 58, 10, -2), (-4, 54, 16, -2), (-6, 46, 28, -4), (-4, 36, 36, -4),
+               (-4, 28, 46, -6), (-2, 16, 54, -4), (-2, 10, 58, -2))
+ONE = 64  # what taps sum to
+FINE = 16  # parts of a level that blocks are rounded to before they are overlapped
+
+
+def field_shape(height: int, width: int) -> tuple[int, int, int]:
+    """(2, rows, columns) of the field of a picture of that many luma pels: vertical parts, then horizontal."""
+    return 2, -(-height // BLOCK), -(-width // BLOCK)
+
+
+def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
+    """A plane seen through a field, blocks overlapped.
+
+    plane: (H, W). field: (2, rows, columns), as `field_shape` of the luma plane says, |v| <= MAX_VECTOR: pel (i, j)
+    of a block shows what lies at (i, j) + v / STEPS luma pels. Every block reaches half a block beyond its sides, with
+    weights that fall off linearly, so that four blocks make a pel and their weights sum to 1. Returns (H, W).
+    """
+    taps, side = (CHROMA_TAPS, BLOCK // 2) if chroma else (LUMA_TAPS, BLOCK)
+    field = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    rows, columns = field.shape[1:]
+    seen = _blocks(plane, field, taps, first=-side - side // 2, step=side, side=2 * side)
+    # at most 255 * 1.75^2 * FINE * 1024 < 2^24 where four meet
+    quarters = seen.mul_(FINE).round_().mul_(_weights(side)).view(rows, columns, 2, side, 2, side)
+    met = quarters[1:, 1:, 0, :, 0] + quarters[1:, :-1, 0, :, 1]
+    met += quarters[:-1, 1:, 1, :, 0]
+    met += quarters[:-1, :-1, 1, :, 1]
+    shown = met.mul_(1.0 / (FINE * (2 * side) ** 2)).round_().clamp_(0, 255).to(torch.uint8)
+    grown = shown.permute(0, 2, 1, 3).reshape((rows - 1) * side, (columns - 1) * side)[side // 2 :, side // 2 :].numpy()
+    return np.ascontiguousarray(grown[: plane.shape[0], : plane.shape[1]])
+
+
+def blocks(plane: Plane, field: Ints) -> torch.Tensor:
+    """Luma blocks seen through their own vectors alone, nothing overlapped: (rows, columns, BLOCK, BLOCK) levels,
+    float32, neither rounded nor clamped. A quarter of the work: for searching, not for decoding."""
+    return _blocks(plane, field, LUMA_TAPS, first=0, step=BLOCK, side=BLOCK).view(*field.shape[1:], BLOCK, BLOCK)
+
+
+def _blocks(plane: Plane, field: Ints, taps: Taps, *, first: int, step: int, side: int) -> torch.Tensor:
+    """(rows * columns, side, side) levels, whole multiples of 2^-12: the block of vector (i, j) has its corner at
+    first + step * (i, j) pels of the plane."""
+    whole, part = np.divmod(field.reshape(2, -1), len(taps))
+    places = np.indices(field.shape[1:], dtype=np.int32).reshape(2, -1)
+    corners = first + step * places + whole - (len(taps[0]) // 2 - 1)
+    windows = torch.from_numpy(_windows(plane, corners, side + len(taps[0]) - 1)).to(torch.float32)
+    matrices = _matrices(taps, side)
+    down, across = (matrices[torch.from_numpy(p)] for p in part)
+    # |sums| <= 255 * 112 * 112 < 2^24: exact in any order
+    return torch.bmm(torch.bmm(down, windows), across.transpose(1, 2)).mul_(1.0 / ONE**2)
+
+
+def _weights(side: int) -> torch.Tensor:
+    """(2 * side, 2 * side) whole numbers: the weights of four blocks at a pel sum to (2 * side)^2."""
+    rising = torch.arange(side) * 2 + 1
+    ramp = torch.cat([rising, rising.flip(0)]).to(torch.float32)
+    return ramp.view(-1, 1) * ramp
+
+
+def _windows(plane: Plane, corners: Ints, side: int) -> Plane:
+    """(n, side, side): what lies right and below of each corner (2, n)."""
+    height, width = plane.shape
+    grown = np.pad(plane, side, mode="edge")
+    top, left = (np.clip(c, -side, size) + side for c, size in zip(corners, (height, width), strict=True))
+    every = np.lib.stride_tricks.sliding_window_view(grown, (side, side))
+    return np.ascontiguousarray(every[top, left])
+
+
+@lru_cache(maxsize=8)
+def _matrices(taps: Taps, side: int) -> torch.Tensor:
+    """(phases, side, side + taps - 1): the taps of each phase at every place."""
+    found = torch.zeros(len(taps), side, side + len(taps[0]) - 1)
+    for phase, row in enumerate(taps):
+        for place in range(side):
+            found[phase, place, place : place + len(row)] = torch.tensor(row, dtype=torch.float32)
+    return found
