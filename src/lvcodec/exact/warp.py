@@ -20,7 +20,7 @@ Taps = tuple[tuple[int, ...], ...]
 
 BLOCK = 16  # luma pels of a block's side
 STEPS = 4  # vectors are in quarters of a luma pel
-MAX_VECTOR = 2**13  # quarters; the largest picture is narrower than twice that
+MAX_VECTOR = 2**13  # quarters: 2048 luma pels
 
 LUMA_TAPS = ((0, 0, 0, 64, 0, 0, 0, 0), (-1, 4, -10, 58, 17, -5, 1, 0), (-1, 4, -11, 40, 40, -11, 4, -1),
              (0, 1, -5, 17, 58, -10, 4, -1))

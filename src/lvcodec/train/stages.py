@@ -2,7 +2,7 @@
 
     intra   U_ENC, U_DEC, hyper-prior, contexts:  rate + lambda * distortion of single pictures
     p       P-HE, P-HD, TPM, EPM:                 rate of the residuals, latents fixed (MFVC, LDS, aligned)
-    shift   BFD-E, BFD-D, LCM:                    rate of z_BFD + lambda * distortion over two P-pictures (LDS)
+    shift   BFD-E, BFD-D, LCM:                    rate of z_BFD + lambda * distortion over three P-pictures (LDS)
 
 Distortion is the squared error in levels, planes weighted Y:U:V = 6:1:1 (SSE_Y * 3/4 + SSE_UV * 1/2, a luma pixel),
 rate is in bits a luma pixel, lambda is the paper's (Kim et al. 2022; CompressAI), geometric between qualities.
