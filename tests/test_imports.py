@@ -26,7 +26,7 @@ ALLOWED = {
     "nets": {"exact", "entropy", "video"},
     "models": {"nets", "exact", "entropy"},
     "codec": {"video", "stream", "entropy", "exact", "nets", "models"},
-    "cli": {"models", "video", "bench"},
+    "cli": {"models", "video", "bench", "train"},
     "train": {"video", "entropy", "exact", "nets", "models", "codec"},
     "bench": {"video", "stream", "entropy", "exact", "nets", "models", "codec"},
 }

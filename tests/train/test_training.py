@@ -1,4 +1,4 @@
-"""The trainer on a tiny model: each stage learns, a killed run goes on as if nothing had happened, masters survive."""
+"""The stages on a tiny model: each learns what it should and nothing else, its parts fit together, masters survive."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,89 +13,38 @@ from lvcodec.codec import motion  # noqa: E402
 from lvcodec.codec.search import search  # noqa: E402
 from lvcodec.models import export, store  # noqa: E402
 from lvcodec.nets.shift import shift_direction  # noqa: E402
-from lvcodec.nets.swift import Swift, SwiftShape, channels_to_planes, planes_to_channels  # noqa: E402
+from lvcodec.nets.swift import channels_to_planes, planes_to_channels  # noqa: E402
 from lvcodec.train import checkpoint, masters  # noqa: E402
-from lvcodec.train.data import Clip, Crops  # noqa: E402
-from lvcodec.train.klt import start_from_klt  # noqa: E402
+from lvcodec.train.joint import STAGES  # noqa: E402
 from lvcodec.train.rates import laplace_bits, shifted_bits  # noqa: E402
-from lvcodec.train.run import Run, Settings, _train  # noqa: E402
-from lvcodec.train.stages import STAGES, Priors, align  # noqa: E402
+from lvcodec.train.stages import align  # noqa: E402
 from lvcodec.video.picture import Picture  # noqa: E402
 
-TINY = SwiftShape(latent=24, width8=16, depth8=1, width16=16, depth16=1, block="depthwise", hyper=8, z_channels=8,
-                  context=8, temporal=9)
-
-
-@pytest.fixture(scope="module")
-def clips(make_clip) -> list[Clip]:
-    made = []
-    for seed in range(3):
-        frames = [np.frombuffer(p.tobytes(), np.uint8).reshape(192, 128) for p in make_clip(128, 128, 6, seed)]
-        made.append(Clip(np.stack(frames), still=False))
-    return made
-
-
-def settings(stage: str, total_s: float = 1e6) -> Settings:
-    return Settings(stage, total_s, batch=2, crop=64, muon_lr=0.005, adam_lr=1e-3, linear_lr=3e-4, constant=True,
-                    simulated=0.0)
-
-
-def fresh(stage: str, clips: list[Clip]) -> Run:
-    torch.manual_seed(1)
-    crops = Crops(clips, 1)
-    model = Swift(TINY)
-    start_from_klt(model, crops, batches=4, size=64)
-    return Run(settings(stage), model, Priors(model), crops)
+EXPECTED = {"intra": {"enc_in", "hyper_enc"}, "p": {"temporal"}, "shift": {"shift"}}
+EXPECTED["joint"] = EXPECTED["intra"] | EXPECTED["p"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_learns_and_leaves_the_others_alone(clips: list[Clip], stage: str) -> None:
-    run = fresh(stage, clips)
+def test_a_stage_learns_and_leaves_the_others_alone(fresh, stage: str) -> None:
+    run = fresh(stage, batch=4 if stage == "joint" else 2)
     before = {n: p.clone() for n, p in run.model.named_parameters()}
     losses = []
-    for _ in range(25):
+    for _ in range(25 if stage != "joint" else 13):
         run.step()
         losses.append(run.progress.sums[0])
     each = np.diff([0.0, *losses])
     assert each[-5:].mean() < each[:5].mean()
     moved = {n.split(".")[0].rstrip("0123456789") for n, p in run.model.named_parameters()
              if not torch.equal(p, before[n])}
-    expected = {"intra": "enc_in", "p": "temporal", "shift": "shift"}
-    assert expected[stage] in moved
-    assert not moved & (set(expected.values()) - {expected[stage]})
+    assert EXPECTED[stage] <= moved
+    assert not moved & (set().union(*EXPECTED.values()) - EXPECTED[stage])
 
 
-def test_a_killed_run_goes_on_where_it_stopped(clips: list[Clip], tmp_path: Path) -> None:
-    whole = fresh("intra", clips)
-    for _ in range(6):
-        whole.step()
-    first = fresh("intra", clips)
-    for _ in range(3):
-        first.step()
-    checkpoint.save(tmp_path / "checkpoint.pt", first.state())
-    model, priors, state = checkpoint.load(tmp_path / "checkpoint.pt")
-    second = Run(settings("intra"), model, priors, Crops(clips, 99))
-    second.resume(state)
-    for _ in range(3):
-        second.step()
-    for (name, a), b in zip(whole.model.named_parameters(), second.model.parameters(), strict=True):
-        assert torch.equal(a, b), name
-    assert second.progress.step == 6
-
-
-def test_a_run_writes_its_log_and_checkpoint(clips: list[Clip], tmp_path: Path) -> None:
-    run = fresh("intra", clips)
-    run.settings = settings("intra", total_s=0.3)
-    _train(run, tmp_path)
-    assert checkpoint.load(tmp_path / "checkpoint.pt")[2]["step"] == run.progress.step > 0
-    assert (tmp_path / "log.csv").exists()
-
-
-def test_stages_are_put_together(clips: list[Clip], tmp_path: Path) -> None:
+def test_stages_are_put_together(fresh, tmp_path: Path) -> None:
     """The first checkpoint gives everything, another one what it trained."""
     paths = []
     for stage in ("intra", "p"):
-        run = fresh(stage, clips)
+        run = fresh(stage)
         for _ in range(12):
             run.step()
         paths.append(tmp_path / f"{stage}.pt")
@@ -106,16 +55,16 @@ def test_stages_are_put_together(clips: list[Clip], tmp_path: Path) -> None:
         assert torch.equal(value, (p if name.startswith("temporal") else intra)[name]), name
 
 
-def test_masters_give_the_same_integers_again(clips: list[Clip], tmp_path: Path) -> None:
+def test_masters_give_the_same_integers_again(fresh, tmp_path: Path) -> None:
     from safetensors.numpy import save_file
 
-    run = fresh("intra", clips)
+    run = fresh("intra")
     for _ in range(4):
         run.step()
     model, priors = run.model, run.priors
     pmfs = {name: getattr(priors, name).pmf().numpy() for name in ("z_intra", "z_p", "z_bfd")}
     arrays = export.swift_arrays(model, pmfs)
-    store.write(tmp_path / "tiny", name="tiny", family="swift", shape=TINY.as_dict(), arrays=arrays, about={},
+    store.write(tmp_path / "tiny", name="tiny", family="swift", shape=model.shape.as_dict(), arrays=arrays, about={},
                 overwrite=False)
     save_file(masters.pack(model, priors), tmp_path / "tiny" / store.MASTERS)
     again, priors_again = masters.unpack(tmp_path / "tiny")

@@ -29,6 +29,7 @@ COMMANDS = {
     "bench": "Compare lvcodec and other codecs on real files.",
     "inspect": "Draw what one picture of a stream is made of, and what that cost.",
     "eval": "Measure how far a video is from its source.",
+    "train": "Train weights, stage by stage, and make models of them.",
     "models": "List, check, import and create weights.",
     "doctor": "Tell what is installed, and check that it computes right.",
 }

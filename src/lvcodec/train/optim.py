@@ -43,14 +43,14 @@ class Muon(torch.optim.Optimizer):
 
 
 def optimisers(named: list[tuple[str, nn.Parameter]], *, muon_lr: float, adam_lr: float, linear_lr: float,
-               plain: tuple[str, ...]) -> list[torch.optim.Optimizer]:
-    """Muon on convolution weights except those whose name starts with one of `plain`, depthwise and 1-D; Adam else,
-    with a rate of its own for the linear path, which starts well and spoils easily."""
+               plain: tuple[str, ...], muon: bool = True) -> list[torch.optim.Optimizer]:
+    """Muon (if `muon`) on convolution weights except those whose name starts with one of `plain`, depthwise and 1-D;
+    Adam else, with a rate of its own for the linear path, which starts well and spoils easily."""
     hidden: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     linear: list[nn.Parameter] = []
     for name, p in named:
-        is_hidden = p.ndim == 4 and p.shape[1] > 1 and not name.startswith(plain)
+        is_hidden = muon and p.ndim == 4 and p.shape[1] > 1 and not name.startswith(plain)
         is_linear = name in ("enc_linear.weight", "dec_linear.weight") and linear_lr != adam_lr
         (hidden if is_hidden else linear if is_linear else rest).append(p)
     found: list[torch.optim.Optimizer] = [Muon(hidden, muon_lr)] if hidden else []

@@ -1,10 +1,13 @@
 """Estimated rates, in floats: what the integer tables will charge, differentiable. Training only."""
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 
 from lvcodec.entropy import grid
+from lvcodec.errors import InputError
 
 FLOOR = 2.0**-22  # no table gives a symbol less than about this
 
@@ -52,8 +55,12 @@ class ChannelPrior(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        from compressai.entropy_models import EntropyBottleneck  # seconds to import, and training is long
-
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of torch, about what compressai imports
+                from compressai.entropy_models import EntropyBottleneck  # seconds to import, and training is long
+        except ImportError as error:
+            raise InputError("training needs the package compressai", "pip install 'lvcodec[train]'") from error
         self.bottleneck = EntropyBottleneck(channels, init_scale=6.0)
 
     def bits(self, z: Tensor, *, noisy: bool) -> Tensor:

@@ -1,56 +1,34 @@
-"""Train one stage, resumably: python -m lvcodec.train.run STAGE --run DIR --data FOLDER ... --minutes N
+"""A run: the networks, optimisers, data and random states of one stage, one step at a time, and its state to save.
 
-Time is the processor's, divided by the threads, so that runs on a busy machine compare. Checkpoints hold everything
-a run needs to go on (weights and their moving average, optimisers, random states, time used); they are written
-beside and renamed, every five minutes and at the end. The learning rate is constant for 60 % of the time and then
-falls on a cosine to 2 %; `--constant` leaves the fall out, for runs that are to be compared or continued. Networks
-run in bfloat16 where torch's autocast does so; the linear path and all rates in float32.
+Time is the processor's, divided by the threads, so that runs on a busy machine compare; on a GPU it is the clock's.
+Networks run in bfloat16 where torch's autocast does so; the linear path and all rates in float32.
 """
 from __future__ import annotations
 
-import csv
-import math
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import click
+import numpy as np
 import torch
-from tqdm import tqdm
 
 from lvcodec.exact.ops import layers
-from lvcodec.nets.swift import Swift, SwiftShape
+from lvcodec.nets.swift import Swift
 from lvcodec.train import checkpoint
-from lvcodec.train.data import Crops, prepare
-from lvcodec.train.klt import start_from_klt
+from lvcodec.train.data import Crops
+from lvcodec.train.joint import STAGES
+from lvcodec.train.losses import MEASURES
 from lvcodec.train.optim import optimisers
-from lvcodec.train.stages import LENGTHS, STAGES, TRAINED, Outcome, Priors
+from lvcodec.train.parallel import Workers
+from lvcodec.train.settings import Settings
+from lvcodec.train.stages import Outcome, Priors
 
-SAVE_EVERY_S = 300.0
-LOG_EVERY_STEPS = 100
-WARM_UP_STEPS = 100
 ADAM_ONLY = ("enc_linear", "dec_linear", "enc_in", "enc_out", "dec_out", "dec_latent", "dec_pixels", "prior.")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a stage is trained. total_s: processor seconds in all; simulated: last part of them with rounding on."""
-
-    stage: str
-    total_s: float
-    batch: int
-    crop: int
-    muon_lr: float
-    adam_lr: float
-    linear_lr: float
-    constant: bool
-    simulated: float
 
 
 @dataclass
 class Progress:
-    """Where a run stands; sums are of loss, rate and distortion over `summed` steps, since the log's last line."""
+    """Where a run stands; sums are of loss, rate and squared error over `summed` steps, since the log's last line."""
 
     used_s: float = 0.0
     step: int = 0
@@ -59,69 +37,117 @@ class Progress:
 
 
 class Run:
-    """A stage's networks, optimisers and data, one step at a time."""
+    """A stage's networks, optimisers and data."""
 
-    def __init__(self, settings: Settings, model: Swift, priors: Priors, crops: Crops) -> None:
+    def __init__(self, settings: Settings, model: Swift, priors: Priors, crops: Crops, workers: Workers | None = None
+                 ) -> None:
         self.settings, self.model, self.priors, self.crops = settings, model, priors, crops
+        self.workers = workers or Workers(torch.device("cpu"))
+        self.stage, self.measure = STAGES[settings.stage], MEASURES[settings.loss]
         self.progress = Progress()
-        model.to(memory_format=torch.channels_last)
-        prefixes, prior = TRAINED[settings.stage]
+        crops.check(self.stage.length)
+        model.to(self.workers.device).to(memory_format=torch.channels_last)
+        priors.to(self.workers.device)
         for p in [*model.parameters(), *priors.parameters()]:
             p.requires_grad_(False)
-        chosen = [(n, p) for n, p in model.named_parameters() if n.startswith(prefixes)]
-        chosen += [(f"prior.{n}", p) for n, p in getattr(priors, prior).named_parameters()]
+        chosen = [(n, p) for n, p in model.named_parameters() if n.startswith(self.stage.trained)]
+        chosen += [(f"prior.{n}", p) for prior in self.stage.priors
+                   for n, p in getattr(priors, prior).named_parameters()]
         for _, p in chosen:
             p.requires_grad_(True)
         self.parameters = [p for _, p in chosen]
         self.optimisers = optimisers(chosen, muon_lr=settings.muon_lr, adam_lr=settings.adam_lr,
-                                     linear_lr=settings.linear_lr, plain=ADAM_ONLY)
+                                     linear_lr=settings.linear_lr, plain=ADAM_ONLY,
+                                     muon=settings.optimiser == "muon")
         self.peaks = [[group["lr"] for group in o.param_groups] for o in self.optimisers]
+        self.workers.alike([model, priors])
         self.average = checkpoint.Average({"model": model, "priors": priors}, None)
 
+    # ---- what a checkpoint holds ----------------------------------------------------------------------------
+
     def resume(self, state: dict[str, Any]) -> None:
-        """Go on where a checkpoint of the same stage stopped."""
+        """Go on where a checkpoint of the same stage stopped (its weights are the model's already)."""
         for o, saved in zip(self.optimisers, state["optimisers"], strict=True):
             o.load_state_dict(saved)
-        torch.set_rng_state(state["torch_random"])
-        self.crops.random.bit_generator.state = state["numpy_random"]
-        self.progress = Progress(state["used_s"], state["step"])
+        self.progress = Progress(state["used_s"], state["step"], list(state.get("sums", [0.0] * 3)),
+                                 state.get("summed", 0))
         self.average = checkpoint.Average({"model": self.model, "priors": self.priors}, state["average"])
+        first = {"torch": state["torch_random"], "numpy": state["numpy_random"], "cuda": state.get("cuda_random")}
+        every = [first, *state.get("other_random", [])]
+        if self.workers.rank < len(every):  # else there were fewer processes, and this one begins from its seed
+            self._set_random(every[self.workers.rank])
 
     def state(self) -> dict[str, Any]:
-        """What `resume` needs."""
+        """What `resume` needs. With several processes, all of them have to ask for it."""
+        first, *others = self.workers.all(self._random())
         return {
             "shape": self.model.shape.as_dict(), "model": self.model.state_dict(),
             "priors": self.priors.state_dict(), "average": self.average.state(), "stage": self.settings.stage,
             "optimisers": [o.state_dict() for o in self.optimisers], "used_s": self.progress.used_s,
-            "step": self.progress.step, "torch_random": torch.get_rng_state(),
-            "numpy_random": self.crops.random.bit_generator.state,
+            "step": self.progress.step, "sums": list(self.progress.sums), "summed": self.progress.summed,
+            "torch_random": first["torch"], "numpy_random": first["numpy"], "cuda_random": first["cuda"],
+            "other_random": others, "settings": asdict(self.settings),
         }
 
+    def _random(self) -> dict[str, Any]:
+        cuda = torch.cuda.get_rng_state() if self.workers.device.type == "cuda" else None
+        return {"torch": torch.get_rng_state(), "numpy": self.crops.random.bit_generator.state, "cuda": cuda}
+
+    def _set_random(self, state: dict[str, Any]) -> None:
+        torch.set_rng_state(state["torch"])
+        self.crops.random.bit_generator.state = state["numpy"]
+        if state["cuda"] is not None and self.workers.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"])
+
+    # ---- one step ---------------------------------------------------------------------------------------------
+
+    @property
+    def part(self) -> float:
+        """How much of the run is done, 0..1."""
+        done = self.progress.step if self.settings.by_steps else self.progress.used_s
+        return min(1.0, done / self.settings.total)
+
+    @property
+    def learning_rate(self) -> float:
+        """Adam's, of the step done last."""
+        rate: float = self.optimisers[-1].param_groups[0]["lr"]
+        return rate
+
     def _set_rates(self) -> None:
-        part = self.progress.used_s / self.settings.total_s
-        late = not self.settings.constant and part >= 0.6
-        fall = 0.02 + 0.49 * (1 + math.cos(math.pi * min(1.0, (part - 0.6) / 0.4))) if late else 1.0
-        warm = min(1.0, (self.progress.step + 1) / WARM_UP_STEPS)
+        factor = self.settings.factor(self.part, self.progress.step)
         for o, peaks in zip(self.optimisers, self.peaks, strict=True):
             for group, peak in zip(o.param_groups, peaks, strict=True):
-                group["lr"] = peak * fall * warm
+                group["lr"] = peak * factor
         # networks that are not trained here are what the coder will have: integers
+        rounded = self.part >= 1 - self.settings.simulated
         for _, layer in layers(self.model):
-            layer.simulate = part >= 1 - self.settings.simulated or not layer.weight.requires_grad
+            layer.simulate = rounded or not layer.weight.requires_grad
+
+    def _outcome(self) -> Outcome:
+        """What a new batch costs."""
+        settings, stage, device = self.settings, self.stage, self.workers.device
+        alone = round(settings.batch * stage.alone)
+        clip = self.crops.batch(settings.batch - alone, settings.crop, length=stage.length).to(device)
+        quality = (1 + 5 * torch.rand(settings.batch)).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            found = stage.step(self.model, self.priors, clip, quality[: len(clip)], measure=self.measure)
+            if alone:
+                clip = self.crops.batch(alone, settings.crop).to(device)
+                found = found.joined(STAGES["intra"].step(self.model, self.priors, clip, quality[-alone:],
+                                                          measure=self.measure))
+        return found
 
     def step(self) -> None:
         """One batch forward and back."""
-        settings, progress = self.settings, self.progress
-        began = time.process_time()
+        progress = self.progress
+        began = self._clock()
         self._set_rates()
-        clip = self.crops.batch(settings.batch, settings.crop, length=LENGTHS[settings.stage])
-        quality = 1 + 5 * torch.rand(settings.batch)
-        with torch.autocast("cpu", torch.bfloat16):
-            outcome: Outcome = STAGES[settings.stage](self.model, self.priors, clip, quality)
+        outcome = self._outcome()
         loss = outcome.loss()
         for o in self.optimisers:
             o.zero_grad(set_to_none=True)
         loss.backward()
+        self.workers.average_gradients(self.parameters)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         if torch.isfinite(norm):
             for o in self.optimisers:
@@ -129,80 +155,19 @@ class Run:
         progress.step += 1
         progress.summed += 1
         self.average.update(progress.step)
-        for i, value in enumerate((loss, outcome.rate.mean(), outcome.distortion.mean())):
-            progress.sums[i] += value.item()
-        progress.used_s += (time.process_time() - began) / torch.get_num_threads()
+        found = self.workers.mean(torch.stack([loss, outcome.rate.mean(), outcome.squared.mean()]).detach())
+        for i, value in enumerate(found.tolist()):
+            progress.sums[i] += value
+        progress.used_s += self._clock() - began
 
+    def _clock(self) -> float:
+        if self.workers.device.type == "cpu":
+            return time.process_time() / torch.get_num_threads()
+        return time.perf_counter()
 
-def _new_model(shape: tuple[str, ...], crops: Crops) -> tuple[Swift, Priors]:
-    model = Swift(SwiftShape.parse(",".join(shape)))
-    start_from_klt(model, crops)
-    return model, Priors(model)
-
-
-def _train(run: Run, folder: Path) -> None:
-    progress, total_s = run.progress, run.settings.total_s
-    saved_s = progress.used_s
-    with (
-        (folder / "log.csv").open("a", newline="") as log,
-        tqdm(total=round(total_s), initial=round(progress.used_s), unit="s", disable=None,
-             desc=run.settings.stage) as bar,
-    ):
-        writer = csv.writer(log)
-        while progress.used_s < total_s:
-            before = progress.used_s
-            run.step()
-            bar.update(progress.used_s - before)
-            if progress.step % LOG_EVERY_STEPS == 0:
-                loss, rate, distortion = (s / progress.summed for s in progress.sums)
-                writer.writerow([progress.step, f"{progress.used_s:.1f}", f"{loss:.5f}", f"{rate:.5f}",
-                                 f"{distortion:.5f}"])
-                log.flush()
-                bar.set_postfix(loss=f"{loss:.4f}", bpp=f"{rate:.3f}")
-                progress.sums, progress.summed = [0.0] * 3, 0
-            if progress.used_s - saved_s >= SAVE_EVERY_S or progress.used_s >= total_s:
-                checkpoint.save(folder / "checkpoint.pt", run.state())
-                saved_s = progress.used_s
-
-
-@click.command()
-@click.argument("stage", type=click.Choice(sorted(STAGES)))
-@click.option("--run", "folder", type=click.Path(path_type=Path), required=True, help="Checkpoint and log go here.")
-@click.option("--start", type=click.Path(exists=True, path_type=Path), multiple=True,
-              help="Begin with these checkpoints' weights; later ones give what their stage trained.")
-@click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, required=True)
-@click.option("--cache", type=click.Path(path_type=Path), default=Path("runs/cache"), show_default=True)
-@click.option("--minutes", type=float, required=True, help="Training time in all, over resumes.")
-@click.option("--batch", type=int, default=12, show_default=True)
-@click.option("--crop", type=int, default=192, show_default=True)
-@click.option("--muon-lr", type=float, default=0.005, show_default=True)
-@click.option("--adam-lr", type=float, default=1.5e-3, show_default=True)
-@click.option("--linear-lr", type=float, default=3e-4, show_default=True, help="Adam's for the linear path.")
-@click.option("--constant", is_flag=True, help="No fall of the learning rate.")
-@click.option("--simulate", "simulated", type=float, default=0.35, show_default=True,
-              help="Last part of the time in which weights and activations are rounded.")
-@click.option("--shape", multiple=True, help="name=value of SwiftShape, for a new model.")
-@click.option("--seed", type=int, default=1, show_default=True)
-def main(stage: str, folder: Path, start: tuple[Path, ...], data: tuple[Path, ...], cache: Path, minutes: float,
-         batch: int, crop: int, muon_lr: float, adam_lr: float, linear_lr: float, constant: bool, simulated: float,
-         shape: tuple[str, ...], seed: int) -> None:
-    """Train one STAGE of a swift model: intra, p or shift."""
-    torch.manual_seed(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    crops = Crops(prepare(list(data), cache), seed)
-    settings = Settings(stage, minutes * 60, batch, crop, muon_lr, adam_lr, linear_lr, constant, simulated)
-    earlier = folder / "checkpoint.pt"
-    if earlier.exists():
-        model, priors, state = checkpoint.load(earlier)
-        if state["stage"] != stage:
-            raise click.UsageError(f"{folder} holds a run of the stage {state['stage']}; name another folder")
-        run = Run(settings, model, priors, crops)
-        run.resume(state)
-    else:
-        model, priors = checkpoint.assemble(start) if start else _new_model(shape, crops)
-        run = Run(settings, model, priors, crops)
-    _train(run, folder)
-
-
-if __name__ == "__main__":
-    main()
+    def means(self) -> tuple[float, float, float]:
+        """Loss, rate and squared error since they were last asked for; the count begins anew."""
+        progress = self.progress
+        loss, rate, squared = np.array(progress.sums) / max(progress.summed, 1)
+        progress.sums, progress.summed = [0.0] * 3, 0
+        return float(loss), float(rate), float(squared)

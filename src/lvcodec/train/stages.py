@@ -4,15 +4,16 @@
     p       P-HE, P-HD, TPM, EPM:                 rate of the residuals, latents fixed (MFVC, LDS, aligned)
     shift   BFD-E, BFD-D, LCM:                    rate of z_BFD + lambda * distortion over three P-pictures (LDS)
 
-Distortion is the squared error in levels, planes weighted Y:U:V = 6:1:1 (SSE_Y * 3/4 + SSE_UV * 1/2, a luma pixel),
-rate is in bits a luma pixel, lambda is the paper's (Kim et al. 2022; CompressAI), geometric between qualities.
+What distortion and lambda are is in losses.py; the stage that trains all of it together is in joint.py.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lvcodec.codec import motion
@@ -21,7 +22,6 @@ from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.shift import shift_direction, shift_undo
 from lvcodec.nets.swift import (
-    LAMBDAS,
     UNITS_PER_LEVEL,
     Steps,
     Swift,
@@ -29,10 +29,11 @@ from lvcodec.nets.swift import (
     parity,
     planes_to_channels,
 )
+from lvcodec.train.losses import MSE, PIXELS, Measure, squared_error
 from lvcodec.train.rates import ChannelPrior, gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.video.picture import Picture
 
-PIXELS = 64  # luma pixels of one position at 1/8
+Fields = NDArray[np.int32]  # (B, 2, rows, columns)
 
 
 class Priors(nn.Module):
@@ -47,38 +48,51 @@ class Priors(nn.Module):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Per sample of a batch: bits a luma pixel, weighted squared error in levels, lambda; each (B,)."""
+    """Per sample of a batch, each (B,): bits a luma pixel, distortion, lambda, weighted squared error in levels.
+
+    weight: what a sample counts, so that high qualities do not outweigh the rest. aside: rates that are paid for and
+    not reported, (n,).
+    """
 
     rate: Tensor
     distortion: Tensor
     lmbda: Tensor
+    squared: Tensor
+    weight: Tensor
+    aside: Tensor | None = None
 
     def loss(self) -> Tensor:
-        """The mean of rate + lambda * distortion, high qualities weighted down so that none outweighs the rest."""
-        weight = (0.0130 / self.lmbda) ** 0.3
-        return (weight * (self.rate + self.lmbda * self.distortion)).mean()
+        """The mean of weight * (rate + lambda * distortion)."""
+        paid = (self.weight * (self.rate + self.lmbda * self.distortion)).mean()
+        return paid if self.aside is None else paid + self.aside.mean()
+
+    def joined(self, other: Outcome) -> Outcome:
+        """The samples of both."""
+        names = ("rate", "distortion", "lmbda", "squared", "weight")
+        return replace(self, **{name: torch.cat([getattr(self, name), getattr(other, name)]) for name in names})
 
 
-def lmbda_of(quality: Tensor) -> Tensor:
-    """The paper's lambda at fractional qualities 1..6, (B,)."""
-    logs = torch.log(torch.tensor(LAMBDAS, dtype=quality.dtype, device=quality.device))
-    position = (quality - 1).clamp(0, 5)
-    low = position.floor().clamp(max=4).long()
-    return torch.exp(logs[low] + (position - low) * (logs[low + 1] - logs[low]))
+def outcome(rate: Tensor, distortion: Tensor, squared: Tensor, quality: Tensor, measure: Measure) -> Outcome:
+    """An Outcome with the lambdas and weights of these qualities."""
+    lmbda = measure.lmbda(quality)
+    return Outcome(rate, distortion, lmbda, squared, (measure.lambdas[3] / lmbda) ** 0.3)
 
 
-def distortion(x: Tensor, x_hat: Tensor) -> Tensor:
-    """(B,) weighted squared error a luma pixel; x in levels - 128, x_hat in UNITS_PER_LEVEL a level."""
-    error = (x_hat.float() / UNITS_PER_LEVEL - x).square()
-    luma, chroma = error[:, :64].sum(dim=(1, 2, 3)), error[:, 64:].sum(dim=(1, 2, 3))
-    return (0.75 * luma + 0.5 * chroma) / (PIXELS * x.shape[2] * x.shape[3])
+def errors(x: Tensor, x_hat: Tensor, measure: Measure) -> tuple[Tensor, Tensor]:
+    """Distortion and squared error, (B,) each: the second is for the log where it is not the first."""
+    found = measure.error(x, x_hat)
+    if measure is MSE:
+        return found, found.detach()
+    with torch.no_grad():
+        return found, squared_error(x, x_hat)
 
 
 def _noisy(v: Tensor, hard: bool) -> Tensor:
     return torch.round(v) if hard else v + torch.rand_like(v) - 0.5
 
 
-def _per_pixel(bits: Tensor, x: Tensor) -> Tensor:
+def per_pixel(bits: Tensor, x: Tensor) -> Tensor:
+    """Bits a luma pixel; x: (B, 96, H/8, W/8)."""
     return bits / (PIXELS * x.shape[2] * x.shape[3])
 
 
@@ -87,9 +101,16 @@ def _z_bits(prior: ChannelPrior, z: Tensor, *, hard: bool) -> Tensor:
     return bits.reshape(z.shape[1], z.shape[0], -1).sum(dim=(0, 2))
 
 
-def intra(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False) -> Outcome:
+def intra(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
+          measure: Measure = MSE) -> Outcome:
     """clip: (B, 1, 96, H/8, W/8). `hard` rounds where training adds noise: what a file would cost."""
-    x = clip[:, 0].contiguous(memory_format=torch.channels_last)
+    return code_intra(model, priors, clip[:, 0], quality, hard=hard, measure=measure)[0]
+
+
+def code_intra(model: Swift, priors: Priors, x: Tensor, quality: Tensor, *, hard: bool, measure: Measure
+               ) -> tuple[Outcome, Tensor, Tensor]:
+    """One I-picture, (B, 96, H/8, W/8): what it costs, its symbols, and the picture in UNITS_PER_LEVEL a level."""
+    x = x.contiguous(memory_format=torch.channels_last)
     steps = steps_for_training(model, quality)
     y = model.analysis(x)
     symbols = y * steps.gain
@@ -106,7 +127,7 @@ def intra(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
         here = gaussian_bits(group, mean8 / 8, level) * parity(group, step % 2)
         bits = bits + here.sum(dim=(1, 2, 3))
     x_hat = model.synthesis(known, steps)
-    return Outcome(_per_pixel(bits, x), distortion(x, x_hat), lmbda_of(quality))
+    return outcome(per_pixel(bits, x), *errors(x, x_hat, measure), quality, measure), y_hat, x_hat
 
 
 def _latents(model: Swift, x: Tensor, steps: Steps) -> Tensor:
@@ -134,18 +155,28 @@ def p_rate(model: Swift, priors: Priors, ref_units: Tensor, y_res: Tensor, steps
 
 def align(shown: Tensor, x: Tensor, quality: Tensor) -> Tensor:
     """Pictures in levels - 128, (B, 96, H/8, W/8), seen through the motion to x that the encoder would find."""
-    planes = [[plane.to(torch.uint8).numpy()[:, 0] for plane in channels_to_planes(side)] for side in (shown, x)]
-    found = []
+    return find_motion(shown, x, quality)[0]
+
+
+def find_motion(shown: Tensor, x: Tensor, quality: Tensor, fields: Fields | None = None) -> tuple[Tensor, Fields]:
+    """The same and the motion itself, (B, 2, rows, columns); `fields`: that of the pictures before, if there is any."""
+    planes = [[plane.detach().to(torch.uint8).cpu().numpy()[:, 0] for plane in channels_to_planes(side)]
+              for side in (shown, x)]
+    found, moved = [], []
     with torch.autocast(x.device.type, enabled=False):  # the warp is the decoder's: whole numbers
-        for before, after, q in zip(zip(*planes[0], strict=True), zip(*planes[1], strict=True), quality, strict=True):
+        for number, (before, after, q) in enumerate(zip(
+                zip(*planes[0], strict=True), zip(*planes[1], strict=True), quality, strict=True)):
             reference, picture = Picture(*before), Picture(*after)
-            field = search(picture, reference, motion.before(reference, None), float(q))
-            found.append(motion.align(reference, field).planes)
-    y, u, v = (torch.from_numpy(np.stack(part)[:, None]).float() for part in zip(*found, strict=True))
-    return planes_to_channels(y, u, v).contiguous(memory_format=torch.channels_last)
+            guess = motion.before(reference, None if fields is None else fields[number])
+            found.append(search(picture, reference, guess, float(q)))
+            moved.append(motion.align(reference, found[-1]).planes)
+    y, u, v = (torch.from_numpy(np.stack(part)[:, None]).float() for part in zip(*moved, strict=True))
+    aligned = planes_to_channels(y, u, v).to(x.device).contiguous(memory_format=torch.channels_last)
+    return aligned, np.stack(found)
 
 
-def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False) -> Outcome:
+def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
+      measure: Measure = MSE) -> Outcome:
     """clip: (B, 2, 96, H/8, W/8). Samples in turn are coded as by mfvc and aligned, and every sixth as by lds."""
     before, x = clip[:, 0], clip[:, 1]
     steps = steps_for_training(model, quality)
@@ -165,15 +196,17 @@ def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool
         else:
             y_res, ref_units, shifted = y - y_ref, y_ref * steps.inverse, None
     bits, _ = p_rate(model, priors, ref_units, y_res, steps, hard=hard, shifted=shifted)
-    return Outcome(_per_pixel(bits, x), torch.zeros_like(bits), lmbda_of(quality))
+    nothing = torch.zeros_like(bits)
+    return outcome(per_pixel(bits, x), nothing, nothing, quality, measure)
 
 
-def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False) -> Outcome:
+def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
+          measure: Measure = MSE) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures through the real reference loop."""
     with torch.no_grad():
         steps = steps_for_training(model, quality)
         y_ref = _latents(model, clip[:, 0], steps)
-    rate, error = torch.zeros_like(quality), torch.zeros_like(quality)
+    rate, error, squared = (torch.zeros_like(quality) for _ in range(3))
     count = clip.shape[1] - 1
     for t in range(1, clip.shape[1]):
         x = clip[:, t]
@@ -188,18 +221,34 @@ def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
         z = model.shift_hyper(direction, y_units)
         change = model.compensate(round_ste(z), y_known, y_ref * steps.inverse, steps)
         x_hat = model.synthesis((y_ref + change) * steps.inverse, steps)
-        rate = rate + _per_pixel(_z_bits(priors.z_bfd, z, hard=hard), x) / count
-        error = error + distortion(x, x_hat) / count
+        rate = rate + per_pixel(_z_bits(priors.z_bfd, z, hard=hard), x) / count
+        here = errors(x, x_hat, measure)
+        error, squared = error + here[0] / count, squared + here[1] / count
         if t < count:
             with torch.no_grad():
                 y_ref = _latents(model, _as_pixels(x_hat), steps)
-    return Outcome(rate, error, lmbda_of(quality))
+    return outcome(rate, error, squared, quality, measure)
 
 
-STAGES = {"intra": intra, "p": p, "shift": shift}
-LENGTHS = {"intra": 1, "p": 2, "shift": 4}
-TRAINED = {  # parameters of each stage, by the start of their names in the model, and its prior
-    "intra": (("enc_", "enc8", "enc16", "dec_", "dec8", "dec16", "hyper_", "contexts", "log_step"), "z_intra"),
-    "p": (("temporal",), "z_p"),
-    "shift": (("shift",), "z_bfd"),
+@dataclass(frozen=True)
+class Stage:
+    """What a stage trains and on what.
+
+    step: (model, priors, clip, quality, measure=...) to an Outcome. length: pictures of a sample. trained: parameters
+    by the start of their names; priors: those of hyper-latents. alone: share of the samples that are single pictures,
+    coded as in the stage intra.
+    """
+
+    step: Callable[..., Outcome]
+    length: int
+    trained: tuple[str, ...]
+    priors: tuple[str, ...]
+    alone: float = 0.0
+
+
+INTRA = ("enc_", "enc8", "enc16", "dec_", "dec8", "dec16", "hyper_", "contexts", "log_step")
+STAGES = {
+    "intra": Stage(intra, 1, INTRA, ("z_intra",)),
+    "p": Stage(p, 2, ("temporal",), ("z_p",)),
+    "shift": Stage(shift, 4, ("shift",), ("z_bfd",)),
 }

@@ -1,7 +1,4 @@
-"""Rate and PSNR on held-out clips, and the rate against x264 at equal PSNR:
-
-    python -m lvcodec.train.validate --clips FOLDER CHECKPOINT|MODEL [...]            single pictures, x264 intra
-    python -m lvcodec.train.validate --clips FOLDER --mode lds --pictures 24 MODEL    video, x264 GOP 12
+"""Rate and PSNR on held-out clips, and the rate against x264 at equal PSNR.
 
 Checkpoints are judged by estimated rates (-log2 p of rounded symbols) of single pictures, models by the bytes of real
 streams. PSNR is (6 Y + U + V) / 8 on the planes, averaged over pictures; sides are cut to multiples of 64, so that
@@ -10,21 +7,24 @@ estimate and stream code the same.
 from __future__ import annotations
 
 import io
+import math
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import click
 import numpy as np
 import torch
 from torch import Tensor
 
+from lvcodec.errors import InputError, UsageError
+from lvcodec.exact.backends import pick_backend
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels
 from lvcodec.train.checkpoint import load
-from lvcodec.train.data import Clip, prepare
+from lvcodec.train.data import Clip
 from lvcodec.train.stages import intra
 from lvcodec.video.picture import Picture, VideoFormat
 from lvcodec.video.sink import open_sink
@@ -75,9 +75,11 @@ def estimated(path: Path, shown: Sequence[Picture]) -> Curve:
     return curve
 
 
-def coded(folder: Path, shown: Sequence[Picture], mode: str) -> Curve:
+def coded(folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence[int] = QUALITIES) -> Curve:
     """A model's real streams, GOP 12."""
     import lvcodec
+
+    backend = pick_backend("auto", torch.device("cpu"))  # named, so that no short-lived model is remembered as right
 
     height, width = shown[0].planes[0].shape
     curve = []
@@ -86,8 +88,9 @@ def coded(folder: Path, shown: Sequence[Picture], mode: str) -> Curve:
         with open_sink(source, VideoFormat(width, height, Fraction(25))) as sink:
             for picture in shown:
                 sink.write(picture)
-        for quality in QUALITIES:
-            report = lvcodec.encode(source, io.BytesIO(), model=folder, mode=mode, quality=quality, psnr=True)
+        for quality in qualities:
+            report = lvcodec.encode(source, io.BytesIO(), model=folder, mode=mode, quality=quality, psnr=True,
+                                    backend=backend)
             if report.psnr_db is not None:
                 curve.append((report.bpp, report.psnr_db.yuv))
     return curve
@@ -104,51 +107,68 @@ def x264(shown: Sequence[Picture], mode: str) -> Curve:
     as_raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}"]
     ffmpeg, curve = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin"], []
     for crf in CRFS:
-        stream = subprocess.run([*ffmpeg, *as_raw, "-i", "-", "-c:v", "libx264", *tools, "-crf", str(crf), "-threads",
-                                 "1", "-bsf:v", "filter_units=remove_types=6", "-f", "h264", "-"],
-                                input=raw, stdout=subprocess.PIPE, check=True).stdout
-        back = subprocess.run([*ffmpeg, "-f", "h264", "-i", "-", *as_raw[:4], "-"], input=stream,
-                              stdout=subprocess.PIPE, check=True).stdout
+        stream = _piped([*ffmpeg, *as_raw, "-i", "-", "-c:v", "libx264", *tools, "-crf", str(crf), "-threads", "1",
+                         "-bsf:v", "filter_units=remove_types=6", "-f", "h264", "-"], raw)
+        back = _piped([*ffmpeg, "-f", "h264", "-i", "-", *as_raw[:4], "-"], stream)
         size = len(raw) // len(shown)
         got = [Picture.frombuffer(back[i * size : (i + 1) * size], width, height) for i in range(len(shown))]
         curve.append((8 * len(stream) / (width * height * len(shown)), psnr_yuv(_channels(shown), _channels(got))))
     return curve
 
 
+def _piped(command: list[str], data: bytes) -> bytes:
+    done = subprocess.run(command, input=data, capture_output=True, check=False)
+    if done.returncode:
+        raise InputError(f"ffmpeg cannot code with x264: {done.stderr.decode(errors='replace').strip()[-200:]}")
+    return done.stdout
+
+
 def bd_rate(anchor: Curve, test: Curve) -> float:
-    """Mean difference of rate in percent at equal PSNR, over the common interval."""
+    """Mean difference of rate in percent at equal PSNR, over the common interval; NaN if that is less than a decibel,
+    or a curve has fewer than two points or does not rise."""
     from scipy.interpolate import PchipInterpolator
 
+    if min(len(anchor), len(test)) < 2:
+        return math.nan
     low = max(min(p for _, p in c) for c in (anchor, test))
     high = min(max(p for _, p in c) for c in (anchor, test))
     areas = []
     for curve in (anchor, test):
         rate, psnr = np.array(sorted(curve, key=lambda point: point[1])).T
+        if high - low < 1 or (np.diff(psnr) <= 0).any():
+            return math.nan
         areas.append(PchipInterpolator(psnr, np.log(rate)).integrate(low, high))
     return float(100 * (np.exp((areas[1] - areas[0]) / (high - low)) - 1))
 
 
-@click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--clips", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--mode", type=click.Choice(["intra", "mfvc", "lds", "aligned"]), default="intra", show_default=True)
-@click.option("--pictures", "count", type=int, default=3, show_default=True)
-@click.option("--step", type=int, help="From one picture to the next; default 8 for intra, else 1.")
-@click.option("--cache", type=click.Path(path_type=Path), default=Path("runs/cache-heldout"), show_default=True)
-def main(paths: tuple[Path, ...], clips: Path, mode: str, count: int, step: int | None, cache: Path) -> None:
-    """Compare checkpoints and models with x264 on CLIPS."""
+def pace_of(mode: str) -> tuple[int, int]:
+    """Pictures of a clip, and from one to the next: few and far apart where each is coded alone."""
+    return (3, 8) if mode == "intra" else (24, 1)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one checkpoint or model did on each clip: its curve, and its rate over x264's in percent."""
+
+    path: Path
+    names: list[str]
+    curves: list[Curve]
+    over_x264: list[float]
+
+
+def judge(paths: Sequence[Path], clips: Sequence[Clip], mode: str, *, count: int | None = None, step: int | None = None
+          ) -> Iterator[Judged]:
+    """Compare checkpoints and models with x264, clip by clip.
+
+    count, step: pictures of a clip, and from one to the next, else as pace_of says.
+    Raises UsageError if a checkpoint is to be judged by another mode than intra.
+    """
     if mode != "intra" and any(path.is_file() for path in paths):
-        raise click.UsageError("checkpoints are judged by single pictures only; export one to judge its other modes")
-    every = [pictures(clip, count, step or (8 if mode == "intra" else 1)) for clip in prepare([clips], cache)]
+        raise UsageError("checkpoints are judged by single pictures only", "export one to judge its other modes")
+    usual = pace_of(mode)
+    every = [pictures(clip, count or usual[0], step or usual[1]) for clip in clips]
     anchors = [x264(shown, mode) for shown in every]
     for path in paths:
         curves = [coded(path, shown, mode) if path.is_dir() else estimated(path, shown) for shown in every]
         gains = [bd_rate(anchor, curve) for anchor, curve in zip(anchors, curves, strict=True)]
-        each = ", ".join(f"{g:+.1f}" for g in gains)
-        click.echo(f"{path} {mode}: {np.mean(gains):+.1f} % against x264 ({each})")
-        for curve in curves:
-            click.echo("    " + "  ".join(f"{rate:.3f} bpp {psnr:.2f} dB" for rate, psnr in curve))
-
-
-if __name__ == "__main__":
-    main()
+        yield Judged(path, [clip.name for clip in clips], curves, gains)

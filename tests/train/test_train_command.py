@@ -1,0 +1,132 @@
+"""`lvcodec train` as a command: what it refuses, a run stopped and taken up again, export and validation."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from lvcodec.cli.main import execute
+from lvcodec.video.picture import VideoFormat
+from lvcodec.video.sink import open_sink
+
+pytest.importorskip("compressai", reason="training's priors are CompressAI's: pip install '.[train]'")
+
+Train = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def videos(make_clip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two videos of 30 pictures."""
+    folder = tmp_path_factory.mktemp("videos")
+    for seed in range(2):
+        with open_sink(folder / f"clip{seed}.y4m", VideoFormat(192, 192, Fraction(25))) as sink:
+            for picture in make_clip(192, 192, 30, seed):
+                sink.write(picture)
+    return folder
+
+
+@pytest.fixture
+def arguments(videos: Path, tmp_path: Path, tiny: str) -> Callable[..., list[str]]:
+    """arguments(stage, *more): of a short run in RUN."""
+
+    def make(stage: str, *more: str | Path, data: Path = videos) -> list[str]:
+        shape = [] if "--start" in more else [f"--shape={size}" for size in tiny.split(",")]
+        return ["train", stage, "--run", str(tmp_path / "run"), "--data", str(data), "--cache",
+                str(tmp_path / "cache"), "--batch", "2", "--crop", "64", *shape, *map(str, more)]
+
+    return make
+
+
+def test_a_run_is_stopped_and_goes_on(arguments, tmp_path: Path) -> None:
+    """SIGTERM saves; the same command finishes; another stage in the folder, or another loss, is refused."""
+    command = arguments("intra", "--steps", "100000", "--log-every", "5")
+    process = subprocess.Popen([sys.executable, "-m", "lvcodec", *command], stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "run" / "log.csv"
+    for _ in range(600):
+        if log.exists() and log.read_text().count("\n") > 1:
+            break
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "nothing is lost: the same command goes on from there" in said and "Traceback" not in said
+    from lvcodec.train import checkpoint
+
+    step = checkpoint.read(tmp_path / "run" / "checkpoint.pt")["step"]
+    assert step >= 5
+    assert execute(arguments("intra", "--steps", str(step + 3))) == 0
+    assert checkpoint.read(tmp_path / "run" / "checkpoint.pt")["step"] == step + 3
+
+
+def test_another_run_in_the_folder_is_refused(arguments, tmp_path: Path, capsys) -> None:
+    assert execute(arguments("intra", "--steps", "2")) == 0
+    assert execute(arguments("p", "--steps", "2")) == 2
+    assert "holds a run of the stage intra; name another folder" in capsys.readouterr().err
+    assert execute(arguments("intra", "--steps", "4", "--optimiser", "adam")) == 2
+    assert "holds a run with optimiser muon" in capsys.readouterr().err
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"not one")
+    assert execute(arguments("intra", "--steps", "4")) == 3
+    assert "is no checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("more", "code", "said"), [
+    ([], 2, "give either --minutes or --steps"),
+    (["--steps", "3", "--minutes", "3"], 2, "give either --minutes or --steps"),
+    (["--steps", "3", "--crop", "100"], 2, "take a multiple of 64"),
+    (["--steps", "3", "--data", "nowhere"], 3, "nowhere: no such file or folder"),
+    (["--steps", "3", "--shape", "depth=3"], 2, "a swift shape has no depth"),
+    (["--steps", "3", "--crop", "256"], 3, "no pictures of 256x256 or more"),
+])
+def test_what_cannot_be_trained_is_told_in_a_line(arguments, capsys, more, code: int, said: str) -> None:
+    assert execute(arguments("intra", *more)) == code
+    err = capsys.readouterr().err
+    assert said in err and len(err.strip().splitlines()) == 1
+
+
+def test_a_stage_of_several_pictures_needs_videos(arguments, tmp_path: Path, capsys) -> None:
+    import cv2
+    import numpy as np
+
+    (tmp_path / "photos").mkdir()
+    noise = np.random.Generator(np.random.PCG64(1)).integers(0, 256, (96, 128, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "photos" / "one.png"), noise)
+    assert execute(arguments("p", "--steps", "1", data=tmp_path / "photos")) == 3
+    assert "--animate sets photographs in motion" in capsys.readouterr().err
+    assert execute(arguments("p", "--steps", "1", "--animate", "1", data=tmp_path / "photos")) == 0
+
+
+def test_checkpoints_are_validated_and_exported(arguments, videos: Path, tmp_path: Path, capsys) -> None:
+    """Real streams during a run, and of the model that is made of it."""
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    os.link(videos / "clip1.y4m", clips / "clip1.y4m")
+    assert execute(arguments("intra", "--steps", "2", "--validate", clips)) == 0
+    assert "step 2, intra: " in capsys.readouterr().err
+    rows = (tmp_path / "run" / "validation.csv").read_text().splitlines()
+    assert rows[0] == "step,time_s,mode,clip,quality,bpp,psnr_db,over_x264_percent" and len(rows) == 1 + 6
+    rates = [float(row.split(",")[5]) for row in rows[1:]]
+    assert rates == sorted(rates) and rows[1].split(",")[3] == "clip1"
+
+    model, run = tmp_path / "model", tmp_path / "run" / "checkpoint.pt"
+    assert execute(["train", "export", str(model), str(run), "--about", "a test", "--data", "waves", "--validate",
+                    str(clips), "--mode", "intra", "--cache", str(tmp_path / "cache2")]) == 0
+    manifest = json.loads((model / "manifest.json").read_text())
+    assert manifest["data"] == "waves" and manifest["training"][0]["settings"]["batch"] == 2
+    measured = manifest["measured"]["intra"]["bpp_psnr_db"]["clip1"]
+    assert [f"{bpp:.3f}" for bpp, _ in measured] == [f"{rate:.3f}" for rate in rates]
+    assert execute(["train", "export", str(model), str(run), "--about", "again"]) == 3
+    capsys.readouterr()
+    assert execute(["train", "validate", "--clips", str(clips), "--json", "--cache", str(tmp_path / "cache2"),
+                    str(run)]) == 0
+    estimated = json.loads(capsys.readouterr().out)[0]["bpp_psnr_db"]["clip1"]
+    assert len(estimated) == 6 and estimated[0][0] == pytest.approx(rates[0], rel=0.4)
+    assert execute(["train", "validate", "--clips", str(clips), "--mode", "lds", str(run)]) == 2
