@@ -98,8 +98,7 @@ def train(run: Run, folder: Path, *, pace: Pace = USUAL, held_out: HeldOut | Non
             run.step()
             progress.used_s, came = run.workers.largest(progress.used_s, asked())
             stop = int(came)
-            if first:
-                on_step(_told(run))
+            on_step(_told(run))
             if progress.step % pace.log_steps == 0 or run.part >= 1:
                 loss, rate, squared = run.means()
                 if first:
@@ -120,11 +119,12 @@ def train(run: Run, folder: Path, *, pace: Pace = USUAL, held_out: HeldOut | Non
 
 
 def save(run: Run, folder: Path) -> None:
-    """Write checkpoint and curves."""
+    """Write checkpoint and curves; with several processes, all of them wait until they are there."""
     state = run.state()
     if run.workers.rank == 0:
         checkpoint.save(folder / CHECKPOINT, state)
         _draw(run, folder)
+    run.workers.wait()
 
 
 def validate(run: Run, folder: Path, held_out: HeldOut, asked: Callable[[], object]) -> list[validation.Measured]:

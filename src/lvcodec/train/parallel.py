@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -95,5 +96,6 @@ def start(device: str) -> Workers:
         torch.cuda.set_device(chosen)
     if count == 1:
         return Workers(chosen)
-    dist.init_process_group("nccl" if name == "cuda" else "gloo")
+    # the others wait while the first converts pictures or validates
+    dist.init_process_group("nccl" if name == "cuda" else "gloo", timeout=timedelta(hours=4))
     return Workers(chosen, dist.get_rank(), count)

@@ -66,14 +66,20 @@ def ready(request: Request, *, notice: Notice = lambda text: None, on_file: OnFi
         workers.wait()
     crops.check(STAGES[settings.stage].length)
     if state is not None:
-        model, priors, state = checkpoint.load(earlier)
-        run = Run(settings, model, priors, crops, workers)
-        run.resume(state)
+        run = resumed(settings, request.folder, crops, workers)
         notice(f"going on after step {run.progress.step}")
     else:
         model, priors = checkpoint.assemble(request.start) if request.start else _new_model(request, crops)
         run = Run(settings, model, priors, crops, workers)
     return run, held_out
+
+
+def resumed(settings: Settings, folder: Path, crops: Crops, workers: parallel.Workers) -> Run:
+    """The run of a folder, as its checkpoint has it."""
+    model, priors, state = checkpoint.load(folder / loop.CHECKPOINT)
+    run = Run(settings, model, priors, crops, workers)
+    run.resume(state)
+    return run
 
 
 def _new_model(request: Request, crops: Crops) -> tuple[Swift, Priors]:
