@@ -40,8 +40,12 @@ def stage_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--steps", type=click.IntRange(min=1), help="Steps in all, in place of a time."),
         click.option("--preset", type=click.Choice(["short", "paper"]), default="short", show_default=True,
                      help="short: a few hours on a small machine. paper: Kim et al. 2022. Options below override it."),
+        click.option("--family", type=click.Choice(["swift", "cheng2020"]), default="swift", show_default=True,
+                     help="The networks."),
+        click.option("-q", "--quality", type=click.IntRange(1, 6), help="Of cheng2020, which has a network a quality."),
         click.option("--start", type=FOLDER, multiple=True,
-                     help="Begin with this checkpoint or model; of further ones what their stage trained is taken."),
+                     help="Begin with this checkpoint or model (of cheng2020: or a CompressAI checkpoint); of further "
+                          "ones what their stage trained is taken."),
         click.option("--loss", type=click.Choice(["mse", "ms-ssim"]), help="What distortion is.  [default: mse]"),
         click.option("--batch", type=click.IntRange(min=1), help="Samples a step (and process).  [default: 12]"),
         click.option("--crop", type=click.IntRange(min=64), help="Pixels of a sample's side.  [default: 192]"),
@@ -215,9 +219,10 @@ def export(target: Path, checkpoints: tuple[Path, ...], about: str, data: str | 
     if clips is not None:
         held_out = prepare([clips], cache, notice=out.notice)
         making.note_measured(info, {mode: next(judge([target], held_out, mode)) for mode in modes})
-    masters = (target / store.MASTERS).stat().st_size
+    masters = target / store.MASTERS
     out.summary({"path": str(target), "weights_id": info.weights_id, "size_bytes": info.size_bytes},
-                f"{target}: weights {info.weights_id}, {info.size_bytes} bytes of integers, {masters} of masters")
+                f"{target}: weights {info.weights_id}, {info.size_bytes} bytes of integers"
+                + (f", {masters.stat().st_size} of masters" if masters.exists() else ""))
 
 
 @train.command(epilog="Example: lvcodec train validate --clips HELDOUT --mode aligned weights/swift")

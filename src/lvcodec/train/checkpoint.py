@@ -13,10 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from lvcodec.errors import InputError
-from lvcodec.nets.swift import Swift, SwiftShape
-from lvcodec.train import masters
-from lvcodec.train.joint import STAGES
-from lvcodec.train.stages import Priors
+from lvcodec.train import cheng2020, masters
+from lvcodec.train.families import FAMILIES, Networks
 
 
 class Average:
@@ -63,25 +61,31 @@ def read(path: Path) -> dict[str, Any]:
     return state
 
 
-def load(path: Path, *, average: bool = False) -> tuple[Swift, Priors, dict[str, Any]]:
+def family_of(state: dict[str, Any]) -> str:
+    """The family of a checkpoint's networks; the first ones did not say, and were of swift."""
+    name: str = state.get("family", "swift")
+    return name
+
+
+def load(path: Path, *, average: bool = False) -> tuple[Any, Any, dict[str, Any]]:
     """Model, priors and the rest of a checkpoint; `average`: the moving average of the weights in their place."""
     state = read(path)
-    model = Swift(SwiftShape(**state["shape"]))
-    priors = Priors(model)
+    model, priors = FAMILIES[family_of(state)].networks(state["shape"])
     model.load_state_dict(state["model"] | (state["average"]["model"] if average else {}))
     priors.load_state_dict(state["priors"] | (state["average"]["priors"] if average else {}))
     return model, priors, state
 
 
-def assemble(paths: Sequence[Path]) -> tuple[Swift, Priors]:
-    """Averaged weights: all of the first checkpoint (or model folder), and of each other one what its stage trained."""
-    if paths[0].is_dir():
-        model, priors = masters.unpack(paths[0])
-    else:
-        model, priors, _ = load(paths[0], average=True)
+def assemble(paths: Sequence[Path], family: str = "swift", quality: int | None = None) -> Networks:
+    """Averaged weights: all of the first checkpoint (of swift: or model folder; of cheng2020: or CompressAI
+    checkpoint), and of each other one what its stage trained.
+
+    Raises InputError if they do not belong together.
+    """
+    model, priors = _first(paths[0], family, quality)
     for path in paths[1:]:
         other, other_priors, state = load(path, average=True)
-        stage = STAGES[state["stage"]]
+        stage = FAMILIES[family_of(state)].stages[state["stage"]]
         mine = {k: v for k, v in other.state_dict().items() if k.startswith(stage.trained)}
         try:
             model.load_state_dict(model.state_dict() | mine)
@@ -90,3 +94,21 @@ def assemble(paths: Sequence[Path]) -> tuple[Swift, Priors]:
         for prior in stage.priors:
             getattr(priors, prior).load_state_dict(getattr(other_priors, prior).state_dict())
     return model, priors
+
+
+def _first(path: Path, family: str, quality: int | None) -> Networks:
+    if path.is_dir():
+        if family != "swift":
+            raise InputError(f"{path} is a folder", "name a checkpoint")
+        return masters.unpack(path)
+    try:
+        state = read(path)
+    except InputError:
+        if family != "cheng2020" or quality is None:
+            raise
+        return cheng2020.from_file(path, quality)
+    found = (family_of(state), state.get("quality"))
+    if found != (family, quality):
+        told = [" ".join(str(x) for x in pair if x is not None) for pair in (found, (family, quality))]
+        raise InputError(f"{path} has networks of {told[0]}, not {told[1]}")
+    return load(path, average=True)[:2]

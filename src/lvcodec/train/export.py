@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lvcodec.errors import WeightsError
-from lvcodec.models import canary, export, store
+from lvcodec.errors import InputError, WeightsError
+from lvcodec.models import canary, export, importers, store
 from lvcodec.nets.swift import Swift
 from lvcodec.train import checkpoint, masters
-from lvcodec.train.stages import Priors
+from lvcodec.train.families import Networks
 from lvcodec.train.validate import QUALITIES, Judged
 
 LICENCE = "MIT"
@@ -28,36 +28,70 @@ def recipe(path: Path) -> dict[str, Any]:
     return told | ({"settings": state["settings"]} if "settings" in state else {})
 
 
-def arrays_of(model: Swift, priors: Priors) -> dict[str, Any]:
-    """All integers of a model and its priors."""
-    pmfs = {name: getattr(priors, name).pmf().numpy() for name in ("z_intra", "z_p", "z_bfd")}
-    return export.swift_arrays(model, pmfs)
+def arrays_of(model: Swift, priors: Any) -> dict[str, Any]:
+    """All integers of a swift model and its priors."""
+    return export.swift_arrays(model, pmfs_of(priors))
+
+
+def pmfs_of(priors: Any) -> dict[str, Any]:
+    """Probabilities of the hyper-latents, by the name of their prior."""
+    return {name: getattr(priors, name).pmf().numpy() for name in importers.PRIORS}
+
+
+def write(target: Path, paths: Sequence[Path], *, about: dict[str, Any], overwrite: bool
+          ) -> tuple[store.ModelInfo, Networks | None]:
+    """Put the integers of checkpoints into a folder; returns the model and, of swift, its float networks.
+
+    Of swift the first gives all networks, each other one those that its stage trained; of cheng2020 the same holds for
+    the checkpoints of each quality.
+    """
+    families = {checkpoint.family_of(checkpoint.read(path)) for path in paths if path.is_file()}
+    if len(families) > 1:
+        raise InputError(f"checkpoints of {' and '.join(sorted(families))} make no model together")
+    if families != {"cheng2020"}:
+        model, priors = checkpoint.assemble(paths)
+        info = store.write(target, name=target.name, family="swift", shape=model.shape.as_dict(),
+                           arrays=arrays_of(model, priors), overwrite=overwrite,
+                           about={**about, "largest_sums": export.largest_sums(model)})
+        return info, (model, priors)
+    channels, arrays = {}, {**export.table_arrays(), "grid.thresholds": importers.thresholds()}
+    for quality, of_quality in sorted(_by_quality(paths).items()):
+        model, priors = checkpoint.assemble(of_quality, "cheng2020", quality)
+        arrays |= importers.network_arrays(model, pmfs_of(priors), quality)
+        channels[str(quality)] = model.n
+    info = store.write(target, name=target.name, family="cheng2020", shape={"channels": channels}, arrays=arrays,
+                       overwrite=overwrite, about={**about, "qualities": sorted(map(int, channels))})
+    return info, None
+
+
+def _by_quality(paths: Sequence[Path]) -> dict[int, list[Path]]:
+    found: dict[int, list[Path]] = {}
+    for path in paths:
+        found.setdefault(checkpoint.read(path)["quality"], []).append(path)
+    return found
 
 
 def plain(target: Path, path: Path) -> Sequence[int]:
     """Write one checkpoint's model without masters, canary or recipe, to code with; returns the qualities it has."""
-    model, priors = checkpoint.assemble([path])
-    store.write(target, name=target.name, family="swift", shape=model.shape.as_dict(), arrays=arrays_of(model, priors),
-                about={}, overwrite=True)
-    return QUALITIES
+    info, _ = write(target, [path], about={}, overwrite=True)
+    found: Sequence[int] = info.manifest.get("qualities", QUALITIES)
+    return found
 
 
 def ship(target: Path, paths: Sequence[Path], *, about: str, data: str = DATA, licence: str = LICENCE,
          overwrite: bool = False) -> store.ModelInfo:
-    """Make a model of checkpoints: the first gives all networks, each other one those that its stage trained.
+    """Make a model of checkpoints as `write` does, with canary, recipe and, of swift, masters.
 
     about: one line for `lvcodec models list`. Raises WeightsError if a backend of this machine computes it wrong, or
     a model is there already.
     """
     from safetensors.numpy import save_file
 
-    model, priors = checkpoint.assemble(paths)
     told = {"about": about, "licence": licence, "data": data,
-            "training": [recipe(path) for path in paths if path.is_file()],
-            "largest_sums": export.largest_sums(model)}
-    info = store.write(target, name=target.name, family="swift", shape=model.shape.as_dict(),
-                       arrays=arrays_of(model, priors), about=told, overwrite=overwrite)
-    save_file(masters.pack(model, priors), target / store.MASTERS)
+            "training": [recipe(path) for path in paths if path.is_file()]}
+    info, networks = write(target, paths, about=told, overwrite=overwrite)
+    if networks is not None:
+        save_file(masters.pack(*networks), target / store.MASTERS)
     store.verify(info)
     info = canary.record(info)
     for finding in canary.survey([info]):

@@ -13,17 +13,14 @@ import numpy as np
 import torch
 
 from lvcodec.exact.ops import layers
-from lvcodec.nets.swift import Swift
 from lvcodec.train import checkpoint
 from lvcodec.train.data import Crops
-from lvcodec.train.joint import STAGES
+from lvcodec.train.families import FAMILIES
 from lvcodec.train.losses import MEASURES
 from lvcodec.train.optim import optimisers
 from lvcodec.train.parallel import Workers
 from lvcodec.train.settings import Settings
-from lvcodec.train.stages import Outcome, Priors
-
-ADAM_ONLY = ("enc_linear", "dec_linear", "enc_in", "enc_out", "dec_out", "dec_latent", "dec_pixels", "prior.")
+from lvcodec.train.stages import Outcome
 
 
 @dataclass
@@ -39,14 +36,15 @@ class Progress:
 class Run:
     """A stage's networks, optimisers and data."""
 
-    def __init__(self, settings: Settings, model: Swift, priors: Priors, crops: Crops, workers: Workers | None = None
+    def __init__(self, settings: Settings, model: Any, priors: Any, crops: Crops, workers: Workers | None = None
                  ) -> None:
         self.settings, self.model, self.priors, self.crops = settings, model, priors, crops
         self.workers = workers or Workers(torch.device("cpu"))
-        self.stage, self.measure = STAGES[settings.stage], MEASURES[settings.loss]
+        self.family = FAMILIES[settings.family]
+        self.stage, self.measure = self.family.stages[settings.stage], MEASURES[settings.loss]
         self.progress = Progress()
         crops.check(self.stage.length)
-        model.to(self.workers.device).to(memory_format=torch.channels_last)
+        model.to(self.workers.device).to(memory_format=self.family.layout)
         priors.to(self.workers.device)
         for p in [*model.parameters(), *priors.parameters()]:
             p.requires_grad_(False)
@@ -57,7 +55,7 @@ class Run:
             p.requires_grad_(True)
         self.parameters = [p for _, p in chosen]
         self.optimisers = optimisers(chosen, muon_lr=settings.muon_lr, adam_lr=settings.adam_lr,
-                                     linear_lr=settings.linear_lr, plain=ADAM_ONLY,
+                                     linear_lr=settings.linear_lr, plain=self.family.adam_only,
                                      muon=settings.optimiser == "muon")
         self.peaks = [[group["lr"] for group in o.param_groups] for o in self.optimisers]
         self.workers.alike([model, priors])
@@ -81,7 +79,8 @@ class Run:
         """What `resume` needs. With several processes, all of them have to ask for it."""
         first, *others = self.workers.all(self._random())
         return {
-            "shape": self.model.shape.as_dict(), "model": self.model.state_dict(),
+            "family": self.settings.family, "quality": self.settings.quality,
+            "shape": self.family.shape_of(self.model), "model": self.model.state_dict(),
             "priors": self.priors.state_dict(), "average": self.average.state(), "stage": self.settings.stage,
             "optimisers": [o.state_dict() for o in self.optimisers], "used_s": self.progress.used_s,
             "step": self.progress.step, "sums": list(self.progress.sums), "summed": self.progress.summed,
@@ -121,20 +120,23 @@ class Run:
         # networks that are not trained here are what the coder will have: integers
         rounded = self.part >= 1 - self.settings.simulated
         for _, layer in layers(self.model):
-            layer.simulate = rounded or not layer.weight.requires_grad
+            layer.simulate = self.family.rounds and (rounded or not layer.weight.requires_grad)
 
     def _outcome(self) -> Outcome:
         """What a new batch costs."""
         settings, stage, device = self.settings, self.stage, self.workers.device
         alone = round(settings.batch * stage.alone)
         clip = self.crops.batch(settings.batch - alone, settings.crop, length=stage.length).to(device)
-        quality = (1 + 5 * torch.rand(settings.batch)).to(device)
+        if settings.quality is None:
+            quality = (1 + 5 * torch.rand(settings.batch)).to(device)
+        else:
+            quality = torch.full((settings.batch,), float(settings.quality), device=device)
         with torch.autocast(device.type, torch.bfloat16):
             found = stage.step(self.model, self.priors, clip, quality[: len(clip)], measure=self.measure)
             if alone:
                 clip = self.crops.batch(alone, settings.crop).to(device)
-                found = found.joined(STAGES["intra"].step(self.model, self.priors, clip, quality[-alone:],
-                                                          measure=self.measure))
+                single = self.family.stages["intra"].step
+                found = found.joined(single(self.model, self.priors, clip, quality[-alone:], measure=self.measure))
         return found
 
     def step(self) -> None:
@@ -152,6 +154,7 @@ class Run:
         if torch.isfinite(norm):
             for o in self.optimisers:
                 o.step()
+        self.family.after_step(self.model)
         progress.step += 1
         progress.summed += 1
         self.average.update(progress.step)

@@ -53,6 +53,7 @@ class Settings:
 _PAPER: dict[str, Any] = {
     "batch": 16, "crop": 256, "optimiser": "adam", "adam_lr": 1e-4, "linear_lr": 1e-4, "schedule": "steps",
 }
+_CHENG2020: dict[str, Any] = {"optimiser": "adam", "adam_lr": 1e-4, "linear_lr": 1e-4, "simulated": 0.0}
 PAPER_STEPS = {"intra": 500_000, "p": 500_000, "shift": 100_000, "joint": 100_000}
 PRESETS = ("short", "paper")
 
@@ -64,6 +65,8 @@ def settings_of(preset: str, stage: str, *, minutes: float | None, steps: int | 
     Raises UsageError if there is no total, or a value is out of range.
     """
     values: dict[str, Any] = dict(_PAPER) if preset == "paper" else {}
+    if given.get("family") == "cheng2020":
+        values |= _CHENG2020
     values |= {name: value for name, value in given.items() if value is not None}
     unknown = values.keys() - {field.name for field in fields(Settings)}
     if unknown:
@@ -72,7 +75,22 @@ def settings_of(preset: str, stage: str, *, minutes: float | None, steps: int | 
         steps = PAPER_STEPS[stage]
     if (steps is None) == (minutes is None):
         raise UsageError("how long to train is not clear", "give either --minutes or --steps")
+    _check_family(stage, values)
     total = float(steps) if steps is not None else 60 * float(minutes or 0)
     if values.get("crop", MULTIPLE) % MULTIPLE:
         raise UsageError(f"crops of {values['crop']} pixels do not fit the networks", f"take a multiple of {MULTIPLE}")
     return Settings(stage, total, steps is not None, **values)
+
+
+def _check_family(stage: str, values: Mapping[str, Any]) -> None:
+    """Raise UsageError for what a family does not have."""
+    quality = values.get("quality")
+    if values.get("family", "swift") == "swift":
+        if quality is not None:
+            raise UsageError("--quality belongs to cheng2020: a model of swift has all qualities")
+    elif quality is None:
+        raise UsageError("cheng2020 has a network a quality", "name it with --quality")
+    elif stage == "joint":
+        raise UsageError("the stage joint is swift's")
+    elif values["optimiser"] != "adam" or values["simulated"]:
+        raise UsageError("cheng2020 is trained with Adam, and without simulated rounding")

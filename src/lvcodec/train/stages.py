@@ -87,7 +87,8 @@ def errors(x: Tensor, x_hat: Tensor, measure: Measure) -> tuple[Tensor, Tensor]:
         return found, squared_error(x, x_hat)
 
 
-def _noisy(v: Tensor, hard: bool) -> Tensor:
+def noisy(v: Tensor, hard: bool) -> Tensor:
+    """Rounded, or with uniform noise of +-1/2: the rate's stand-in for rounding in training."""
     return torch.round(v) if hard else v + torch.rand_like(v) - 0.5
 
 
@@ -96,7 +97,8 @@ def per_pixel(bits: Tensor, x: Tensor) -> Tensor:
     return bits / (PIXELS * x.shape[2] * x.shape[3])
 
 
-def _z_bits(prior: ChannelPrior, z: Tensor, *, hard: bool) -> Tensor:
+def z_bits(prior: ChannelPrior, z: Tensor, *, hard: bool) -> Tensor:
+    """Bits of a hyper-latent (B, C, H, W), (B,)."""
     bits = prior.bits(torch.round(z) if hard else z, noisy=not hard)  # (C, 1, B*H*W)
     return bits.reshape(z.shape[1], z.shape[0], -1).sum(dim=(0, 2))
 
@@ -115,12 +117,12 @@ def code_intra(model: Swift, priors: Priors, x: Tensor, quality: Tensor, *, hard
     y = model.analysis(x)
     symbols = y * steps.gain
     y_hat = round_ste(symbols)
-    paid = _noisy(symbols, hard)
+    paid = noisy(symbols, hard)
     z = model.hyper_analysis(y, steps)
     psi = model.hyper_features(round_ste(z), steps)
     known = y_hat * steps.inverse
     first = model.first_group
-    bits = _z_bits(priors.z_intra, z, hard=hard)
+    bits = z_bits(priors.z_intra, z, hard=hard)
     for step in range(4):
         mean8, level = model.context_step(step, psi, known, steps)
         group = paid[:, :first] if step < 2 else paid[:, first:]
@@ -150,7 +152,7 @@ def p_rate(model: Swift, priors: Priors, ref_units: Tensor, y_res: Tensor, steps
     if shifted is not None:
         y_shift = y_res - shift_direction(y_res, torch.round(mean8.detach()))
         each = torch.where(shifted > 0, shifted_bits(y_shift, mean8 / 8, level), each)
-    return each.sum(dim=(1, 2, 3)) + _z_bits(priors.z_p, z, hard=hard), mean8
+    return each.sum(dim=(1, 2, 3)) + z_bits(priors.z_p, z, hard=hard), mean8
 
 
 def align(shown: Tensor, x: Tensor, quality: Tensor) -> Tensor:
@@ -221,7 +223,7 @@ def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
         z = model.shift_hyper(direction, y_units)
         change = model.compensate(round_ste(z), y_known, y_ref * steps.inverse, steps)
         x_hat = model.synthesis((y_ref + change) * steps.inverse, steps)
-        rate = rate + per_pixel(_z_bits(priors.z_bfd, z, hard=hard), x) / count
+        rate = rate + per_pixel(z_bits(priors.z_bfd, z, hard=hard), x) / count
         here = errors(x, x_hat, measure)
         error, squared = error + here[0] / count, squared + here[1] / count
         if t < count:

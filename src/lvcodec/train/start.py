@@ -9,9 +9,9 @@ import torch
 
 from lvcodec.errors import UsageError
 from lvcodec.nets.swift import Swift, SwiftShape
-from lvcodec.train import checkpoint, curves, loop, losses, parallel
+from lvcodec.train import checkpoint, cheng2020, curves, loop, losses, parallel
 from lvcodec.train.data import Crops, gather, prepare
-from lvcodec.train.joint import STAGES
+from lvcodec.train.families import FAMILIES, Networks
 from lvcodec.train.klt import start_from_klt
 from lvcodec.train.run import Run
 from lvcodec.train.settings import Settings
@@ -47,29 +47,34 @@ def ready(request: Request, *, notice: Notice = lambda text: None, on_file: OnFi
     settings = request.settings
     curves.check()
     losses.check_crop(settings.loss, settings.crop)
-    SwiftShape.parse(request.shape)
+    stage = FAMILIES[settings.family].stages[settings.stage]
+    if settings.family == "swift":
+        SwiftShape.parse(request.shape)
     workers = parallel.start(request.device)
     torch.manual_seed(request.seed + workers.rank)
     request.folder.mkdir(parents=True, exist_ok=True)
     earlier = request.folder / loop.CHECKPOINT
     state = checkpoint.read(earlier) if earlier.exists() else None
     if state is not None:
-        _check_same(settings, state["stage"], state.get("settings", {}), request.folder)
+        _check_same(settings, state["stage"], {"family": checkpoint.family_of(state), **state.get("settings", {})},
+                    request.folder)
     if workers.rank:
         workers.wait()  # until the first has filled the cache
     crops = Crops(gather(request.data, request.cache, least=settings.crop, notice=notice, on_file=on_file),
                   request.seed + workers.rank, animated=settings.animated)
     held_out = None
     if request.held_out is not None:
-        held_out = HeldOut(prepare([request.held_out], request.cache / "held-out", notice=notice), settings.stage)
+        held_out = HeldOut(prepare([request.held_out], request.cache / "held-out", notice=notice),
+                           settings.stage, settings.family)
     if not workers.rank:
         workers.wait()
-    crops.check(STAGES[settings.stage].length)
+    crops.check(stage.length)
     if state is not None:
         run = resumed(settings, request.folder, crops, workers)
         notice(f"going on after step {run.progress.step}")
     else:
-        model, priors = checkpoint.assemble(request.start) if request.start else _new_model(request, crops)
+        model, priors = (checkpoint.assemble(request.start, settings.family, settings.quality) if request.start
+                         else _new_model(request, crops))
         run = Run(settings, model, priors, crops, workers)
     return run, held_out
 
@@ -82,7 +87,9 @@ def resumed(settings: Settings, folder: Path, crops: Crops, workers: parallel.Wo
     return run
 
 
-def _new_model(request: Request, crops: Crops) -> tuple[Swift, Priors]:
+def _new_model(request: Request, crops: Crops) -> Networks:
+    if request.settings.quality is not None:
+        return cheng2020.fresh(request.settings.quality, request.shape)
     model = Swift(SwiftShape.parse(request.shape))
     start_from_klt(model, crops, size=min(192, request.settings.crop))
     return model, Priors(model)

@@ -21,9 +21,10 @@ from torch import Tensor
 
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.backends import pick_backend
+from lvcodec.models import store
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels
-from lvcodec.train.checkpoint import load
+from lvcodec.train.checkpoint import family_of, load
 from lvcodec.train.data import Clip
 from lvcodec.train.stages import intra
 from lvcodec.video.picture import Picture, VideoFormat
@@ -61,7 +62,10 @@ def psnr_yuv(x: Tensor, x_hat: Tensor) -> float:
 
 def estimated(path: Path, shown: Sequence[Picture]) -> Curve:
     """A checkpoint's single pictures."""
-    model, priors, _ = load(path, average=True)
+    model, priors, state = load(path, average=True)
+    if family_of(state) != "swift":
+        raise UsageError(f"{path} is of {family_of(state)}, and only checkpoints of swift can be judged",
+                         "export it, and judge the model")
     model.eval()
     x, curve = _channels(shown), []
     for quality in QUALITIES:
@@ -80,7 +84,7 @@ def coded(folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence
     import lvcodec
 
     backend = pick_backend("auto", torch.device("cpu"))  # named, so that no short-lived model is remembered as right
-
+    family = store.read_info(folder).family
     height, width = shown[0].planes[0].shape
     curve = []
     with tempfile.TemporaryDirectory() as place:
@@ -89,8 +93,8 @@ def coded(folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence
             for picture in shown:
                 sink.write(picture)
         for quality in qualities:
-            report = lvcodec.encode(source, io.BytesIO(), model=folder, mode=mode, quality=quality, psnr=True,
-                                    backend=backend)
+            report = lvcodec.encode(source, io.BytesIO(), model=folder, family=family, mode=mode, quality=quality,
+                                    psnr=True, backend=backend)
             if report.psnr_db is not None:
                 curve.append((report.bpp, report.psnr_db.yuv))
     return curve
@@ -169,6 +173,7 @@ def judge(paths: Sequence[Path], clips: Sequence[Clip], mode: str, *, count: int
     every = [pictures(clip, count or usual[0], step or usual[1]) for clip in clips]
     anchors = [x264(shown, mode) for shown in every]
     for path in paths:
-        curves = [coded(path, shown, mode) if path.is_dir() else estimated(path, shown) for shown in every]
+        has = store.read_info(path).manifest.get("qualities", QUALITIES) if path.is_dir() else QUALITIES
+        curves = [coded(path, shown, mode, has) if path.is_dir() else estimated(path, shown) for shown in every]
         gains = [bd_rate(anchor, curve) for anchor, curve in zip(anchors, curves, strict=True)]
         yield Judged(path, [clip.name for clip in clips], curves, gains)

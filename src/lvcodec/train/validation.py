@@ -36,8 +36,9 @@ COLUMNS = tuple(field.name for field in fields(Measured))
 class HeldOut:
     """Clips that are not trained on, and what x264 makes of them, worked out once."""
 
-    def __init__(self, clips: Sequence[Clip], stage: str) -> None:
-        self.clips, self.modes = clips, MODES[stage]
+    def __init__(self, clips: Sequence[Clip], stage: str, family: str = "swift") -> None:
+        self.clips = clips
+        self.modes = tuple(mode for mode in MODES[stage] if family == "swift" or mode != "aligned")
         self._anchors: dict[tuple[str, int], validate.Curve] = {}
 
     def measure(self, checkpoint: Path, *, step: int, time_s: float, stop: Callable[[], object]) -> Iterator[Measured]:
