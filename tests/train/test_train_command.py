@@ -1,8 +1,10 @@
 """`lvcodec train` as a command: what it refuses, a run stopped and taken up again, export and validation."""
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -123,10 +125,36 @@ def test_checkpoints_are_validated_and_exported(arguments, videos: Path, tmp_pat
     assert manifest["data"] == "waves" and manifest["training"][0]["settings"]["batch"] == 2
     measured = manifest["measured"]["intra"]["bpp_psnr_db"]["clip1"]
     assert [f"{bpp:.3f}" for bpp, _ in measured] == [f"{rate:.3f}" for rate in rates]
-    assert execute(["train", "export", str(model), str(run), "--about", "again"]) == 3
+    assert execute(["train", "export", str(model), str(run), "--about", "again", "--data", "waves"]) == 3
     capsys.readouterr()
     assert execute(["train", "validate", "--clips", str(clips), "--json", "--cache", str(tmp_path / "cache2"),
                     str(run)]) == 0
     estimated = json.loads(capsys.readouterr().out)[0]["bpp_psnr_db"]["clip1"]
     assert len(estimated) == 6 and estimated[0][0] == pytest.approx(rates[0], rel=0.4)
     assert execute(["train", "validate", "--clips", str(clips), "--mode", "lds", str(run)]) == 2
+
+
+def test_the_bar_tells_rate_psnr_and_time_left(monkeypatch) -> None:
+    from lvcodec.cli.train import bar
+    from lvcodec.train.loop import Step
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with bar("intra", 100, 200, True, shown=True) as on_step:
+        for number in (101, 102, 103):  # of a resumed run
+            on_step(Step(number, number / 200, 1.0, 0.75, 0.5, 33.25))
+            time.sleep(0.12)
+        on_step(Step(104, 0.52, 1.0, 0.75, 0.5, float("nan")))
+    drawn = terminal.getvalue().split("\r")
+    full = next(line for line in drawn if "103/200" in line)
+    assert "bpp=0.500" in full and "PSNR=33.25 dB" in full and re.search(r"<\d\d:\d\d", full)
+    assert "PSNR" not in drawn[-1] and "104/200" in drawn[-1]
+    quiet = Terminal()
+    monkeypatch.setattr("sys.stderr", quiet)
+    with bar("intra", 0, 200, True, shown=False) as on_step:
+        on_step(Step(1, 0.1, 1.0, 0.75, 0.5, 33.25))
+    assert quiet.getvalue() == ""

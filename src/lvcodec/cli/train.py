@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lvcodec.train.loop import Step
 
 FOLDER = click.Path(path_type=Path)
+RATE = click.FloatRange(0, 1)
 MODES = ["intra", "mfvc", "lds", "aligned"]
 
 
@@ -51,9 +52,9 @@ def stage_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--crop", type=click.IntRange(min=64), help="Pixels of a sample's side.  [default: 192]"),
         click.option("--optimiser", type=click.Choice(["muon", "adam"]),
                      help="Of hidden layers; Adam for the rest.  [default: muon]"),
-        click.option("--muon-lr", type=float, help="Muon's learning rate.  [default: 0.005]"),
-        click.option("--adam-lr", type=float, help="Adam's learning rate.  [default: 0.0015]"),
-        click.option("--linear-lr", type=float, help="Adam's for the linear path.  [default: 0.0003]"),
+        click.option("--muon-lr", type=RATE, help="Muon's learning rate.  [default: 0.005]"),
+        click.option("--adam-lr", type=RATE, help="Adam's learning rate.  [default: 0.0015]"),
+        click.option("--linear-lr", type=RATE, help="Adam's for the linear path.  [default: 0.0003]"),
         click.option("--schedule", type=click.Choice(["cosine", "steps", "constant"]),
                      help="Of the learning rates: constant for 60 % and then a cosine, or the paper's, or no fall.  "
                           "[default: cosine]"),
@@ -150,7 +151,8 @@ def _train(stage: str, *, folder: Path, data: tuple[Path, ...], minutes: float |
             over = {m.clip: m.over_x264_percent for m in found if m.mode == mode}
             out.notice(f"step {found[0].step}, {mode}: {over_x264(over)}")
 
-    with bar(settings.stage, settings.total, settings.by_steps, shown=first and not out.quiet) as on_step:
+    done, total = run.part * settings.total, settings.total
+    with bar(stage, done, total, settings.by_steps, shown=first and not out.quiet) as on_step:
         ended = loop.train(run, folder, pace=pace, held_out=clips, on_step=on_step, on_validated=tell)
     run.workers.close()
     if not first:
@@ -165,18 +167,20 @@ def _train(stage: str, *, folder: Path, data: tuple[Path, ...], minutes: float |
 
 
 @contextmanager
-def bar(label: str, total: float, by_steps: bool, *, shown: bool) -> Iterator[Callable[[Step], None]]:
-    """Give a function that draws how far training is, with rate, PSNR and the time left; on a terminal only."""
+def bar(label: str, done: float, total: float, by_steps: bool, *, shown: bool) -> Iterator[Callable[[Step], None]]:
+    """Give a function that draws how far training is, with rate, PSNR and the time left; on a terminal only.
+
+    done: what earlier processes did of the total, steps or seconds.
+    """
     if not shown or sys.stderr is None or not sys.stderr.isatty():
         yield lambda step: None
         return
     from tqdm import tqdm
 
-    with tqdm(desc=label, total=round(total), unit="step" if by_steps else "s", file=sys.stderr) as drawn:
+    with tqdm(desc=label, total=round(total), initial=round(done), unit="step" if by_steps else "s", miniters=1,
+              file=sys.stderr) as drawn:
 
         def on_step(step: Step) -> None:
-            if not drawn.n:
-                drawn.initial = round(step.part * total) - 1  # of a resumed run: speed is what this process does
             psnr = {} if math.isnan(step.psnr_db) else {"PSNR": f"{step.psnr_db:.2f} dB"}
             drawn.set_postfix(loss=f"{step.loss:.4f}", bpp=f"{step.rate_bpp:.3f}", refresh=False, **psnr)
             drawn.update(round(step.part * total) - drawn.n)
@@ -184,12 +188,13 @@ def bar(label: str, total: float, by_steps: bool, *, shown: bool) -> Iterator[Ca
         yield on_step
 
 
-@train.command(epilog='Example: lvcodec train export weights/mine runs/joint/checkpoint.pt --about "60 minutes"')
+@train.command(epilog='Example: lvcodec train export weights/mine runs/joint/checkpoint.pt --about "60 minutes" '
+                      '--data "holiday videos of mine"')
 @click.argument("target", type=FOLDER)
 @click.argument("checkpoints", nargs=-1, required=True, type=FOLDER, metavar="CHECKPOINT...")
 @click.option("--about", required=True, help="One line for `lvcodec models list`.")
-@click.option("--data", "data", metavar="TEXT", help="What it was trained on, and under which licences.")
-@click.option("--licence", metavar="TEXT", help="Of the weights.  [default: MIT]")
+@click.option("--data", required=True, metavar="TEXT", help="What it was trained on, and under which licences.")
+@click.option("--licence", metavar="TEXT", default="MIT", show_default=True, help="Of the weights.")
 @click.option("--validate", "clips", type=FOLDER, metavar="CLIPS",
               help="Code these clips with the model and write the figures into its manifest.")
 @click.option("--mode", "modes", type=click.Choice(MODES), multiple=True, default=("intra", "aligned"),
@@ -198,7 +203,7 @@ def bar(label: str, total: float, by_steps: bool, *, shown: bool) -> Iterator[Ca
               help="Where the clips are kept as raw video.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace the model in TARGET.")
 @output_options
-def export(target: Path, checkpoints: tuple[Path, ...], about: str, data: str | None, licence: str | None,
+def export(target: Path, checkpoints: tuple[Path, ...], about: str, data: str, licence: str,
            clips: Path | None, modes: tuple[str, ...], cache: Path, overwrite: bool, out: Output) -> None:
     """Make a model of checkpoints, in the folder TARGET.
 
@@ -214,8 +219,7 @@ def export(target: Path, checkpoints: tuple[Path, ...], about: str, data: str | 
     from lvcodec.train.data import prepare
     from lvcodec.train.validate import judge
 
-    texts = {name: text for name, text in (("data", data), ("licence", licence)) if text is not None}
-    info = making.ship(target, checkpoints, about=about, overwrite=overwrite, **texts)
+    info = making.ship(target, checkpoints, about=about, data=data, licence=licence, overwrite=overwrite)
     if clips is not None:
         held_out = prepare([clips], cache, notice=out.notice)
         making.note_measured(info, {mode: next(judge([target], held_out, mode)) for mode in modes})

@@ -15,10 +15,6 @@ from lvcodec.train import checkpoint, masters
 from lvcodec.train.families import Networks
 from lvcodec.train.validate import QUALITIES, Judged
 
-LICENCE = "MIT"
-DATA = ("photographs and videos from packages of Debian, PyPI and npm under the licences that docs/training.md lists, "
-        "and short research clips (DAVIS, Vid4, SA-V), some for non-commercial use")
-
 
 def recipe(path: Path) -> dict[str, Any]:
     """What a checkpoint says of its training."""
@@ -78,12 +74,12 @@ def plain(target: Path, path: Path) -> Sequence[int]:
     return found
 
 
-def ship(target: Path, paths: Sequence[Path], *, about: str, data: str = DATA, licence: str = LICENCE,
+def ship(target: Path, paths: Sequence[Path], *, about: str, data: str, licence: str,
          overwrite: bool = False) -> store.ModelInfo:
     """Make a model of checkpoints as `write` does, with canary, recipe and, of swift, masters.
 
-    about: one line for `lvcodec models list`. Raises WeightsError if a backend of this machine computes it wrong, or
-    a model is there already.
+    about: one line for `lvcodec models list`; data: what it was trained on; licence: of the weights.
+    Raises WeightsError if a backend of this machine computes it wrong, or a model is there already.
     """
     from safetensors.numpy import save_file
 
