@@ -37,7 +37,7 @@ def again(fresh, folder: Path, stage: str):
 
 @pytest.mark.parametrize("stage", ["intra", "p"])
 def test_a_killed_run_gives_the_same_losses_and_weights(fresh, tmp_path: Path, stage: str) -> None:
-    """Stopped by a signal at step 3, killed at step 7 without a checkpoint since, then left alone."""
+    """Stopped by a signal after step 3, killed at step 7 without a checkpoint since, then left alone."""
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     straight.mkdir()
     broken.mkdir()
@@ -45,7 +45,7 @@ def test_a_killed_run_gives_the_same_losses_and_weights(fresh, tmp_path: Path, s
     assert loop.train(whole, straight, pace=PACE) == loop.Ended(STEPS, None)
 
     def stopped(step) -> None:
-        if step.number == 3:
+        if step.number == 2:  # noticed after the next step, between two lines of the log
             os.kill(os.getpid(), signal.SIGTERM)
 
     def killed(step) -> None:
@@ -53,7 +53,7 @@ def test_a_killed_run_gives_the_same_losses_and_weights(fresh, tmp_path: Path, s
             raise KeyboardInterrupt
 
     ended = loop.train(fresh(stage, STEPS, schedule="cosine", simulated=0.3), broken, pace=PACE, on_step=stopped)
-    assert ended.signal == signal.SIGTERM and ended.steps in (3, 4)
+    assert ended == loop.Ended(3, signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
         loop.train(again(fresh, broken, stage), broken, pace=PACE, on_step=killed)
     assert log.read(broken / loop.LOG)[-1].step == 6  # more than the checkpoint has
