@@ -84,7 +84,7 @@ def code_field(field: Field | None, before: Field, tables: TableSet, coder: Code
 
 def _bits(apart: Field) -> NDArray[np.intp]:
     """The binary digits of the larger part of vectors, (2, ...), at most as many as the tables have rows."""
-    return np.digitize(np.abs(apart).max(axis=0), _POWERS)
+    return np.asarray(np.digitize(np.abs(apart).max(axis=0), _POWERS))
 
 
 def _place(rows: Field, columns: Field) -> tuple[slice, Field, Field]:

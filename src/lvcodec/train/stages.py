@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from lvcodec.codec import motion
 from lvcodec.codec.search import search
+from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.shift import shift_direction, shift_undo
@@ -29,7 +30,7 @@ from lvcodec.nets.swift import (
     parity,
     planes_to_channels,
 )
-from lvcodec.train.rates import ChannelPrior, gaussian_bits, laplace_bits, shifted_bits
+from lvcodec.train.rates import ChannelPrior
 from lvcodec.video.picture import Picture
 
 PIXELS = 64  # luma pixels of one position at 1/8

@@ -75,7 +75,7 @@ def estimated(path: Path, shown: Sequence[Picture]) -> Curve:
     return curve
 
 
-def coded(folder: Path, shown: Sequence[Picture], mode: str) -> Curve:
+def coded(folder: Path, shown: Sequence[Picture], mode: str, effort: int = 0) -> Curve:
     """A model's real streams, GOP 12."""
     import lvcodec
 
@@ -87,7 +87,8 @@ def coded(folder: Path, shown: Sequence[Picture], mode: str) -> Curve:
             for picture in shown:
                 sink.write(picture)
         for quality in QUALITIES:
-            report = lvcodec.encode(source, io.BytesIO(), model=folder, mode=mode, quality=quality, psnr=True)
+            report = lvcodec.encode(source, io.BytesIO(), model=folder, mode=mode, quality=quality, effort=effort,
+                                    psnr=True)
             if report.psnr_db is not None:
                 curve.append((report.bpp, report.psnr_db.yuv))
     return curve
@@ -134,15 +135,17 @@ def bd_rate(anchor: Curve, test: Curve) -> float:
 @click.option("--mode", type=click.Choice(["intra", "mfvc", "lds", "aligned"]), default="intra", show_default=True)
 @click.option("--pictures", "count", type=int, default=3, show_default=True)
 @click.option("--step", type=int, help="From one picture to the next; default 8 for intra, else 1.")
+@click.option("--effort", type=int, default=0, show_default=True, help="Of the encoder, for real streams.")
 @click.option("--cache", type=click.Path(path_type=Path), default=Path("runs/cache-heldout"), show_default=True)
-def main(paths: tuple[Path, ...], clips: Path, mode: str, count: int, step: int | None, cache: Path) -> None:
+def main(paths: tuple[Path, ...], clips: Path, mode: str, count: int, step: int | None, effort: int, cache: Path
+         ) -> None:
     """Compare checkpoints and models with x264 on CLIPS."""
     if mode != "intra" and any(path.is_file() for path in paths):
         raise click.UsageError("checkpoints are judged by single pictures only; export one to judge its other modes")
     every = [pictures(clip, count, step or (8 if mode == "intra" else 1)) for clip in prepare([clips], cache)]
     anchors = [x264(shown, mode) for shown in every]
     for path in paths:
-        curves = [coded(path, shown, mode) if path.is_dir() else estimated(path, shown) for shown in every]
+        curves = [coded(path, shown, mode, effort) if path.is_dir() else estimated(path, shown) for shown in every]
         gains = [bd_rate(anchor, curve) for anchor, curve in zip(anchors, curves, strict=True)]
         each = ", ".join(f"{g:+.1f}" for g in gains)
         click.echo(f"{path} {mode}: {np.mean(gains):+.1f} % against x264 ({each})")
