@@ -67,6 +67,7 @@ def encode(
     pix_fmt: str | None = None,
     frames: tuple[int | None, int | None] | None = None,
     alpha: float = 1,
+    effort: int = 0,
     recon: StreamLike | None = None,
     psnr: bool = False,
     verify: bool = False,
@@ -90,6 +91,7 @@ def encode(
     size, rate, pix_fmt: (width, height), pictures per second and format of raw video.
     frames: (first, end) of the pictures to code, counted from 0, end not included; None is the clip's own.
     alpha: 1 or 0.5, the length of the shift in "lds" and "aligned".
+    effort: rounds in which the encoder looks for symbols that are worth their bits; "swift" only.
     recon: where to write the pictures that the decoder will show.
     psnr: measure the distortion. verify: decode what was written and compare.
     jobs: GOPs coded side by side, >= 1. device: "auto", "cpu" or "cuda".
@@ -104,7 +106,7 @@ def encode(
 
     return sequence.encode(
         source, target, quality=quality, mode=mode, family=family, model=model, gop=gop, size=size, rate=rate,
-        pix_fmt=pix_fmt, frames=frames, alpha=alpha, recon=recon, psnr=psnr, verify=verify, jobs=jobs,
+        pix_fmt=pix_fmt, frames=frames, alpha=alpha, effort=effort, recon=recon, psnr=psnr, verify=verify, jobs=jobs,
         device=device, backend=backend, overwrite=overwrite, keep_partial=keep_partial,
         on_picture=on_picture, on_notice=on_notice,
     )

@@ -80,7 +80,7 @@ def read_stream(data: bytes) -> tuple[Header, list[Record]]:
 def read_header(data: bytes) -> Header:
     """Section "Header"."""
     magic, version, syntax, family, mode, weights_id, width, height, *_, quality, flags, crc = HEADER.unpack_from(data)
-    expect(magic == b"LVC1" and version == 1 and syntax == 1, "not a stream of this version")
+    expect(magic == b"LVC1" and version == 1 and syntax == 2, "not a stream of this version")
     expect(zlib.crc32(data[: HEADER.size - 4]) == crc, "CRC of the header")
     expect(flags < 2, "unknown flags")
     return Header(family, mode, weights_id, width, height, quality, bool(flags))

@@ -11,9 +11,13 @@ from .container import Header
 from .symbols import Ints
 
 LIMIT = 8192  # quarters of a luma pel
-FIRST_LEVEL = 43
-LEVELS = [14, 19, 24, 26, 28, 29, 31, 31, 33, 35, 37, 38, 39, 39, 40, 41,
-          42, 42, 43, 43, 43, 43, 43, 43, 44, 44, 45, 45, 46, 46, 47, 50]
+FIRST_LEVEL = 29
+FAR_LEVELS = [[8, 18, 23, 30, 34, 43, 48, 55], [16, 20, 22, 23, 24, 28, 31, 34], [21, 24, 26, 27, 28, 31, 33, 36],
+              [26, 28, 30, 32, 33, 36, 39, 41], [32, 35, 35, 36, 38, 41, 44, 44], [37, 38, 40, 41, 44, 46, 49, 52],
+              [40, 41, 43, 44, 47, 50, 53, 54], [51, 51, 51, 52, 55, 56, 56, 58]]
+NEAR_LEVELS = [[6, 12, 12, 12, 12, 12, 12, 12], [17, 19, 20, 21, 21, 21, 21, 21], [22, 24, 25, 26, 26, 26, 27, 27],
+               [27, 29, 31, 32, 32, 34, 34, 34], [34, 35, 36, 37, 38, 40, 41, 41], [40, 40, 41, 41, 43, 45, 46, 47],
+               [45, 45, 45, 45, 47, 50, 51, 53], [54, 54, 54, 54, 54, 56, 56, 58]]
 TAPS_Y = [[0, 0, 0, 64, 0, 0, 0, 0], [-1, 4, -10, 58, 17, -5, 1, 0], [-1, 4, -11, 40, 40, -11, 4, -1],
           [0, 1, -5, 17, 58, -10, 4, -1]]
 TAPS_UV = [[0, 64, 0, 0], [-2, 58, 10, -2], [-4, 54, 16, -2], [-6, 46, 28, -4], [-4, 36, 36, -4], [-4, 28, 46, -6],
@@ -39,8 +43,8 @@ def read_field(coder: RangeDecoder, tables: list[list[int]], header: Header, bef
 
 def calls(rows: int, columns: int) -> Iterator[list[tuple[Place, Place | None, Place | None]]]:
     """Of each call its places in raster order, with their two neighbours if they have such."""
-    yield [((r, c), None, None) for r in range(0, rows, 8) for c in range(0, columns, 8)]
-    for d in (4, 2, 1):
+    yield [((r, c), None, None) for r in range(0, rows, 32) for c in range(0, columns, 32)]
+    for d in (16, 8, 4, 2, 1):
         down = [((r, c), (r - d, c), (r + d if r + d < rows else r - d, c))
                 for r in range(rows) if r % (2 * d) == d for c in range(0, columns, 2 * d)]
         across = [((r, c), (r, c - d), (r, c + d if c + d < columns else c - d))
@@ -55,8 +59,9 @@ def expected(field: Ints, old: Ints, place: Place, first: Place | None, second: 
         return b, FIRST_LEVEL
     n1, n2 = field[:, first[0], first[1]], field[:, second[0], second[1]]
     p = np.sort(np.stack([n1, n2, b]), axis=0)[1]
-    apart = max(np.abs(n1 - n2).max(), np.abs(b - p).max() // 2)
-    return p, LEVELS[min(int(apart), 31)]
+    distance = abs(place[0] - first[0]) + abs(place[1] - first[1])
+    row, column = (min(7, int(np.abs(apart).max()).bit_length()) for apart in (n1 - n2, b - p))
+    return p, (NEAR_LEVELS if distance == 1 else FAR_LEVELS)[row][column]
 
 
 def aligned_planes(planes: list[NDArray[np.uint8]], field: Ints) -> list[NDArray[np.uint8]]:

@@ -22,8 +22,8 @@ from lvcodec.video.picture import VideoFormat
 DOCS = Path(__file__).parents[2] / "docs" / "bitstream.md"
 
 LITERAL_HEADER = bytes.fromhex(
-    "4c564331" "01" "01" "01" "02" "0001020304050607" "0600" "0500" "30750000" "e9030000"
-    "01" "0d" "05" "01" "01" "0400" "3c" "01" "18b2ac56"
+    "4c564331" "01" "02" "01" "02" "0001020304050607" "0600" "0500" "30750000" "e9030000"
+    "01" "0d" "05" "01" "01" "0400" "3c" "01" "a7bab39f"
 )
 
 
@@ -84,10 +84,17 @@ def test_header_out_of_range_is_not_read(name: str, value: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("version", 2), ("version", 0), ("syntax", 2), ("family", 3), ("mode", 4), ("mode", 9), ("flags", 2)],
+    [("version", 2), ("syntax", 3), ("family", 3), ("mode", 4), ("mode", 9), ("flags", 2)],
 )
 def test_unknown_number_is_a_newer_stream(name: str, value: int) -> None:
     with pytest.raises(StreamError, match=f"{name} {value} is unknown; .* newer lvcodec: update") as caught:
+        StreamReader(io.BytesIO(forged(name, value)))
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize(("name", "value"), [("version", 0), ("syntax", 1), ("family", 0)])
+def test_lower_number_is_an_older_stream(name: str, value: int) -> None:
+    with pytest.raises(StreamError, match=f"{name} {value} is unknown; .* older lvcodec") as caught:
         StreamReader(io.BytesIO(forged(name, value)))
     assert caught.value.exit_code == 4
 

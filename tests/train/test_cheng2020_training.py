@@ -8,12 +8,12 @@ import torch
 
 pytest.importorskip("compressai", reason="training's priors are CompressAI's: pip install '.[train]'")
 
+from lvcodec.entropy.rates import FLOOR  # noqa: E402
 from lvcodec.errors import InputError, UsageError  # noqa: E402
 from lvcodec.nets import rgb  # noqa: E402
 from lvcodec.nets.cheng2020 import ONE, causal_taps  # noqa: E402
 from lvcodec.train import checkpoint, cheng2020, export, validate  # noqa: E402
 from lvcodec.train.data import Crops  # noqa: E402
-from lvcodec.train.rates import FLOOR  # noqa: E402
 from lvcodec.train.run import Run  # noqa: E402
 from lvcodec.train.settings import settings_of  # noqa: E402
 

@@ -11,12 +11,12 @@ pytest.importorskip("compressai", reason="training takes its factorised priors f
 
 from lvcodec.codec import motion  # noqa: E402
 from lvcodec.codec.search import search  # noqa: E402
+from lvcodec.entropy.rates import laplace_bits, shifted_bits  # noqa: E402
 from lvcodec.models import export, store  # noqa: E402
 from lvcodec.nets.shift import shift_direction  # noqa: E402
 from lvcodec.nets.swift import channels_to_planes, planes_to_channels  # noqa: E402
 from lvcodec.train import checkpoint, masters  # noqa: E402
 from lvcodec.train.joint import STAGES  # noqa: E402
-from lvcodec.train.rates import laplace_bits, shifted_bits  # noqa: E402
 from lvcodec.train.stages import align  # noqa: E402
 from lvcodec.video.picture import Picture  # noqa: E402
 

@@ -88,7 +88,8 @@ def test_another_file_is_not_unpacked(script, tmp_path: Path, monkeypatch, capsy
 
 def test_what_cannot_be_had_is_left_out(script, tmp_path: Path, monkeypatch, capsys) -> None:
     """A client that is missing, one that fails, a package without the files: a line each, exit code 1."""
-    good = package(script, wheel())
+    data = wheel()
+    good = package(script, data)
     (tmp_path / ".packages").mkdir()
     for odd in ("0", "1", "2"):
         listed = script.Package(good.client, f"thing{odd}", "1", "MIT", good.sha256, ("nothing",))
@@ -96,7 +97,7 @@ def test_what_cannot_be_had_is_left_out(script, tmp_path: Path, monkeypatch, cap
         command = ["no-such-client"] if odd == "0" else [sys.executable, "-c", "print('no such\\nversion'); exit(1)"]
         monkeypatch.setattr(script, "commands", lambda p, folder, command=command: [command])
         if odd == "2":
-            (tmp_path / ".packages" / f"thing2-{good.sha256[:16]}").write_bytes(wheel())
+            (tmp_path / ".packages" / f"thing2-{good.sha256[:16]}").write_bytes(data)
         assert script.main([str(tmp_path)]) == 1
     said = capsys.readouterr().err.splitlines()
     assert said == ["thing0 1: left out: there is no no-such-client here",

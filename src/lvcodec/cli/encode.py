@@ -36,6 +36,8 @@ SHIFTING = ("lds", "aligned")  # modes that have a shift
 @click.option("--frames", metavar="A:B", callback=frame_range,
               help="Only pictures A to B - 1, counted from 0.")
 @click.option("--alpha", type=click.Choice(["1", "0.5"]), help="Length of the shift in lds and aligned.  [default: 1]")
+@click.option("--effort", type=click.IntRange(0, 64), default=0, show_default=True, metavar="N",
+              help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.")
 @click.option("--recon", metavar="FILE", help="Also write the pictures that the decoder will show.")
 @click.option("--psnr", is_flag=True, help="Measure the PSNR of the planes, in the source's 8-bit 4:2:0.")
 @click.option("--verify", is_flag=True, help="Decode what was written and compare.")
@@ -61,6 +63,7 @@ def encode(
     pix_fmt: str | None,
     frames: tuple[int | None, int | None] | None,
     alpha: str | None,
+    effort: int,
     recon: str | None,
     psnr: bool,
     verify: bool,
@@ -92,8 +95,8 @@ def encode(
     with out.progress("encoding") as step:
         report = lvcodec.encode(
             source, target, quality=quality, mode=mode, family=family, model=model, gop=gop, size=size,
-            rate=rate, pix_fmt=pix_fmt, frames=frames, alpha=float(alpha or 1), recon=recon, psnr=psnr,
-            verify=verify, jobs=jobs, device=device, backend=backend, overwrite=overwrite,
+            rate=rate, pix_fmt=pix_fmt, frames=frames, alpha=float(alpha or 1), effort=effort, recon=recon,
+            psnr=psnr, verify=verify, jobs=jobs, device=device, backend=backend, overwrite=overwrite,
             keep_partial=keep_partial, on_picture=step, on_notice=out.notice,
         )
     out.summary(report.as_dict(), summary_line(report))

@@ -235,11 +235,12 @@ def export(target: Path, checkpoints: tuple[Path, ...], about: str, data: str, l
 @click.option("--mode", type=click.Choice(MODES), default="intra", show_default=True, help="How models code.")
 @click.option("--pictures", "count", type=click.IntRange(min=1), help="Of each clip.  [default: 3 for intra, else 24]")
 @click.option("--step", type=click.IntRange(min=1), help="From one to the next.  [default: 8 for intra, else 1]")
+@click.option("--effort", type=click.IntRange(min=0), default=0, show_default=True, help="The encoder's, of models.")
 @click.option("--cache", type=FOLDER, default=Path("runs/cache-heldout"), show_default=True,
               help="Where the clips are kept as raw video.")
 @output_options
-def validate(paths: tuple[Path, ...], clips: Path, mode: str, count: int | None, step: int | None, cache: Path,
-             out: Output) -> None:
+def validate(paths: tuple[Path, ...], clips: Path, mode: str, count: int | None, step: int | None, effort: int,
+             cache: Path, out: Output) -> None:
     """Compare checkpoints and models with x264 on clips.
 
     Checkpoints are judged by estimated rates of single pictures, models by real streams: against x264 medium -g 1 in
@@ -250,7 +251,8 @@ def validate(paths: tuple[Path, ...], clips: Path, mode: str, count: int | None,
     from lvcodec.train.validate import judge
 
     records, lines = [], []
-    for judged in judge(paths, prepare([clips], cache, notice=out.notice), mode, count=count, step=step):
+    for judged in judge(paths, prepare([clips], cache, notice=out.notice), mode, count=count, step=step,
+                        effort=effort):
         over = dict(zip(judged.names, judged.over_x264, strict=True))
         lines.append(f"{judged.path} {mode}: {over_x264(over)}")
         lines += ["    " + "  ".join(f"{rate:.3f} bpp {psnr:.2f} dB" for rate, psnr in curve)

@@ -68,8 +68,9 @@ class Symbols:
 class Mode:
     """A way to predict a picture from the one before it.
 
-    search: the encoder's, in modes that send motion. coarser: how many quality indices P-pictures are below their
-    I-picture, where the weights have such qualities: their errors are not passed on for as long.
+    search: the encoder's, in modes that send motion. refine: the encoder's choice of better symbols, if it takes the
+    time. coarser: how many quality indices P-pictures are below their I-picture, where the weights have such
+    qualities: their errors are not passed on for as long.
     """
 
     reference: Callable[[State, Network, Field | None], Reference]
@@ -77,6 +78,7 @@ class Mode:
     code: Callable[[Symbols | None, Reference, Network, Coder, Fraction], Symbols]
     reconstruct: Callable[[Symbols, Reference, Network], State]
     search: Callable[[Picture, State, Network], Field] | None = None
+    refine: Callable[[Symbols, Picture, Reference, Network, Fraction], Symbols] | None = None
     coarser: int = 0
 
 
@@ -138,6 +140,14 @@ def _analyse_residual(latents: Tensor, reference: Reference, net: Network, alpha
     return Symbols({"z_t": net.p_hyper(reference.latents, y_res), "y_res": y_res})
 
 
+def _refine_residual(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction
+                     ) -> Symbols:
+    z, y_res = symbols.streams["z_t"], symbols.streams["y_res"]
+    prior = net.p_parameters(z, reference.latents)
+    return Symbols({"z_t": z, "y_res": net.refine_residual(picture, None, reference.latents, y_res, prior,
+                                                           shifted=False)})
+
+
 def _code_residual(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
                    ) -> Symbols:
     z = code_hyper("z_t", "z_p", symbols, net, coder)
@@ -159,6 +169,14 @@ def _analyse_aligned(latents: Tensor, reference: Reference, net: Network, alpha:
     prior = net.p_parameters(plain["z_t"], reference.latents)
     coded = plain["y_res"] - direction_of(plain["y_res"], prior[0]) if alpha == 1 else plain["y_res"]
     return Symbols({"z_t": plain["z_t"], "y_shift": coded, "y_res": plain["y_res"]}, prior)
+
+
+def _refine_aligned(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction
+                    ) -> Symbols:
+    assert symbols.prior is not None
+    coded = net.refine_residual(picture, reference.picture, reference.latents, symbols.streams["y_shift"],
+                                symbols.prior, shifted=alpha == 1)
+    return Symbols({"z_t": symbols.streams["z_t"], "y_shift": coded}, symbols.prior)
 
 
 def _analyse_shifted(latents: Tensor, reference: Reference, net: Network, alpha: Fraction) -> Symbols:
@@ -209,7 +227,9 @@ def _reconstruct_aligned(symbols: Symbols, reference: Reference, net: Network) -
 
 MODES: dict[str, Mode | None] = {
     "intra": None,
-    "mfvc": Mode(_last_latents, _analyse_residual, _code_residual, _reconstruct_residual),
+    "mfvc": Mode(_last_latents, _analyse_residual, _code_residual, _reconstruct_residual,
+                 refine=_refine_residual),
     "lds": Mode(_last_latents, _analyse_shifted, _code_shifted, _reconstruct_shifted),
-    "aligned": Mode(_aligned, _analyse_aligned, _code_aligned, _reconstruct_aligned, _search, coarser=15),
+    "aligned": Mode(_aligned, _analyse_aligned, _code_aligned, _reconstruct_aligned, _search,
+                    _refine_aligned, coarser=15),
 }

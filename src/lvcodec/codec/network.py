@@ -47,6 +47,14 @@ class Coding(Protocol):
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]: ...
 
 
+class Refiner(Protocol):
+    """What chooses better symbols at some effort, the encoder's alone (nets/swift_refine.py)."""
+
+    def intra(self, planes: Planes, shown: tuple[int, int], z: Ints, symbols: Ints) -> Ints: ...
+    def residual(self, planes: Planes, shown: tuple[int, int], before: Planes | None, reference: Tensor, coded: Ints,
+                 prior: tuple[Ints, Ints], *, shifted: bool) -> Ints: ...
+
+
 def padded(size: int) -> int:
     """The multiple of 64 that a side is padded to."""
     return -(-size // MULTIPLE) * MULTIPLE
@@ -56,10 +64,12 @@ class Network:
     """A family at one quality, for pictures of one size (width, height as shown; padding happens here).
 
     quality_index: 0..100, which of the qualities; written into streams, and weighs what the encoder decides.
+    refiner: the encoder's, if it takes the time.
     """
 
-    def __init__(self, coding: Coding, width: int, height: int, device: Any, quality_index: int) -> None:
-        self.quality_index = quality_index
+    def __init__(self, coding: Coding, width: int, height: int, device: Any, quality_index: int,
+                 refiner: Refiner | None = None) -> None:
+        self.quality_index, self.refiner = quality_index, refiner
         self.coding, self.width, self.height, self.device = coding, width, height, device
         self._height, self._width = padded(height), padded(width)
 
@@ -90,6 +100,22 @@ class Network:
     def changed(self, picture: Picture, before: Tensor, after: Tensor) -> Picture:
         """The picture and what U_DEC makes of a change of its latents: picture + U_DEC(after) - U_DEC(before)."""
         return self._picture(self.coding.changed(self._padded(picture), before, after))
+
+    def refine_intra(self, picture: Picture, z: Ints, symbols: Ints) -> Ints:
+        """An I-picture's symbols, or better ones for its rate and distortion if there is a refiner."""
+        if self.refiner is None:
+            return symbols
+        return self.refiner.intra(self._padded(picture), (self.height, self.width), z, symbols)
+
+    def refine_residual(self, picture: Picture, before: Picture | None, reference: Tensor, coded: Ints,
+                        prior: tuple[Ints, Ints], *, shifted: bool) -> Ints:
+        """The same of a P-picture's symbols. before: the picture that is changed, if it is made by difference;
+        reference: the latents that the residual is added to; shifted: whether the symbols are."""
+        if self.refiner is None:
+            return coded
+        return self.refiner.residual(self._padded(picture), (self.height, self.width),
+                                     None if before is None else self._padded(before), reference, coded, prior,
+                                     shifted=shifted)
 
     def _padded(self, picture: Picture) -> Planes:
         import torch

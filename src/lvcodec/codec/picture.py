@@ -28,12 +28,16 @@ def encode_picture(picture: Picture, state: State | None, net: Network, mode: Mo
     coder = Writer()
     latents = net.analyse(picture)
     if state is None or mode is None:
-        symbols = code_intra(Symbols({"z": net.hyper(latents), "y": net.symbols(latents)}), net, coder)
+        z = net.hyper(latents)
+        symbols = Symbols({"z": z, "y": net.refine_intra(picture, z, net.symbols(latents))})
+        symbols = code_intra(symbols, net, coder)
         after = _reconstruct_intra(symbols, net)
     else:
         field = mode.search(picture, state, net) if mode.search else None
         reference = p_reference(field, state, net, mode, coder)
         symbols = mode.analyse(latents, reference, net, alpha)
+        if mode.refine and net.refiner:
+            symbols = mode.refine(symbols, picture, reference, net, alpha)
         symbols = mode.code(symbols, reference, net, coder, alpha)
         after = mode.reconstruct(symbols, reference, net)
     return coder.finish(), after, coder

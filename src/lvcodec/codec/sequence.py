@@ -72,6 +72,7 @@ def encode(
     pix_fmt: str | None = None,
     frames: tuple[int | None, int | None] | None = None,
     alpha: float = 1,
+    effort: int = 0,
     recon: StreamLike | None = None,
     psnr: bool = False,
     verify: bool = False,
@@ -89,6 +90,8 @@ def encode(
         raise UsageError(f"there is no mode {mode!r}", f"choose one of {', '.join(MODES)}")
     if alpha not in (1, 0.5):
         raise UsageError(f"alpha is {alpha:g}, not 1 or 0.5")
+    if effort < 0:
+        raise UsageError("effort is 0 or more")
     if gop < 1 or jobs < 1:
         raise UsageError("gop and jobs are 1 or more")
     if verify and not is_path(target):
@@ -111,11 +114,13 @@ def encode(
             notices(text)
         video = pictures.format
         backend = canary.choose(info, index, where, backend, notices)
-        net = Network(loading.coding(info, index, where, backend), video.width, video.height, where, index)
+        net = Network(loading.coding(info, index, where, backend), video.width, video.height, where, index,
+                      loading.refiner(info, index, effort))
         coding = MODES[mode]
         p_index = loading.coarser(info, index, coding.coarser if coding else 0)
         p_net = net if p_index == index else Network(
-            loading.coding(info, p_index, where, backend), video.width, video.height, where, p_index)
+            loading.coding(info, p_index, where, backend), video.width, video.height, where, p_index,
+            loading.refiner(info, p_index, effort))
         header = Header(family=info.family, mode=mode, weights_id=bytes.fromhex(info.weights_id), video=video, gop=gop,
                         quality_index=index, alpha=Fraction(alpha))
         shown = stack.enter_context(open_sink(recon, video, overwrite=overwrite)) if recon is not None else None

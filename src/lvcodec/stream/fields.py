@@ -9,7 +9,7 @@ from lvcodec.stream.layout import Condition, Field
 
 MAGIC = b"LVC1"
 VERSION = 1
-SYNTAX = 1
+SYNTAX = 2
 MAX_SIDE = 16384
 MAX_PICTURES = (1 << 28) - 1
 MAX_GOP = 65535

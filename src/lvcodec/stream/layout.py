@@ -19,6 +19,7 @@ from lvcodec.errors import InputError, StreamError
 VARINT_BYTES = 9
 _FIXED = {"u8": 1, "u16": 2, "u32": 4, "crc": 4}
 _NEWER = "it was made by a newer lvcodec: update this one to read it"
+_OLDER = "it was made by an older lvcodec: read it with that one"
 
 Values = Mapping[str, Any]
 
@@ -41,7 +42,7 @@ class Field:
     at_least, at_most: range of a number; without at_most what the width holds.
     one_of: the numbers that have a meaning. equals: the only bytes that are right.
     size: of "bytes", a number or the name of the field that tells it.
-    newer: a number that is not known comes from a newer lvcodec, not from damage.
+    newer: a number that is not known comes from a newer lvcodec, or an older one if it is lower, not from damage.
     framing: tells where the next field or record is, so its range is checked before the CRC is.
     when: None if always present.
     """
@@ -196,7 +197,8 @@ def layout_table(layout: Layout) -> str:
 def _check(field: Field, value: Any, at_most: int | None = None) -> None:
     problem = field.problem(value, at_most)
     if problem:
-        raise StreamError(problem, _NEWER if field.newer else None)
+        older = field.one_of is not None and value < min(field.one_of)
+        raise StreamError(problem, (_OLDER if older else _NEWER) if field.newer else None)
 
 
 def _encoded(field: Field, value: Any) -> bytes:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lvcodec.entropy import grid
+from lvcodec.entropy.rates import gaussian_bits, laplace_bits
 from lvcodec.errors import UsageError
 from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import WIDE, clamp
@@ -28,7 +29,7 @@ from lvcodec.nets.shift import LATENT_GRID, shift_direction
 from lvcodec.nets.swift import channels_to_planes
 from lvcodec.nets.temporal import PARAMETER_GRID
 from lvcodec.train.losses import LUMA_WINDOW, MSE, Measure, ms_ssim
-from lvcodec.train.rates import ChannelPrior, gaussian_bits, laplace_bits
+from lvcodec.train.rates import ChannelPrior
 from lvcodec.train.stages import Outcome, Stage, noisy, outcome, per_pixel, z_bits
 
 LEAST_BETA = 1e-6  # of a divisive normalisation

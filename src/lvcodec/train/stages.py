@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from lvcodec.codec import motion
 from lvcodec.codec.search import search
+from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.shift import shift_direction, shift_undo
@@ -30,7 +31,7 @@ from lvcodec.nets.swift import (
     planes_to_channels,
 )
 from lvcodec.train.losses import MSE, PIXELS, Measure, squared_error
-from lvcodec.train.rates import ChannelPrior, gaussian_bits, laplace_bits, shifted_bits
+from lvcodec.train.rates import ChannelPrior
 from lvcodec.video.picture import Picture
 
 Fields = NDArray[np.int32]  # (B, 2, rows, columns)

@@ -79,7 +79,8 @@ def estimated(path: Path, shown: Sequence[Picture]) -> Curve:
     return curve
 
 
-def coded(folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence[int] = QUALITIES) -> Curve:
+def coded(folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence[int] = QUALITIES, effort: int = 0
+          ) -> Curve:
     """A model's real streams, GOP 12."""
     import lvcodec
 
@@ -94,7 +95,7 @@ def coded(folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence
                 sink.write(picture)
         for quality in qualities:
             report = lvcodec.encode(source, io.BytesIO(), model=folder, family=family, mode=mode, quality=quality,
-                                    psnr=True, backend=backend)
+                                    effort=effort, psnr=True, backend=backend)
             if report.psnr_db is not None:
                 curve.append((report.bpp, report.psnr_db.yuv))
     return curve
@@ -160,11 +161,11 @@ class Judged:
     over_x264: list[float]
 
 
-def judge(paths: Sequence[Path], clips: Sequence[Clip], mode: str, *, count: int | None = None, step: int | None = None
-          ) -> Iterator[Judged]:
+def judge(paths: Sequence[Path], clips: Sequence[Clip], mode: str, *, count: int | None = None, step: int | None = None,
+          effort: int = 0) -> Iterator[Judged]:
     """Compare checkpoints and models with x264, clip by clip.
 
-    count, step: pictures of a clip, and from one to the next, else as pace_of says.
+    count, step: pictures of a clip, and from one to the next, else as pace_of says. effort: the encoder's, of models.
     Raises UsageError if a checkpoint is to be judged by another mode than intra.
     """
     if mode != "intra" and any(path.is_file() for path in paths):
@@ -174,6 +175,6 @@ def judge(paths: Sequence[Path], clips: Sequence[Clip], mode: str, *, count: int
     anchors = [x264(shown, mode) for shown in every]
     for path in paths:
         has = store.read_info(path).manifest.get("qualities", QUALITIES) if path.is_dir() else QUALITIES
-        curves = [coded(path, shown, mode, has) if path.is_dir() else estimated(path, shown) for shown in every]
+        curves = [coded(path, shown, mode, has, effort) if path.is_dir() else estimated(path, shown) for shown in every]
         gains = [bd_rate(anchor, curve) for anchor, curve in zip(anchors, curves, strict=True)]
         yield Judged(path, [clip.name for clip in clips], curves, gains)
