@@ -59,7 +59,8 @@ def ready(request: Request, *, notice: Notice = lambda text: None, on_file: OnFi
         _check_same(settings, state["stage"], {"family": checkpoint.family_of(state), **state.get("settings", {})},
                     request.folder)
     if workers.rank:
-        workers.wait()  # until the first has filled the cache
+        notice, on_file = _unheard, _unheard  # the first tells
+        workers.wait()  # until it has filled the cache
     crops = Crops(gather(request.data, request.cache, least=settings.crop, notice=notice, on_file=on_file),
                   request.seed + workers.rank, animated=settings.animated)
     held_out = None
@@ -77,6 +78,10 @@ def ready(request: Request, *, notice: Notice = lambda text: None, on_file: OnFi
                          else _new_model(request, crops))
         run = Run(settings, model, priors, crops, workers)
     return run, held_out
+
+
+def _unheard(*_: object) -> None:
+    pass
 
 
 def resumed(settings: Settings, folder: Path, crops: Crops, workers: parallel.Workers) -> Run:
