@@ -86,6 +86,10 @@ def test_another_run_in_the_folder_is_refused(arguments, tmp_path: Path, capsys)
     (["--steps", "3", "--crop", "100"], 2, "take a multiple of 64"),
     (["--steps", "3", "--data", "nowhere"], 3, "nowhere: no such file or folder"),
     (["--steps", "3", "--shape", "depth=3"], 2, "a swift shape has no depth"),
+    (["--steps", "3", "--shape", "block=3"], 2, "block=3 (unknown block kind"),
+    (["--steps", "3", "--shape", "latent=many"], 2, "latent=many (invalid literal"),
+    (["--steps", "3", "--family", "cheng2020", "-q", "1"], 2, "the shape of a cheng2020 network is channels=N"),
+    (["--steps", "3", "--loss", "ms-ssim"], 2, "take --crop 192 or more"),
     (["--steps", "3", "--crop", "256"], 3, "no pictures of 256x256 or more"),
 ])
 def test_what_cannot_be_trained_is_told_in_a_line(arguments, capsys, more, code: int, said: str) -> None:

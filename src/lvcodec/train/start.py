@@ -49,7 +49,7 @@ def ready(request: Request, *, notice: Notice = lambda text: None, on_file: OnFi
     losses.check_crop(settings.loss, settings.crop)
     stage = FAMILIES[settings.family].stages[settings.stage]
     if settings.family == "swift":
-        SwiftShape.parse(request.shape)
+        _check_shape(request.shape)
     workers = parallel.start(request.device)
     torch.manual_seed(request.seed + workers.rank)
     request.folder.mkdir(parents=True, exist_ok=True)
@@ -98,6 +98,17 @@ def _new_model(request: Request, crops: Crops) -> Networks:
     model = Swift(SwiftShape.parse(request.shape))
     start_from_klt(model, crops, size=min(192, request.settings.crop))
     return model, Priors(model)
+
+
+def _check_shape(text: str) -> None:
+    """Raise UsageError for a shape that no swift model can have."""
+    try:
+        with torch.device("meta"):
+            Swift(SwiftShape.parse(text))
+    except UsageError:
+        raise
+    except (ValueError, RuntimeError) as error:
+        raise UsageError(f"no swift model has the shape {text} ({error})") from error
 
 
 def _check_same(settings: Settings, stage: str, earlier: dict[str, object], folder: Path) -> None:
