@@ -7,7 +7,7 @@ BUNNY  := .cache/bigbuckbunny.mp4
 REPORTS ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all test-torch golden fuzz bench bench-docs training-data lint clean
+.PHONY: help venv demo test test-all test-torch golden fuzz bench ablation bench-docs training-data lint clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ fuzz: venv  ## 20,000 damaged streams; FUZZ="--seed 2 --count 1000" for others
 bench: venv  ## compare codecs on the clips in CLIPS=DIR; report in runs/bench, options in BENCH="--preset quick"
 	@test -n "$(CLIPS)" || { echo 'name the clips: make bench CLIPS=DIR' >&2; exit 1; }
 	$(VENV)/bin/lvcodec bench $(CLIPS) --out $(REPORTS)/bench $(BENCH)
+
+ablation: venv  ## what each mode is worth on the clips in CLIPS=DIR; BENCH="--effort 0,8" for the encoder's search too
+	@test -n "$(CLIPS)" || { echo 'name the clips: make ablation CLIPS=DIR' >&2; exit 1; }
+	$(VENV)/bin/lvcodec bench $(CLIPS) --out $(REPORTS)/ablation --preset ablation --frames 0:36 $(BENCH)
 
 bench-docs: venv $(BUNNY)  ## measure anew what docs/benchmarks.md shows, on the clips in CLIPS=DIR
 	@test -n "$(CLIPS)" || { echo 'name the clips: make bench-docs CLIPS=DIR' >&2; exit 1; }

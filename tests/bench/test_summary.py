@@ -1,6 +1,7 @@
 """Tables and curves of rows that are given: averages, the paper's Table 2, the page."""
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from lvcodec.bench.crops import Box, busiest, nearest, parse_box
 from lvcodec.bench.curves import draw_curves
+from lvcodec.bench.ours import EFFORT
 from lvcodec.bench.page import Page
 from lvcodec.bench.presets import PRESETS, published
 from lvcodec.bench.rows import Row
@@ -42,10 +44,28 @@ def test_averages() -> None:
     assert found == {"lvcodec intra": ["+100.00"] * 4, "lvcodec mfvc": ["+0.00"] * 4, "lvcodec lds": ["-50.00"] * 4}
     steps = table(summary, "Each mode").rows
     assert [line[:2] for line in steps] == [["lvcodec mfvc", "lvcodec intra"], ["lvcodec lds", "lvcodec mfvc"]]
-    assert [line[2:] for line in steps] == [["-50.00"] * 3] * 2
+    assert [line[2:] for line in steps] == [["-50.00"] * 4] * 2
     assert [line[1:] for line in table(summary, "Table 2").rows] == [
         ["+15.55", "lvcodec intra", "+100.00"], ["-14.78", "lvcodec mfvc", "+0.00"],
         ["-27.13", "lvcodec lds", "-50.00"]]
+
+
+def test_the_ladder_at_two_efforts() -> None:
+    """Steps within one effort only; the two calmest clips are those where x264 without prediction costs most."""
+    plain = [*rows(), *(replace(r, clip="still") for r in rows() if r.clip == "small")]
+    intra = {"still": 9.0, "small": 3.0, "large": 6.0}
+    known = plain + [replace(r, codec="x264-intra", label="x264-intra", bpp=(r.bpp or 0) * intra[r.clip])
+                     for r in plain if r.codec == "x264-veryfast"]
+    known += [replace(r, codec=f"{r.codec}{EFFORT}8", label=f"{r.label} effort 8", bpp=(r.bpp or 0) * 0.9)
+              for r in plain if r.codec.startswith("lvcodec")]
+    steps = table(Summary(known, PRESETS["ablation"], metric="psnr_yuv", reference="x264-veryfast"), "Each mode")
+    assert [line[:2] for line in steps.rows] == [
+        ["lvcodec intra", "x264-intra"], ["lvcodec mfvc", "lvcodec intra"], ["lvcodec lds", "lvcodec mfvc"],
+        ["lvcodec intra effort 8", "x264-intra"], ["lvcodec mfvc effort 8", "lvcodec intra effort 8"],
+        ["lvcodec lds effort 8", "lvcodec mfvc effort 8"]]
+    assert steps.rows[0][2:5] == ["-33.33", "-66.67", "-77.78"] and steps.rows[3][2:5] == ["-40.00", "-70.00", "-80.00"]
+    assert steps.rows[4][2:] == ["-50.00"] * 5
+    assert "still and large: -50.00" in steps.note
 
 
 def test_a_point_that_one_clip_lacks_is_not_averaged() -> None:

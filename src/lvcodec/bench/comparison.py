@@ -26,8 +26,9 @@ MODES = ("intra", "mfvc", "lds", "aligned")
 class Request:
     """A comparison as it is asked for; None is the preset's.
 
-    modes, anchors: empty tuples leave them out. anchors: names, or "all". anchor_files: TOML files of further codecs,
-    all of which are taken. shown: pictures from 1 on whose crops are shown. crop: WxH+X+Y.
+    efforts: of lvcodec's encoder; all modes with each. modes, anchors: empty tuples leave them out. anchors: names, or
+    "all". anchor_files: TOML files of further codecs, all of which are taken. shown: pictures from 1 on whose crops are
+    shown. crop: WxH+X+Y.
     """
 
     clips: Sequence[str | os.PathLike[str]]
@@ -38,6 +39,7 @@ class Request:
     family: str = "swift"
     model: str | None = None
     gop: int | None = None
+    efforts: tuple[int, ...] = (0,)
     anchors: tuple[str, ...] | None = None
     anchor_files: tuple[Path, ...] = ()
     reference: str | None = None
@@ -90,7 +92,8 @@ def _ours(request: Request, preset: Preset) -> list[Lvcodec]:
     if not all(1 <= quality <= 6 for quality in qualities):
         raise UsageError("qualities lie between 1 and 6")
     return [Lvcodec(mode, qualities, request.family, request.model, request.gop or preset.gop, request.threads,
-                    request.device) for mode in dict.fromkeys(modes)]
+                    request.device, effort) for effort in dict.fromkeys(request.efforts)
+            for mode in dict.fromkeys(modes)]
 
 
 def _anchors(request: Request, preset: Preset, notice: OnNotice) -> list[Anchor]:

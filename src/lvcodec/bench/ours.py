@@ -14,6 +14,7 @@ from lvcodec.bench.clips import Clip
 from lvcodec.models import store
 
 MODELS_VARIABLE = "LVCODEC_MODELS"
+EFFORT = "-effort-"  # in names, before the number
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Lvcodec:
     gop: int = 12
     threads: int = 1
     device: str = "auto"
+    effort: int = 0
 
     @property
     def name(self) -> str:
         """As it is called in tables."""
-        return f"lvcodec-{self.mode}" if self.family == "swift" else f"lvcodec-{self.family}-{self.mode}"
+        name = f"lvcodec-{self.mode}" if self.family == "swift" else f"lvcodec-{self.family}-{self.mode}"
+        return f"{name}{EFFORT}{self.effort}" if self.effort else name
 
     @property
     def label(self) -> str:
@@ -42,7 +45,8 @@ class Lvcodec:
 
     def identity(self) -> dict[str, Any]:
         """All that its results depend on. Raises WeightsError if there are no weights."""
-        return {"lvcodec": self.version(), "mode": self.mode, "gop": self.gop}
+        return {"lvcodec": self.version(), "mode": self.mode, "gop": self.gop,
+                **({"effort": self.effort} if self.effort else {})}
 
     def version(self) -> str:
         """The program's version and the weights' identity. Raises WeightsError if there are none."""
@@ -57,7 +61,7 @@ class Lvcodec:
         with self._setting():
             lvcodec.encode(clip.raw, target, size=(clip.video.width, clip.video.height), rate=clip.video.rate,
                            pix_fmt="yuv420p", quality=q, mode=self.mode, family=self.family, model=self.model,
-                           gop=self.gop, device=self.device, overwrite=True)
+                           gop=self.gop, effort=self.effort, device=self.device, overwrite=True)
 
     def decode_clip(self, source: Path, clip: Clip, target: Path) -> None:
         """Turn the stream into raw video, checking every picture's checksum. Raises LvcError if that fails."""
@@ -70,7 +74,9 @@ class Lvcodec:
         from lvcodec.exact.backends import pick_device
         from lvcodec.models import loading
 
-        loading.coding(self._info(), round(20 * (self.points[0] - 1)), pick_device(self.device))
+        index = round(20 * (self.points[0] - 1))
+        loading.coding(self._info(), index, pick_device(self.device))
+        loading.refiner(self._info(), index, self.effort)
 
     @contextmanager
     def _setting(self) -> Iterator[None]:
@@ -96,6 +102,8 @@ class Lvcodec:
         words = ["lvcodec", "encode", f"{clip.name}.yuv", f"{clip.name}.lvc", "--size",
                  f"{clip.video.width}x{clip.video.height}", "--fps", str(clip.video.rate), "-q", f"{q:g}", "--mode",
                  self.mode, "--gop", str(self.gop)]
+        if self.effort:
+            words += ["--effort", str(self.effort)]
         if self.family != "swift":
             words += ["--family", self.family]
         if self.model is not None:

@@ -20,7 +20,7 @@ class Preset:
     """Defaults of a comparison; what the user says goes before them.
 
     metric: of curves and BD-rates. anchor_step: takes every n-th point of an anchor. published: names of published
-    curves to draw beside ours. steps: compare each mode with the one before. table2: show the paper's Table 2.
+    curves to draw beside ours. steps: compare each mode with what it has to beat. table2: show the paper's Table 2.
     """
 
     frames: tuple[int | None, int | None] | None = None
@@ -43,7 +43,8 @@ PRESETS = {
                    "ssf2020-authors"),
     ),
     "quick": Preset(frames=(0, 24), qualities=(1, 2.5, 4, 6), anchor_step=2, metrics=("psnr", "ssim")),
-    "ablation": Preset(modes=("intra", "mfvc", "lds", "aligned"), anchors=(*FIELD, "x264-intra"),
+    "ablation": Preset(modes=("intra", "mfvc", "lds", "aligned"),
+                       anchors=(*FIELD, "x264-intra", "x264-medium", "x265-medium"),
                        metrics=("psnr", "rgb", "ssim"), table2=True, steps=True),
 }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lvcodec.bench.bdrate import Distance, Point, distance
+from lvcodec.bench.ours import EFFORT
 from lvcodec.bench.presets import Preset, Published, paper_table2, published
 from lvcodec.bench.rows import NA, Row
 
@@ -19,6 +20,11 @@ METRIC_TITLES = {
     "ssim": "SSIM, −10·log₁₀(1 − x) (dB)",
     "ms_ssim": "MS-SSIM of luma, −10·log₁₀(1 − x) (dB)",
 }
+LADDER = (  # what is compared with what: (anchor, test)
+    ("x264-intra", "lvcodec-intra"), ("lvcodec-intra", "lvcodec-mfvc"), ("lvcodec-mfvc", "lvcodec-lds"),
+    ("lvcodec-lds", "lvcodec-aligned"), ("x264-veryfast", "lvcodec-aligned"), ("x265-veryfast", "lvcodec-aligned"),
+    ("x264-medium", "lvcodec-aligned"), ("x265-medium", "lvcodec-aligned"),
+)
 NEEDS = {"psnr_yuv": "psnr", "psnr_y": "psnr", "psnr_rgb": "rgb", "ssim": "ssim", "ms_ssim": "ms-ssim"}
 
 
@@ -131,9 +137,8 @@ class Summary:
             values = [d.rate_percent if unit == "%" else d.psnr_db for d in each]
             cells = [_signed(value) for value in values]
             if several:
-                known = [value for value in values if value is not None]
                 average = self.distances[AVERAGE, codec]
-                cells += [_signed(sum(known) / len(known) if len(known) == len(values) else None),
+                cells += [_signed(_mean_of(values)),
                           _signed(average.rate_percent if unit == "%" else average.psnr_db)]
                 each.append(average)
             rows.append([self.labels[codec], *cells])
@@ -164,15 +169,37 @@ class Summary:
                      ["codec", *self.labels.values()], rows, self._of_what())
 
     def _steps(self) -> Table:
-        ours = [codec for codec in self.labels if codec.startswith("lvcodec")]
-        rows = [
-            [self.labels[test], self.labels[before],
-             *(_signed(distance(self.curves[place][before], self.curves[place][test]).rate_percent)
-               for place in self.places)]
-            for before, test in zip(ours, ours[1:], strict=False)
-        ]
-        return Table("Each mode against the one before, BD-rate (%)", ["mode", "before", *self.places], rows,
-                     f"{METRIC_TITLES[self.metric]}, PCHIP over the common interval; average: of the average curve.")
+        """Each mode against what it has to beat, at every effort; the clips where little moves by themselves."""
+        efforts = dict.fromkeys(codec.partition(EFFORT)[1:] for codec in self.labels if codec.startswith("lvcodec"))
+        rows = []
+        notes = [f"{METRIC_TITLES[self.metric]}, PCHIP over the common interval", f"{AVERAGE}: of the average curve"]
+        calm = self._calmest()
+        for effort in map("".join, efforts):
+            for before, test in LADDER:
+                pair = [f"{name}{effort}" if name.startswith("lvcodec") else name for name in (before, test)]
+                if not set(pair) <= self.labels.keys():
+                    continue
+                values = {place: distance(curves[pair[0]], curves[pair[1]]).rate_percent
+                          for place, curves in self.curves.items()}
+                cells = [_signed(values[clip]) for clip in self.clips]
+                if len(self.clips) > 1:
+                    cells += [_signed(_mean_of([values[clip] for clip in self.clips])), _signed(values[AVERAGE])]
+                rows.append([self.labels[pair[1]], self.labels[pair[0]], *cells])
+                if calm and pair == [f"lvcodec-intra{effort}", f"lvcodec-mfvc{effort}"]:
+                    notes.append(f"{self.labels[pair[1]]} against {self.labels[pair[0]]} on the two clips where x264 "
+                                 f"gains most from prediction, {' and '.join(calm)}: "
+                                 f"{_signed(_mean_of([values[clip] for clip in calm]))}")
+        heading = ["codec", "against", *self.clips, *(["mean of clips", AVERAGE] if len(self.clips) > 1 else [])]
+        return Table("Each mode against what it has to beat, BD-rate (%)", heading, rows, "; ".join(notes) + ".")
+
+    def _calmest(self) -> list[str]:
+        """The two clips where x264 gains most from prediction; none where that is not known."""
+        if not {"x264-veryfast", "x264-intra"} <= self.labels.keys() or len(self.clips) < 3:
+            return []
+        gains = {clip: distance(self.curves[clip]["x264-veryfast"], self.curves[clip]["x264-intra"]).rate_percent
+                 for clip in self.clips}
+        known = {clip: gain for clip, gain in gains.items() if gain is not None}
+        return sorted(known, key=lambda clip: -known[clip])[:2] if len(known) == len(gains) else []
 
     def _table2(self) -> Table:
         stand_in, lines = paper_table2()
@@ -233,6 +260,12 @@ def in_db(metric: str, value: float) -> float:
 
 def _signed(value: float | None) -> str:
     return NA if value is None else f"{value:+.2f}"
+
+
+def _mean_of(values: Sequence[float | None]) -> float | None:
+    """The mean, if all are known."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _plain(value: float | None, digits: int) -> str:

@@ -10,7 +10,7 @@ import click
 
 from lvcodec.bench.presets import PRESETS
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import frame_range, name_list, number_list, picture_rate, picture_size
+from lvcodec.cli.params import effort_list, frame_range, name_list, number_list, picture_rate, picture_size
 from lvcodec.errors import LvcError
 
 
@@ -20,7 +20,7 @@ from lvcodec.errors import LvcError
               help="Folder for the report. Points that are finished there are not coded again.")
 @click.option("--preset", type=click.Choice(list(PRESETS)),
               help="uvg: UVG's 1080p files as the paper has them, and its Table 2. quick: few points of 24 pictures. "
-                   "ablation: each mode against the one before.")
+                   "ablation: each mode against what it has to beat.")
 @click.option("--modes", callback=name_list, metavar="LIST",
               help="lvcodec's modes, separated by commas, or none.  [default: aligned]")
 @click.option("-q", "--quality", "qualities", callback=number_list, metavar="LIST",
@@ -29,6 +29,8 @@ from lvcodec.errors import LvcError
               help="The networks.")
 @click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
 @click.option("--gop", type=click.IntRange(min=1), help="Pictures from one I-picture to the next.  [default: 12]")
+@click.option("--effort", "efforts", callback=effort_list, metavar="LIST", default="0", show_default=True,
+              help="Of lvcodec's encoder; each number is a curve of its own.")
 @click.option("--anchors", callback=name_list, metavar="LIST",
               help="Codecs to compare with: x264-veryfast, x265-veryfast, x264-medium, x265-medium, x264-intra, "
                    "svt-av1, vvenc; or all, or none.  [default: x264-veryfast,x265-veryfast]")
@@ -63,7 +65,8 @@ def bench(clips: tuple[str, ...], folder: Path, shown: tuple[float, ...], out: O
     from lvcodec.bench.comparison import Request, compare
 
     command = shlex.join(["lvcodec", *sys.argv[1:]])
-    request = Request(clips, folder, shown=tuple(int(number) for number in shown), command=command, **options)
+    request = Request(clips, folder, shown=tuple(int(number) for number in shown), command=command,
+                      **options)
     with out.progress("comparing", unit="points") as step:
         report = compare(request, on_point=step, on_notice=out.notice)
     out.answer(report.record, report.lines)

@@ -100,3 +100,14 @@ def check_target(target: str, *others: str, overwrite: bool) -> None:
 def is_pattern(path: str) -> bool:
     """True for a numbered sequence of images, as in picture%04d.png."""
     return "%" in os.path.basename(path)
+
+
+def effort_list(context: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
+    """Efforts, separated by commas: whole numbers from 0 to 64. Raises BadParameter."""
+    try:
+        efforts = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        efforts = (-1,)
+    if not all(0 <= effort <= 64 for effort in efforts):
+        raise click.BadParameter(f"{text!r} is no list of efforts from 0 to 64, as in 0,8")
+    return efforts

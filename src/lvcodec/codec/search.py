@@ -17,7 +17,7 @@ from lvcodec.video.picture import Picture
 Field = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
-BITS = 1.0  # what one doubling of the distance to one neighbour is taken to cost; found by trial
+BITS = 2.0  # what one doubling of the distance to one neighbour is taken to cost; found by trial
 GROUPS = (8, 4, 2)  # blocks
 ROUNDS = 2
 SMALLEST = 16  # sides that the optical flow needs
