@@ -21,6 +21,7 @@ from torch import Tensor
 
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.backends import pick_backend
+from lvcodec.exact.ops import simulate
 from lvcodec.models import store
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels
@@ -61,12 +62,13 @@ def psnr_yuv(x: Tensor, x_hat: Tensor) -> float:
 
 
 def estimated(path: Path, shown: Sequence[Picture]) -> Curve:
-    """A checkpoint's single pictures."""
+    """A checkpoint's single pictures, its networks rounded as their integers will be."""
     model, priors, state = load(path, average=True)
     if family_of(state) != "swift":
         raise UsageError(f"{path} is of {family_of(state)}, and only checkpoints of swift can be judged",
                          "export it, and judge the model")
     model.eval()
+    simulate(model, on=True)
     x, curve = _channels(shown), []
     for quality in QUALITIES:
         q = torch.full((len(x),), float(quality))
