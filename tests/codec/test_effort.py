@@ -39,7 +39,7 @@ def cost(report: lvcodec.report.EncodeReport, quality: int, worth: float = 1.0) 
 
 
 @pytest.mark.parametrize("quality", [1, 4])
-@pytest.mark.parametrize("mode", ["intra", "mfvc", "aligned"])
+@pytest.mark.parametrize("mode", ["intra", "mfvc", "lds", "aligned"])
 def test_effort_pays(mode: str, quality: int) -> None:
     """Real bytes and pixels: cheaper by the measure that is descended on, and decoded to what the encoder showed."""
     clip, sizes, costs = moving(2), [], []
@@ -47,7 +47,7 @@ def test_effort_pays(mode: str, quality: int) -> None:
         stream, shown = io.BytesIO(), io.BytesIO()
         report = lvcodec.encode(clip, stream, mode=mode, quality=quality, effort=effort, psnr=True, recon=shown)
         sizes.append(report.size_bytes)
-        costs.append(cost(report, quality, worth=0.5 if mode == "aligned" else 1.0))
+        costs.append(cost(report, quality, worth=0.5 if mode in ("lds", "aligned") else 1.0))
         decoded = io.BytesIO()
         lvcodec.decode(io.BytesIO(stream.getvalue()), decoded)
         assert decoded.getvalue() == shown.getvalue()

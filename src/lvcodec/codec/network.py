@@ -52,7 +52,7 @@ class Refiner(Protocol):
 
     def intra(self, planes: Planes, shown: tuple[int, int], z: Ints, symbols: Ints) -> Ints: ...
     def residual(self, planes: Planes, shown: tuple[int, int], before: Planes | None, reference: Tensor, coded: Ints,
-                 prior: tuple[Ints, Ints], *, shifted: bool) -> Ints: ...
+                 prior: tuple[Ints, Ints], *, shifted: bool, worth: float, z_bfd: Ints | None = None) -> Ints: ...
 
 
 def padded(size: int) -> int:
@@ -108,14 +108,15 @@ class Network:
         return self.refiner.intra(self._padded(picture), (self.height, self.width), z, symbols)
 
     def refine_residual(self, picture: Picture, before: Picture | None, reference: Tensor, coded: Ints,
-                        prior: tuple[Ints, Ints], *, shifted: bool) -> Ints:
+                        prior: tuple[Ints, Ints], *, shifted: bool, worth: float, z_bfd: Ints | None = None) -> Ints:
         """The same of a P-picture's symbols. before: the picture that is changed, if it is made by difference;
-        reference: the latents that the residual is added to; shifted: whether the symbols are."""
+        reference: the latents that the residual is added to; shifted: whether the symbols are; worth: of its errors;
+        z_bfd: what LCM gets."""
         if self.refiner is None:
             return coded
         return self.refiner.residual(self._padded(picture), (self.height, self.width),
                                      None if before is None else self._padded(before), reference, coded, prior,
-                                     shifted=shifted)
+                                     shifted=shifted, worth=worth, z_bfd=z_bfd)
 
     def _padded(self, picture: Picture) -> Planes:
         import torch

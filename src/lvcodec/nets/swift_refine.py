@@ -35,7 +35,6 @@ from lvcodec.nets.swift import (
 
 TAKEN = 0.35  # part of the steps that seem to pay that a pass takes: more of them get into each other's way
 TRUST, MISTRUST = 0.7, 1.3  # the curvature at first, and its growth when a pass made nothing better
-WORTH = 0.25  # of a P-picture's errors, found by trial: what it does not mend, the next one may
 LUMA, CHROMA = 0.75, 0.5  # weights of squared errors: 6:1:1 of the planes' means, a luma pixel
 
 Ints = NDArray[np.int32]
@@ -102,12 +101,13 @@ class Refiner:
         return bits, up, down
 
     def residual(self, planes: Planes, shown: tuple[int, int], before: Planes | None, reference: Tensor, coded: Ints,
-                 prior: tuple[Ints, Ints], *, shifted: bool) -> Ints:
+                 prior: tuple[Ints, Ints], *, shifted: bool, worth: float, z_bfd: Ints | None = None) -> Ints:
         """Better symbols of a P-picture.
 
         before: padded levels of the picture that is changed, where the picture is made by difference; reference: the
         latents that the residual is added to, (1, M, H/16, W/16) units; coded: the symbols that are sent, (M, H/16,
-        W/16); prior: their means in eighths of a step and levels; shifted: whether the symbols are shifted by one.
+        W/16); prior: their means in eighths of a step and levels; shifted: whether the symbols are shifted by one;
+        worth: of errors, 1 if nothing mends them later; z_bfd: (Z, H/64, W/64) where LCM repairs what the shift lost.
         """
         with _gradients():
             x, weight = _target(planes, shown)
@@ -116,12 +116,14 @@ class Refiner:
                 with torch.no_grad():
                     made = self.model.synthesis(reference, self.steps).float() / UNITS_PER_LEVEL
                 x = x - _channels(before) + made
-            return self._residual(x, weight, reference, _batch(coded), _batch(prior[0]), _batch(prior[1]), shifted)
+            z = None if z_bfd is None else _batch(z_bfd)
+            return self._residual(x, weight, reference, _batch(coded), _batch(prior[0]), _batch(prior[1]), shifted,
+                                  worth, z)
 
     def _residual(self, x: Tensor, weight: Tensor, reference: Tensor, coded: Tensor, mean8: Tensor, level: Tensor,
-                  shifted: bool) -> Ints:
-        mean, worth = mean8 / grid.MEAN_STEPS, WORTH * self.lmbda
-        count = shifted_bits if shifted else laplace_bits
+                  shifted: bool, worth: float, z_bfd: Tensor | None) -> Ints:
+        mean, count = mean8 / grid.MEAN_STEPS, shifted_bits if shifted else laplace_bits
+        worth = worth * self.lmbda
 
         def known(s: Tensor) -> Tensor:
             return s + shift_undo(s, mean8) if shifted else s
@@ -129,7 +131,8 @@ class Refiner:
         def costs(s: Tensor) -> Costs:
             steps = known(s)
             leaf = steps.clone().requires_grad_()
-            made = self.model.synthesis(reference + leaf * self.steps.inverse, self.steps).float()
+            change = leaf if z_bfd is None else self.model.compensate(z_bfd, leaf, reference, self.steps)
+            made = self.model.synthesis(reference + change * self.steps.inverse, self.steps).float()
             cost = worth * (weight * (made / UNITS_PER_LEVEL - x).square()).sum()
             cost.backward()
             assert leaf.grad is not None
@@ -138,7 +141,7 @@ class Refiner:
             for by in (1, -1):
                 moved = known(s + by) - steps
                 slopes.append(count(s + by, mean, level) - own + leaf.grad * moved)
-                squares.append(WORTH * self.curvature * moved.square())
+                squares.append(worth / self.lmbda * self.curvature * moved.square())
             return cost.detach() + own.sum(), torch.stack(slopes), torch.stack(squares)
 
         return self._descend(costs, coded)
