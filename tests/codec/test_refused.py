@@ -11,8 +11,9 @@ import pytest
 import torch
 
 import lvcodec
-from lvcodec.errors import StreamError, UsageError
-from lvcodec.models import importers
+from lvcodec.errors import StreamError, UsageError, WeightsError
+from lvcodec.models import importers, loading, store
+from lvcodec.models.store import ModelInfo
 from lvcodec.nets import cheng2020
 from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.records import HEADER_BYTES
@@ -97,3 +98,16 @@ def test_a_p_picture_of_another_network(source: Path, make_model: Callable[..., 
     make_model(1, 6)
     stream = coded(source, quality=1, **OPTIONS)
     refused(with_qualities(stream, None, None, 100), 2, "its quality has 16 latent channels, its reference 12")
+
+
+@pytest.mark.parametrize("told", [None, [], "12", [0], ["1"], {"1": 2}])
+def test_a_manifest_that_names_no_qualities(golden_models: dict[str, ModelInfo], told: object) -> None:
+    """In the model's every use: one line, no traceback."""
+    model = golden_models["cheng2020"]
+    manifest = {**model.manifest, "qualities": told}
+    if told is None:
+        del manifest["qualities"]
+    damaged = replace(model, manifest=manifest)
+    for use in (loading.qualities, store.verify, lambda info: loading.coding(info, 20)):
+        with pytest.raises(WeightsError, match="names no qualities from 1 to 6"):
+            use(damaged)

@@ -25,6 +25,7 @@ ALLOWED = {
     ("entropy/tables.py", "log2"): "the accounts of bits: reported, never coded with",
     ("entropy/tables.py", "cumsum"): "integers, int64",
     ("exact/backends.py", "ldexp"): "numpy's, exact: powers of two",
+    ("exact/settings.py", "autocast"): "to switch it off",
     ("codec/distortion.py", "mean"): "PSNR for the report",
     ("codec/distortion.py", "log10"): "PSNR for the report",
     ("codec/sequence.py", "mean"): "PSNR for the report",

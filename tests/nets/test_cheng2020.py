@@ -16,7 +16,7 @@ from lvcodec.entropy import grid
 from lvcodec.exact import masters
 from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import WIDE, to_units
-from lvcodec.models import importers, loading, store
+from lvcodec.models import canary, importers, loading, store
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import ONE, Cheng2020
 from lvcodec.nets.cheng2020_coding import LEVEL_OF_ONE, LEVELS_PER_NAT, Cheng2020Coding, wavefronts
@@ -254,6 +254,26 @@ def scaled_anchor(channels: int) -> torch.nn.Module:
         net.entropy_parameters[4].weight *= 2 / params.std()
         net.entropy_parameters[4].bias[:channels] += 2
     return net
+
+
+def test_an_import_records_its_canary(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "narrow-q3.pth"
+    torch.save(scaled_anchor(12).state_dict(), checkpoint)
+    with torch.inference_mode(False):
+        info = importers.import_compressai([checkpoint], tmp_path / "m", name="m", overwrite=False)
+    told = canary.recorded(store.read_info(info.path))
+    assert told == {40: canary.digest(loading.coding(info, 40, backend="float"), torch.device("cpu"))}
+
+
+def test_a_pass_converts_what_it_looks_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of passes over a latent of gigabytes: no more is made a tensor of than the hyper-latent, once."""
+    made: list[tuple[int, ...]] = []
+    honest = Network._tensor
+    monkeypatch.setattr(Network, "_tensor", lambda net, array: made.append(array.shape) or honest(net, array))
+    net = Network(small_coding(tmp_path), 64, 64, torch.device("cpu"), 0)
+    z, y_hat = np.zeros((12, 1, 1), np.int32), np.zeros(net.latent_shape(), np.int32)
+    asked = [parameters(y_hat)[0].size for _, parameters in net.intra_passes(z)]
+    assert sum(asked) == y_hat.size and len(asked) == 13 and made == [z.shape]
 
 
 @pytest.mark.parametrize("channels", [128, pytest.param(192, marks=pytest.mark.slow)])

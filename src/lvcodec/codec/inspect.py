@@ -55,11 +55,12 @@ def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mappi
 
     from lvcodec.codec.sequence import Networks
     from lvcodec.exact.backends import pick_device
+    from lvcodec.exact.settings import whole_products
 
     networks = Networks(header, pick_device("auto"))
     found: list[Mapping[str, float]] = []
     state = None
-    with torch.inference_mode():
+    with whole_products(), torch.inference_mode():
         for record in records:
             state, coder = networks.decode(record, state)
             found.append({name: value for name, value in coder.bits.items() if name})

@@ -31,6 +31,7 @@ from lvcodec.entropy.coder import Reader
 from lvcodec.entropy.tables import TableSet, zigzag
 from lvcodec.errors import MismatchError, UsageError
 from lvcodec.exact.backends import pick_device
+from lvcodec.exact.settings import whole_products
 from lvcodec.models import loading, store
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.header import Header
@@ -133,7 +134,7 @@ def picture_maps(source: StreamLike, number: int, *, on_picture: Callable[[int, 
     """
     import torch
 
-    with open_stream(source) as file, torch.inference_mode():
+    with open_stream(source) as file, whole_products(), torch.inference_mode():
         reader = StreamReader(file)
         networks = Networks(reader.header, pick_device("auto"))
         reader.index()

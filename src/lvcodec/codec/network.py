@@ -38,6 +38,7 @@ class Coding(Protocol):
     def pixels(self, units: Tensor) -> Planes: ...
     def changed(self, planes: Planes, before: Tensor, after: Tensor) -> Planes: ...
     def hyper(self, latents: Tensor) -> Tensor: ...
+    # The functions that it yields take symbols of any numeric type.
     def intra_passes(self, z: Tensor) -> Iterator[tuple[NDArray[np.intp], Callable[[Tensor], Parameters]]]: ...
     def p_hyper(self, y_ref: Tensor, y_res: Tensor) -> Tensor: ...
     def p_parameters(self, z: Tensor, y_ref: Tensor) -> Parameters: ...
@@ -151,12 +152,15 @@ class Network:
 
     def intra_passes(self, z: Ints) -> Iterator[tuple[NDArray[np.intp], Callable[[Ints], tuple[Ints, Ints]]]]:
         """The order of an I-picture's symbols: for each pass the flat positions in (M, H, W), and what gives
-        their means (eighths of a step) and levels from the symbols known so far."""
+        their means (eighths of a step) and levels from the symbols known so far, (M, H, W) contiguous."""
         for positions, parameters in self.coding.intra_passes(self._tensor(z)):
             yield positions, partial(self._ask, parameters)
 
     def _ask(self, parameters: Callable[[Tensor], Parameters], y_hat: Ints) -> tuple[Ints, Ints]:
-        return _pair(parameters(self._tensor(y_hat)))
+        import torch
+
+        # Not converted here: cheng2020 asks thousands of times and looks at few symbols of the latent each time.
+        return _pair(parameters(torch.from_numpy(y_hat).to(self.device)[None]))
 
     def p_hyper(self, y_ref: Tensor, y_res: Ints) -> Ints:
         """P-HE: the hyper-latent of a P-picture. y_ref: latents."""

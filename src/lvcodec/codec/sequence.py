@@ -20,6 +20,7 @@ from lvcodec.codec.picture import decode_picture
 from lvcodec.entropy.coder import Coder
 from lvcodec.errors import InputError, MismatchError, StreamError, TruncatedStreamError, UsageError
 from lvcodec.exact.backends import pick_device
+from lvcodec.exact.settings import whole_products
 from lvcodec.models import canary, loading, store
 from lvcodec.report import DecodeReport, EncodeReport
 from lvcodec.stream.container import StreamReader, StreamWriter
@@ -58,6 +59,7 @@ def quality_index(quality: float) -> int:
 
 
 @enough_memory()
+@whole_products()
 def encode(
     source: VideoLike,
     target: StreamLike,
@@ -317,6 +319,7 @@ def _grey(header: Header) -> Picture:
 
 
 @enough_memory()
+@whole_products()
 def decode(
     source: StreamLike,
     target: StreamLike,

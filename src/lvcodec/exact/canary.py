@@ -22,6 +22,7 @@ from lvcodec import __version__
 from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import INT8, WIDE, Conv
 from lvcodec.exact.packed import SIGNED, Packed, Units
+from lvcodec.exact.settings import whole_products
 
 LAYERS_SHA256 = "89a8a6df00bb22602db08299cc810b104cb39ac71905cd4fdd43716d8654e4d0"
 PACKAGES = ("torch", "numpy", "constriction", "safetensors", "imageio-ffmpeg")
@@ -34,7 +35,7 @@ LIMITS = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA")
 def layer_digest(backend: str, device: torch.device) -> str:
     """SHA-256, hexadecimal, of what layers of all forms put out; LAYERS_SHA256 if the backend is right."""
     digest = hashlib.sha256()
-    with torch.inference_mode():
+    with whole_products(), torch.inference_mode():
         for layer, x in _layers(backend):
             layer.backend = backend if layer.fmt is INT8 or backend != "int8" else "float"
             out = layer(Packed(x.data.to(device), x.zero) if isinstance(x, Packed) else x.to(device))

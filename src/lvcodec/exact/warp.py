@@ -4,7 +4,7 @@
 
 Fractions of a pel are interpolated with HEVC's taps (ITU-T H.265, 8.5.3.3.3): eight for luma at quarters, four for
 chroma at eighths. Beyond its edges a plane goes on as its edge.
-All sums are of whole numbers and below 2^24.
+All sums are of whole numbers and below 2^24; exact/settings.py keeps torch from computing them in shorter floats.
 """
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _windows(plane: Plane, corners: Ints, side: int) -> Plane:
 @lru_cache(maxsize=8)
 def _matrices(taps: Taps, side: int) -> torch.Tensor:
     """(phases, side, side + taps - 1): the taps of each phase at every place."""
-    found = torch.zeros(len(taps), side, side + len(taps[0]) - 1)
+    found = torch.zeros(len(taps), side, side + len(taps[0]) - 1, dtype=torch.float32)
     for phase, row in enumerate(taps):
         for place in range(side):
             found[phase, place, place : place + len(row)] = torch.tensor(row, dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""A model's canary: fixed pictures and symbols through all its networks, as one hash for each quality.
+"""A model's canary: fixed pictures and symbols through all its networks and the warp, one hash for each quality.
 
 The hash that the reference backend gives is stored in the manifest (`record`, at export). Coding compares once on each
 installation, and takes the next backend where one differs (`choose`); `lvcodec doctor` compares all (`survey`).
@@ -23,17 +23,20 @@ if TYPE_CHECKING:
     from lvcodec.codec.network import Coding
 
 KEY = "canary"  # in the manifest
-VERSION = 1     # of what is run and hashed: hashes of other versions are not compared
+VERSION = 2     # of what is run and hashed: hashes of other versions are not compared
 HEIGHT, WIDTH = 64, 128
 SHIFTED = 3     # samples between the two pictures
+REACH = 99      # quarters of a pel that vectors of the canary go, at most
 FORGED = 2**14  # factor to symbols, as only a forged stream has them: clamps
 
 
 def digest(coding: Coding, device: torch.device) -> str:
-    """SHA-256, hexadecimal, of all that a model's networks put out at one quality."""
+    """SHA-256, hexadecimal, of all that a model's networks put out at one quality, and the warp."""
     import torch
 
-    from lvcodec.exact.canary import whole
+    from lvcodec.exact import warp
+    from lvcodec.exact.canary import numbers, whole
+    from lvcodec.exact.settings import whole_products
 
     hashed = hashlib.sha256()
 
@@ -41,7 +44,7 @@ def digest(coding: Coding, device: torch.device) -> str:
         for output in outputs:
             hashed.update(whole(output, 64).numpy().astype("<i8").tobytes())
 
-    with torch.inference_mode():
+    with whole_products(), torch.inference_mode():
         latents, later = (coding.analyse(*_planes(move, device)) for move in (0, SHIFTED))
         y, y_next = coding.symbols(latents).double(), coding.symbols(later).double()
         z = coding.hyper(latents).double()
@@ -59,6 +62,10 @@ def digest(coding: Coding, device: torch.device) -> str:
         keep(z, change, *coding.pixels(coding.units(y + change)))
         y_plane, u_plane, v_plane = _planes(0, device)
         keep(*coding.changed((y_plane, u_plane, v_plane), reference, reference + coding.units(residual)))
+        for far in (REACH, warp.MAX_VECTOR):
+            field = numbers(warp.field_shape(HEIGHT, WIDTH), -far, far, 48271).to(torch.int32).numpy()
+            for plane, chroma in ((y_plane, False), (u_plane, True)):
+                keep(torch.from_numpy(warp.warp(plane[0, 0].cpu().numpy(), field, chroma=chroma)))
     return hashed.hexdigest()
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lvcodec.entropy import grid
 from lvcodec.errors import UsageError, WeightsError
-from lvcodec.models import export, store
+from lvcodec.models import canary, export, store
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,7 @@ _NOT_LAYERS = ("entropy_bottleneck", "gaussian_conditional.")
 
 def import_compressai(paths: list[Path], target: Path, *, name: str, overwrite: bool,
                       qualities: list[int] | None = None) -> store.ModelInfo:
-    """Make a model of Cheng2020Anchor checkpoints, one a quality.
+    """Make a model of Cheng2020Anchor checkpoints, one a quality, and record its canary.
 
     qualities: of each path; without it they are read from the file names ("cheng2020-anchor-3-e49be189.pth.tar",
     "mine-q3.pth", "quality=3.pth"). Raises WeightsError if a file is no such checkpoint, UsageError if a quality is
@@ -70,7 +70,7 @@ def import_compressai(paths: list[Path], target: Path, *, name: str, overwrite: 
     if untrained:
         about["untrained"] = (f"qualities {untrained}: the checkpoints hold an image codec; P-picture modules are in a "
                               "neutral state, so modes mfvc and lds decode but compress badly")
-    return _write(target, name, channels, arrays, about, overwrite=overwrite)
+    return canary.record(_write(target, name, channels, arrays, about, overwrite=overwrite))
 
 
 def random_cheng2020(target: Path, qualities: list[int], about: dict[str, Any], *, overwrite: bool) -> store.ModelInfo:

@@ -23,7 +23,15 @@ def qualities(info: ModelInfo) -> list[int]:
     """The quality indices (quality = 1 + index / 20) at which a model's networks differ in kind."""
     if info.family == "swift":
         return [0, 100]
-    return [20 * (int(q) - 1) for q in info.manifest["qualities"]]
+    return [20 * (quality - 1) for quality in _listed(info)]
+
+
+def _listed(info: ModelInfo) -> list[int]:
+    """The qualities, 1..6, of a model that has a network for each. Raises WeightsError if the manifest names none."""
+    told = info.manifest.get("qualities")
+    if not isinstance(told, list) or not told or not all(type(q) is int and 1 <= q <= 6 for q in told):
+        raise WeightsError(f"the manifest in {info.path} names no qualities from 1 to 6", "install the model again")
+    return told
 
 
 def coarser(info: ModelInfo, index: int, by: int) -> int:
@@ -166,8 +174,9 @@ def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torc
 
     quality, rest = divmod(quality_index, 20)
     quality += 1
-    if rest or quality not in info.manifest["qualities"]:
-        known = ", ".join(str(q) for q in info.manifest["qualities"])
+    listed = _listed(info)
+    if rest or quality not in listed:
+        known = ", ".join(map(str, listed))
         raise UsageError(f"quality {1 + quality_index / 20:g} is not in this cheng2020 model", f"it has {known}")
     key = (f"{info.weights_id} {quality}", str(device), backend)
     if key not in _built:

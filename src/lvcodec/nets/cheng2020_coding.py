@@ -101,7 +101,7 @@ class Cheng2020Coding:
 
             def parameters(y_hat: Tensor, inside: Tensor = inside, taps: Tensor = taps, known: Tensor = known
                            ) -> tuple[Tensor, Tensor]:
-                patches = y_hat.flatten(2)[:, :, taps.to(y_hat.device)] * known.to(y_hat.device)
+                patches = y_hat.flatten(2)[:, :, taps.to(y_hat.device)].double() * known.to(y_hat.device)
                 context = self.context(_units(patches).reshape(1, -1, 1, inside.numel()))
                 here = psi[:, :, inside.to(psi.device)].unsqueeze(2)
                 scale, mean = self.model.parameters_from(here, context)

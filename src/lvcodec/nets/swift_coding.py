@@ -85,7 +85,7 @@ class SwiftCoding:
         for step, (positions, inside) in enumerate(_positions(shape, self.model.first_group)):
 
             def parameters(y_hat: Tensor, step: int = step, inside: Tensor = inside) -> tuple[Tensor, Tensor]:
-                pair = self.model.context_step(step, psi, self.units(y_hat), self.steps)
+                pair = self.model.context_step(step, psi, self.units(y_hat.double()), self.steps)
                 return pair[0].flatten()[inside], pair[1].flatten()[inside]
 
             yield positions, parameters
