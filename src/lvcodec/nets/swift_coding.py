@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lvcodec.entropy.tables import TableSet
-from lvcodec.exact.packed import pack
+from lvcodec.exact.packed import Packed, pack
 from lvcodec.nets.swift import (
     LATENT_MAX,
     UNITS_PER_LEVEL,
@@ -21,6 +21,8 @@ from lvcodec.nets.swift import (
     planes_to_channels,
     steps_from_tables,
 )
+
+CHANGE_MAX = 2**16  # of a channel of the decoder's output, UNITS_PER_LEVEL a level
 
 
 class SwiftCoding:
@@ -65,9 +67,14 @@ class SwiftCoding:
     def changed(self, planes: tuple[Tensor, Tensor, Tensor], before: Tensor, after: Tensor
                 ) -> tuple[Tensor, Tensor, Tensor]:
         """Padded planes of bytes, and U_DEC(after) - U_DEC(before) added before anything is rounded or clamped."""
-        x = planes_to_channels(*(plane.double() for plane in planes)) * UNITS_PER_LEVEL
         made = self.model.synthesis(torch.cat([after, before]).clamp_(-LATENT_MAX, LATENT_MAX), self.steps)
-        return self._planes(x + made[:1] - made[1:])
+        if not self.model.packs:
+            x = planes_to_channels(*(plane.double() for plane in planes)) * UNITS_PER_LEVEL
+            return self._planes(x + made[:1] - made[1:])
+        # A change of CHANGE_MAX is white or black already, and below it float32 holds all sixteenths of a level.
+        change = made[:1].sub_(made[1:]).clamp_(-CHANGE_MAX, CHANGE_MAX).to(torch.float32)
+        levels = change.mul_(1.0 / UNITS_PER_LEVEL).add_(bytes_to_channels(*planes).data)
+        return channels_to_bytes(Packed(levels.round_().clamp_(0, 255).to(torch.uint8)))
 
     def _planes(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if self.model.packs:
