@@ -90,6 +90,7 @@ def _swift_twin(info: ModelInfo) -> tuple[Swift, dict[str, torch.Tensor]]:
     """The shipped integers as floats that gradients pass through; and the quantiser's tables."""
     import torch
 
+    from lvcodec.exact import backends
     from lvcodec.exact.ops import layers
     from lvcodec.nets.swift import Swift, SwiftShape, load_constants
 
@@ -100,7 +101,7 @@ def _swift_twin(info: ModelInfo) -> tuple[Swift, dict[str, torch.Tensor]]:
         for name, layer in layers(model):
             weight, bias, shift = (torch.from_numpy(arrays[f"layers.{name}.{part}"]).float()
                                    for part in ("weight", "bias", "shift"))
-            scale = torch.exp2(-shift - layer.unit_bits)
+            scale = backends.scale_of(shift + layer.unit_bits, torch.float32)
             layer.weight.copy_(layer.shape_back(layer.per_output(weight) * scale[:, None]))
             layer.bias.copy_(bias * scale / layer.fmt.one)
         load_constants(model, steps)
