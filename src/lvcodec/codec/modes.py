@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -140,9 +141,7 @@ def _analyse_residual(latents: Tensor, reference: Reference, net: Network, alpha
     return Symbols({"z_t": net.p_hyper(reference.latents, y_res), "y_res": y_res})
 
 
-# What errors are worth was found by trial (docs/training-log.md): only in mfvc the next picture mends none.
-
-
+# `worth`, of errors, was found by trial (docs/training-log.md): only in mfvc the next picture mends none.
 def _refine_residual(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction
                      ) -> Symbols:
     z, y_res = symbols.streams["z_t"], symbols.streams["y_res"]
@@ -174,12 +173,12 @@ def _analyse_aligned(latents: Tensor, reference: Reference, net: Network, alpha:
     return Symbols({"z_t": plain["z_t"], "y_shift": coded, "y_res": plain["y_res"]}, prior)
 
 
-def _refine_aligned(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction
-                    ) -> Symbols:
+def _refine_shifted(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction, *,
+                    worth: float) -> Symbols:
     assert symbols.prior is not None
     coded = net.refine_residual(picture, reference.picture, reference.latents, symbols.streams["y_shift"],
-                                symbols.prior, shifted=alpha == 1, worth=0.25)
-    return Symbols({"z_t": symbols.streams["z_t"], "y_shift": coded}, symbols.prior)
+                                symbols.prior, shifted=alpha == 1, worth=worth, z_bfd=symbols.streams.get("z_bfd"))
+    return Symbols({**symbols.streams, "y_shift": coded}, symbols.prior)
 
 
 def _analyse_shifted(latents: Tensor, reference: Reference, net: Network, alpha: Fraction) -> Symbols:
@@ -187,15 +186,6 @@ def _analyse_shifted(latents: Tensor, reference: Reference, net: Network, alpha:
     assert found.prior is not None
     z_bfd = net.shift_hyper(direction_of(found.streams["y_res"], found.prior[0]), latents)
     return Symbols({**found.streams, "z_bfd": z_bfd}, found.prior)
-
-
-def _refine_shifted(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction
-                    ) -> Symbols:
-    assert symbols.prior is not None
-    streams = symbols.streams
-    coded = net.refine_residual(picture, None, reference.latents, streams["y_shift"], symbols.prior,
-                                shifted=alpha == 1, worth=0.4, z_bfd=streams["z_bfd"])
-    return Symbols({"z_t": streams["z_t"], "y_shift": coded, "z_bfd": streams["z_bfd"]}, symbols.prior)
 
 
 def _code_shifted(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
@@ -241,7 +231,8 @@ MODES: dict[str, Mode | None] = {
     "intra": None,
     "mfvc": Mode(_last_latents, _analyse_residual, _code_residual, _reconstruct_residual,
                  refine=_refine_residual),
-    "lds": Mode(_last_latents, _analyse_shifted, _code_shifted, _reconstruct_shifted, refine=_refine_shifted),
+    "lds": Mode(_last_latents, _analyse_shifted, _code_shifted, _reconstruct_shifted,
+                refine=partial(_refine_shifted, worth=0.4)),
     "aligned": Mode(_aligned, _analyse_aligned, _code_aligned, _reconstruct_aligned, _search,
-                    _refine_aligned, coarser=15),
+                    partial(_refine_shifted, worth=0.25), coarser=15),
 }
