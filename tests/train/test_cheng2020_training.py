@@ -139,3 +139,18 @@ def test_the_shown_picture_is_the_decoders() -> None:
 def test_what_the_family_does_not_have(stage: str, given, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         settings_of("short", stage, minutes=1.0, steps=None, given=given)
+
+
+def test_short_weights_stay_short() -> None:
+    """From a new network over a checkpoint to the integers; training sees them rounded."""
+    model, priors = cheng2020.fresh(2, "channels=12,weight_bits=6")
+    assert cheng2020.rounds(model) and not cheng2020.rounds(cheng2020.fresh(2, TINY)[0])
+    again, _ = cheng2020.networks(cheng2020.shape_of(model))
+    again.load_state_dict(model.state_dict())
+    arrays = [value for name, value in cheng2020.importers.network_arrays(again, export.pmfs_of(priors), 2).items()
+              if name.endswith(".weight") and "layers" in name]
+    peaks = [abs(value.astype(int)).max() for value in arrays]
+    assert arrays and max(peaks) == 31
+    for wrong in ("weight_bits=3", "weight_bits=17", "channels=0", "channels", "depth=2"):
+        with pytest.raises(UsageError, match="weight_bits=B"):
+            cheng2020.fresh(2, wrong)

@@ -17,9 +17,9 @@ def weight_bits(layer: Conv, flat: Tensor) -> Tensor:
     As many as the format's largest weight and, by half, the limit of sums allow.
     """
     fmt = layer.fmt
-    peak = flat.detach().abs().amax(dim=1, keepdim=True).clamp_min(fmt.weight_max * 2.0**-MAX_SHIFT)
+    peak = flat.detach().abs().amax(dim=1, keepdim=True).clamp_min(layer.weight_max * 2.0**-MAX_SHIFT)
     total = flat.detach().abs().sum(dim=1, keepdim=True).clamp_min(1e-9)
-    bits = torch.floor(torch.log2(fmt.weight_max / peak))
+    bits = torch.floor(torch.log2(layer.weight_max / peak))
     room = torch.floor(torch.log2(0.5 * fmt.limit / layer.in_max / total))
     return torch.minimum(bits, room).clamp(max=MAX_SHIFT)
 
@@ -57,7 +57,7 @@ def integers(name: str, layer: Conv) -> tuple[Tensor, Tensor, Tensor]:
     with torch.no_grad():
         flat = layer.per_output(layer.weight.detach().to(torch.float32).cpu())
         bits = weight_bits(layer, flat)
-        whole = torch.round(flat * torch.exp2(bits)).clamp(-layer.fmt.weight_max, layer.fmt.weight_max)
+        whole = torch.round(flat * torch.exp2(bits)).clamp(-layer.weight_max, layer.weight_max)
         shift = bits.squeeze(1) - layer.unit_bits
         bias = layer.bias.detach().to(torch.float64).cpu() * layer.fmt.one * 2.0**layer.unit_bits
         bias = torch.round(bias * torch.exp2(shift.double()))

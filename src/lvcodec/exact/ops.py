@@ -113,6 +113,7 @@ class Conv(nn.Module):
         super().__init__()
         self.fmt, self.act, self.stride, self.groups, self.transposed = fmt, act, stride, groups, transposed
         self.kernel, self.unit_bits = kernel, unit_bits
+        self.weight_max = fmt.weight_max  # less where weights are to take less room
         self.in_max = in_max if in_max is not None else max(fmt.high_relu, -fmt.low)
         self.simulate = False
         self.coding = False
@@ -169,11 +170,14 @@ class Conv(nn.Module):
         return self._activate(acc if self._leaky else acc.round_())
 
     def _forward_reference(self, x: Tensor) -> Tensor:
-        weight, bias, shift = (t.to(x.device, torch.int64) for t in self._given())
-        acc = self.convolve(x.to(torch.int64), weight) + bias.view(1, -1, 1, 1)
+        # on the processor, whatever the device: GPUs have no convolution of int64
+        weight, bias, shift = (t.to("cpu", torch.int64) for t in self._given())
+        acc = self.convolve(x.to("cpu", torch.int64), weight) + bias.view(1, -1, 1, 1)
         if self._leaky:
-            return self._activate(acc.to(self.fmt.dtype) * backends.scale_of(shift, self.fmt.dtype).view(1, -1, 1, 1))
-        return self._activate(backends.requantise(acc, shift).to(self.fmt.dtype))
+            found = acc.to(self.fmt.dtype) * backends.scale_of(shift, self.fmt.dtype).view(1, -1, 1, 1)
+        else:
+            found = backends.requantise(acc, shift).to(self.fmt.dtype)
+        return self._activate(found).to(x.device)
 
     @property
     def _is_product(self) -> bool:

@@ -303,7 +303,7 @@ def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
         # Added to whole numbers times 2^-5, it is exact in float32 below 2^19, and a level is clamped to 0..67.
         offset = offset.float()
     return Steps(row("gain", GAIN_BITS), row("inverse", INVERSE_BITS), row("mean", MEAN_BITS), offset,
-                 torch.full((1, 1, 1, 1), float(quality_index - 50)))
+                 torch.full((1, 1, 1, 1), float(quality_index - 50), device=offset.device))
 
 
 GAIN_BITS, INVERSE_BITS, MEAN_BITS, OFFSET_BITS, NORM_BITS, SPREAD_BITS = 28, 8, 20, 5, 24, 12

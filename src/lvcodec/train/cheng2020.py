@@ -19,7 +19,7 @@ from lvcodec.entropy import grid
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits
 from lvcodec.errors import UsageError
 from lvcodec.exact.gdn import Gdn
-from lvcodec.exact.ops import WIDE, clamp
+from lvcodec.exact.ops import WIDE, clamp, layers
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models import importers
 from lvcodec.nets import rgb
@@ -47,20 +47,45 @@ class Priors(nn.Module):
 
 
 def networks(shape: dict[str, int]) -> tuple[Cheng2020, Priors]:
-    """Networks of a shape, {"channels": N}, to load weights into."""
-    return Cheng2020(shape["channels"]), Priors(shape["channels"])
+    """Networks of a shape, to load weights into: {"channels": N} and, where weights are to take less room than the
+    format gives them, {"weight_bits": bits}."""
+    model, priors = Cheng2020(shape["channels"]), Priors(shape["channels"])
+    _narrow(model, shape.get("weight_bits"))
+    return model, priors
+
+
+def shape_of(model: Cheng2020) -> dict[str, int]:
+    """The inverse of networks."""
+    widest = max(layer.weight_max for _, layer in layers(model))
+    return {"channels": model.n} | ({"weight_bits": widest.bit_length() + 1} if widest < WIDE.weight_max else {})
+
+
+def rounds(model: Cheng2020) -> bool:
+    """Whether its weights are so short that training should see them rounded."""
+    return "weight_bits" in shape_of(model)
+
+
+def _narrow(model: Cheng2020, bits: int | None) -> None:
+    for _, layer in layers(model):
+        layer.weight_max = min(layer.weight_max, 2 ** (bits - 1) - 1 if bits else layer.weight_max)
+
+
+SHAPE = {"channels": (1, 512), "weight_bits": (4, 16)}  # of new networks: least and most
 
 
 def fresh(quality: int, shape: str) -> tuple[Cheng2020, Priors]:
-    """Untrained networks. shape: "channels=N" for other widths than the published ones, or nothing."""
-    name, _, value = shape.partition("=")
-    if shape and (name != "channels" or not value.isdecimal()):
-        raise UsageError("the shape of a cheng2020 network is channels=N")
+    """Untrained networks. shape: "channels=N,weight_bits=B" for others than the published ones, or part of it."""
+    given = dict(item.partition("=")[::2] for item in filter(None, shape.split(",")))
+    if not all(name in SHAPE and value.isdecimal() and SHAPE[name][0] <= int(value) <= SHAPE[name][1]
+               for name, value in given.items()):
+        raise UsageError("the shape of a cheng2020 network is channels=N (1 to 512), weight_bits=B (4 to 16)")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         from compressai.models import Cheng2020Anchor
-    state = Cheng2020Anchor(int(value) if shape else WIDTHS[quality]).state_dict()
-    return from_compressai({importers.rename(key): part for key, part in state.items()}, quality)
+    state = Cheng2020Anchor(int(given.get("channels", WIDTHS[quality]))).state_dict()
+    model, priors = from_compressai({importers.rename(key): part for key, part in state.items()}, quality)
+    _narrow(model, int(given.get("weight_bits", 0)) or None)
+    return model, priors
 
 
 def from_file(path: Path, quality: int) -> tuple[Cheng2020, Priors]:
@@ -206,7 +231,8 @@ def shift(model: Cheng2020, priors: Priors, clip: Tensor, quality: Tensor, *, ha
 
 
 STAGES = {
-    "intra": Stage(intra, 1, ("g_a", "g_s", "h_a", "h_s", "context_prediction", "entropy_parameters"), ("z_intra",)),
-    "p": Stage(p, 2, ("temporal",), ("z_p",)),
-    "shift": Stage(shift, 4, ("shift",), ("z_bfd",)),
+    "intra": Stage(intra, 1, ("g_a", "g_s", "h_a", "h_s", "context_prediction", "entropy_parameters"), ("z_intra",),
+                   recorded=True),
+    "p": Stage(p, 2, ("temporal",), ("z_p",), recorded=True),
+    "shift": Stage(shift, 4, ("shift",), ("z_bfd",), recorded=True),
 }

@@ -132,7 +132,7 @@ def gather(folders: Sequence[Path], cache: Path, *, least: int, notice: Callable
 
 
 class Crops:
-    """Random crops, as channels (swift.planes_to_channels), from a seeded generator whose state can be saved.
+    """Random crops from a seeded generator.
 
     animated: of the samples with several pictures, the share that are stills set in motion.
     """
@@ -140,8 +140,12 @@ class Crops:
     def __init__(self, clips: Sequence[Source], seed: int, *, animated: float = 0.0) -> None:
         self.stills = [c for c in clips if c.still]
         self.moving = [c for c in clips if not c.still and c.count > 2]
-        self.animated = animated
+        self.animated, self.seed = animated, seed
         self.random = np.random.Generator(np.random.PCG64(seed))
+
+    def begin(self, step: int) -> None:
+        """Draw from here on what belongs to this step of a run, whatever was drawn before."""
+        self.random = np.random.Generator(np.random.PCG64([self.seed, step]))
 
     def check(self, length: int) -> None:
         """Raise InputError if there is nothing to take samples of so many pictures from."""
@@ -192,16 +196,26 @@ class Crops:
         raw = np.concatenate([y.ravel(), chroma.ravel()]).reshape(high * 3 // 2, wide)
         return _cut(animate(raw, length, chosen(self.random), self.random), (high, wide), up, before, size, size)
 
+    def cut(self, count: int, size: int, *, length: int = 1, stills: float = 0.6) -> Tensor:
+        """(count, length, size * size * 3/2) uint8: raw 4:2:0 pictures."""
+        return torch.from_numpy(np.stack([self._one(size, length, stills) for _ in range(count)]))
+
     def batch(self, count: int, size: int, *, length: int = 1, stills: float = 0.6) -> Tensor:
         """(count, length, 96, size/8, size/8) float32 levels - 128."""
-        from lvcodec.nets.swift import planes_to_channels
+        return channels_of(self.cut(count, size, length=length, stills=stills), size)
 
-        raw = torch.from_numpy(np.stack([self._one(size, length, stills) for _ in range(count)])).float()
-        raw = raw.reshape(count * length, -1)
-        half = size // 2
-        y, u, v = raw.split([size * size, half * half, half * half], dim=1)
-        x = planes_to_channels(y.reshape(-1, 1, size, size), u.reshape(-1, 1, half, half), v.reshape(-1, 1, half, half))
-        return x.reshape(count, length, *x.shape[1:])
+
+def channels_of(raw: Tensor, size: int) -> Tensor:
+    """Raw pictures (B, T, size * size * 3/2) uint8 as channels (swift.planes_to_channels), (B, T, 96, size/8, size/8).
+    """
+    from lvcodec.nets.swift import planes_to_channels
+
+    count, length, half = *raw.shape[:2], size // 2
+    if not count:  # torch's pixel_unshuffle has another shape for nothing
+        return torch.zeros((0, length, 96, size // 8, size // 8), device=raw.device)
+    y, u, v = raw.flatten(0, 1).float().split([size * size, half * half, half * half], dim=1)
+    x = planes_to_channels(y.reshape(-1, 1, size, size), u.reshape(-1, 1, half, half), v.reshape(-1, 1, half, half))
+    return x.reshape(count, length, *x.shape[1:])
 
 
 def _cut(frames: np.ndarray, size: tuple[int, int], top: int, left: int, high: int, wide: int

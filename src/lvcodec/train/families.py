@@ -19,14 +19,14 @@ Networks = tuple[Any, Any]  # model and priors: Swift or Cheng2020, and the hype
 class Family:
     """stages: by name. networks: of a stored shape, to load weights into; shape_of: that shape of a model.
 
-    rounds: whether rounding of weights and activations is simulated, as 8 bits need it. after_step: what training must
+    rounds: whether rounding of a model is simulated, as 8 bits need it. after_step: what training must
     not leave. adam_only: parameters that Muon is not for, by the start of their names. layout: of weights.
     """
 
     stages: Mapping[str, Stage]
     networks: Callable[[dict[str, Any]], Networks]
     shape_of: Callable[[Any], dict[str, Any]]
-    rounds: bool
+    rounds: Callable[[Any], bool]
     after_step: Callable[[Any], None]
     adam_only: tuple[str, ...]
     layout: torch.memory_format
@@ -42,10 +42,10 @@ def _nothing(model: nn.Module) -> None:
 
 
 FAMILIES = {
-    "swift": Family(joint.STAGES, _swift, lambda model: model.shape.as_dict(), True, _nothing,
+    "swift": Family(joint.STAGES, _swift, lambda model: model.shape.as_dict(), lambda model: True, _nothing,
                     ("enc_linear", "dec_linear", "enc_in", "enc_out", "dec_out", "dec_latent", "dec_pixels", "prior."),
                     torch.channels_last),
-    "cheng2020": Family(cheng2020.STAGES, cheng2020.networks, lambda model: {"channels": model.n}, False,
+    "cheng2020": Family(cheng2020.STAGES, cheng2020.networks, cheng2020.shape_of, cheng2020.rounds,
                         cheng2020.constrain, (),
                         # its 1x1 layers of stride 2: channels last, torch 2.14's gradient of them overruns memory
                         torch.contiguous_format),

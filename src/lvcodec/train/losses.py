@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -62,10 +63,16 @@ class Measure:
 
     def lmbda(self, quality: Tensor) -> Tensor:
         """Lambda at fractional qualities 1..6, (B,)."""
-        logs = torch.log(torch.tensor(self.lambdas, dtype=quality.dtype, device=quality.device))
+        logs = _logs(self.lambdas, quality.dtype, quality.device)
         position = (quality - 1).clamp(0, 5)
         low = position.floor().clamp(max=4).long()
         return torch.exp(logs[low] + (position - low) * (logs[low + 1] - logs[low]))
+
+
+@lru_cache
+def _logs(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Kept on the device: what is recorded there (train/replay.py) cannot copy from the host."""
+    return torch.log(torch.tensor(values, dtype=dtype, device=device))
 
 
 MSE = Measure("mse", squared_error, LAMBDAS)

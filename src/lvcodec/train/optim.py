@@ -2,22 +2,23 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 
 import torch
 from torch import Tensor, nn
 
 
 def _orthogonalised(update: Tensor) -> Tensor:
-    """Five Newton-Schulz steps towards the nearest semi-orthogonal matrix. update: (rows, columns)."""
+    """Five Newton-Schulz steps towards the nearest semi-orthogonal matrices. update: (N, rows, columns)."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = (update / (update.norm() + 1e-7)).bfloat16()
-    tall = x.shape[0] > x.shape[1]
+    x = (update / (update.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+    tall = x.shape[1] > x.shape[2]
     if tall:
-        x = x.T
+        x = x.mT
     for _ in range(5):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x.T if tall else x).to(update.dtype)
+    return (x.mT if tall else x).to(update.dtype)
 
 
 class Muon(torch.optim.Optimizer):
@@ -29,17 +30,22 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                state = self.state[p]
-                if "momentum" not in state:
-                    state["momentum"] = torch.zeros_like(p)
-                momentum = state["momentum"]
-                momentum.mul_(0.95).add_(p.grad)
-                flat = (p.grad + 0.95 * momentum).reshape(p.shape[0], -1)
-                size = math.sqrt(max(1.0, flat.shape[0] / flat.shape[1]))
-                p.add_(_orthogonalised(flat).reshape(p.shape), alpha=-group["lr"] * size)
+            params = [p for p in group["params"] if p.grad is not None]
+            if not params:
+                continue
+            for p in params:
+                if "momentum" not in self.state[p]:
+                    self.state[p]["momentum"] = torch.zeros_like(p)
+            momenta, grads = [self.state[p]["momentum"] for p in params], [p.grad for p in params]
+            torch._foreach_mul_(momenta, 0.95)
+            torch._foreach_add_(momenta, grads)
+            alike: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
+            for p, update in zip(params, torch._foreach_add(grads, momenta, alpha=0.95), strict=True):
+                alike[p.flatten(1).shape].append((p, update.reshape(p.shape[0], -1)))
+            for shape, found in alike.items():  # matrices of one shape together: a GPU has fewer operations to start
+                size = math.sqrt(max(1.0, shape[0] / shape[1]))
+                for (p, _), step in zip(found, _orthogonalised(torch.stack([u for _, u in found])), strict=True):
+                    p.add_(step.reshape(p.shape), alpha=-group["lr"] * size)
 
 
 def optimisers(named: list[tuple[str, nn.Parameter]], *, muon_lr: float, adam_lr: float, linear_lr: float,

@@ -6,19 +6,23 @@ Networks run in bfloat16 where torch's autocast does so; the linear path and all
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lvcodec.exact.ops import layers
 from lvcodec.train import checkpoint
 from lvcodec.train.data import Crops
 from lvcodec.train.families import FAMILIES
+from lvcodec.train.feed import Samples, feed
 from lvcodec.train.losses import MEASURES
 from lvcodec.train.optim import optimisers
 from lvcodec.train.parallel import Workers
+from lvcodec.train.replay import Replay
 from lvcodec.train.settings import Settings
 from lvcodec.train.stages import Outcome
 
@@ -60,6 +64,10 @@ class Run:
         self.peaks = [[group["lr"] for group in o.param_groups] for o in self.optimisers]
         self.workers.alike([model, priors])
         self.average = checkpoint.Average({"model": model, "priors": priors}, None)
+        self._rounds, self._rounded = self.family.rounds(model), False
+        self._feed: Iterator[Samples] | None = None
+        recorded = self.stage.recorded and self.workers.device.type == "cuda"
+        self._replay = Replay(self._backward, self._forget) if recorded else None
 
     # ---- what a checkpoint holds ----------------------------------------------------------------------------
 
@@ -67,10 +75,11 @@ class Run:
         """Go on where a checkpoint of the same stage stopped (its weights are the model's already)."""
         for o, saved in zip(self.optimisers, state["optimisers"], strict=True):
             o.load_state_dict(saved)
+        self._feed = None
         self.progress = Progress(state["used_s"], state["step"], list(state.get("sums", [0.0] * 3)),
                                  state.get("summed", 0))
         self.average = checkpoint.Average({"model": self.model, "priors": self.priors}, state["average"])
-        first = {"torch": state["torch_random"], "numpy": state["numpy_random"], "cuda": state.get("cuda_random")}
+        first = {"torch": state["torch_random"], "cuda": state.get("cuda_random")}
         every = [first, *state.get("other_random", [])]
         if self.workers.rank < len(every):  # else there were fewer processes, and this one begins from its seed
             self._set_random(every[self.workers.rank])
@@ -84,17 +93,16 @@ class Run:
             "priors": self.priors.state_dict(), "average": self.average.state(), "stage": self.settings.stage,
             "optimisers": [o.state_dict() for o in self.optimisers], "used_s": self.progress.used_s,
             "step": self.progress.step, "sums": list(self.progress.sums), "summed": self.progress.summed,
-            "torch_random": first["torch"], "numpy_random": first["numpy"], "cuda_random": first["cuda"],
-            "other_random": others, "settings": asdict(self.settings),
+            "torch_random": first["torch"], "cuda_random": first["cuda"], "other_random": others,
+            "settings": asdict(self.settings),
         }
 
     def _random(self) -> dict[str, Any]:
         cuda = torch.cuda.get_rng_state() if self.workers.device.type == "cuda" else None
-        return {"torch": torch.get_rng_state(), "numpy": self.crops.random.bit_generator.state, "cuda": cuda}
+        return {"torch": torch.get_rng_state(), "cuda": cuda}
 
     def _set_random(self, state: dict[str, Any]) -> None:
         torch.set_rng_state(state["torch"])
-        self.crops.random.bit_generator.state = state["numpy"]
         if state["cuda"] is not None and self.workers.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda"])
 
@@ -118,37 +126,46 @@ class Run:
             for group, peak in zip(o.param_groups, peaks, strict=True):
                 group["lr"] = peak * factor
         # networks that are not trained here are what the coder will have: integers
-        rounded = self.part >= 1 - self.settings.simulated
+        self._rounded = self.part >= 1 - self.settings.simulated
         for _, layer in layers(self.model):
-            layer.simulate = self.family.rounds and (rounded or not layer.weight.requires_grad)
+            layer.simulate = self._rounds and (self._rounded or not layer.weight.requires_grad)
 
-    def _outcome(self) -> Outcome:
-        """What a new batch costs."""
-        settings, stage, device = self.settings, self.stage, self.workers.device
-        alone = round(settings.batch * stage.alone)
-        clip = self.crops.batch(settings.batch - alone, settings.crop, length=stage.length).to(device)
-        if settings.quality is None:
-            quality = (1 + 5 * torch.rand(settings.batch)).to(device)
-        else:
-            quality = torch.full((settings.batch,), float(settings.quality), device=device)
-        with torch.autocast(device.type, torch.bfloat16):
-            found = stage.step(self.model, self.priors, clip, quality[: len(clip)], measure=self.measure)
-            if alone:
-                clip = self.crops.batch(alone, settings.crop).to(device)
+    def _outcome(self, samples: Samples) -> Outcome:
+        """What a batch costs."""
+        count = len(samples.clip)
+        with torch.autocast(self.workers.device.type, torch.bfloat16):
+            found = self.stage.step(self.model, self.priors, samples.clip, samples.quality[:count],
+                                    measure=self.measure)
+            if len(samples.single):
                 single = self.family.stages["intra"].step
-                found = found.joined(single(self.model, self.priors, clip, quality[-alone:], measure=self.measure))
+                found = found.joined(single(self.model, self.priors, samples.single, samples.quality[count:],
+                                            measure=self.measure))
         return found
+
+    def _backward(self, samples: Samples) -> Tensor:
+        """Leave the gradients of a batch; its loss, rate and squared error, (3,)."""
+        outcome = self._outcome(samples)
+        loss = outcome.loss()
+        loss.backward()
+        return torch.stack([loss, outcome.rate.mean(), outcome.squared.mean()]).detach()
+
+    def _forget(self) -> None:
+        for o in self.optimisers:
+            o.zero_grad(set_to_none=True)
 
     def step(self) -> None:
         """One batch forward and back."""
         progress = self.progress
         began = self._clock()
         self._set_rates()
-        outcome = self._outcome()
-        loss = outcome.loss()
-        for o in self.optimisers:
-            o.zero_grad(set_to_none=True)
-        loss.backward()
+        if self._feed is None:
+            self._feed = feed(self.crops, self.settings, self.stage, self.workers.device, first=progress.step)
+        samples = next(self._feed)
+        if self._replay is not None:
+            found = self._replay(samples, self._rounded)
+        else:
+            self._forget()
+            found = self._backward(samples)
         self.workers.average_gradients(self.parameters)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         if torch.isfinite(norm):
@@ -158,8 +175,7 @@ class Run:
         progress.step += 1
         progress.summed += 1
         self.average.update(progress.step)
-        found = self.workers.mean(torch.stack([loss, outcome.rate.mean(), outcome.squared.mean()]).detach())
-        for i, value in enumerate(found.tolist()):
+        for i, value in enumerate(self.workers.mean(found).tolist()):
             progress.sums[i] += value
         progress.used_s += self._clock() - began
 

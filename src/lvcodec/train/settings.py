@@ -53,7 +53,7 @@ class Settings:
 _PAPER: dict[str, Any] = {
     "batch": 16, "crop": 256, "optimiser": "adam", "adam_lr": 1e-4, "linear_lr": 1e-4, "schedule": "steps",
 }
-_CHENG2020: dict[str, Any] = {"optimiser": "adam", "adam_lr": 1e-4, "linear_lr": 1e-4, "simulated": 0.0}
+_CHENG2020: dict[str, Any] = {"optimiser": "adam", "adam_lr": 1e-4, "linear_lr": 1e-4}
 PAPER_STEPS = {"intra": 500_000, "p": 500_000, "shift": 100_000, "joint": 100_000}
 PRESETS = ("short", "paper")
 
@@ -92,5 +92,5 @@ def _check_family(stage: str, values: Mapping[str, Any]) -> None:
         raise UsageError("cheng2020 has a network a quality", "name it with --quality")
     elif stage == "joint":
         raise UsageError("the stage joint is swift's")
-    elif values["optimiser"] != "adam" or values["simulated"]:
-        raise UsageError("cheng2020 is trained with Adam, and without simulated rounding")
+    elif values["optimiser"] != "adam":
+        raise UsageError("cheng2020 is trained with Adam")

@@ -2,7 +2,7 @@
 
     intra   U_ENC, U_DEC, hyper-prior, contexts:  rate + lambda * distortion of single pictures
     p       P-HE, P-HD, TPM, EPM:                 rate of the residuals, latents fixed (MFVC, LDS, aligned)
-    shift   BFD-E, BFD-D, LCM:                    rate of z_BFD + lambda * distortion over three P-pictures (LDS)
+    shift   BFD-E, BFD-D, LCM:                    rate + lambda * distortion over three P-pictures (LDS)
 
 What distortion and lambda are is in losses.py; the stage that trains all of it together is in joint.py.
 """
@@ -16,8 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lvcodec.codec import motion
-from lvcodec.codec.search import search
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
@@ -30,9 +28,9 @@ from lvcodec.nets.swift import (
     parity,
     planes_to_channels,
 )
+from lvcodec.train import searching
 from lvcodec.train.losses import MSE, PIXELS, Measure, squared_error
 from lvcodec.train.rates import ChannelPrior
-from lvcodec.video.picture import Picture
 
 Fields = NDArray[np.int32]  # (B, 2, rows, columns)
 
@@ -142,17 +140,19 @@ def _as_pixels(x_hat: Tensor) -> Tensor:
 
 
 def p_rate(model: Swift, priors: Priors, ref_units: Tensor, y_res: Tensor, steps: Steps, *, hard: bool,
-           shifted: Tensor | None = None) -> tuple[Tensor, Tensor]:
+           shifted: Tensor | bool = False) -> tuple[Tensor, Tensor]:
     """Bits of one P-picture's residual and hyper-latent, (B,), and the means in eighths of a symbol.
 
-    ref_units: latents of the reference, in units. shifted: (B, 1, 1, 1), 1 where the residual is coded after the shift.
+    ref_units: latents of the reference, in units. shifted: whether the residual is coded after the shift, of all
+    samples or (B, 1, 1, 1), 1 where it is.
     """
     z = model.p_hyper(ref_units, y_res)
     mean8, level = model.p_parameters(round_ste(z), ref_units, steps)
-    each = laplace_bits(y_res, mean8 / 8, level)
-    if shifted is not None:
-        y_shift = y_res - shift_direction(y_res, torch.round(mean8.detach()))
-        each = torch.where(shifted > 0, shifted_bits(y_shift, mean8 / 8, level), each)
+    each = laplace_bits(y_res, mean8 / 8, level) if shifted is not True else torch.zeros_like(mean8)
+    if shifted is not False:
+        y_shift = y_res - shift_direction(y_res.detach(), torch.round(mean8.detach()))
+        moved = shifted_bits(y_shift, mean8 / 8, level)
+        each = moved if shifted is True else torch.where(shifted > 0, moved, each)
     return each.sum(dim=(1, 2, 3)) + z_bits(priors.z_p, z, hard=hard), mean8
 
 
@@ -163,19 +163,18 @@ def align(shown: Tensor, x: Tensor, quality: Tensor) -> Tensor:
 
 def find_motion(shown: Tensor, x: Tensor, quality: Tensor, fields: Fields | None = None) -> tuple[Tensor, Fields]:
     """The same and the motion itself, (B, 2, rows, columns); `fields`: that of the pictures before, if there is any."""
-    planes = [[plane.detach().to(torch.uint8).cpu().numpy()[:, 0] for plane in channels_to_planes(side)]
-              for side in (shown, x)]
-    found, moved = [], []
+    sides = [[plane.detach().to(torch.uint8).cpu().numpy()[:, 0] for plane in channels_to_planes(side)]
+             for side in (shown, x)]
     with torch.autocast(x.device.type, enabled=False):  # the warp is the decoder's: whole numbers
-        for number, (before, after, q) in enumerate(zip(
-                zip(*planes[0], strict=True), zip(*planes[1], strict=True), quality, strict=True)):
-            reference, picture = Picture(*before), Picture(*after)
-            guess = motion.before(reference, None if fields is None else fields[number])
-            found.append(search(picture, reference, guess, float(q)))
-            moved.append(motion.align(reference, found[-1]).planes)
-    y, u, v = (torch.from_numpy(np.stack(part)[:, None]).float() for part in zip(*moved, strict=True))
+        found = searching.search_all([
+            searching.Task(before, after, None if fields is None else fields[number], float(q))
+            for number, (before, after, q) in enumerate(zip(
+                zip(*sides[0], strict=True), zip(*sides[1], strict=True), quality.tolist(), strict=True))
+        ], processes=searching.beside(x.device))
+    y, u, v = (torch.from_numpy(np.stack(part)[:, None]).float()
+               for part in zip(*(moved for _, moved in found), strict=True))
     aligned = planes_to_channels(y, u, v).to(x.device).contiguous(memory_format=torch.channels_last)
-    return aligned, np.stack(found)
+    return aligned, np.stack([field for field, _ in found])
 
 
 def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
@@ -195,9 +194,9 @@ def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool
             moved = align(shown[aligned], x[aligned], quality[aligned])
             ref_units[aligned] = model.analysis(moved)
             y_res[aligned] = torch.round((y_units - ref_units) * steps.gain)[aligned]
-            shifted = (aligned | again).to(y)[:, None, None, None]
+            shifted: Tensor | bool = (aligned | again).to(y)[:, None, None, None]
         else:
-            y_res, ref_units, shifted = y - y_ref, y_ref * steps.inverse, None
+            y_res, ref_units, shifted = y - y_ref, y_ref * steps.inverse, False
     bits, _ = p_rate(model, priors, ref_units, y_res, steps, hard=hard, shifted=shifted)
     nothing = torch.zeros_like(bits)
     return outcome(per_pixel(bits, x), nothing, nothing, quality, measure)
@@ -207,30 +206,39 @@ def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
           measure: Measure = MSE) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures through the real reference loop."""
     with torch.no_grad():
-        steps = steps_for_training(model, quality)
-        y_ref = _latents(model, clip[:, 0], steps)
-    rate, error, squared = (torch.zeros_like(quality) for _ in range(3))
-    count = clip.shape[1] - 1
+        y_ref = _latents(model, clip[:, 0], steps_for_training(model, quality))
+    found: Outcome | None = None
     for t in range(1, clip.shape[1]):
-        x = clip[:, t]
+        here, x_hat = code_shifted(model, priors, clip[:, t], y_ref, quality, hard=hard, measure=measure)
+        found = here if found is None else found.joined(here)
         with torch.no_grad():
-            y_units = model.analysis(x)
-            y_res = torch.round(y_units * steps.gain) - y_ref
-            _, mean8 = p_rate(model, priors, y_ref * steps.inverse, y_res, steps, hard=True)
-            mean8 = torch.round(mean8)
-            direction = shift_direction(y_res, mean8)
-            y_shift = y_res - direction
-            y_known = y_shift + shift_undo(y_shift, mean8)
-        z = model.shift_hyper(direction, y_units)
-        change = model.compensate(round_ste(z), y_known, y_ref * steps.inverse, steps)
-        x_hat = model.synthesis((y_ref + change) * steps.inverse, steps)
-        rate = rate + per_pixel(z_bits(priors.z_bfd, z, hard=hard), x) / count
-        here = errors(x, x_hat, measure)
-        error, squared = error + here[0] / count, squared + here[1] / count
-        if t < count:
-            with torch.no_grad():
-                y_ref = _latents(model, _as_pixels(x_hat), steps)
-    return outcome(rate, error, squared, quality, measure)
+            y_ref = _latents(model, _as_pixels(x_hat), steps_for_training(model, quality))
+    if found is None:
+        raise ValueError("a sample of this stage needs two pictures")
+    return found
+
+
+def code_shifted(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool,
+                 measure: Measure) -> tuple[Outcome, Tensor]:
+    """One P-picture of `lds`. x: (B, 96, H/8, W/8) levels - 128; y_ref: its reference's latents, symbols.
+
+    Returns what it costs, and the picture in UNITS_PER_LEVEL a level.
+    """
+    x = x.contiguous(memory_format=torch.channels_last)
+    steps = steps_for_training(model, quality)
+    ref_units = y_ref * steps.inverse
+    y_units = model.analysis(x)
+    y_res = round_ste(y_units * steps.gain) - y_ref
+    bits, mean8 = p_rate(model, priors, ref_units, y_res, steps, hard=hard, shifted=True)
+    whole = torch.round(mean8.detach())
+    direction = shift_direction(y_res.detach(), whole)
+    y_shift = y_res - direction
+    y_known = y_shift + shift_undo(y_shift.detach(), whole)
+    z = model.shift_hyper(direction, y_units)
+    change = model.compensate(round_ste(z), y_known, ref_units, steps)
+    x_hat = model.synthesis((y_ref + change) * steps.inverse, steps)
+    rate = per_pixel(bits + z_bits(priors.z_bfd, z, hard=hard), x)
+    return outcome(rate, *errors(x, x_hat, measure), quality, measure), x_hat
 
 
 @dataclass(frozen=True)
@@ -239,7 +247,7 @@ class Stage:
 
     step: (model, priors, clip, quality, measure=...) to an Outcome. length: pictures of a sample. trained: parameters
     by the start of their names; priors: those of hyper-latents. alone: share of the samples that are single pictures,
-    coded as in the stage intra.
+    coded as in the stage intra. recorded: whether a GPU can do it without the host (replay.py).
     """
 
     step: Callable[..., Outcome]
@@ -247,11 +255,12 @@ class Stage:
     trained: tuple[str, ...]
     priors: tuple[str, ...]
     alone: float = 0.0
+    recorded: bool = False
 
 
 INTRA = ("enc_", "enc8", "enc16", "dec_", "dec8", "dec16", "hyper_", "contexts", "log_step")
 STAGES = {
-    "intra": Stage(intra, 1, INTRA, ("z_intra",)),
+    "intra": Stage(intra, 1, INTRA, ("z_intra",), recorded=True),
     "p": Stage(p, 2, ("temporal",), ("z_p",)),
-    "shift": Stage(shift, 4, ("shift",), ("z_bfd",)),
+    "shift": Stage(shift, 4, ("shift",), ("z_bfd",), recorded=True),
 }

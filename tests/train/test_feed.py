@@ -1,0 +1,56 @@
+"""What a step sees depends on seed and step alone; searches in other processes find the same."""
+from __future__ import annotations
+
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("compressai", reason="training takes its factorised priors from CompressAI: pip install '.[train]'")
+
+from lvcodec.train import searching  # noqa: E402
+from lvcodec.train.data import Crops  # noqa: E402
+from lvcodec.train.feed import Samples, feed  # noqa: E402
+from lvcodec.train.joint import STAGES  # noqa: E402
+from lvcodec.train.settings import Settings  # noqa: E402
+
+CPU = torch.device("cpu")
+
+
+def first_two(crops: Crops, stage: str, *, first: int) -> list[Samples]:
+    samples = feed(crops, Settings(stage, 9, True, batch=4, crop=64), STAGES[stage], CPU, first=first)
+    return [next(samples), next(samples)]
+
+
+def same(one: Samples, other: Samples) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(astuple(one), astuple(other), strict=True))
+
+
+@pytest.mark.parametrize("stage", ["intra", "joint"])
+def test_samples_belong_to_a_step(clips, stage: str) -> None:
+    crops = Crops(clips, 1)
+    begun = first_two(crops, stage, first=6)
+    crops.random.integers(9, size=50)
+    later = first_two(crops, stage, first=7)
+    assert same(begun[1], later[0]) and not same(begun[0], begun[1])
+    assert not same(begun[0], first_two(Crops(clips, 2), stage, first=6)[0])
+
+
+def test_some_samples_are_single_pictures(clips) -> None:
+    samples = first_two(Crops(clips, 1), "joint", first=0)[0]
+    assert samples.clip.shape == (3, 4, 96, 8, 8) and samples.single.shape == (1, 1, 96, 8, 8)
+    assert samples.quality.shape == (4,) and ((samples.quality >= 1) & (samples.quality <= 6)).all()
+    assert first_two(Crops(clips, 1), "intra", first=0)[0].single.shape == (0, 1, 96, 8, 8)
+
+
+def test_other_processes_find_the_same_motion(make_clip) -> None:
+    first, second, third = make_clip(64, 64, 3, 5)
+    tasks = [searching.Task(first.planes, second.planes, None, 2.0),
+             searching.Task(second.planes, third.planes, None, 5.0)]
+    alone, beside = (searching.search_all(tasks, processes=count) for count in (0, 2))
+    for (field, moved), (other, moved_there) in zip(alone, beside, strict=True):
+        assert np.array_equal(field, other)
+        assert all(np.array_equal(a, b) for a, b in zip(moved, moved_there, strict=True))
+    assert not np.array_equal(alone[0][0], alone[1][0])
+    assert searching.beside(CPU) == 0
