@@ -75,7 +75,7 @@ def _canary(inputs: int, outputs: int, kernel: int, stride: int, groups: int, ac
     if act != "wide":
         expected = expected.clamp(0, 255) if act == "relu" else expected.clamp(-128, 127)
     scale = scale_of(shift, torch.float32)
-    got = fused.Fused(weight, bias, scale, act=act, stride=stride, groups=groups, zero=zero)(x)
+    got = fused.Fused(weight, bias, scale, act=act, stride=stride, groups=groups, like=x)(x)
     return torch.equal(expected.double(), got.unpacked(torch.float64) if isinstance(got, Packed) else got.double())
 
 

@@ -31,20 +31,21 @@ def fits(shift: Tensor, act: str) -> bool:
 
 
 class Fused:
-    """A layer's integers, packed for one zero point of its input.
+    """A layer's integers, packed for one zero point and shape of its input. Other shapes give the same numbers, but
+    oneDNN then lays the weights out anew at each call, which can take ten times as long as the convolution.
 
     weight: (O, I / groups, k, k), within +-64; bias: (O,); scale: (O,) float32, powers of two. act: "relu", "clamp"
     (both give a Packed) or "wide": float32, rounded to whole numbers.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, scale: Tensor, *, act: str, stride: int, groups: int, zero: int
+    def __init__(self, weight: Tensor, bias: Tensor, scale: Tensor, *, act: str, stride: int, groups: int, like: Packed
                  ) -> None:
-        self.act, self.zero = act, zero
+        self.act, self.zero = act, like.zero
         self._scale, self._bias = scale, bias.to(torch.float32) * scale
         self._zeros = torch.zeros(len(scale), dtype=torch.int64)
         self._geometry = [stride] * 2, [weight.shape[-1] // 2] * 2, [1, 1], groups
         self._packed = torch.ops.onednn.qconv_prepack(
-            weight.to(torch.int8).contiguous(), self._scale, 1.0, zero, *self._geometry, None)
+            weight.to(torch.int8).contiguous(), self._scale, 1.0, self.zero, *self._geometry, list(like.data.shape))
         self._operator = torch.ops.onednn.qconv2d_pointwise.default
 
     def __call__(self, x: Packed) -> Packed | Tensor:

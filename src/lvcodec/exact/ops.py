@@ -85,6 +85,9 @@ def _between(x: Tensor, low: int, high: int) -> Tensor:
     return F.hardtanh(x, low, high) if x.requires_grad else x.clamp(low, high)
 
 
+SHAPES_KEPT = 8  # of inputs, for which a layer's weights are laid out
+
+
 class Conv(nn.Module):
     """A convolution with bias, requantisation and activation (stride, groups as in torch; zero padding).
 
@@ -122,12 +125,12 @@ class Conv(nn.Module):
                  (out_channels if transposed else in_channels) // groups, kernel, kernel)
         self.weight = nn.Parameter(torch.zeros(shape))
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        if not zero:
+        if not zero and not self.weight.is_meta:  # where nothing is held, torch would load its compiler to draw numbers
             fan_in = in_channels // groups * kernel * kernel / (stride * stride if transposed else 1)
             nn.init.normal_(self.weight, std=(2.0 / (1 + fmt.leak**2) / fan_in) ** 0.5 * (1 if act == "relu" else 0.7))
         self.integers: tuple[Tensor, Tensor, Tensor] | None = None
         self._ready: tuple[Tensor, Tensor, Tensor] | None = None
-        self._fused: dict[int, Fused] = {}
+        self._fused: dict[tuple[int, ...], Fused] = {}
 
     def forward(self, x: Units) -> Units:
         return self._forward_packed(x) if isinstance(x, Packed) else self.forward_floats(x)
@@ -148,14 +151,17 @@ class Conv(nn.Module):
     def _forward_packed(self, x: Packed) -> Units:
         if self.fmt is not INT8:
             return self._forward_integers(x.unpacked(self.fmt.dtype))
-        layer = self._fused.get(x.zero)
+        key = (x.zero, *x.data.shape)
+        layer = self._fused.get(key)
         if layer is None:
+            if len(self._fused) >= SHAPES_KEPT:
+                self._fused.clear()
             weight, bias, shift = self._given()
             if not fused.fits(shift, self.act):
                 return packed.pack(self._forward_integers(x.unpacked(self.fmt.dtype)))
             scale = backends.scale_of(shift, torch.float32)
-            layer = self._fused[x.zero] = Fused(
-                weight, bias, scale, act=self.act, stride=self.stride, groups=self.groups, zero=x.zero)
+            layer = self._fused[key] = Fused(
+                weight, bias, scale, act=self.act, stride=self.stride, groups=self.groups, like=x)
         return layer(x)
 
     def _forward_integers(self, x: Tensor) -> Tensor:
