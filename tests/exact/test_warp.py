@@ -160,7 +160,8 @@ def test_single_blocks_are_what_is_overlapped() -> None:
     """What the search looks at: blocks through their own vectors, in levels, neither rounded nor clamped."""
     plane, draw = made(48, 64, chroma=False)
     field = draw("near")
-    got = warp.blocks(plane, field)
+    places = np.indices(field.shape[1:], dtype=np.int32).reshape(2, -1)
+    got = warp.blocks(plane, field.reshape(2, -1), places).view(*field.shape[1:], warp.BLOCK, warp.BLOCK)
     assert got.shape == (3, 4, BLOCK, BLOCK)
     for i, j in np.ndindex(3, 4):
         constant = np.broadcast_to(field[:, i, j, None, None], field.shape)

@@ -31,17 +31,18 @@ def search(picture: Picture, reference: Picture, before: Field, quality: float) 
     """
     y, ref = picture.y, reference.y
     field = _of_blocks(_flow(y, ref))
-    error = _errors(y, ref, field)
+    errors = _Errors(y, ref, field.shape)
+    error = errors(field)
     lmbda = np.exp(np.interp(quality, np.arange(1, 7), np.log(LAMBDAS)))
     price = float(BITS / lmbda / warp.BLOCK**2)
     still = np.zeros_like(field)
     for side in GROUPS:
         for candidate in (still, before, _common(field, side)):
-            field, error = _choose_groups(y, ref, field, error, candidate, price, side)
+            field, error = _choose_groups(errors, field, error, candidate, price, side)
     guesses = [still, before]
     for _ in range(ROUNDS):
         for candidate in [*guesses, *_neighbours(field), *_nudged(field)]:
-            field, error = _choose(y, ref, field, error, candidate, price)
+            field, error = _choose(errors, field, error, candidate, price)
         guesses = [_median(field)]
     return field
 
@@ -68,28 +69,65 @@ def _of_blocks(flow: Floats) -> Field:
     return np.asarray(np.clip(np.round(vectors * warp.STEPS), -warp.MAX_VECTOR, warp.MAX_VECTOR), dtype=np.int32)
 
 
-def _errors(y: NDArray[np.uint8], ref: NDArray[np.uint8], field: Field) -> Floats:
-    """(rows, columns): mean squared error of each block's luma, in levels; blocks at the edges as if they went on."""
+class _Errors:
+    """Mean squared errors of blocks' luma, in levels; blocks at the edges as if they went on.
+
+    What a block's error with a vector is, is worked out once: most candidates are what has been tried before.
+    """
+
+    def __init__(self, y: NDArray[np.uint8], ref: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+        side, (rows, columns) = warp.BLOCK, shape[1:]
+        self._ref = ref
+        self._wanted = torch.from_numpy(_blocks_of(y, rows, columns).transpose(0, 2, 1, 3).reshape(-1, side, side))
+        self._places = np.indices((rows, columns), dtype=np.int32).reshape(2, -1)
+        self._names: list[NDArray[np.int64]] = []  # of vectors that were tried, one each block
+        self._found: list[Floats] = []
+
+    def __call__(self, field: Field) -> Floats:
+        """(rows, columns): each block's error with its vector of the field."""
+        vectors = field.reshape(2, -1)
+        name = vectors[0].astype(np.int64) << 32 | (vectors[1].astype(np.int64) & 0xFFFFFFFF)
+        error = np.zeros(len(name), dtype=np.float32)
+        new = np.ones(len(name), dtype=bool)
+        if self._names:
+            same = np.stack(self._names) == name
+            number = same.argmax(axis=0)
+            new = ~same.any(axis=0)
+            error = np.where(new, error, np.stack(self._found)[number, np.arange(len(name))])
+        if new.any():
+            at = np.flatnonzero(new)
+            seen = warp.blocks(self._ref, vectors[:, at], self._places[:, at])
+            error[at] = seen.sub_(self._wanted[torch.from_numpy(at)]).square_().mean(dim=(1, 2)).numpy()
+        self._names.append(name)
+        self._found.append(error)
+        return error.reshape(field.shape[1:])
+
+
+def _blocks_of(y: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
+    """A plane, made to go on at its right and lower edge, as (rows, BLOCK, columns, BLOCK)."""
     side = warp.BLOCK
-    rows, columns = field.shape[1:]
     grown = np.pad(y, ((0, rows * side - y.shape[0]), (0, columns * side - y.shape[1])), mode="edge")
-    wanted = torch.from_numpy(grown).view(rows, side, columns, side).transpose(1, 2)
-    return np.asarray(warp.blocks(ref, field).sub_(wanted).square_().mean(dim=(2, 3)).numpy())
+    return grown.reshape(rows, side, columns, side)
+
+
+def _grown(field: Field) -> Field:
+    """The field with a border of one vector that repeats its edge (numpy's pad takes ten times as long)."""
+    rows, columns = (np.clip(np.arange(-1, size + 1), 0, size - 1) for size in field.shape[1:])
+    return field[:, rows[:, None], columns]
 
 
 def _roughness(vectors: Field, field: Field) -> Floats:
     """(rows, columns): how far each vector is from its four neighbours in the field, in octaves."""
-    grown = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    grown = _grown(field)
     cost = np.zeros(vectors.shape[1:], dtype=np.float32)
     for near in (grown[:, :-2, 1:-1], grown[:, 2:, 1:-1], grown[:, 1:-1, :-2], grown[:, 1:-1, 2:]):
         cost += np.log2(1 + np.abs(vectors - near).sum(axis=0, dtype=np.float32))
     return cost
 
 
-def _choose(y: NDArray[np.uint8], ref: NDArray[np.uint8], field: Field, error: Floats, candidate: Field, price: float
-            ) -> tuple[Field, Floats]:
+def _choose(errors: _Errors, field: Field, error: Floats, candidate: Field, price: float) -> tuple[Field, Floats]:
     """Take the candidate where it is better, odd and even blocks in turn, since neighbours judge each other."""
-    error_there = _errors(y, ref, candidate)
+    error_there = errors(candidate)
     odd = np.indices(error.shape).sum(axis=0) % 2
     for parity in (0, 1):
         gain = error - error_there + price * (_roughness(field, field) - _roughness(candidate, field))
@@ -98,10 +136,10 @@ def _choose(y: NDArray[np.uint8], ref: NDArray[np.uint8], field: Field, error: F
     return field, error
 
 
-def _choose_groups(y: NDArray[np.uint8], ref: NDArray[np.uint8], field: Field, error: Floats, candidate: Field,
-                   price: float, side: int) -> tuple[Field, Floats]:
+def _choose_groups(errors: _Errors, field: Field, error: Floats, candidate: Field, price: float, side: int
+                   ) -> tuple[Field, Floats]:
     """Take the candidate for whole groups of side x side blocks: what no block would gain by alone."""
-    error_there = _errors(y, ref, candidate)
+    error_there = errors(candidate)
     gain = error - error_there + price * (_roughness(field, field) - _roughness(candidate, candidate))
     rows, columns = error.shape
     grown = np.pad(gain, ((0, -rows % side), (0, -columns % side)))
@@ -121,7 +159,7 @@ def _common(field: Field, side: int) -> Field:
 
 def _neighbours(field: Field) -> Iterator[Field]:
     """The field moved by a block each way: every block tries the vectors beside it."""
-    grown = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    grown = _grown(field)
     yield from (grown[:, :-2, 1:-1], grown[:, 2:, 1:-1], grown[:, 1:-1, :-2], grown[:, 1:-1, 2:])
 
 
@@ -135,6 +173,6 @@ def _nudged(field: Field) -> Iterator[Field]:
 
 def _median(field: Field) -> Field:
     """The median of each part over 3x3 blocks."""
-    grown = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    grown = _grown(field)
     around = [grown[:, i : i + field.shape[1], j : j + field.shape[2]] for i in range(3) for j in range(3)]
     return np.asarray(np.median(np.stack(around), axis=0), dtype=np.int32)

@@ -45,7 +45,8 @@ def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
     taps, side = (CHROMA_TAPS, BLOCK // 2) if chroma else (LUMA_TAPS, BLOCK)
     field = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows, columns = field.shape[1:]
-    seen = _blocks(plane, field, taps, first=-side - side // 2, step=side, side=2 * side)
+    places = np.indices((rows, columns), dtype=np.int32).reshape(2, -1)
+    seen = _blocks(plane, field.reshape(2, -1), places, taps, first=-side - side // 2, step=side, side=2 * side)
     # at most 255 * 1.75^2 * FINE * 1024 < 2^24 where four meet
     quarters = seen.mul_(FINE).round_().mul_(_weights(side)).view(rows, columns, 2, side, 2, side)
     met = quarters[1:, 1:, 0, :, 0] + quarters[1:, :-1, 0, :, 1]
@@ -56,17 +57,17 @@ def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
     return np.ascontiguousarray(grown[: plane.shape[0], : plane.shape[1]])
 
 
-def blocks(plane: Plane, field: Ints) -> torch.Tensor:
-    """Luma blocks seen through their own vectors alone, nothing overlapped: (rows, columns, BLOCK, BLOCK) levels,
-    float32, neither rounded nor clamped. A quarter of the work: for searching, not for decoding."""
-    return _blocks(plane, field, LUMA_TAPS, first=0, step=BLOCK, side=BLOCK).view(*field.shape[1:], BLOCK, BLOCK)
+def blocks(plane: Plane, vectors: Ints, places: Ints) -> torch.Tensor:
+    """Luma blocks seen through their own vectors alone, nothing overlapped: (n, BLOCK, BLOCK) levels, float32, neither
+    rounded nor clamped, of n vectors (2, n) at places (2, n) of the field. For searching, not for decoding."""
+    return _blocks(plane, vectors, places, LUMA_TAPS, first=0, step=BLOCK, side=BLOCK)
 
 
-def _blocks(plane: Plane, field: Ints, taps: Taps, *, first: int, step: int, side: int) -> torch.Tensor:
-    """(rows * columns, side, side) levels, whole multiples of 2^-12: the block of vector (i, j) has its corner at
+def _blocks(plane: Plane, vectors: Ints, places: Ints, taps: Taps, *, first: int, step: int, side: int
+            ) -> torch.Tensor:
+    """(n, side, side) levels, whole multiples of 2^-12: the block of a vector at place (i, j) has its corner at
     first + step * (i, j) pels of the plane."""
-    whole, part = np.divmod(field.reshape(2, -1), len(taps))
-    places = np.indices(field.shape[1:], dtype=np.int32).reshape(2, -1)
+    whole, part = np.divmod(vectors, len(taps))
     corners = first + step * places + whole - (len(taps[0]) // 2 - 1)
     windows = torch.from_numpy(_windows(plane, corners, side + len(taps[0]) - 1)).to(torch.float32)
     matrices = _matrices(taps, side)
