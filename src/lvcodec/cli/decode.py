@@ -20,8 +20,8 @@ from lvcodec.report import DecodeReport
               help="Do not compare each picture with the encoder's checksum.")
 @click.option("--conceal", is_flag=True,
               help="Where the stream is damaged, repeat the last good picture up to the next I-picture.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
-              help="GOPs decoded side by side.")
+@click.option("--jobs", type=click.IntRange(min=1),
+              help="GOPs decoded side by side.  [default: as many as threads, up to 4]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
               help="Where the networks run; the pixels are the same.")
 @click.option("--backend", type=click.Choice(["auto", "reference", "float", "int8"]), default="auto",
@@ -35,7 +35,7 @@ def decode(
     pix_fmt: str | None,
     check: bool,
     conceal: bool,
-    jobs: int,
+    jobs: int | None,
     device: str,
     backend: str,
     overwrite: bool,

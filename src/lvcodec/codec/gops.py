@@ -5,14 +5,14 @@ are put out in order; what is computed does not depend on how many there are.
 """
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from typing import TypeVar
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from typing import Any, Generic, TypeVar
 
 from lvcodec.codec.modes import Mode, State
 from lvcodec.codec.network import Network
@@ -21,6 +21,12 @@ from lvcodec.video.picture import Picture
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+MOST_JOBS = 4
+MOST_PIXELS = 2**23  # of pictures coded side by side, unless more is asked for
+AHEAD = 32  # pictures that wait between two threads
+LOOK_S = 0.2  # how often a waiting thread looks whether it should stop
+READER_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,37 +61,143 @@ def split(items: Iterable[In], length: int) -> Iterator[Iterator[In]]:
         yield run()
 
 
-def each_gop(gops: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int) -> Iterator[Out]:
-    """Apply `work` to every GOP and chain the results in order.
+def default_jobs(width: int, height: int) -> int:
+    """GOPs to code side by side: layers of small pictures are too small to share among many threads, and large
+    pictures take much memory each."""
+    import torch
 
-    With one job everything is lazy, so that pictures flow one by one. With more, up to jobs + 1 whole GOPs are in
-    memory, and the processor's cores are shared out among the jobs.
+    return max(1, min(MOST_JOBS, torch.get_num_threads(), MOST_PIXELS // (width * height)))
+
+
+def each_gop(gops: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int) -> Iterator[Out]:
+    """Apply `work` to every GOP and chain the results in order, each as soon as it is there.
+
+        gops ── a thread that reads ──► items of each GOP ── `jobs` threads that work ──► results ──► the caller
+
+    So input is read, and output written, while the networks run. At most AHEAD items and results wait for each of
+    jobs + 1 GOPs. What goes wrong is raised after the results that came before it. torch's threads are shared out
+    among the jobs.
     """
-    if jobs == 1:
-        for gop in gops:
-            yield from work(gop)
-        return
     import torch
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
-    waiting: deque[Future[list[Out]]] = deque()
+    torch.set_num_threads(max(1, threads // jobs))
+    stop = Event()
+    lanes: Queue[_Lane[In, Out] | None] = Queue(jobs + 1)  # in order, for the caller
+    open_lanes: Queue[_Lane[In, Out] | None] = Queue()  # the same, for whoever has time
 
-    def run(items: list[In]) -> list[Out]:
+    def read() -> None:
+        try:
+            for gop in gops:
+                lane: _Lane[In, Out] = _Lane(stop)
+                open_lanes.put(lane)
+                _put(lanes, lane, stop)
+                lane.fill(gop)
+            _put(lanes, None, stop)
+        except _Stopped:
+            pass
+        except BaseException as error:  # of the reading itself, between GOPs
+            broken: _Lane[In, Out] = _Lane(stop)
+            broken.results.put(_Failed(error))
+            with suppress(_Stopped):
+                _put(lanes, broken, stop)
+        finally:
+            for _ in range(jobs):
+                open_lanes.put(None)
+
+    def run() -> None:
         with torch.inference_mode():
-            return list(work(items))
+            while (lane := open_lanes.get()) is not None and not stop.is_set():
+                lane.run(work)
 
+    reader = Thread(target=read, name="lvcodec reader", daemon=True)  # may wait for a pipe that never ends
+    workers = [Thread(target=run, name="lvcodec worker") for _ in range(jobs)]
     try:
-        with ThreadPoolExecutor(jobs) as pool:
-            try:
-                for gop in gops:
-                    waiting.append(pool.submit(run, list(gop)))
-                    if len(waiting) > jobs:
-                        yield from waiting.popleft().result()
-                while waiting:
-                    yield from waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+        for thread in (reader, *workers):
+            thread.start()
+        while (lane := lanes.get()) is not None:
+            yield from lane.shown()
     finally:
+        stop.set()
+        for _ in workers:
+            open_lanes.put(None)
+        for worker in workers:
+            worker.join()
+        reader.join(timeout=READER_S)
         torch.set_num_threads(threads)
+
+
+class _Stopped(Exception):
+    """Nobody wants the results any more."""
+
+
+class _End:
+    """No more items."""
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """An exception where an item would be."""
+
+    error: BaseException
+
+
+class _Lane(Generic[In, Out]):
+    """One GOP's items and results on their way from thread to thread."""
+
+    def __init__(self, stop: Event) -> None:
+        self._stop = stop
+        self.items: Queue[In | _End | _Failed] = Queue(AHEAD)
+        self.results: Queue[Out | _End | _Failed] = Queue(AHEAD)
+
+    def fill(self, gop: Iterable[In]) -> None:
+        """For the reader: pass on all items, and what goes wrong with reading them."""
+        try:
+            for item in gop:
+                _put(self.items, item, self._stop)
+        except _Stopped:
+            raise
+        except BaseException as error:
+            _put(self.items, _Failed(error), self._stop)
+            raise _Stopped from error
+        _put(self.items, _End(), self._stop)
+
+    def run(self, work: Callable[[Iterable[In]], Iterator[Out]]) -> None:
+        """For a worker: do the work, and pass on its results."""
+        with suppress(_Stopped):
+            try:
+                for result in work(_taken(self.items, self._stop)):
+                    _put(self.results, result, self._stop)
+            except _Stopped:
+                raise
+            except BaseException as error:
+                _put(self.results, _Failed(error), self._stop)
+            _put(self.results, _End(), self._stop)
+
+    def shown(self) -> Iterator[Out]:
+        """For the caller: the results."""
+        yield from _taken(self.results, self._stop)
+
+
+def _taken(queue: Queue[Any], stop: Event) -> Iterator[Any]:
+    while True:
+        try:
+            item = queue.get(timeout=LOOK_S)
+        except Empty:
+            if stop.is_set():
+                raise _Stopped from None
+            continue
+        if isinstance(item, _Failed):
+            raise item.error
+        if isinstance(item, _End):
+            return
+        yield item
+
+
+def _put(queue: Queue[Any], item: Any, stop: Event) -> None:
+    while not stop.is_set():
+        try:
+            return queue.put(item, timeout=LOOK_S)
+        except Full:
+            continue
+    raise _Stopped

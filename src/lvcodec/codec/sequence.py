@@ -12,7 +12,7 @@ import torch
 
 from lvcodec.codec.distortion import PsnrMeter
 from lvcodec.codec.files import create_stream, is_path, open_stream
-from lvcodec.codec.gops import CodedPicture, each_gop, encode_gop, split
+from lvcodec.codec.gops import CodedPicture, default_jobs, each_gop, encode_gop, split
 from lvcodec.codec.memory import enough_memory
 from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.network import Network
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 OnPicture = Callable[[int, int | None], None]
 OnNotice = Callable[[str], None]
-MAX_PARALLEL_GOP = 64  # longer GOPs are not held in memory whole, several at a time
 
 
 class Notices:
@@ -78,7 +77,7 @@ def encode(
     recon: StreamLike | None = None,
     psnr: bool = False,
     verify: bool = False,
-    jobs: int = 1,
+    jobs: int | None = None,
     device: str = "auto",
     backend: str = "auto",
     overwrite: bool = False,
@@ -94,7 +93,7 @@ def encode(
         raise UsageError(f"alpha is {alpha:g}, not 1 or 0.5")
     if effort < 0:
         raise UsageError("effort is 0 or more")
-    if gop < 1 or jobs < 1:
+    if gop < 1 or (jobs is not None and jobs < 1):
         raise UsageError("gop and jobs are 1 or more")
     if verify and not is_path(target):
         raise UsageError("verify reads the stream back and needs a file to write to")
@@ -105,9 +104,6 @@ def encode(
         raise UsageError(f"model {info.name} is of the {info.family} family, not {family}")
     if abs(1 + index / 20 - quality) > 1e-9:
         notices(f"quality {quality:g} is coded as {1 + index / 20:g}: qualities go in steps of 0.05")
-    if jobs > 1 and gop > MAX_PARALLEL_GOP:
-        notices(f"GOPs of {gop} pictures are too long to hold several in memory: coding one at a time")
-        jobs = 1
     meter = PsnrMeter() if psnr else None
     began = time.monotonic()
     with ExitStack() as stack:
@@ -128,7 +124,8 @@ def encode(
         shown = stack.enter_context(open_sink(recon, video, overwrite=overwrite)) if recon is not None else None
         out = stack.enter_context(create_stream(target, overwrite=overwrite))
         writer = StreamWriter(out, header)
-        coded = each_gop(split(pictures, gop), lambda p: encode_gop(p, net, p_net, MODES[mode], header.alpha), jobs)
+        coded = each_gop(split(pictures, gop), lambda p: encode_gop(p, net, p_net, MODES[mode], header.alpha),
+                         jobs or default_jobs(video.width, video.height))
         payload_bytes, count = 0, 0
         try:
             with torch.inference_mode():
@@ -166,14 +163,14 @@ def _write(item: CodedPicture, writer: StreamWriter) -> None:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How a stream is to be decoded: where, by whom, whether checksums count, whether damage is bridged, GOPs at a
-    time."""
+    """How a stream is to be decoded: where, by whom, whether checksums count, whether damage is bridged, GOPs side by
+    side."""
 
     device: torch.device
     backend: str = "auto"
     check: bool = True
     conceal: bool = False
-    jobs: int = 1
+    jobs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -237,16 +234,18 @@ def _records(reader: StreamReader, conceal: bool) -> Iterator[PictureRecord | St
                 return
 
 
-def _gops(records: Iterable[PictureRecord | StreamError]) -> Iterator[list[PictureRecord | StreamError]]:
-    """Records from one I-picture up to the next."""
-    gop: list[PictureRecord | StreamError] = []
-    for record in records:
-        if isinstance(record, PictureRecord) and record.kind == "I" and gop:
-            yield gop
-            gop = []
-        gop.append(record)
-    if gop:
-        yield gop
+def _gops(records: Iterator[PictureRecord | StreamError]) -> Iterator[Iterator[PictureRecord | StreamError]]:
+    """Records from one I-picture up to the next, each read as it is asked for."""
+    following = next(records, None)
+    while following is not None:
+        def gop() -> Iterator[PictureRecord | StreamError]:
+            nonlocal following
+            first, begun = following, False
+            while first is not None and not (begun and isinstance(first, PictureRecord) and first.kind == "I"):
+                yield first
+                begun, first = True, next(records, None)
+            following = first
+        yield gop()
 
 
 def _decode_gop(records: Iterable[PictureRecord | StreamError], networks: Networks, how: Decoding
@@ -289,9 +288,8 @@ def _decoded(reader: StreamReader, how: Decoding) -> Iterator[Shown | StreamErro
     def work(gop: Iterable[PictureRecord | StreamError]) -> Iterator[Shown | StreamError]:
         return _decode_gop(gop, networks, how)
 
-    with torch.inference_mode():
-        # One job: the records as one run, so that each picture is shown as soon as its record has come.
-        yield from work(records) if how.jobs == 1 else each_gop(_gops(records), work, how.jobs)
+    video = reader.header.video
+    yield from each_gop(_gops(records), work, how.jobs or default_jobs(video.width, video.height))
 
 
 def _bridged(items: Iterable[Shown | StreamError], start: int, reader: StreamReader, notices: Notices
@@ -328,7 +326,7 @@ def decode(
     pix_fmt: str | None = None,
     check: bool = True,
     conceal: bool = False,
-    jobs: int = 1,
+    jobs: int | None = None,
     device: str = "auto",
     backend: str = "auto",
     overwrite: bool = False,
@@ -336,7 +334,7 @@ def decode(
     on_notice: OnNotice | None = None,
 ) -> DecodeReport:
     """See lvcodec.decode."""
-    if jobs < 1:
+    if jobs is not None and jobs < 1:
         raise UsageError("jobs is 1 or more")
     first, end = frames or (None, None)
     first = first or 0
@@ -349,9 +347,6 @@ def decode(
     with ExitStack() as stack:
         reader = StreamReader(stack.enter_context(open_stream(source)))
         header = reader.header
-        if jobs > 1 and header.gop > MAX_PARALLEL_GOP:
-            notices(f"GOPs of {header.gop} pictures are too long to hold several in memory: decoding one at a time")
-            how = Decoding(how.device, backend, check, conceal)
         # The right weights and a backend that computes right, before anything is written.
         how = replace(how, backend=Networks(header, how.device, backend, notices).backend)
         reader.index()  # tells the count, where the file can seek

@@ -16,6 +16,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Sequence
 from fractions import Fraction
+from inspect import GEN_RUNNING, getgeneratorstate
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -106,7 +107,8 @@ class Source(ABC):
 
     def close(self) -> None:
         """End reading; may be called twice."""
-        if self._pictures is not None:
+        # where another thread waits for the next picture, it cannot be closed, and ends with what it reads
+        if self._pictures is not None and getgeneratorstate(self._pictures) != GEN_RUNNING:
             self._pictures.close()
         self._release()
 

@@ -1,0 +1,40 @@
+"""The speed tables: rows for what was asked, figures that come from coding."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lvcodec.bench import speed
+from lvcodec.video.picture import VideoFormat
+from lvcodec.video.sink import open_sink
+
+
+@pytest.fixture(scope="module")
+def clip(make_clip, tmp_path_factory) -> Path:
+    from fractions import Fraction
+
+    path = tmp_path_factory.mktemp("speed") / "clip.y4m"
+    with open_sink(path, VideoFormat(96, 96, Fraction(25))) as sink:
+        for picture in make_clip(96, 96, 3):
+            sink.write(picture)
+    return path
+
+
+def test_tables(clip: Path) -> None:
+    done = CliRunner().invoke(speed.main, [str(clip), "--size", "QCIF", "--mode", "intra", "--way", "1x1", "--way",
+                                           "2x2", "--rounds", "1"])
+    assert done.exit_code == 0, done.output
+    lines = [line.strip("| ").split(" | ") for line in done.output.splitlines() if line.startswith("|")]
+    assert lines[0][0] == "threads" and [line[0] for line in lines[2:4]] == ["1", "2"]
+    assert lines[4] == ["size", "mode", "1 thread: encode", "1 thread: decode", "2 threads, 2 jobs: encode",
+                        "2 threads, 2 jobs: decode"]
+    assert lines[6][:2] == ["QCIF", "`intra`"] and all(float(cell) > 0 for cell in lines[6][2:])
+
+
+def test_wrong_use(clip: Path, tmp_path: Path) -> None:
+    assert "is not THREADSxJOBS" in CliRunner().invoke(speed.main, [str(clip), "--way", "2"]).output
+    (tmp_path / "a.y4m").write_text("no clip")
+    done = CliRunner().invoke(speed.main, [str(tmp_path / "a.y4m"), "--size", "QCIF", "--way", "1x1"])
+    assert done.exit_code == 1 and "cannot scale" in done.output

@@ -1,0 +1,112 @@
+"""GOPs from thread to thread: order, errors after what came before them, no more read than is asked for, clean ends."""
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+
+import pytest
+import torch
+
+from lvcodec.codec.gops import AHEAD, default_jobs, each_gop, split
+
+JOBS = pytest.mark.parametrize("jobs", [1, 3])
+
+
+def doubled(items: Iterable[int]) -> Iterator[int]:
+    for item in items:
+        time.sleep(0.002 * (item % 3))
+        yield 2 * item
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays() -> Iterator[None]:
+    """No thread is left, and torch has the threads it had."""
+    before, threads = set(threading.enumerate()), torch.get_num_threads()
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=5)
+        assert not thread.is_alive(), thread.name
+    assert torch.get_num_threads() == threads
+
+
+@JOBS
+def test_results_come_in_order(jobs: int) -> None:
+    assert list(each_gop(split(range(50), 4), doubled, jobs)) == [2 * n for n in range(50)]
+    assert list(each_gop(split([], 4), doubled, jobs)) == []
+
+
+@JOBS
+def test_an_error_of_the_work_comes_after_what_was_done_before(jobs: int) -> None:
+    def fails(items: Iterable[int]) -> Iterator[int]:
+        for item in items:
+            if item == 9:
+                raise ValueError("nine")
+            yield item
+
+    seen = []
+    with pytest.raises(ValueError, match="nine"):
+        for item in each_gop(split(range(40), 4), fails, jobs):
+            seen.append(item)
+    assert seen == list(range(9))
+
+
+@JOBS
+@pytest.mark.parametrize("bad", [8, 9, 11])  # the first of a GOP, one within, the last
+def test_an_error_of_the_reading_comes_after_what_was_read_before(jobs: int, bad: int) -> None:
+    def source() -> Iterator[int]:
+        yield from range(bad)
+        raise OSError("cut")
+
+    seen = []
+    with pytest.raises(OSError, match="cut"):
+        for item in each_gop(split(source(), 4), doubled, jobs):
+            seen.append(item)
+    assert seen == [2 * n for n in range(bad)]
+
+
+@JOBS
+def test_it_can_be_left_early(jobs: int) -> None:
+    """And then has read only so far ahead."""
+    read = []
+
+    def source() -> Iterator[int]:
+        for item in range(10**6):
+            read.append(item)
+            yield item
+
+    results = each_gop(split(source(), 10), doubled, jobs)
+    assert [next(results) for _ in range(3)] == [0, 2, 4]
+    results.close()
+    assert len(read) < (jobs + 3) * 10 + 2 * AHEAD
+
+
+def test_a_result_comes_before_the_next_item_is_there() -> None:
+    """As from a camera: the third item is only sent once the second's result is seen."""
+    seen = threading.Event()
+
+    def source() -> Iterator[int]:
+        yield 1
+        yield 2
+        assert seen.wait(timeout=20)
+        yield 3
+
+    results = each_gop(split(source(), 2), doubled, 2)
+    assert [next(results), next(results)] == [2, 4]
+    seen.set()
+    assert list(results) == [6]
+
+
+def test_a_gop_without_end_goes_through(jobs: int = 2) -> None:
+    assert sum(1 for _ in each_gop(split(range(5 * AHEAD), 10**9), lambda items: iter(items), jobs)) == 5 * AHEAD
+
+
+def test_large_pictures_are_coded_one_at_a_time() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(16)
+        assert [default_jobs(*size) for size in ((352, 288), (1920, 1080), (2560, 1440), (7680, 4320))] == [4, 4, 2, 1]
+        torch.set_num_threads(1)
+        assert default_jobs(352, 288) == 1
+    finally:
+        torch.set_num_threads(before)
