@@ -18,6 +18,7 @@ from lvcodec.exact.ops import INT8, WIDE, Conv, add, layers, subpixel, use_backe
 from lvcodec.exact.packed import Packed, pack
 from lvcodec.nets.layers import Residual
 from lvcodec.nets.swift import (
+    LINEAR,
     bytes_to_channels,
     channels_to_bytes,
     channels_to_planes,
@@ -41,6 +42,9 @@ FORMS: dict[str, Callable[[], nn.Module]] = {
     "depthwise": lambda: Conv(40, 40, 3, fmt=INT8, groups=40, in_max=128),
     "subpixel": lambda: subpixel(32, 9, fmt=INT8),
     "subpixel 1x1": lambda: subpixel(32, 8, fmt=INT8, act="clamp", kernel=1),
+    "more than 8 bits": lambda: Conv(96, 40, fmt=LINEAR, act="wide", in_max=255, unit_bits=4),
+    "more than 8 bits, 3x3": lambda: Conv(20, 9, 3, fmt=LINEAR, act="wide", in_max=255, unit_bits=4),
+    "more than 8 bits, too many sums for digits": lambda: Conv(1100, 5, fmt=LINEAR, act="wide", in_max=255),
     "dense block": lambda: Residual(32, "dense"),
     "depthwise block": lambda: Residual(32, "depthwise"),
 }

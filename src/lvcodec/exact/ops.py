@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lvcodec.exact import backends, bounds, fused, packed
-from lvcodec.exact.fused import Fused
+from lvcodec.exact.fused import Digits, Fused
 from lvcodec.exact.packed import Packed, Shuffle, Units
 from lvcodec.exact.rounding import round_ste
 
@@ -130,7 +130,7 @@ class Conv(nn.Module):
             nn.init.normal_(self.weight, std=(2.0 / (1 + fmt.leak**2) / fan_in) ** 0.5 * (1 if act == "relu" else 0.7))
         self.integers: tuple[Tensor, Tensor, Tensor] | None = None
         self._ready: tuple[Tensor, Tensor, Tensor] | None = None
-        self._fused: dict[tuple[int, ...], Fused] = {}
+        self._fused: dict[tuple[int, ...], Fused | Digits | None] = {}
 
     def forward(self, x: Units) -> Units:
         return self._forward_packed(x) if isinstance(x, Packed) else self.forward_floats(x)
@@ -149,29 +149,47 @@ class Conv(nn.Module):
         return self.act == "relu" and self.fmt.leak > 0
 
     def _forward_packed(self, x: Packed) -> Units:
-        if self.fmt is not INT8:
-            return self._forward_integers(x.unpacked(self.fmt.dtype))
+        layer = self._laid_out(x)
+        if isinstance(layer, Fused):
+            return layer(x)
+        if isinstance(layer, Digits):
+            return self._requantised(layer(x))
+        found = self._forward_integers(x.unpacked(self.fmt.dtype))
+        return packed.pack(found) if self.fmt is INT8 else found
+
+    def _laid_out(self, x: Packed) -> Fused | Digits | None:
+        """The weights as oneDNN wants them for such an input; None where its convolution would not be exact."""
         key = (x.zero, *x.data.shape)
-        layer = self._fused.get(key)
-        if layer is None:
+        if key not in self._fused:
             if len(self._fused) >= SHAPES_KEPT:
                 self._fused.clear()
             weight, bias, shift = self._given()
-            if not fused.fits(shift, self.act):
-                return packed.pack(self._forward_integers(x.unpacked(self.fmt.dtype)))
-            scale = backends.scale_of(shift, torch.float32)
-            layer = self._fused[key] = Fused(
-                weight, bias, scale, act=self.act, stride=self.stride, groups=self.groups, like=x)
-        return layer(x)
+            layer: Fused | Digits | None = None
+            if self.fmt is not INT8:
+                if not self.transposed and Digits.fit(weight, self.groups):
+                    layer = Digits(weight, stride=self.stride, like=x)
+            elif fused.fits(shift, self.act):
+                layer = Fused(weight, bias, backends.scale_of(shift, torch.float32), act=self.act, stride=self.stride,
+                              groups=self.groups, like=x)
+            self._fused[key] = layer
+        return self._fused[key]
 
     def _forward_integers(self, x: Tensor) -> Tensor:
         if self.backend == "reference":
             return self._forward_reference(x)
-        if self._ready is None or self._ready[0].device != x.device:
-            self._ready = self._prepare(x.device)
-        weight, bias, scale = self._ready
+        weight, _, _ = self._on(x.device)
         x = x.to(self.fmt.dtype)
-        acc = backends.pointwise(x, weight) if self._is_product else self.convolve(x, weight)
+        return self._requantised(backends.pointwise(x, weight) if self._is_product else self.convolve(x, weight))
+
+    def _on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Weight, bias and scale as floats on a device."""
+        if self._ready is None or self._ready[0].device != device:
+            self._ready = self._prepare(device)
+        return self._ready
+
+    def _requantised(self, acc: Tensor) -> Tensor:
+        """Sums, used up, to the layer's output."""
+        _, bias, scale = self._on(acc.device)
         acc.add_(bias).mul_(scale)  # both exact: an integer sum below the limit, a power of two
         return self._activate(acc if self._leaky else acc.round_())
 
