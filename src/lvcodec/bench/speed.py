@@ -29,7 +29,6 @@ from lvcodec.video.ffmpeg import FfmpegProcess
 
 SIZES = {"QCIF": (176, 144), "CIF": (352, 288), "720p": (1280, 720), "1080p": (1920, 1080)}
 GOP = 6
-GOPS = 4  # that any number of jobs up to it can share
 LEARNED = ("ssf2020", "cheng2020-anchor")
 
 
@@ -187,7 +186,7 @@ def main(clip: Path, sizes: tuple[str, ...], modes: tuple[str, ...], ways: tuple
         with tempfile.TemporaryDirectory() as folder:
             for size in sizes:
                 target = Path(folder) / f"{size}.y4m"
-                scaled(clip, target, SIZES[size], GOP * GOPS)
+                scaled(clip, target, SIZES[size], GOP * max(2, *(way.jobs for way in asked)))
                 for mode in modes:
                     row(size, f"`{mode}`", *(value for pair in measure(target, mode, asked, quality, rounds)
                                              for value in pair))

@@ -23,8 +23,8 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 MOST_JOBS = 4
-MOST_PIXELS = 2**23  # of pictures coded side by side, unless more is asked for
-AHEAD = 32  # pictures that wait between two threads
+MOST_PIXELS = 2**22  # of pictures coded side by side, unless more is asked for
+AHEAD, AHEAD_BYTES = 32, 2**25  # pictures that wait between two threads at most
 LOOK_S = 0.2  # how often a waiting thread looks whether it should stop
 READER_S = 1.0
 
@@ -69,13 +69,19 @@ def default_jobs(width: int, height: int) -> int:
     return max(1, min(MOST_JOBS, torch.get_num_threads(), MOST_PIXELS // (width * height)))
 
 
-def each_gop(gops: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int) -> Iterator[Out]:
+def ahead_of(picture_bytes: int) -> int:
+    """Pictures of a size that may wait between two threads."""
+    return max(2, min(AHEAD, AHEAD_BYTES // picture_bytes))
+
+
+def each_gop(gops: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int,
+             ahead: int = AHEAD) -> Iterator[Out]:
     """Apply `work` to every GOP and chain the results in order, each as soon as it is there.
 
         gops ── a thread that reads ──► items of each GOP ── `jobs` threads that work ──► results ──► the caller
 
-    So input is read, and output written, while the networks run. At most AHEAD items and results wait for each of
-    jobs + 1 GOPs. What goes wrong is raised after the results that came before it. torch's threads are shared out
+    So input is read, and output written, while the networks run. At most `ahead` items and results wait for each
+    of jobs + 2 GOPs. What goes wrong is raised after the results that came before it. torch's threads are shared out
     among the jobs.
     """
     import torch
@@ -83,21 +89,21 @@ def each_gop(gops: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterat
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, threads // jobs))
     stop = Event()
-    lanes: Queue[_Lane[In, Out] | None] = Queue(jobs + 1)  # in order, for the caller
+    lanes: Queue[_Lane[In, Out] | None] = Queue(jobs)  # in order, for the caller
     open_lanes: Queue[_Lane[In, Out] | None] = Queue()  # the same, for whoever has time
 
     def read() -> None:
         try:
             for gop in gops:
-                lane: _Lane[In, Out] = _Lane(stop)
-                open_lanes.put(lane)
+                lane: _Lane[In, Out] = _Lane(stop, ahead)
                 _put(lanes, lane, stop)
+                open_lanes.put(lane)
                 lane.fill(gop)
             _put(lanes, None, stop)
         except _Stopped:
             pass
         except BaseException as error:  # of the reading itself, between GOPs
-            broken: _Lane[In, Out] = _Lane(stop)
+            broken: _Lane[In, Out] = _Lane(stop, ahead)
             broken.results.put(_Failed(error))
             with suppress(_Stopped):
                 _put(lanes, broken, stop)
@@ -145,10 +151,10 @@ class _Failed:
 class _Lane(Generic[In, Out]):
     """One GOP's items and results on their way from thread to thread."""
 
-    def __init__(self, stop: Event) -> None:
+    def __init__(self, stop: Event, ahead: int) -> None:
         self._stop = stop
-        self.items: Queue[In | _End | _Failed] = Queue(AHEAD)
-        self.results: Queue[Out | _End | _Failed] = Queue(AHEAD)
+        self.items: Queue[In | _End | _Failed] = Queue(ahead)
+        self.results: Queue[Out | _End | _Failed] = Queue(ahead)
 
     def fill(self, gop: Iterable[In]) -> None:
         """For the reader: pass on all items, and what goes wrong with reading them."""

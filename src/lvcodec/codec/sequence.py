@@ -12,7 +12,7 @@ import torch
 
 from lvcodec.codec.distortion import PsnrMeter
 from lvcodec.codec.files import create_stream, is_path, open_stream
-from lvcodec.codec.gops import CodedPicture, default_jobs, each_gop, encode_gop, split
+from lvcodec.codec.gops import CodedPicture, ahead_of, default_jobs, each_gop, encode_gop, split
 from lvcodec.codec.memory import enough_memory
 from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.network import Network
@@ -125,7 +125,7 @@ def encode(
         out = stack.enter_context(create_stream(target, overwrite=overwrite))
         writer = StreamWriter(out, header)
         coded = each_gop(split(pictures, gop), lambda p: encode_gop(p, net, p_net, MODES[mode], header.alpha),
-                         jobs or default_jobs(video.width, video.height))
+                         jobs or default_jobs(video.width, video.height), ahead_of(video.picture_bytes))
         payload_bytes, count = 0, 0
         try:
             with torch.inference_mode():
@@ -289,7 +289,8 @@ def _decoded(reader: StreamReader, how: Decoding) -> Iterator[Shown | StreamErro
         return _decode_gop(gop, networks, how)
 
     video = reader.header.video
-    yield from each_gop(_gops(records), work, how.jobs or default_jobs(video.width, video.height))
+    yield from each_gop(_gops(records), work, how.jobs or default_jobs(video.width, video.height),
+                        ahead_of(video.picture_bytes))
 
 
 def _bridged(items: Iterable[Shown | StreamError], start: int, reader: StreamReader, notices: Notices

@@ -1,12 +1,12 @@
-"""Stage joint: an I-picture and P-pictures in the real loops of `aligned` and `lds`, all of it trained together.
+"""Stage joint: an I-picture and P-pictures in the real loop of `aligned`, all of it trained together.
 
     x_1 ─► U_ENC, round, U_DEC ─► x_hat_1 ─► search, warp ─► aligned ─► U_ENC ─► y_ref ─► ... ─► x_hat_2 ─► ...
 
 What is coded is what the encoder would code: its search, its decoder's warp in whole numbers, the shift, P-pictures
 as much coarser as in the mode. Gradients pass from picture to picture, through the warp as if it interpolated
 bilinearly, so that a picture also learns what it is worth as a reference. Each picture pays the lambda of its own
-quality; motion is free here. Some samples are coded as by `lds`, in its loop, and P-HE, P-HD, TPM and EPM also pay for
-the first residual of the others as `mfvc` would code it: the modes share these networks.
+quality; motion is free here. So that the other modes keep their rates, P-HE, P-HD, TPM and EPM also pay for the first
+residual as `mfvc` and `lds` would code it.
 """
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ from lvcodec.train import stages
 from lvcodec.train.losses import MSE, Measure
 from lvcodec.train.stages import Fields, Outcome, Priors, Stage, find_motion
 
-ASIDE = 0.3  # what the rate of mfvc counts
-SHIFTED = 0.25  # share of the samples that lds codes
+ASIDE = 0.3  # what the rates of the other modes count
 
 
 def coarser(quality: Tensor) -> Tensor:
@@ -42,36 +41,14 @@ def joint(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
           measure: Measure = MSE) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures; the outcome has T * B samples."""
     found, y_hat, x_hat = stages.code_intra(model, priors, clip[:, 0], quality, hard=hard, measure=measure)
-    weight, count = found.weight, round(SHIFTED * len(clip))
-    if count:
-        found = found.joined(_shifted(model, priors, clip[:count], y_hat[:count], quality[:count], hard=hard,
-                                      measure=measure))
-    clip, y_hat, x_hat, quality = (each[count:] for each in (clip, y_hat, x_hat, quality))
-    aside = _residual_rate(model, priors, clip[:, 1], y_hat, quality, hard=hard) * weight[count:]
+    aside = _other_modes(model, priors, clip[:, 1], y_hat, quality, hard=hard) * found.weight * ASIDE
     fields: Fields | None = None
     for t in range(1, clip.shape[1]):
-        here, x_hat, fields = code_aligned(model, priors, clip[:, t], _shown(x_hat), coarser(quality), fields,
-                                           hard=hard, measure=measure)
+        shown = round_ste(x_hat / UNITS_PER_LEVEL).clamp(-128, 127)
+        here, x_hat, fields = code_aligned(model, priors, clip[:, t], shown, coarser(quality), fields, hard=hard,
+                                           measure=measure)
         found = found.joined(here)
-    return replace(found, aside=aside * ASIDE)
-
-
-def _shown(x_hat: Tensor) -> Tensor:
-    return round_ste(x_hat / UNITS_PER_LEVEL).clamp(-128, 127)
-
-
-def _shifted(model: Swift, priors: Priors, clip: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool,
-             measure: Measure) -> Outcome:
-    """The P-pictures as lds codes them; y_ref: symbols of the I-picture."""
-    steps = steps_for_training(model, quality)
-    found: Outcome | None = None
-    for t in range(1, clip.shape[1]):
-        here, x_hat = stages.code_shifted(model, priors, clip[:, t], y_ref, quality, hard=hard, measure=measure)
-        found = here if found is None else found.joined(here)
-        if t + 1 < clip.shape[1]:
-            y_ref = round_ste(model.analysis(_shown(x_hat)) * steps.gain)
-    assert found is not None
-    return found
+    return replace(found, aside=aside)
 
 
 def code_aligned(model: Swift, priors: Priors, x: Tensor, shown: Tensor, quality: Tensor, before: Fields | None, *,
@@ -96,13 +73,14 @@ def code_aligned(model: Swift, priors: Priors, x: Tensor, shown: Tensor, quality
     return stages.outcome(rate, *stages.errors(x, x_hat, measure), quality, measure), x_hat, fields
 
 
-def _residual_rate(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool) -> Tensor:
-    """(B,) bits a pixel of the residual to the I-picture's latents, as `mfvc` codes it."""
+def _other_modes(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool) -> Tensor:
+    """(B,) bits a pixel of the residual to the I-picture's latents, as `mfvc` codes it and, every other one, `lds`."""
     with torch.no_grad():
         steps = steps_for_training(model, quality)
         y_ref = y_ref.detach()
         y_res = torch.round(model.analysis(x) * steps.gain) - y_ref
-    bits, _ = stages.p_rate(model, priors, y_ref * steps.inverse, y_res, steps, hard=hard)
+        shifted = (torch.arange(len(x), device=x.device) % 2).to(y_res)[:, None, None, None]
+    bits, _ = stages.p_rate(model, priors, y_ref * steps.inverse, y_res, steps, hard=hard, shifted=shifted)
     return stages.per_pixel(bits, x)
 
 
@@ -145,5 +123,5 @@ def _blocks(size: int, side: int, like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 STAGES = stages.STAGES | {
-    "joint": Stage(joint, 4, (*stages.INTRA, "temporal", "shift"), ("z_intra", "z_p", "z_bfd"), alone=0.25),
+    "joint": Stage(joint, 4, (*stages.INTRA, "temporal"), ("z_intra", "z_p"), alone=0.25),
 }
