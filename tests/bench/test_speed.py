@@ -33,6 +33,14 @@ def test_tables(clip: Path) -> None:
     assert lines[6][:2] == ["QCIF", "`intra`"] and all(float(cell) > 0 for cell in lines[6][2:])
 
 
+def test_pictures_for_other_models(clip: Path) -> None:
+    """The clip's own, in RGB, edges repeated."""
+    first, second = speed.rgb(clip, (96, 96), 2)
+    assert first.shape == second.shape == (1, 3, 128, 128) and not first.equal(second)
+    assert 0 <= first.min() and first.max() <= 1 and first.std() > 0.05
+    assert first[..., 96:].equal(first[..., 95:96].expand(1, 3, 128, 32))
+
+
 def test_wrong_use(clip: Path, tmp_path: Path) -> None:
     assert "is not THREADSxJOBS" in CliRunner().invoke(speed.main, [str(clip), "--way", "2"]).output
     (tmp_path / "a.y4m").write_text("no clip")

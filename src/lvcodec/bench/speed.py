@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+import numpy as np
 import torch
 
 import lvcodec
@@ -123,9 +124,19 @@ def best_time(function: Callable[[], object], times: int = 20) -> float:
     return best
 
 
-def learned(name: str, size: tuple[int, int], threads: int, pictures: int = 3) -> tuple[float, float]:
-    """Pictures encoded and decoded a second by a model of CompressAI's with random weights, to bytes and back; sides
-    are rounded down to the multiple of 128 that it takes."""
+def rgb(clip: Path, size: tuple[int, int], pictures: int) -> list[torch.Tensor]:
+    """The clip's first pictures, each (1, 3, H, W) in 0..1, repeated at their edges up to multiples of 128."""
+    width, height = size
+    process = FfmpegProcess(["-i", str(clip), "-frames:v", str(pictures), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
+                            what=f"cannot read {clip}")
+    data = np.frombuffer(process.stdout.read(), np.uint8).reshape(pictures, height, width, 3)
+    process.check()
+    grown = np.pad(data, ((0, 0), (0, -height % 128), (0, -width % 128), (0, 0)), mode="edge")
+    return [torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255 for picture in grown]
+
+
+def learned(name: str, clip: Path, size: tuple[int, int], threads: int, pictures: int = 3) -> tuple[float, float]:
+    """Pictures encoded and decoded a second by a model of CompressAI's with random weights, to bytes and back."""
     with warnings.catch_warnings(), threads_of_torch(threads), torch.inference_mode():
         warnings.simplefilter("ignore")
         from compressai.zoo import cheng2020_anchor, ssf2020
@@ -133,14 +144,14 @@ def learned(name: str, size: tuple[int, int], threads: int, pictures: int = 3) -
         torch.manual_seed(0)
         model = (ssf2020 if name == "ssf2020" else cheng2020_anchor)(1, pretrained=False).eval()
         model.update(force=True)
-        clip = [torch.rand(1, 3, size[1] // 128 * 128, size[0] // 128 * 128) for _ in range(pictures)]
+        shown = rgb(clip, size, pictures)
         began = time.perf_counter()
         if name == "ssf2020":
-            made = model.compress(clip)
+            made = model.compress(shown)
             between = time.perf_counter()
             model.decompress(*made)
         else:
-            every = [model.compress(x) for x in clip]
+            every = [model.compress(x) for x in shown]
             between = time.perf_counter()
             for one in every:
                 model.decompress(one["strings"], one["shape"])
@@ -184,19 +195,19 @@ def main(clip: Path, sizes: tuple[str, ...], modes: tuple[str, ...], ways: tuple
             row(threads, *found.values())
         head("size", "mode", *(f"{way.label}: {what}" for way in asked for what in ("encode", "decode")))
         with tempfile.TemporaryDirectory() as folder:
-            for size in sizes:
-                target = Path(folder) / f"{size}.y4m"
+            clips = {size: Path(folder) / f"{size}.y4m" for size in sizes}
+            for size, target in clips.items():
                 scaled(clip, target, SIZES[size], GOP * max(2, *(way.jobs for way in asked)))
                 for mode in modes:
                     row(size, f"`{mode}`", *(value for pair in measure(target, mode, asked, quality, rounds)
                                              for value in pair))
-                target.unlink()
-        if others:
-            head("size", "model", *(f"{threads} threads: {what}" for threads in every for what in ("encode", "decode")))
-            for size in sizes:
+            if others:
+                head("size", "model", *(f"{threads} thread{'s'[: threads > 1]}: {what}" for threads in every
+                                        for what in ("encode", "decode")))
+            for size, target in clips.items():
                 for name in others:
                     row(size, name, *(f"{value:.2f}" for threads in every
-                                      for value in learned(name, SIZES[size], threads)))
+                                      for value in learned(name, target, SIZES[size], threads)))
     except LvcError as error:
         raise click.ClickException(error.message) from error
 
