@@ -94,8 +94,8 @@ def encode(
     effort: rounds in which the encoder looks for symbols that are worth their bits; "swift" only.
     recon: where to write the pictures that the decoder will show.
     psnr: measure the distortion. verify: decode what was written and compare.
-    jobs: GOPs coded side by side, >= 1; by default as many as torch has threads, up to 4, and one where pictures are
-        very large; the threads are shared out among them. device: "auto", "cpu" or "cuda".
+    jobs: GOPs coded side by side, >= 1; by default as many as torch has threads, up to 4, and fewer of large
+        pictures (two of 1080p); the threads are shared out among them. device: "auto", "cpu" or "cuda".
     backend: "auto", "reference", "float" or "int8": who computes the networks. The bits are the same; "auto" is the
         environment variable LVCODEC_BACKEND, or else the fastest.
     keep_partial: keep the whole pictures of a stream whose coding was interrupted.

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from lvcodec.codec import motion
+from lvcodec.codec import search as search_module
 from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.network import Network
 from lvcodec.codec.picture import decode_picture, encode_picture
@@ -223,3 +224,15 @@ def test_what_is_not_sent_is_the_aligned_picture(random_model: str, make_clip: C
             for state in (after, decoded):
                 assert isinstance(state, State)
                 assert all(np.array_equal(a, b) for a, b in zip(want.planes, state.x_hat.planes, strict=True))
+
+
+def test_errors_that_are_kept_are_those_that_would_be_found(make_clip) -> None:
+    """Vectors tried before, at the same block and at others, among new ones."""
+    first, second = (picture.y for picture in make_clip(80, 48, 2, 3))
+    draw = np.random.Generator(np.random.PCG64(4))
+    fields = [draw.integers(-6, 7, (2, 3, 5)).astype(np.int32) for _ in range(4)]
+    fields += [np.where(draw.random((3, 5)) < 0.5, fields[0], fields[2]), fields[1], fields[3][:, ::-1].copy()]
+    kept = search_module._Errors(second, first, fields[0].shape)
+    for field in fields:
+        alone = search_module._Errors(second, first, field.shape)(field)
+        assert np.array_equal(kept(field), alone) and alone.std() > 0

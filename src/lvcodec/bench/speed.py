@@ -202,7 +202,7 @@ def main(clip: Path, sizes: tuple[str, ...], modes: tuple[str, ...], ways: tuple
                     row(size, f"`{mode}`", *(value for pair in measure(target, mode, asked, quality, rounds)
                                              for value in pair))
             if others:
-                head("size", "model", *(f"{threads} thread{'s'[: threads > 1]}: {what}" for threads in every
+                head("size", "model", *(f"{Way(threads, 1).label}: {what}" for threads in every
                                         for what in ("encode", "decode")))
             for size, target in clips.items():
                 for name in others:

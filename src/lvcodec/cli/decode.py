@@ -21,7 +21,7 @@ from lvcodec.report import DecodeReport
 @click.option("--conceal", is_flag=True,
               help="Where the stream is damaged, repeat the last good picture up to the next I-picture.")
 @click.option("--jobs", type=click.IntRange(min=1),
-              help="GOPs decoded side by side.  [default: as many as threads, up to 4]")
+              help="GOPs decoded side by side.  [default: as many as threads, up to 4, fewer of large pictures]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
               help="Where the networks run; the pixels are the same.")
 @click.option("--backend", type=click.Choice(["auto", "reference", "float", "int8"]), default="auto",

@@ -42,7 +42,7 @@ SHIFTING = ("lds", "aligned")  # modes that have a shift
 @click.option("--psnr", is_flag=True, help="Measure the PSNR of the planes, in the source's 8-bit 4:2:0.")
 @click.option("--verify", is_flag=True, help="Decode what was written and compare.")
 @click.option("--jobs", type=click.IntRange(min=1),
-              help="GOPs coded side by side.  [default: as many as threads, up to 4]")
+              help="GOPs coded side by side.  [default: as many as threads, up to 4, fewer of large pictures]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
               help="Where the networks run; the stream is the same.")
 @click.option("--backend", type=click.Choice(["auto", "reference", "float", "int8"]), default="auto",

@@ -63,7 +63,7 @@ EXACT = 2**24  # up to here whole numbers are exact in float32
 
 class Digits:
     """The sums of bytes times weights of more than 8 bits: a fused convolution with each digit of the weights, put
-    together in float64. Several times as fast as a product in float64.
+    together in float64. Faster than a product in float64 (docs/performance.md).
 
     weight: (O, I, k, k) whole numbers; see `fit`. Called with the input, gives (N, O, H, W) float64.
     """

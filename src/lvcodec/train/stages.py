@@ -148,11 +148,13 @@ def p_rate(model: Swift, priors: Priors, ref_units: Tensor, y_res: Tensor, steps
     """
     z = model.p_hyper(ref_units, y_res)
     mean8, level = model.p_parameters(round_ste(z), ref_units, steps)
-    each = laplace_bits(y_res, mean8 / 8, level) if shifted is not True else torch.zeros_like(mean8)
-    if shifted is not False:
+    if shifted is False:
+        each = laplace_bits(y_res, mean8 / 8, level)
+    else:
         y_shift = y_res - shift_direction(y_res.detach(), torch.round(mean8.detach()))
-        moved = shifted_bits(y_shift, mean8 / 8, level)
-        each = moved if shifted is True else torch.where(shifted > 0, moved, each)
+        each = shifted_bits(y_shift, mean8 / 8, level)
+        if shifted is not True:
+            each = torch.where(shifted > 0, each, laplace_bits(y_res, mean8 / 8, level))
     return each.sum(dim=(1, 2, 3)) + z_bits(priors.z_p, z, hard=hard), mean8
 
 
