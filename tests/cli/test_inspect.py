@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 import lvcodec
-from lvcodec.codec.maps import cost_bits, picture_maps
-from lvcodec.codec.modes import MODES, direction_of
+from lvcodec.codec.maps import picture_maps
+from lvcodec.codec.modes import MODES
 from lvcodec.codec.network import Network
 from lvcodec.codec.sequence import Networks
+from lvcodec.codec.shift import direction_of
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Writer
-from lvcodec.entropy.tables import TOTAL, TableSet
+from lvcodec.entropy.tables import TOTAL, TableSet, bits_of
 from lvcodec.exact.backends import pick_device
 from lvcodec.models import loading, store
 from lvcodec.stream.container import StreamReader
@@ -61,11 +62,12 @@ def test_escapes_are_counted() -> None:
     coder = Writer()
     coder.begin("all")
     coder.code(values, tables, index, centre, sign)
-    assert cost_bits(tables, index, centre, sign, values).sum() == pytest.approx(coder.bits["all"], rel=1e-9)
+    assert bits_of(tables, index, centre, sign, values).sum() == pytest.approx(coder.bits["all"], rel=1e-9)
 
 
 def encoders_view(path: Path, planes: list[bytes], number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What only the encoder knows: a picture's residuals, their means in eighths of a step, their bits unshifted."""
+    """What only the encoder knows: a picture's nearest residuals, the symbols that it chose, their means in eighths of
+    a step."""
     with open(path, "rb") as file:
         reader = StreamReader(file)
         header, device = reader.header, pick_device("auto")
@@ -79,39 +81,37 @@ def encoders_view(path: Path, planes: list[bytes], number: int) -> tuple[np.ndar
     net = Network(loading.coding(store.by_id(header.weights_id), index, device), *size, device, index)
     latents = net.analyse(Picture.frombuffer(planes[number], *size))
     reference = mode.reference(state, net, None)
-    y_res = net.symbols(latents) - reference.steps
-    z = mode.analyse(latents, reference, net, Fraction(header.alpha)).streams["z_t"]
-    mean8, level = net.p_parameters(z, reference.latents)
-    return y_res, mean8, cost_bits(net.tables["laplace"], *grid.locate(mean8, level), y_res)
-
+    found = mode.analyse(latents, reference, net, Fraction(header.alpha))
+    chosen = found.streams["y_res" if header.mode == "mfvc" else "y_shift"]
+    return net.symbols(latents) - reference.steps, chosen, net.p_parameters(found.streams["z_t"], reference.latents)[0]
 
 
 @pytest.mark.parametrize("coding", ["mfvc", "half"])
 def test_what_is_known_exactly(streams: dict[str, Path], planes: list[bytes], coding: str) -> None:
-    y_res, mean8, plain = encoders_view(streams[coding], planes, NUMBER)
+    nearest, chosen, mean8 = encoders_view(streams[coding], planes, NUMBER)
     maps = picture_maps(streams[coding], NUMBER)
-    assert maps.exact and np.count_nonzero(y_res) > 100
-    np.testing.assert_array_equal(maps.arrays["y_res"], y_res)
+    assert maps.exact and np.count_nonzero(chosen) > 100 and (chosen != nearest).any()
+    np.testing.assert_array_equal(maps.arrays["y_res"], chosen)
     np.testing.assert_array_equal(maps.arrays["mean"], mean8 / 8)
-    np.testing.assert_array_equal(maps.arrays["bfd"], direction_of(y_res, mean8))
-    moved = y_res - CODINGS[coding][1] * direction_of(y_res, mean8)
+    np.testing.assert_array_equal(maps.arrays["bfd"], direction_of(chosen, mean8))
+    moved = chosen - CODINGS[coding][1] * direction_of(chosen, mean8)
     np.testing.assert_array_equal(maps.arrays["y_shift"], moved)
-    np.testing.assert_array_equal(maps.arrays["plain"], plain)
 
 
 def test_what_is_known_of_a_shift(streams: dict[str, Path], planes: list[bytes]) -> None:
-    """Further than half a step from the mean the residual is the encoder's; nearer, its bits are the least possible."""
-    y_res, mean8, plain = encoders_view(streams["lds"], planes, NUMBER)
+    """Further than half a step from the mean the residual is the encoder's; nearer, any that it may be."""
+    nearest, chosen, mean8 = encoders_view(streams["lds"], planes, NUMBER)
     maps = picture_maps(streams["lds"], NUMBER)
     assert not maps.exact and maps.coded == "shifted"
     np.testing.assert_array_equal(maps.arrays["mean"], mean8 / 8)
-    np.testing.assert_array_equal(maps.arrays["y_shift"], y_res - direction_of(y_res, mean8))
-    sure = np.abs(8 * maps.arrays["y_shift"] - mean8) > grid.MEAN_STEPS // 2
-    assert sure.sum() > 10 and (~sure).sum() > 10
-    np.testing.assert_array_equal(maps.arrays["y_res"][sure], y_res[sure])
-    assert (maps.arrays["y_res"] != y_res).any()
-    np.testing.assert_array_equal(maps.arrays["plain"][sure], plain[sure])
-    assert (maps.arrays["plain"] <= plain).all()
+    np.testing.assert_array_equal(maps.arrays["y_shift"], chosen)
+    kept = chosen == nearest - direction_of(nearest, mean8)
+    sure = np.abs(8 * chosen - mean8) > grid.MEAN_STEPS // 2
+    assert (~kept).any() and (kept & sure).sum() > 10 and (kept & ~sure).sum() > 10
+    known = maps.arrays["y_res"]
+    np.testing.assert_array_equal(known[kept & sure], nearest[kept & sure])
+    np.testing.assert_array_equal(known - direction_of(known, mean8), chosen)
+    assert (known[kept] != nearest[kept]).any()
 
 
 @pytest.mark.parametrize("coding, said", [

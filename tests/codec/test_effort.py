@@ -16,7 +16,8 @@ from lvcodec.errors import UsageError
 from lvcodec.exact.ops import layers
 from lvcodec.models import loading, store
 from lvcodec.nets.swift import LAMBDAS, UNITS_PER_LEVEL, planes_to_channels, steps_from_tables
-from lvcodec.nets.swift_refine import CHROMA, LUMA, Refiner
+from lvcodec.nets.swift_refine import Refiner
+from lvcodec.nets.swift_worth import CHROMA, LUMA
 
 SIDE = 128
 

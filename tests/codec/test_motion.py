@@ -198,7 +198,8 @@ def test_a_rough_field_must_be_worth_its_bits() -> None:
 
 def still_symbols(net: Network) -> Network:
     """The network with symbols that are all zero, as if nothing were worth sending."""
-    net.symbols = lambda latents: np.zeros(net.latent_shape(), dtype=np.int32)  # type: ignore[method-assign]
+    net.scaled = lambda latents: np.zeros(net.latent_shape())  # type: ignore[method-assign]
+    net.worth = lambda factor: None  # type: ignore[method-assign]
     return net
 
 

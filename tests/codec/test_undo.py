@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from lvcodec.codec.modes import direction_of, undo_of
+from lvcodec.codec.shift import direction_of, undo_of
 from lvcodec.nets.shift import shift_undo
 
 RESIDUALS = np.arange(-9, 10, dtype=np.int32)

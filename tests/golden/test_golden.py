@@ -32,11 +32,13 @@ def test_decodes_to_its_hash(golden_models: dict[str, ModelInfo], golden: Golden
     assert streams.decoded_hash(golden.path.read_bytes(), backend=backend) == streams.recorded()[golden.name]
 
 
-@pytest.mark.parametrize("golden", [g for g in STREAMS if g.mode != "aligned"], ids=lambda g: g.name)
+@pytest.mark.parametrize("golden", [g for g in STREAMS if g.model == "cheng2020" and g.mode != "aligned"],
+                         ids=lambda g: g.name)
 def test_encoding_gives_the_same_stream(golden_models: dict[str, ModelInfo], golden: Golden) -> None:
     """Not promised for ever, as decoding is: an encoder may decide otherwise; then the stream stays and this goes.
 
-    The search for motion of `aligned` decides otherwise already, by processor and by version.
+    The search for motion of `aligned` decides otherwise already, by processor and by version, and the encoder of
+    swift weighs bits since its streams were made.
     """
     assert streams.encode(golden, golden_models[golden.model], "auto") == golden.path.read_bytes()
 
@@ -51,7 +53,7 @@ def test_none_is_made_anew_silently(tmp_path: Path) -> None:
     folder = tmp_path / "golden" / "streams"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     command, env = [sys.executable, "-m", "golden"], {**os.environ, "OMP_NUM_THREADS": "1"}
-    (folder / "swift-lds.lvc").unlink()
+    (folder / "cheng2020-lds.lvc").unlink()
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.count("\n") == 1, done.stderr
     (folder / "swift-mfvc.lvc").write_bytes(b"edited")

@@ -21,14 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.codec.files import open_stream
-from lvcodec.codec.modes import MODES, State, direction_of, undo_of
+from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Network
 from lvcodec.codec.picture import code_intra, p_reference
 from lvcodec.codec.sequence import Networks
+from lvcodec.codec.shift import direction_of, undo_of
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Reader
-from lvcodec.entropy.tables import TableSet, zigzag
+from lvcodec.entropy.tables import TableSet, bits_of
 from lvcodec.errors import MismatchError, UsageError
 from lvcodec.exact.backends import pick_device
 from lvcodec.exact.settings import whole_products
@@ -97,7 +98,7 @@ class Call:
 
     def bits(self) -> Array:
         """What each symbol took."""
-        return cost_bits(self.tables, self.index, self.centre, self.sign, self.values)
+        return bits_of(self.tables, self.index, self.centre, self.sign, self.values)
 
 
 class Recorder(Reader):
@@ -113,16 +114,6 @@ class Recorder(Reader):
         read = super().code(values, tables, index, centre, sign)
         self.calls.append(Call(self._name, tables, index, np.asarray(centre), np.asarray(sign), read))
         return read
-
-
-def cost_bits(tables: TableSet, index: Array, centre: Array, sign: Array, values: Array) -> Array:
-    """Bits of each value (-log2 p, and those of an escape), float64 of index's shape; arguments as for Coder.code."""
-    symbols = zigzag(np.asarray((values - centre) * sign, np.int32))
-    last = tables.lengths[index] - 1
-    bits = tables.cost_bits[tables.offsets[index] + np.minimum(symbols, last)].astype(np.float64)
-    beyond = symbols - last
-    digits = np.frexp(np.maximum(beyond, 0) + 1)[1] - 1  # of an escape in Exp-Golomb bits, after its leading one
-    return np.where(beyond >= 0, bits + 2 * digits + 1, bits)
 
 
 def picture_maps(source: StreamLike, number: int, *, on_picture: Callable[[int, int], None] | None = None
@@ -174,7 +165,7 @@ def _take_apart(header: Header, record: PictureRecord, state: State | None, stre
     coder = Recorder(record.payload)
     mode = MODES[header.mode]
     if state is None or mode is None:
-        arrays = _intra(code_intra(None, net, coder).streams["z"], net, coder)
+        arrays = _intra(code_intra(None, None, net, coder).streams["z"], net, coder)
         return PictureMaps(record.number, record.kind, arrays, "bits", True, header.alpha, streams, shown)
     reference = p_reference(None, state, net, mode, coder)
     mode.code(None, reference, net, coder, header.alpha)
@@ -207,9 +198,9 @@ def _predicted(call: Call, net: Network, alpha: Fraction, *, merged: bool) -> di
     y_res = call.values + undo_of(call.values, call.mean8) if merged else call.values
     bfd = direction_of(y_res, call.mean8)
     y_shift = y_res - (bfd if alpha == 1 else float(alpha) * bfd)
-    plain = cost_bits(net.tables["laplace"], call.index, call.centre, call.sign, y_res)
+    plain = bits_of(net.tables["laplace"], call.index, call.centre, call.sign, y_res)
     shifted = plain
     if alpha == 1:
-        shifted = cost_bits(net.tables["laplace_shifted"], call.index, call.centre, call.sign, y_shift)
+        shifted = bits_of(net.tables["laplace_shifted"], call.index, call.centre, call.sign, y_shift)
     return {"y_res": y_res, "mean": call.mean8 / grid.MEAN_STEPS, "bfd": bfd, "y_shift": y_shift, "plain": plain,
             "shifted": shifted}

@@ -21,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.codec import motion
+from lvcodec.codec.choice import Reals, choose, choose_shifted
 from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Ints, Network
+from lvcodec.codec.shift import direction_of, undo_of
 from lvcodec.entropy import grid
 from lvcodec.errors import StreamError
 from lvcodec.video.picture import Picture
@@ -90,26 +92,6 @@ def code_hyper(name: str, tables: str, symbols: Symbols | None, net: Network, co
     return coder.code(symbols.streams[name] if symbols else None, net.tables[tables], index, centre)
 
 
-def direction_of(y_res: Ints, mean8: Ints) -> Ints:
-    """Equation 4 in eighths of a step: 0 where |y_res - mean| < 1/2, else the sign of y_res - mean."""
-    apart, half = y_res * grid.MEAN_STEPS - mean8, grid.MEAN_STEPS // 2
-    return _difference(apart >= half, apart <= -half)
-
-
-def undo_of(y_shift: Ints, mean8: Ints) -> Ints:
-    """What most likely takes a shift by one back: 0 nearer than half a step to the mean, where any may have been.
-
-    Further than that the symbol has been moved towards the mean. At just half a step it has come from the other side
-    of the mean, or from three halves away, which is less likely.
-    """
-    apart, half = y_shift * grid.MEAN_STEPS - mean8, grid.MEAN_STEPS // 2
-    return _difference((apart > half) | (apart == -half), (apart < -half) | (apart == half))
-
-
-def _difference(up: NDArray[np.bool_], down: NDArray[np.bool_]) -> Ints:
-    return (up.view(np.int8) - down.view(np.int8)).astype(np.int32)
-
-
 def _last_latents(state: State, net: Network, field: Field | None) -> Reference:
     steps = net.symbols(net.analyse(state.x_hat)) if state.y_hat is None else state.y_hat
     if steps.shape != net.latent_shape():
@@ -130,30 +112,38 @@ def _search(picture: Picture, state: State, net: Network) -> Field:
     return search(picture, state.x_hat, motion.before(state.x_hat, state.field), 1 + net.quality_index / 20)
 
 
-def _residual(latents: Tensor, reference: Reference, net: Network) -> Ints:
+def _residual(latents: Tensor, reference: Reference, net: Network) -> Reals:
+    """In steps, not rounded."""
     if reference.steps is None:
-        return net.symbols(latents - reference.latents)
-    return net.symbols(latents) - reference.steps
+        return net.scaled(latents - reference.latents)
+    return net.scaled(latents) - reference.steps
 
 
 def _analyse_residual(latents: Tensor, reference: Reference, net: Network, alpha: Fraction) -> Symbols:
-    y_res = _residual(latents, reference, net)
-    return Symbols({"z_t": net.p_hyper(reference.latents, y_res), "y_res": y_res})
+    real = _residual(latents, reference, net)
+    z, prior = _predict(real, reference, net)
+    return Symbols({"z_t": z, "y_res": choose(real, net.worth(WORTH["mfvc"]), net.tables["laplace"],
+                                                grid.locate(*prior))}, prior)
 
 
-# `worth`, of errors, was found by trial (docs/training-log.md): only in mfvc the next picture mends none.
+def _predict(real: Reals, reference: Reference, net: Network) -> tuple[Ints, tuple[Ints, Ints]]:
+    """A P-picture's hyper-latent, and the means and levels that it gives."""
+    z = net.p_hyper(reference.latents, np.rint(real).astype(np.int32))
+    return z, net.p_parameters(z, reference.latents)
+
+
 def _refine_residual(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction
                      ) -> Symbols:
-    z, y_res = symbols.streams["z_t"], symbols.streams["y_res"]
-    prior = net.p_parameters(z, reference.latents)
-    return Symbols({"z_t": z, "y_res": net.refine_residual(picture, None, reference.latents, y_res, prior,
-                                                           shifted=False, worth=1)})
+    assert symbols.prior is not None
+    y_res = net.refine_residual(picture, None, reference.latents, symbols.streams["y_res"], symbols.prior,
+                                shifted=False, worth=WORTH["mfvc"])
+    return Symbols({**symbols.streams, "y_res": y_res}, symbols.prior)
 
 
 def _code_residual(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
                    ) -> Symbols:
     z = code_hyper("z_t", "z_p", symbols, net, coder)
-    prior = net.p_parameters(z, reference.latents)
+    prior = symbols.prior if symbols and symbols.prior else net.p_parameters(z, reference.latents)
     coder.begin("y_res")
     index, centre, sign = grid.locate(*prior)
     y_res = coder.code(symbols.streams["y_res"] if symbols else None, net.tables["laplace"], index, centre, sign)
@@ -166,11 +156,19 @@ def _reconstruct_residual(symbols: Symbols, reference: Reference, net: Network) 
     return State(net.pixels(net.latents(y_hat)), y_hat)
 
 
-def _analyse_aligned(latents: Tensor, reference: Reference, net: Network, alpha: Fraction) -> Symbols:
-    plain = _analyse_residual(latents, reference, net, alpha).streams
-    prior = net.p_parameters(plain["z_t"], reference.latents)
-    coded = plain["y_res"] - direction_of(plain["y_res"], prior[0]) if alpha == 1 else plain["y_res"]
-    return Symbols({"z_t": plain["z_t"], "y_shift": coded, "y_res": plain["y_res"]}, prior)
+def _analyse_aligned(latents: Tensor, reference: Reference, net: Network, alpha: Fraction, *, worth: float
+                     ) -> Symbols:
+    return _analyse_shift(_residual(latents, reference, net), reference, net, alpha, worth)
+
+
+def _analyse_shift(real: Reals, reference: Reference, net: Network, alpha: Fraction, worth: float) -> Symbols:
+    z, prior = _predict(real, reference, net)
+    located = grid.locate(*prior)
+    if alpha == 1:
+        coded = choose_shifted(real, net.worth(worth), net.tables["laplace_shifted"], located, prior[0])
+    else:
+        coded = choose(real, net.worth(worth), net.tables["laplace"], located)
+    return Symbols({"z_t": z, "y_shift": coded}, prior)
 
 
 def _refine_shifted(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction, *,
@@ -181,10 +179,12 @@ def _refine_shifted(symbols: Symbols, picture: Picture, reference: Reference, ne
     return Symbols({**symbols.streams, "y_shift": coded}, symbols.prior)
 
 
-def _analyse_shifted(latents: Tensor, reference: Reference, net: Network, alpha: Fraction) -> Symbols:
-    found = _analyse_aligned(latents, reference, net, alpha)
+def _analyse_shifted(latents: Tensor, reference: Reference, net: Network, alpha: Fraction, *, worth: float
+                     ) -> Symbols:
+    real = _residual(latents, reference, net)
+    found = _analyse_shift(real, reference, net, alpha, worth)
     assert found.prior is not None
-    z_bfd = net.shift_hyper(direction_of(found.streams["y_res"], found.prior[0]), latents)
+    z_bfd = net.shift_hyper(direction_of(np.rint(real).astype(np.int32), found.prior[0]), latents)
     return Symbols({**found.streams, "z_bfd": z_bfd}, found.prior)
 
 
@@ -227,12 +227,15 @@ def _reconstruct_aligned(symbols: Symbols, reference: Reference, net: Network) -
     return State(x_hat, field=reference.field)
 
 
+# What errors of P-pictures are worth where those of pictures that stand alone are worth 1, by trial
+# (docs/training-log.md): only in mfvc the next picture mends none.
+WORTH = {"mfvc": 1.0, "lds": 0.4, "aligned": 0.3}
 MODES: dict[str, Mode | None] = {
     "intra": None,
     "mfvc": Mode(_last_latents, _analyse_residual, _code_residual, _reconstruct_residual,
                  refine=_refine_residual),
-    "lds": Mode(_last_latents, _analyse_shifted, _code_shifted, _reconstruct_shifted,
-                refine=partial(_refine_shifted, worth=0.4)),
-    "aligned": Mode(_aligned, _analyse_aligned, _code_aligned, _reconstruct_aligned, _search,
-                    partial(_refine_shifted, worth=0.25), coarser=15),
+    "lds": Mode(_last_latents, partial(_analyse_shifted, worth=WORTH["lds"]), _code_shifted, _reconstruct_shifted,
+                refine=partial(_refine_shifted, worth=WORTH["lds"])),
+    "aligned": Mode(_aligned, partial(_analyse_aligned, worth=WORTH["aligned"]), _code_aligned, _reconstruct_aligned,
+                    _search, partial(_refine_shifted, worth=WORTH["aligned"]), coarser=15),
 }

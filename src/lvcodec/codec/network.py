@@ -6,7 +6,7 @@ tensors: only the networks look into them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -33,6 +33,8 @@ class Coding(Protocol):
     centres: dict[str, Ints]
 
     def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor: ...
+    def scaled(self, latents: Tensor) -> Tensor: ...
+    def worth(self) -> Tensor | None: ...
     def symbols(self, latents: Tensor) -> Tensor: ...
     def units(self, symbols: Tensor) -> Tensor: ...
     def pixels(self, units: Tensor) -> Planes: ...
@@ -85,6 +87,21 @@ class Network:
     def symbols(self, latents: Tensor) -> Ints:
         """Latents, or a difference of two, rounded to whole quantiser steps."""
         return _ints(self.coding.symbols(latents))
+
+    def scaled(self, latents: Tensor) -> NDArray[np.float64]:
+        """The same in quantiser steps, not rounded; the encoder's."""
+        return np.asarray(self.coding.scaled(latents)[0].cpu().numpy(), dtype=np.float64)
+
+    def worth(self, factor: float) -> NDArray[np.float64] | None:
+        """Bits that a squared step of each latent is worth, times the factor, (M, H, W): what the encoder weighs rate
+        and distortion by. None if the family does not know."""
+        worth = self._worth
+        return None if worth is None else np.broadcast_to(factor * worth, self.latent_shape())
+
+    @cached_property
+    def _worth(self) -> NDArray[np.float64] | None:
+        worth = self.coding.worth()
+        return None if worth is None else worth[0].double().cpu().numpy()
 
     def latents(self, steps: NDArray[Any] | Tensor) -> Tensor:
         """Latents of quantiser steps: whole ones, (M, H, W), or a tensor as `compensate` gives it."""

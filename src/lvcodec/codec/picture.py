@@ -6,17 +6,28 @@
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lvcodec.codec import motion
+from lvcodec.codec.choice import Located, choose
 from lvcodec.codec.modes import Mode, Reference, State, Symbols, code_hyper
 from lvcodec.codec.motion import Field
-from lvcodec.codec.network import Network
+from lvcodec.codec.network import Ints, Network
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder, Reader, Writer
 from lvcodec.video.picture import Picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Places = NDArray[np.intp]
+Decide = Callable[[Places, Located], Ints]  # what to code at these flat positions, by tables located there
+I_WORTH = 1.75  # of an I-picture's errors in choosing symbols, by trial (docs/training-log.md)
 
 
 def encode_picture(picture: Picture, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
@@ -29,8 +40,7 @@ def encode_picture(picture: Picture, state: State | None, net: Network, mode: Mo
     latents = net.analyse(picture)
     if state is None or mode is None:
         z = net.hyper(latents)
-        symbols = Symbols({"z": z, "y": net.refine_intra(picture, z, net.symbols(latents))})
-        symbols = code_intra(symbols, net, coder)
+        symbols = code_intra(z, _decisions(picture, latents, z, net), net, coder)
         after = _reconstruct_intra(symbols, net)
     else:
         field = mode.search(picture, state, net) if mode.search else None
@@ -52,7 +62,7 @@ def decode_picture(payload: bytes, state: State | None, net: Network, mode: Mode
     """
     coder = Reader(payload)
     if state is None or mode is None:
-        return _reconstruct_intra(code_intra(None, net, coder), net), coder
+        return _reconstruct_intra(code_intra(None, None, net, coder), net), coder
     reference = p_reference(None, state, net, mode, coder)
     symbols = mode.code(None, reference, net, coder, alpha)
     return mode.reconstruct(symbols, reference, net), coder
@@ -65,17 +75,33 @@ def p_reference(field: Field | None, state: State, net: Network, mode: Mode, cod
     return mode.reference(state, net, field)
 
 
-def code_intra(symbols: Symbols | None, net: Network, coder: Coder) -> Symbols:
-    """Walk an I-picture's sub-streams: hyper-latent, then the latents pass by pass."""
-    z = code_hyper("z", "z_intra", symbols, net, coder)
+def _decisions(picture: Picture, latents: Tensor, z: Ints, net: Network) -> Decide:
+    """The encoder's choice of an I-picture's symbols, pass by pass as their tables become known."""
+    real, worth = net.scaled(latents).ravel(), net.worth(I_WORTH)
+    each = None if worth is None else worth.ravel()
+
+    def decide(positions: Places, located: Located) -> Ints:
+        return choose(real[positions], None if each is None else each[positions], net.tables["gaussian"], located)
+
+    if net.refiner is None:
+        return decide
+    # All of the latents are needed to make them better.
+    refined = net.refine_intra(picture, z, code_intra(z, decide, net, Writer()).streams["y"]).ravel()
+    return lambda positions, located: refined[positions]
+
+
+def code_intra(z: Ints | None, decide: Decide | None, net: Network, coder: Coder) -> Symbols:
+    """Walk an I-picture's sub-streams: hyper-latent, then the latents pass by pass.
+
+    z, decide: what to write; None for both to read.
+    """
+    z = code_hyper("z", "z_intra", None if z is None else Symbols({"z": z}), net, coder)
     coder.begin("y")
     y_hat = np.zeros(net.latent_shape(), dtype=np.int32)
     known = y_hat.reshape(-1)
-    given = symbols.streams["y"].reshape(-1) if symbols else None
     for positions, parameters in net.intra_passes(z):
-        index, centre, sign = grid.locate(*parameters(y_hat))
-        known[positions] = coder.code(None if given is None else given[positions], net.tables["gaussian"],
-                                      index, centre, sign)
+        located = grid.locate(*parameters(y_hat))
+        known[positions] = coder.code(decide(positions, located) if decide else None, net.tables["gaussian"], *located)
     return Symbols({"z": z, "y": y_hat})
 
 

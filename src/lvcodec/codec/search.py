@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from lvcodec.exact import warp
-from lvcodec.nets.swift import LAMBDAS
+from lvcodec.nets.swift_worth import lambda_of
 from lvcodec.video.picture import Picture
 
 Field = NDArray[np.int32]
@@ -33,8 +33,7 @@ def search(picture: Picture, reference: Picture, before: Field, quality: float) 
     field = _of_blocks(_flow(y, ref))
     errors = _Errors(y, ref, field.shape)
     error = errors(field)
-    lmbda = np.exp(np.interp(quality, np.arange(1, 7), np.log(LAMBDAS)))
-    price = float(BITS / lmbda / warp.BLOCK**2)
+    price = BITS / lambda_of(quality) / warp.BLOCK**2
     still = np.zeros_like(field)
     for side in GROUPS:
         for candidate in (still, before, _common(field, side)):

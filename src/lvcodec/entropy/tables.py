@@ -79,10 +79,21 @@ class TableSet:
 
     @property
     def cost_bits(self) -> NDArray[np.float32]:
-        """-log2 p of every entry, (sum of lengths,), in the order of `counts`. For the accounts only."""
+        """-log2 p of every entry, (sum of lengths,), in the order of `counts`. No decoder needs it."""
         if self._cost_bits is None:
             self._cost_bits = (PRECISION_BITS - np.log2(self.counts)).astype(np.float32)
         return self._cost_bits
+
+
+def bits_of(tables: TableSet, index: NDArray[Any], centre: NDArray[Any], sign: NDArray[Any], values: NDArray[Any]
+            ) -> NDArray[np.float64]:
+    """Bits of each value (-log2 p, and those of an escape), of index's shape; arguments as for Coder.code."""
+    symbols = zigzag(np.asarray((values - centre) * sign, np.int32))
+    last = tables.lengths[index] - 1
+    bits = tables.cost_bits[tables.offsets[index] + np.minimum(symbols, last)].astype(np.float64)
+    beyond = symbols - last
+    digits = np.frexp(np.maximum(beyond, 0) + 1)[1] - 1  # of an escape in Exp-Golomb bits, after its leading one
+    return np.where(beyond >= 0, bits + 2 * digits + 1, bits)
 
 
 def exact_model(counts: Ints) -> Any:

@@ -65,9 +65,17 @@ class Cheng2020Coding:
         y, u, v = (plane.to(torch.float64) for plane in (y, u, v))
         return self.model.g_a(rgb.to_rgb(y, u, v, ONE))
 
+    def scaled(self, latents: Tensor) -> Tensor:
+        """y in steps."""
+        return latents * (1.0 / ONE)
+
+    def worth(self) -> None:
+        """What a squared step is worth depends on all of g_s here: the nearest symbols are taken."""
+        return None
+
     def symbols(self, latents: Tensor) -> Tensor:
         """round(y), |v| <= SYMBOL_MAX."""
-        return _small(torch.round(latents * (1.0 / ONE)))
+        return _small(torch.round(self.scaled(latents)))
 
     def units(self, symbols: Tensor) -> Tensor:
         """Latents of quantiser steps (multiples of 1/ONE)."""

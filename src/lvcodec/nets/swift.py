@@ -156,7 +156,8 @@ class Swift(nn.Module):
     # ---- what the priors see --------------------------------------------------------------------------------
 
     @property
-    def _rounded(self) -> bool:
+    def rounds(self) -> bool:
+        """Whether weights and activations are whole numbers, as in coding."""
         return self.enc_out.coding or self.enc_out.simulate
 
     @property
@@ -168,7 +169,7 @@ class Swift(nn.Module):
         if self.packs:
             return pack(x, factor)
         dtype = INT8.dtype if self.enc_out.coding else x.dtype
-        return to_units(x, factor, INT8, rounded=self._rounded).to(dtype)
+        return to_units(x, factor, INT8, rounded=self.rounds).to(dtype)
 
     def view(self, y: Tensor, first: int = 0) -> Units:
         """Latent units (of the channels from `first` on) as 8-bit units: divided by the channel's deviation."""
@@ -219,7 +220,7 @@ class Swift(nn.Module):
         level = log_scale.to(offset.dtype) * (8 / PARAMETER_GRID) + offset
         if self.enc_out.coding:
             return mean8.round_().clamp_(-(2.0**17), 2.0**17), level.round_().clamp_(0, grid.LEVELS - 1)
-        if self._rounded:
+        if self.rounds:
             mean8, level = round_ste(mean8), round_ste(level)
         return mean8.clamp(-(2.0**17), 2.0**17), level.clamp(0, grid.LEVELS - 1)
 

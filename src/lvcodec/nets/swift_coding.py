@@ -34,7 +34,7 @@ class SwiftCoding:
     def __init__(self, model: Swift, steps: dict[str, Tensor], tables: dict[str, TableSet],
                  centres: dict[str, NDArray[np.int32]], quality_index: int) -> None:
         self.model, self.tables, self.centres = model, tables, centres
-        self.steps = steps_from_tables(steps, quality_index)
+        self.steps, self.quality_index = steps_from_tables(steps, quality_index), quality_index
 
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(M, H/16, W/16) of padded pictures."""
@@ -51,9 +51,19 @@ class SwiftCoding:
             return self.model.analysis(bytes_to_channels(y, u, v))
         return self.model.analysis(planes_to_channels(y.float(), u.float(), v.float()))
 
+    def scaled(self, latents: Tensor) -> Tensor:
+        """latents * gain."""
+        return latents * self.steps.gain
+
+    def worth(self) -> Tensor:
+        """As swift_worth.step_worth, (1, M, 1, 1)."""
+        from lvcodec.nets.swift_worth import step_worth
+
+        return step_worth(self.steps, self.quality_index)
+
     def symbols(self, latents: Tensor) -> Tensor:
         """round(latents * gain)."""
-        return (latents * self.steps.gain).round_()
+        return self.scaled(latents).round_()
 
     def units(self, symbols: Tensor) -> Tensor:
         """Latent units of quantiser steps (whole, or multiples of 1/64)."""

@@ -23,19 +23,16 @@ from lvcodec.entropy import grid
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.nets.shift import shift_undo
 from lvcodec.nets.swift import (
-    LAMBDAS,
-    QUALITIES,
-    UNITS_PER_COEFFICIENT,
     UNITS_PER_LEVEL,
     Steps,
     Swift,
     parity,
     planes_to_channels,
 )
+from lvcodec.nets.swift_worth import CHROMA, LUMA, lambda_of, step_worth
 
 TAKEN = 0.35  # part of the steps that seem to pay that a pass takes: more of them get into each other's way
 TRUST, MISTRUST = 0.7, 1.3  # the curvature at first, and its growth when a pass made nothing better
-LUMA, CHROMA = 0.75, 0.5  # weights of squared errors: 6:1:1 of the planes' means, a luma pixel
 
 Ints = NDArray[np.int32]
 Planes = tuple[Tensor, Tensor, Tensor]
@@ -54,9 +51,8 @@ class Refiner:
         self.model, self.passes = model, passes
         self.steps = Steps(*(part.float() for part in (steps.gain, steps.inverse, steps.mean, steps.offset,
                                                        steps.plane)))
-        position = quality_index * (len(LAMBDAS) - 1) / (QUALITIES - 1)
-        self.lmbda = float(np.exp(np.interp(position, np.arange(len(LAMBDAS)), np.log(LAMBDAS))))
-        self.curvature = self.lmbda * LUMA * (self.steps.inverse / UNITS_PER_COEFFICIENT) ** 2  # halved: 2 / 2
+        self.lmbda = lambda_of(1 + quality_index / 20)
+        self.curvature = step_worth(self.steps, quality_index)  # halved: 2 / 2
 
     def intra(self, planes: Planes, shown: tuple[int, int], z: Ints, symbols: Ints) -> Ints:
         """Better symbols of an I-picture.

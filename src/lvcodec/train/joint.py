@@ -17,13 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lvcodec.codec.modes import MODES
+from lvcodec.codec.modes import MODES, WORTH
 from lvcodec.exact import warp
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
-from lvcodec.nets.shift import shift_direction, shift_undo
+from lvcodec.nets.shift import shift_undo
 from lvcodec.nets.swift import UNITS_PER_LEVEL, Swift, channels_to_planes, planes_to_channels
-from lvcodec.train import stages
+from lvcodec.train import choice, stages
 from lvcodec.train.losses import MSE, Measure
 from lvcodec.train.stages import Fields, Outcome, Priors, Stage, find_motion
 
@@ -63,11 +63,10 @@ def code_aligned(model: Swift, priors: Priors, x: Tensor, shown: Tensor, quality
     moved = _with_gradient(aligned, shown, fields)
     steps = steps_for_training(model, quality)
     reference = model.analysis(moved)
-    y_res = round_ste((model.analysis(x) - reference) * steps.gain)
-    bits, mean8 = stages.p_rate(model, priors, reference, y_res, steps, hard=hard, shifted=True)
-    whole = torch.round(mean8.detach())
-    y_shift = y_res - shift_direction(y_res.detach(), whole)
-    change = (y_shift + shift_undo(y_shift.detach(), whole)) * steps.inverse
+    real = (model.analysis(x) - reference) * steps.gain
+    worth = WORTH["aligned"] * choice.worth_of(steps, quality)
+    bits, symbols, whole = stages.p_rate(model, priors, reference, real, steps, worth, hard=hard, shifted=True)
+    change = (symbols + shift_undo(symbols.detach(), whole)) * steps.inverse
     x_hat = moved * UNITS_PER_LEVEL + model.synthesis(reference + change, steps) - model.synthesis(reference, steps)
     rate = stages.per_pixel(bits, x)
     return stages.outcome(rate, *stages.errors(x, x_hat, measure), quality, measure), x_hat, fields
@@ -78,9 +77,10 @@ def _other_modes(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality
     with torch.no_grad():
         steps = steps_for_training(model, quality)
         y_ref = y_ref.detach()
-        y_res = torch.round(model.analysis(x) * steps.gain) - y_ref
-        shifted = (torch.arange(len(x), device=x.device) % 2).to(y_res)[:, None, None, None]
-    bits, _ = stages.p_rate(model, priors, y_ref * steps.inverse, y_res, steps, hard=hard, shifted=shifted)
+        real = model.analysis(x) * steps.gain - y_ref
+        shifted = (torch.arange(len(x), device=x.device) % 2).to(real)[:, None, None, None]
+        worth = torch.where(shifted > 0, WORTH["lds"], WORTH["mfvc"]) * choice.worth_of(steps, quality)
+    bits, _, _ = stages.p_rate(model, priors, y_ref * steps.inverse, real, steps, worth, hard=hard, shifted=shifted)
     return stages.per_pixel(bits, x)
 
 

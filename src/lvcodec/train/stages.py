@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lvcodec.codec.modes import WORTH
+from lvcodec.codec.picture import I_WORTH
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
@@ -28,7 +30,7 @@ from lvcodec.nets.swift import (
     parity,
     planes_to_channels,
 )
-from lvcodec.train import searching
+from lvcodec.train import choice, searching
 from lvcodec.train.losses import MSE, PIXELS, Measure, squared_error
 from lvcodec.train.rates import ChannelPrior
 
@@ -110,24 +112,34 @@ def intra(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
 
 def code_intra(model: Swift, priors: Priors, x: Tensor, quality: Tensor, *, hard: bool, measure: Measure
                ) -> tuple[Outcome, Tensor, Tensor]:
-    """One I-picture, (B, 96, H/8, W/8): what it costs, its symbols, and the picture in UNITS_PER_LEVEL a level."""
+    """One I-picture, (B, 96, H/8, W/8): what it costs, its symbols, and the picture in UNITS_PER_LEVEL a level.
+
+    A model that rounds as its integers will is given, and pays for, the symbols that the encoder would choose; one that
+    does not is given the nearest, and pays for noise in their place.
+    """
     x = x.contiguous(memory_format=torch.channels_last)
     steps = steps_for_training(model, quality)
     y = model.analysis(x)
     symbols = y * steps.gain
     y_hat = round_ste(symbols)
     paid = noisy(symbols, hard)
+    worth = I_WORTH * choice.worth_of(steps, quality)
     z = model.hyper_analysis(y, steps)
     psi = model.hyper_features(round_ste(z), steps)
-    known = y_hat * steps.inverse
     first = model.first_group
     bits = z_bits(priors.z_intra, z, hard=hard)
     for step in range(4):
-        mean8, level = model.context_step(step, psi, known, steps)
-        group = paid[:, :first] if step < 2 else paid[:, first:]
-        here = gaussian_bits(group, mean8 / 8, level) * parity(group, step % 2)
+        mean8, level = model.context_step(step, psi, y_hat * steps.inverse, steps)
+        group = slice(0, first) if step < 2 else slice(first, None)
+        inside = parity(symbols, step % 2)
+        if model.rounds:
+            found = choice.choose(symbols[:, group], torch.round(mean8), level, worth[:, group])
+            now = torch.where(inside > 0, found, y_hat[:, group])
+            y_hat = torch.cat([now, y_hat[:, first:]] if step < 2 else [y_hat[:, :first], now], dim=1)
+            paid = y_hat
+        here = gaussian_bits(paid[:, group], mean8 / 8, level) * inside
         bits = bits + here.sum(dim=(1, 2, 3))
-    x_hat = model.synthesis(known, steps)
+    x_hat = model.synthesis(y_hat * steps.inverse, steps)
     return outcome(per_pixel(bits, x), *errors(x, x_hat, measure), quality, measure), y_hat, x_hat
 
 
@@ -139,23 +151,27 @@ def _as_pixels(x_hat: Tensor) -> Tensor:
     return torch.round(x_hat / UNITS_PER_LEVEL).clamp(-128, 127)
 
 
-def p_rate(model: Swift, priors: Priors, ref_units: Tensor, y_res: Tensor, steps: Steps, *, hard: bool,
-           shifted: Tensor | bool = False) -> tuple[Tensor, Tensor]:
-    """Bits of one P-picture's residual and hyper-latent, (B,), and the means in eighths of a symbol.
+def p_rate(model: Swift, priors: Priors, ref_units: Tensor, real: Tensor, steps: Steps, worth: Tensor, *, hard: bool,
+           shifted: Tensor | bool = False) -> tuple[Tensor, Tensor, Tensor]:
+    """Bits of one P-picture's residual and hyper-latent, (B,); the symbols that the encoder would choose; and their
+    means in eighths of a symbol, whole.
 
-    ref_units: latents of the reference, in units. shifted: whether the residual is coded after the shift, of all
-    samples or (B, 1, 1, 1), 1 where it is.
+    ref_units: latents of the reference, in units; real: residuals in steps, not rounded; worth: of a squared step.
+    shifted: whether the residual is coded after the shift, of all samples or (B, 1, 1, 1), 1 where it is.
     """
-    z = model.p_hyper(ref_units, y_res)
+    z = model.p_hyper(ref_units, round_ste(real))
     mean8, level = model.p_parameters(round_ste(z), ref_units, steps)
-    if shifted is False:
-        each = laplace_bits(y_res, mean8 / 8, level)
-    else:
-        y_shift = y_res - shift_direction(y_res.detach(), torch.round(mean8.detach()))
-        each = shifted_bits(y_shift, mean8 / 8, level)
-        if shifted is not True:
-            each = torch.where(shifted > 0, each, laplace_bits(y_res, mean8 / 8, level))
-    return each.sum(dim=(1, 2, 3)) + z_bits(priors.z_p, z, hard=hard), mean8
+    whole = torch.round(mean8.detach())
+    each, symbols = torch.zeros(()), torch.zeros(())
+    if shifted is not True:
+        symbols = choice.choose_residual(real, whole, level, worth, shifted=False)
+        each = laplace_bits(symbols, mean8 / 8, level)
+    if shifted is not False:
+        moved = choice.choose_residual(real, whole, level, worth, shifted=True)
+        bits = shifted_bits(moved, mean8 / 8, level)
+        symbols, each = (moved, bits) if shifted is True else (
+            torch.where(shifted > 0, moved, symbols), torch.where(shifted > 0, bits, each))
+    return each.sum(dim=(1, 2, 3)) + z_bits(priors.z_p, z, hard=hard), symbols, whole
 
 
 def align(shown: Tensor, x: Tensor, quality: Tensor) -> Tensor:
@@ -186,20 +202,25 @@ def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool
     steps = steps_for_training(model, quality)
     number = torch.arange(len(x), device=x.device)
     aligned, again = number % 2 == 1, number % 6 == 0
+    share = torch.full((len(x), 1, 1, 1), WORTH["mfvc"], device=x.device)
     with torch.no_grad():
         y_units = model.analysis(x)
-        y, y_ref = torch.round(y_units * steps.gain), _latents(model, before, steps)
+        y_ref = _latents(model, before, steps)
         shown = _as_pixels(model.synthesis(y_ref * steps.inverse, steps))
+        shifted: Tensor | bool = False
         if not hard:
             y_ref[again] = _latents(model, shown, steps)[again]
-            y_res, ref_units = y - y_ref, y_ref * steps.inverse
+            ref_units = y_ref * steps.inverse
             moved = align(shown[aligned], x[aligned], quality[aligned])
             ref_units[aligned] = model.analysis(moved)
-            y_res[aligned] = torch.round((y_units - ref_units) * steps.gain)[aligned]
-            shifted: Tensor | bool = (aligned | again).to(y)[:, None, None, None]
+            y_ref[aligned] = (ref_units * steps.gain)[aligned]
+            shifted = (aligned | again).to(y_ref)[:, None, None, None]
+            share[aligned], share[again] = WORTH["aligned"], WORTH["lds"]
         else:
-            y_res, ref_units, shifted = y - y_ref, y_ref * steps.inverse, False
-    bits, _ = p_rate(model, priors, ref_units, y_res, steps, hard=hard, shifted=shifted)
+            ref_units = y_ref * steps.inverse
+    worth = share * choice.worth_of(steps, quality)
+    real = y_units * steps.gain - y_ref
+    bits, _, _ = p_rate(model, priors, ref_units, real, steps, worth, hard=hard, shifted=shifted)
     nothing = torch.zeros_like(bits)
     return outcome(per_pixel(bits, x), nothing, nothing, quality, measure)
 
@@ -230,13 +251,11 @@ def code_shifted(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality
     steps = steps_for_training(model, quality)
     ref_units = y_ref * steps.inverse
     y_units = model.analysis(x)
-    y_res = round_ste(y_units * steps.gain) - y_ref
-    bits, mean8 = p_rate(model, priors, ref_units, y_res, steps, hard=hard, shifted=True)
-    whole = torch.round(mean8.detach())
-    direction = shift_direction(y_res.detach(), whole)
-    y_shift = y_res - direction
-    y_known = y_shift + shift_undo(y_shift.detach(), whole)
-    z = model.shift_hyper(direction, y_units)
+    real = y_units * steps.gain - y_ref
+    worth = WORTH["lds"] * choice.worth_of(steps, quality)
+    bits, symbols, whole = p_rate(model, priors, ref_units, real, steps, worth, hard=hard, shifted=True)
+    y_known = symbols + shift_undo(symbols.detach(), whole)
+    z = model.shift_hyper(shift_direction(torch.round(real.detach()), whole), y_units)
     change = model.compensate(round_ste(z), y_known, ref_units, steps)
     x_hat = model.synthesis((y_ref + change) * steps.inverse, steps)
     rate = per_pixel(bits + z_bits(priors.z_bfd, z, hard=hard), x)

@@ -23,11 +23,11 @@ from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.backends import pick_backend
 from lvcodec.exact.ops import simulate
 from lvcodec.models import store
-from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels
 from lvcodec.train.checkpoint import family_of, load
 from lvcodec.train.data import Clip
-from lvcodec.train.stages import intra
+from lvcodec.train.losses import MSE
+from lvcodec.train.stages import code_intra
 from lvcodec.video.picture import Picture, VideoFormat
 from lvcodec.video.sink import open_sink
 
@@ -73,10 +73,8 @@ def estimated(path: Path, shown: Sequence[Picture]) -> Curve:
     for quality in QUALITIES:
         q = torch.full((len(x),), float(quality))
         with torch.no_grad():
-            outcome = intra(model, priors, x[:, None], q, hard=True)
-            steps = steps_for_training(model, q)
-            y_hat = torch.round(model.analysis(x) * steps.gain)
-            x_hat = torch.round(model.synthesis(y_hat * steps.inverse, steps) / UNITS_PER_LEVEL).clamp(-128, 127)
+            outcome, _, made = code_intra(model, priors, x, q, hard=True, measure=MSE)
+            x_hat = torch.round(made / UNITS_PER_LEVEL).clamp(-128, 127)
         curve.append((float(outcome.rate.mean()), psnr_yuv(x, x_hat)))
     return curve
 
