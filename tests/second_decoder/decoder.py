@@ -34,10 +34,12 @@ class Decoded:
 
 @dataclass(frozen=True)
 class State:
-    """Section "State and reference": the picture shown last, and its latents or its field where it has such."""
+    """Section "State and reference": the picture shown last, and its latents and quality or its field where it has
+    such."""
 
     x_hat: Planes
     y_hat: Ints | None = None
+    quality: int | None = None
     field: Ints | None = None
 
 
@@ -49,7 +51,7 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
     expect(weights.weights_id == header.weights_id and weights.family == family, "the stream has other weights")
     state: State | None = None
     for record in records:
-        payload = Payload(record.payload, networks(weights, record.quality), header)
+        payload = Payload(record.payload, networks(weights, record.quality), header, record.quality)
         if record.kind == "I":
             state = payload.intra()
         else:
@@ -67,8 +69,8 @@ def checksum_of(planes: Planes) -> int:
 class Payload:
     """One picture's sub-streams, read in their order, and what is made of them."""
 
-    def __init__(self, data: bytes, networks: Swift | Cheng2020, header: Header) -> None:
-        self.coder, self.networks, self.header = RangeDecoder(data), networks, header
+    def __init__(self, data: bytes, networks: Swift | Cheng2020, header: Header, quality: int) -> None:
+        self.coder, self.networks, self.header, self.quality = RangeDecoder(data), networks, header, quality
         self.rows, self.columns = (-(-side // 64) * 4 for side in (header.height, header.width))  # h and w
 
     def hyper(self, name: str) -> Ints:
@@ -83,14 +85,14 @@ class Payload:
         y_hat = np.zeros((self.networks.channels, self.rows, self.columns), dtype=np.int64)
         for mask, mean8, level in self.networks.passes(z, y_hat):
             y_hat[mask] = self.latents("gaussian", mean8, level)
-        return State(self.decoded(y_hat), y_hat)
+        return State(self.decoded(y_hat), y_hat, self.quality)
 
     def mfvc(self, before: State) -> State:
         """Section "mfvc"."""
         y_ref = self.reference(before)
         mean8, level = self.networks.prior(self.hyper("z_p"), self.networks.units(y_ref))
         y_hat = y_ref + self.latents("laplace", mean8, level)
-        return State(self.decoded(y_hat), y_hat)
+        return State(self.decoded(y_hat), y_hat, self.quality)
 
     def lds(self, before: State) -> State:
         """Section "lds"."""
@@ -121,8 +123,8 @@ class Payload:
         return v, np.where(np.abs(apart) == 4, -direction, direction)
 
     def reference(self, before: State) -> Ints:
-        """Section "State and reference": y_ref; where there are no latents, of the padded picture."""
-        if before.y_hat is not None:
+        """Section "State and reference": y_ref; of the padded picture where there are no latents of this quality."""
+        if before.y_hat is not None and before.quality == self.quality:
             return before.y_hat
         return self.networks.analyse(self.padded(before.x_hat))
 

@@ -57,8 +57,7 @@ def decode_picture(payload: bytes, state: State | None, net: Network, mode: Mode
                    ) -> tuple[State, Coder]:
     """Decode a picture; an I-picture if there is no state or the mode has no others.
 
-    Returns state, and the coder, which has the bits by sub-stream. Raises StreamError if the payload is damaged, or the
-    reference is of another shape than the network's latents.
+    Returns state, and the coder, which has the bits by sub-stream. Raises StreamError if the payload is damaged.
     """
     coder = Reader(payload)
     if state is None or mode is None:
@@ -107,4 +106,4 @@ def code_intra(z: Ints | None, decide: Decide | None, net: Network, coder: Coder
 
 def _reconstruct_intra(symbols: Symbols, net: Network) -> State:
     y_hat = symbols.streams["y"]
-    return State(net.pixels(net.latents(y_hat)), y_hat)
+    return State(net.pixels(net.latents(y_hat)), y_hat, net.quality_index)

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lvcodec.codec.modes import MODES, WORTH
+from lvcodec.codec.modes import WORTH
 from lvcodec.exact import warp
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
@@ -30,22 +30,16 @@ from lvcodec.train.stages import Fields, Outcome, Priors, Stage, find_motion
 ASIDE = 0.3  # what the rates of the other modes count
 
 
-def coarser(quality: Tensor) -> Tensor:
-    """The quality of P-pictures where I-pictures have this one."""
-    mode = MODES["aligned"]
-    assert mode is not None
-    return (quality - mode.coarser / 20).clamp(min=1)
-
-
 def joint(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
           measure: Measure = MSE) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures; the outcome has T * B samples."""
     found, y_hat, x_hat = stages.code_intra(model, priors, clip[:, 0], quality, hard=hard, measure=measure)
     aside = _other_modes(model, priors, clip[:, 1], y_hat, quality, hard=hard) * found.weight * ASIDE
     fields: Fields | None = None
+    coarser = stages.p_quality("aligned", quality)
     for t in range(1, clip.shape[1]):
         shown = round_ste(x_hat / UNITS_PER_LEVEL).clamp(-128, 127)
-        here, x_hat, fields = code_aligned(model, priors, clip[:, t], shown, coarser(quality), fields, hard=hard,
+        here, x_hat, fields = code_aligned(model, priors, clip[:, t], shown, coarser, fields, hard=hard,
                                            measure=measure)
         found = found.joined(here)
     return replace(found, aside=aside)
@@ -72,13 +66,16 @@ def code_aligned(model: Swift, priors: Priors, x: Tensor, shown: Tensor, quality
     return stages.outcome(rate, *stages.errors(x, x_hat, measure), quality, measure), x_hat, fields
 
 
-def _other_modes(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool) -> Tensor:
+def _other_modes(model: Swift, priors: Priors, x: Tensor, y_hat: Tensor, quality: Tensor, *, hard: bool) -> Tensor:
     """(B,) bits a pixel of the residual to the I-picture's latents, as `mfvc` codes it and, every other one, `lds`."""
     with torch.no_grad():
+        units = y_hat.detach() * steps_for_training(model, quality).inverse
+        odd = torch.arange(len(x), device=x.device) % 2 == 1
+        quality = torch.where(odd, stages.p_quality("lds", quality), quality)
         steps = steps_for_training(model, quality)
-        y_ref = y_ref.detach()
+        y_ref = torch.round(units * steps.gain)
         real = model.analysis(x) * steps.gain - y_ref
-        shifted = (torch.arange(len(x), device=x.device) % 2).to(real)[:, None, None, None]
+        shifted = odd.to(real)[:, None, None, None]
         worth = torch.where(shifted > 0, WORTH["lds"], WORTH["mfvc"]) * choice.worth_of(steps, quality)
     bits, _, _ = stages.p_rate(model, priors, y_ref * steps.inverse, real, steps, worth, hard=hard, shifted=shifted)
     return stages.per_pixel(bits, x)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lvcodec.codec.modes import WORTH
+from lvcodec.codec.modes import MODES, WORTH
 from lvcodec.codec.picture import I_WORTH
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.exact.rounding import round_ste
@@ -209,6 +210,8 @@ def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool
         shown = _as_pixels(model.synthesis(y_ref * steps.inverse, steps))
         shifted: Tensor | bool = False
         if not hard:
+            quality = torch.where(again, p_quality("lds", quality), quality)
+            steps = steps_for_training(model, quality)
             y_ref[again] = _latents(model, shown, steps)[again]
             ref_units = y_ref * steps.inverse
             moved = align(shown[aligned], x[aligned], quality[aligned])
@@ -225,17 +228,26 @@ def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool
     return outcome(per_pixel(bits, x), nothing, nothing, quality, measure)
 
 
+def p_quality(mode: str, quality: Tensor) -> Tensor:
+    """The quality 1..6 of P-pictures where their I-picture has this one."""
+    coding = MODES[mode]
+    assert coding is not None
+    return (quality + coding.index_change(Fraction(1)) / 20).clamp(1, 6)
+
+
 def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
           measure: Measure = MSE) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures through the real reference loop."""
     with torch.no_grad():
-        y_ref = _latents(model, clip[:, 0], steps_for_training(model, quality))
+        steps = steps_for_training(model, quality)
+        x_hat = model.synthesis(_latents(model, clip[:, 0], steps) * steps.inverse, steps)
+    quality = p_quality("lds", quality)
     found: Outcome | None = None
     for t in range(1, clip.shape[1]):
-        here, x_hat = code_shifted(model, priors, clip[:, t], y_ref, quality, hard=hard, measure=measure)
-        found = here if found is None else found.joined(here)
         with torch.no_grad():
             y_ref = _latents(model, _as_pixels(x_hat), steps_for_training(model, quality))
+        here, x_hat = code_shifted(model, priors, clip[:, t], y_ref, quality, hard=hard, measure=measure)
+        found = here if found is None else found.joined(here)
     if found is None:
         raise ValueError("a sample of this stage needs two pictures")
     return found
