@@ -149,7 +149,7 @@ def test_joined_streams(source: MakeSource, tmp_path: Path, swift: store.ModelIn
                        quality=quality)
     lvcodec.concat([tmp_path / "2.lvc", tmp_path / "5.lvc"], tmp_path / "both.lvc")
     shown = list(decode((tmp_path / "both.lvc").read_bytes(), swift.path))
-    assert [picture.record.quality for picture in shown] == [20, 5, 80, 65]  # of P-pictures, 15 lower
+    assert [picture.record.quality for picture in shown] == [20, 0, 80, 60]  # of P-pictures, 20 lower
     want = []
     for recon in recons:
         with open_source(recon) as pictures:

@@ -241,5 +241,5 @@ MODES: dict[str, Mode | None] = {
     "lds": Mode(_last_latents, partial(_analyse_shifted, worth=WORTH["lds"]), _code_shifted, _reconstruct_shifted,
                 refine=partial(_refine_shifted, worth=WORTH["lds"]), finer=20),
     "aligned": Mode(_aligned, partial(_analyse_aligned, worth=WORTH["aligned"]), _code_aligned, _reconstruct_aligned,
-                    _search, partial(_refine_shifted, worth=WORTH["aligned"]), coarser=15),
+                    _search, partial(_refine_shifted, worth=WORTH["aligned"]), coarser=20),
 }
