@@ -65,30 +65,33 @@ def test_escapes_are_counted() -> None:
     assert bits_of(tables, index, centre, sign, values).sum() == pytest.approx(coder.bits["all"], rel=1e-9)
 
 
-def encoders_view(path: Path, planes: list[bytes], number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def encoders_view(path: Path, planes: list[bytes], number: int
+                  ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """What only the encoder knows: a picture's nearest residuals, the symbols that it chose, their means in eighths of
-    a step."""
+    a step; and what gives the bits of residuals unshifted."""
     with open(path, "rb") as file:
         reader = StreamReader(file)
         header, device = reader.header, pick_device("auto")
         networks, state = Networks(header, device), None
         for _ in range(number):
             state, _ = networks.decode(next(reader), state)
+        index = next(reader).quality_index
     mode = MODES[header.mode]
     assert mode is not None and state is not None
     size = header.video.width, header.video.height
-    index = header.quality_index
     net = Network(loading.coding(store.by_id(header.weights_id), index, device), *size, device, index)
     latents = net.analyse(Picture.frombuffer(planes[number], *size))
     reference = mode.reference(state, net, None)
-    found = mode.analyse(latents, reference, net, Fraction(header.alpha))
+    found = mode.analyse(latents, reference, net, Fraction(header.alpha), mode.worth_at(header.alpha))
     chosen = found.streams["y_res" if header.mode == "mfvc" else "y_shift"]
-    return net.symbols(latents) - reference.steps, chosen, net.p_parameters(found.streams["z_t"], reference.latents)[0]
+    mean8, level = net.p_parameters(found.streams["z_t"], reference.latents)
+    located = grid.locate(mean8, level)
+    return net.symbols(latents) - reference.steps, chosen, mean8, lambda y: bits_of(net.tables["laplace"], *located, y)
 
 
 @pytest.mark.parametrize("coding", ["mfvc", "half"])
 def test_what_is_known_exactly(streams: dict[str, Path], planes: list[bytes], coding: str) -> None:
-    nearest, chosen, mean8 = encoders_view(streams[coding], planes, NUMBER)
+    nearest, chosen, mean8, plain = encoders_view(streams[coding], planes, NUMBER)
     maps = picture_maps(streams[coding], NUMBER)
     assert maps.exact and np.count_nonzero(chosen) > 100 and (chosen != nearest).any()
     np.testing.assert_array_equal(maps.arrays["y_res"], chosen)
@@ -96,11 +99,12 @@ def test_what_is_known_exactly(streams: dict[str, Path], planes: list[bytes], co
     np.testing.assert_array_equal(maps.arrays["bfd"], direction_of(chosen, mean8))
     moved = chosen - CODINGS[coding][1] * direction_of(chosen, mean8)
     np.testing.assert_array_equal(maps.arrays["y_shift"], moved)
+    np.testing.assert_array_equal(maps.arrays["plain"], plain(chosen))
 
 
 def test_what_is_known_of_a_shift(streams: dict[str, Path], planes: list[bytes]) -> None:
-    """Further than half a step from the mean the residual is the encoder's; nearer, any that it may be."""
-    nearest, chosen, mean8 = encoders_view(streams["lds"], planes, NUMBER)
+    """Further than half a step from the mean the residual is the encoder's; nearer, its bits are the least possible."""
+    nearest, chosen, mean8, plain = encoders_view(streams["lds"], planes, NUMBER)
     maps = picture_maps(streams["lds"], NUMBER)
     assert not maps.exact and maps.coded == "shifted"
     np.testing.assert_array_equal(maps.arrays["mean"], mean8 / 8)
@@ -112,6 +116,9 @@ def test_what_is_known_of_a_shift(streams: dict[str, Path], planes: list[bytes])
     np.testing.assert_array_equal(known[kept & sure], nearest[kept & sure])
     np.testing.assert_array_equal(known - direction_of(known, mean8), chosen)
     assert (known[kept] != nearest[kept]).any()
+    for y_res in (chosen - 1, chosen, chosen + 1):
+        possible = y_res - direction_of(y_res, mean8) == chosen
+        assert (maps.arrays["plain"] <= plain(y_res))[possible].all()
 
 
 @pytest.mark.parametrize("coding, said", [

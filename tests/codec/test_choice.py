@@ -1,10 +1,14 @@
 """The encoder's choice of symbols: of the two it compares the cheaper one, and none where nothing is known of worth."""
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+import torch
 
 from lvcodec.codec.choice import choose, choose_shifted
+from lvcodec.codec.modes import MODES
 from lvcodec.codec.shift import direction_of, undo_of
 from lvcodec.entropy import builders, grid
 from lvcodec.entropy.tables import TableSet, bits_of
@@ -53,3 +57,35 @@ def test_the_nearest_where_worth_is_unknown(tables: dict[str, TableSet]) -> None
     np.testing.assert_array_equal(choose(REAL, None, tables["plain"], LOCATED), y_res)
     np.testing.assert_array_equal(choose_shifted(REAL, None, tables["shifted"], LOCATED, MEAN8),
                                   y_res - direction_of(y_res, MEAN8))
+
+
+def test_training_chooses_the_same(tables: dict[str, TableSet]) -> None:
+    """But where costs are nearly equal, or a symbol hardly occurs: its bits are those of the distributions, not of the
+    tables, and end at 22."""
+    training = pytest.importorskip("lvcodec.train.choice", reason="pip install '.[train]'")
+    real, mean8, level, worth = (torch.from_numpy(part).double() for part in (REAL, MEAN8, LEVEL, WORTH))
+    gaussian = builders.scale_grid_tables("gaussian", grid.scales(), grid.fractions())
+    apart = np.abs(REAL - MEAN8 / grid.MEAN_STEPS) / grid.scales()[LEVEL]
+    for reach, found, expected in (
+        (10, training.choose(real, mean8, level, worth, laplace=True), choose(REAL, WORTH, tables["plain"], LOCATED)),
+        (10, training.choose_shifted(real, mean8, level, worth),
+         choose_shifted(REAL, WORTH, tables["shifted"], LOCATED, MEAN8)),
+        (3, training.choose(real, mean8, level, worth), choose(REAL, WORTH, gaussian, LOCATED)),
+    ):
+        likely = apart < reach
+        assert likely.sum() > 1000 and (found.numpy() == expected)[likely].mean() > 0.995
+
+
+def test_gradients_pass_as_through_rounding() -> None:
+    training = pytest.importorskip("lvcodec.train.choice", reason="pip install '.[train]'")
+    real, mean8, level, worth = (torch.from_numpy(part).float() for part in (REAL, MEAN8, LEVEL, WORTH))
+    for function in (training.choose, training.choose_shifted):
+        leaf = real.clone().requires_grad_()
+        function(leaf, mean8, level, worth).sum().backward()
+        assert (leaf.grad == 1).all()
+
+
+def test_how_fine_p_pictures_are() -> None:
+    one, half = Fraction(1), Fraction(1, 2)
+    changes = {name: (mode.index_change(one), mode.index_change(half)) for name, mode in MODES.items() if mode}
+    assert changes == {"mfvc": (0, 0), "lds": (20, 0), "aligned": (-20, -20)}

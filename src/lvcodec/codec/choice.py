@@ -55,11 +55,11 @@ def _cheaper(real: Reals, worth: Reals, tables: TableSet, located: Located, firs
     """The cheaper of two symbols each; first, second: symbols, and the residuals that they stand for."""
     at = np.flatnonzero(first[0] != second[0])
     index, centre, sign = (part.ravel()[at] for part in located)
-    latent = real.ravel()[at]
+    latent, weight = real.ravel()[at], worth.flat[at]
     costs: list[Any] = []
     for symbols, known in (first, second):
         bits = bits_of(tables, index, centre, sign, symbols.ravel()[at])
-        costs.append(bits + worth.ravel()[at] * np.square(latent - known.ravel()[at]))
+        costs.append(bits + weight * np.square(latent - known.ravel()[at]))
     chosen = first[0].copy()
     taken = at[costs[1] < costs[0]]
     chosen.reshape(-1)[taken] = second[0].ravel()[taken]

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,21 +71,28 @@ class Mode:
 
     search: the encoder's, in modes that send motion. refine: the encoder's choice of better symbols, if it takes the
     time. coarser: how many quality indices P-pictures are below their I-picture, where the weights have such
-    qualities. finer: how many above, if alpha is 1: the shift makes coarse symbols of fine ones.
+    qualities. finer: how many above, if alpha is 1: the shift makes coarse symbols of fine ones. worth: of errors of
+    P-pictures, where those of pictures that stand alone are worth 1; worth_half: the same if alpha is 1/2.
     """
 
     reference: Callable[[State, Network, Field | None], Reference]
-    analyse: Callable[[Tensor, Reference, Network, Fraction], Symbols]
+    analyse: Callable[[Tensor, Reference, Network, Fraction, float], Symbols]
     code: Callable[[Symbols | None, Reference, Network, Coder, Fraction], Symbols]
     reconstruct: Callable[[Symbols, Reference, Network], State]
     search: Callable[[Picture, State, Network], Field] | None = None
-    refine: Callable[[Symbols, Picture, Reference, Network, Fraction], Symbols] | None = None
+    refine: Callable[[Symbols, Picture, Reference, Network, Fraction, float], Symbols] | None = None
     coarser: int = 0
     finer: int = 0
+    worth: float = 1.0
+    worth_half: float = 1.0
 
     def index_change(self, alpha: Fraction) -> int:
         """What to add to the quality index of an I-picture for P-pictures."""
         return (self.finer if alpha == 1 else 0) - self.coarser
+
+    def worth_at(self, alpha: Fraction) -> float:
+        """What the encoder takes errors of P-pictures to be worth."""
+        return self.worth if alpha == 1 else self.worth_half
 
 
 def code_hyper(name: str, tables: str, symbols: Symbols | None, net: Network, coder: Coder) -> Ints:
@@ -123,11 +129,11 @@ def _residual(latents: Tensor, reference: Reference, net: Network) -> Reals:
     return net.scaled(latents) - reference.steps
 
 
-def _analyse_residual(latents: Tensor, reference: Reference, net: Network, alpha: Fraction) -> Symbols:
+def _analyse_residual(latents: Tensor, reference: Reference, net: Network, alpha: Fraction, worth: float) -> Symbols:
     real = _residual(latents, reference, net)
     z, prior = _predict(real, reference, net)
-    return Symbols({"z_t": z, "y_res": choose(real, net.worth(WORTH["mfvc"]), net.tables["laplace"],
-                                                grid.locate(*prior))}, prior)
+    y_res = choose(real, net.worth(worth), net.tables["laplace"], grid.locate(*prior))
+    return Symbols({"z_t": z, "y_res": y_res}, prior)
 
 
 def _predict(real: Reals, reference: Reference, net: Network) -> tuple[Ints, tuple[Ints, Ints]]:
@@ -136,12 +142,17 @@ def _predict(real: Reals, reference: Reference, net: Network) -> tuple[Ints, tup
     return z, net.p_parameters(z, reference.latents)
 
 
-def _refine_residual(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction
-                     ) -> Symbols:
+def _refine_residual(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction,
+                     worth: float) -> Symbols:
+    return _refined("y_res", symbols, picture, reference, net, worth, shifted=False)
+
+
+def _refined(name: str, symbols: Symbols, picture: Picture, reference: Reference, net: Network, worth: float, *,
+             shifted: bool) -> Symbols:
     assert symbols.prior is not None
-    y_res = net.refine_residual(picture, None, reference.latents, symbols.streams["y_res"], symbols.prior,
-                                shifted=False, worth=WORTH["mfvc"])
-    return Symbols({**symbols.streams, "y_res": y_res}, symbols.prior)
+    coded = net.refine_residual(picture, reference.picture, reference.latents, symbols.streams[name], symbols.prior,
+                                shifted=shifted, worth=worth, z_bfd=symbols.streams.get("z_bfd"))
+    return Symbols({**symbols.streams, name: coded}, symbols.prior)
 
 
 def _code_residual(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
@@ -160,12 +171,8 @@ def _reconstruct_residual(symbols: Symbols, reference: Reference, net: Network) 
     return State(net.pixels(net.latents(y_hat)), y_hat, net.quality_index)
 
 
-def _analyse_aligned(latents: Tensor, reference: Reference, net: Network, alpha: Fraction, *, worth: float
-                     ) -> Symbols:
-    return _analyse_shift(_residual(latents, reference, net), reference, net, alpha, worth)
-
-
-def _analyse_shift(real: Reals, reference: Reference, net: Network, alpha: Fraction, worth: float) -> Symbols:
+def _analyse_aligned(latents: Tensor, reference: Reference, net: Network, alpha: Fraction, worth: float) -> Symbols:
+    real = _residual(latents, reference, net)
     z, prior = _predict(real, reference, net)
     located = grid.locate(*prior)
     if alpha == 1:
@@ -175,20 +182,16 @@ def _analyse_shift(real: Reals, reference: Reference, net: Network, alpha: Fract
     return Symbols({"z_t": z, "y_shift": coded}, prior)
 
 
-def _refine_shifted(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction, *,
+def _refine_shifted(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction,
                     worth: float) -> Symbols:
-    assert symbols.prior is not None
-    coded = net.refine_residual(picture, reference.picture, reference.latents, symbols.streams["y_shift"],
-                                symbols.prior, shifted=alpha == 1, worth=worth, z_bfd=symbols.streams.get("z_bfd"))
-    return Symbols({**symbols.streams, "y_shift": coded}, symbols.prior)
+    return _refined("y_shift", symbols, picture, reference, net, worth, shifted=alpha == 1)
 
 
-def _analyse_shifted(latents: Tensor, reference: Reference, net: Network, alpha: Fraction, *, worth: float
-                     ) -> Symbols:
-    real = _residual(latents, reference, net)
-    found = _analyse_shift(real, reference, net, alpha, worth if alpha == 1 else WORTH["mfvc"])
+def _analyse_shifted(latents: Tensor, reference: Reference, net: Network, alpha: Fraction, worth: float) -> Symbols:
+    found = _analyse_aligned(latents, reference, net, alpha, worth)
     assert found.prior is not None
-    z_bfd = net.shift_hyper(direction_of(np.rint(real).astype(np.int32), found.prior[0]), latents)
+    y_res = np.rint(_residual(latents, reference, net)).astype(np.int32)
+    z_bfd = net.shift_hyper(direction_of(y_res, found.prior[0]), latents)
     return Symbols({**found.streams, "z_bfd": z_bfd}, found.prior)
 
 
@@ -231,15 +234,13 @@ def _reconstruct_aligned(symbols: Symbols, reference: Reference, net: Network) -
     return State(x_hat, field=reference.field)
 
 
-# What errors of P-pictures are worth where those of pictures that stand alone are worth 1, by trial
-# (docs/training-log.md): in mfvc, and in lds where it loses nothing either, the next picture mends none.
-WORTH = {"mfvc": 1.0, "lds": 0.3, "aligned": 0.3}
+# Worths, and how much coarser and finer, were found by trial (docs/training-log.md). An error is worth all of itself
+# where the next picture mends none of it: in mfvc, and in lds if the shift loses nothing.
 MODES: dict[str, Mode | None] = {
     "intra": None,
-    "mfvc": Mode(_last_latents, _analyse_residual, _code_residual, _reconstruct_residual,
-                 refine=_refine_residual),
-    "lds": Mode(_last_latents, partial(_analyse_shifted, worth=WORTH["lds"]), _code_shifted, _reconstruct_shifted,
-                refine=partial(_refine_shifted, worth=WORTH["lds"]), finer=20),
-    "aligned": Mode(_aligned, partial(_analyse_aligned, worth=WORTH["aligned"]), _code_aligned, _reconstruct_aligned,
-                    _search, partial(_refine_shifted, worth=WORTH["aligned"]), coarser=20),
+    "mfvc": Mode(_last_latents, _analyse_residual, _code_residual, _reconstruct_residual, refine=_refine_residual),
+    "lds": Mode(_last_latents, _analyse_shifted, _code_shifted, _reconstruct_shifted, refine=_refine_shifted,
+                finer=20, worth=0.3),
+    "aligned": Mode(_aligned, _analyse_aligned, _code_aligned, _reconstruct_aligned, _search, _refine_shifted,
+                    coarser=20, worth=0.3, worth_half=0.3),
 }

@@ -120,9 +120,8 @@ class Network:
         return self._picture(self.coding.changed(self._padded(picture), before, after))
 
     def refine_intra(self, picture: Picture, z: Ints, symbols: Ints) -> Ints:
-        """An I-picture's symbols, or better ones for its rate and distortion if there is a refiner."""
-        if self.refiner is None:
-            return symbols
+        """Better symbols of an I-picture for its rate and distortion. There must be a refiner."""
+        assert self.refiner is not None
         return self.refiner.intra(self._padded(picture), (self.height, self.width), z, symbols)
 
     def refine_residual(self, picture: Picture, before: Picture | None, reference: Tensor, coded: Ints,
@@ -130,8 +129,7 @@ class Network:
         """The same of a P-picture's symbols. before: the picture that is changed, if it is made by difference;
         reference: the latents that the residual is added to; shifted: whether the symbols are; worth: of its errors;
         z_bfd: what LCM gets."""
-        if self.refiner is None:
-            return coded
+        assert self.refiner is not None
         return self.refiner.residual(self._padded(picture), (self.height, self.width),
                                      None if before is None else self._padded(before), reference, coded, prior,
                                      shifted=shifted, worth=worth, z_bfd=z_bfd)

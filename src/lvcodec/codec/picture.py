@@ -1,6 +1,6 @@
 """One picture, the same three steps on both sides (docs/architecture.md has the figure).
 
-    analyse(x, state) -> symbols          the encoder's decisions
+    analyse(x, state) -> symbols          the encoder's decisions (in I-pictures made on the walk, pass by pass)
     code(symbols or None) -> symbols      writer and reader walk the same sub-streams
     reconstruct(symbols, state) -> x_hat  what the decoder shows, and its next state
 """
@@ -45,9 +45,10 @@ def encode_picture(picture: Picture, state: State | None, net: Network, mode: Mo
     else:
         field = mode.search(picture, state, net) if mode.search else None
         reference = p_reference(field, state, net, mode, coder)
-        symbols = mode.analyse(latents, reference, net, alpha)
+        worth = mode.worth_at(alpha)
+        symbols = mode.analyse(latents, reference, net, alpha, worth)
         if mode.refine and net.refiner:
-            symbols = mode.refine(symbols, picture, reference, net, alpha)
+            symbols = mode.refine(symbols, picture, reference, net, alpha, worth)
         symbols = mode.code(symbols, reference, net, coder, alpha)
         after = mode.reconstruct(symbols, reference, net)
     return coder.finish(), after, coder

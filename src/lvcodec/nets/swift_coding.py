@@ -57,9 +57,9 @@ class SwiftCoding:
 
     def worth(self) -> Tensor:
         """As swift_worth.step_worth, (1, M, 1, 1)."""
-        from lvcodec.nets.swift_worth import step_worth
+        from lvcodec.nets.swift_worth import lambda_of, step_worth
 
-        return step_worth(self.steps, self.quality_index)
+        return step_worth(self.steps.inverse, lambda_of(1 + self.quality_index / 20))
 
     def symbols(self, latents: Tensor) -> Tensor:
         """round(latents * gain)."""

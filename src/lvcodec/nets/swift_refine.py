@@ -52,7 +52,7 @@ class Refiner:
         self.steps = Steps(*(part.float() for part in (steps.gain, steps.inverse, steps.mean, steps.offset,
                                                        steps.plane)))
         self.lmbda = lambda_of(1 + quality_index / 20)
-        self.curvature = step_worth(self.steps, quality_index)  # halved: 2 / 2
+        self.curvature = step_worth(self.steps.inverse, self.lmbda)  # halved: 2 / 2
 
     def intra(self, planes: Planes, shown: tuple[int, int], z: Ints, symbols: Ints) -> Ints:
         """Better symbols of an I-picture.

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from lvcodec.nets.swift import LAMBDAS, UNITS_PER_COEFFICIENT, Steps
+from lvcodec.nets.swift import LAMBDAS, UNITS_PER_COEFFICIENT
 
 LUMA, CHROMA = 0.75, 0.5  # weights of squared errors: 6:1:1 of the planes' means, a luma pixel
 
@@ -14,7 +14,7 @@ def lambda_of(quality: float) -> float:
     return float(np.exp(np.interp(quality, np.arange(1, len(LAMBDAS) + 1), np.log(LAMBDAS))))
 
 
-def step_worth(steps: Steps, index: int) -> Tensor:
-    """Bits that a squared quantiser step of each latent is worth, (1, M, 1, 1): lambda times the squared error of luma
-    that it makes through the linear path, which is nearly orthonormal."""
-    return lambda_of(1 + index / 20) * LUMA * (steps.inverse / UNITS_PER_COEFFICIENT) ** 2
+def step_worth(inverse: Tensor, lmbda: float | Tensor) -> Tensor:
+    """Bits that a squared quantiser step of each latent is worth: lambda times the squared error of luma that it makes
+    through the linear path, which is nearly orthonormal. inverse: latent units of a step, (..., M, 1, 1)."""
+    return lmbda * LUMA * (inverse / UNITS_PER_COEFFICIENT) ** 2

@@ -17,7 +17,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lvcodec.codec.modes import WORTH
 from lvcodec.exact import warp
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
@@ -34,7 +33,7 @@ def joint(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
           measure: Measure = MSE) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures; the outcome has T * B samples."""
     found, y_hat, x_hat = stages.code_intra(model, priors, clip[:, 0], quality, hard=hard, measure=measure)
-    aside = _other_modes(model, priors, clip[:, 1], y_hat, quality, hard=hard) * found.weight * ASIDE
+    aside = _other_modes(model, priors, clip[:, 1], y_hat, x_hat, quality, hard=hard) * found.weight * ASIDE
     fields: Fields | None = None
     coarser = stages.p_quality("aligned", quality)
     for t in range(1, clip.shape[1]):
@@ -58,7 +57,7 @@ def code_aligned(model: Swift, priors: Priors, x: Tensor, shown: Tensor, quality
     steps = steps_for_training(model, quality)
     reference = model.analysis(moved)
     real = (model.analysis(x) - reference) * steps.gain
-    worth = WORTH["aligned"] * choice.worth_of(steps, quality)
+    worth = stages.worth_in("aligned") * choice.worth_of(steps, quality)
     bits, symbols, whole = stages.p_rate(model, priors, reference, real, steps, worth, hard=hard, shifted=True)
     change = (symbols + shift_undo(symbols.detach(), whole)) * steps.inverse
     x_hat = moved * UNITS_PER_LEVEL + model.synthesis(reference + change, steps) - model.synthesis(reference, steps)
@@ -66,18 +65,19 @@ def code_aligned(model: Swift, priors: Priors, x: Tensor, shown: Tensor, quality
     return stages.outcome(rate, *stages.errors(x, x_hat, measure), quality, measure), x_hat, fields
 
 
-def _other_modes(model: Swift, priors: Priors, x: Tensor, y_hat: Tensor, quality: Tensor, *, hard: bool) -> Tensor:
-    """(B,) bits a pixel of the residual to the I-picture's latents, as `mfvc` codes it and, every other one, `lds`."""
+def _other_modes(model: Swift, priors: Priors, x: Tensor, y_hat: Tensor, x_hat: Tensor, quality: Tensor, *,
+                 hard: bool) -> Tensor:
+    """(B,) bits a pixel of the first residual, as `mfvc` codes it and, every other one, `lds`."""
     with torch.no_grad():
-        units = y_hat.detach() * steps_for_training(model, quality).inverse
         odd = torch.arange(len(x), device=x.device) % 2 == 1
         quality = torch.where(odd, stages.p_quality("lds", quality), quality)
         steps = steps_for_training(model, quality)
-        y_ref = torch.round(units * steps.gain)
+        shifted = odd.to(y_hat)[:, None, None, None]
+        y_ref = torch.where(shifted > 0, stages.latents(model, stages.as_pixels(x_hat), steps), y_hat)
         real = model.analysis(x) * steps.gain - y_ref
-        shifted = odd.to(real)[:, None, None, None]
-        worth = torch.where(shifted > 0, WORTH["lds"], WORTH["mfvc"]) * choice.worth_of(steps, quality)
-    bits, _, _ = stages.p_rate(model, priors, y_ref * steps.inverse, real, steps, worth, hard=hard, shifted=shifted)
+        worth = torch.where(shifted > 0, stages.worth_in("lds"), stages.worth_in("mfvc"))
+    bits, _, _ = stages.p_rate(model, priors, y_ref * steps.inverse, real, steps,
+                               worth * choice.worth_of(steps, quality), hard=hard, shifted=shifted)
     return stages.per_pixel(bits, x)
 
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lvcodec.codec.modes import MODES, WORTH
+from lvcodec.codec.modes import MODES
 from lvcodec.codec.picture import I_WORTH
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.exact.rounding import round_ste
@@ -123,7 +123,7 @@ def code_intra(model: Swift, priors: Priors, x: Tensor, quality: Tensor, *, hard
     y = model.analysis(x)
     symbols = y * steps.gain
     y_hat = round_ste(symbols)
-    paid = noisy(symbols, hard)
+    paid = y_hat if model.rounds else noisy(symbols, hard)
     worth = I_WORTH * choice.worth_of(steps, quality)
     z = model.hyper_analysis(y, steps)
     psi = model.hyper_features(round_ste(z), steps)
@@ -144,11 +144,11 @@ def code_intra(model: Swift, priors: Priors, x: Tensor, quality: Tensor, *, hard
     return outcome(per_pixel(bits, x), *errors(x, x_hat, measure), quality, measure), y_hat, x_hat
 
 
-def _latents(model: Swift, x: Tensor, steps: Steps) -> Tensor:
+def latents(model: Swift, x: Tensor, steps: Steps) -> Tensor:
     return torch.round(model.analysis(x) * steps.gain)
 
 
-def _as_pixels(x_hat: Tensor) -> Tensor:
+def as_pixels(x_hat: Tensor) -> Tensor:
     return torch.round(x_hat / UNITS_PER_LEVEL).clamp(-128, 127)
 
 
@@ -163,15 +163,16 @@ def p_rate(model: Swift, priors: Priors, ref_units: Tensor, real: Tensor, steps:
     z = model.p_hyper(ref_units, round_ste(real))
     mean8, level = model.p_parameters(round_ste(z), ref_units, steps)
     whole = torch.round(mean8.detach())
-    each, symbols = torch.zeros(()), torch.zeros(())
-    if shifted is not True:
-        symbols = choice.choose_residual(real, whole, level, worth, shifted=False)
+    if shifted is True:
+        symbols = choice.choose_shifted(real, whole, level, worth)
+        each = shifted_bits(symbols, mean8 / 8, level)
+    else:
+        symbols = choice.choose(real, whole, level, worth, laplace=True)
         each = laplace_bits(symbols, mean8 / 8, level)
-    if shifted is not False:
-        moved = choice.choose_residual(real, whole, level, worth, shifted=True)
-        bits = shifted_bits(moved, mean8 / 8, level)
-        symbols, each = (moved, bits) if shifted is True else (
-            torch.where(shifted > 0, moved, symbols), torch.where(shifted > 0, bits, each))
+        if shifted is not False:
+            moved = choice.choose_shifted(real, whole, level, worth)
+            each = torch.where(shifted > 0, shifted_bits(moved, mean8 / 8, level), each)
+            symbols = torch.where(shifted > 0, moved, symbols)
     return each.sum(dim=(1, 2, 3)) + z_bits(priors.z_p, z, hard=hard), symbols, whole
 
 
@@ -200,32 +201,35 @@ def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool
       measure: Measure = MSE) -> Outcome:
     """clip: (B, 2, 96, H/8, W/8). Samples in turn are coded as by mfvc and aligned, and every sixth as by lds."""
     before, x = clip[:, 0], clip[:, 1]
-    steps = steps_for_training(model, quality)
     number = torch.arange(len(x), device=x.device)
     aligned, again = number % 2 == 1, number % 6 == 0
-    share = torch.full((len(x), 1, 1, 1), WORTH["mfvc"], device=x.device)
     with torch.no_grad():
-        y_units = model.analysis(x)
-        y_ref = _latents(model, before, steps)
-        shown = _as_pixels(model.synthesis(y_ref * steps.inverse, steps))
-        shifted: Tensor | bool = False
+        _, y_ref, made = code_intra(model, priors, before, quality, hard=True, measure=measure)
+        shown, shifted = as_pixels(made), torch.zeros_like(quality)
+        worth = torch.full_like(quality, worth_in("mfvc"))
         if not hard:
-            quality = torch.where(again, p_quality("lds", quality), quality)
-            steps = steps_for_training(model, quality)
-            y_ref[again] = _latents(model, shown, steps)[again]
-            ref_units = y_ref * steps.inverse
-            moved = align(shown[aligned], x[aligned], quality[aligned])
-            ref_units[aligned] = model.analysis(moved)
+            for chosen, mode in ((aligned, "aligned"), (again, "lds")):
+                quality = torch.where(chosen, p_quality(mode, quality), quality)
+                worth[chosen], shifted[chosen] = worth_in(mode), 1
+        steps = steps_for_training(model, quality)
+        ref_units = y_ref * steps.inverse
+        if not hard:
+            y_ref[again] = latents(model, shown, steps)[again]
+            ref_units[again] = (y_ref * steps.inverse)[again]
+            ref_units[aligned] = model.analysis(align(shown[aligned], x[aligned], quality[aligned]))
             y_ref[aligned] = (ref_units * steps.gain)[aligned]
-            shifted = (aligned | again).to(y_ref)[:, None, None, None]
-            share[aligned], share[again] = WORTH["aligned"], WORTH["lds"]
-        else:
-            ref_units = y_ref * steps.inverse
-    worth = share * choice.worth_of(steps, quality)
-    real = y_units * steps.gain - y_ref
-    bits, _, _ = p_rate(model, priors, ref_units, real, steps, worth, hard=hard, shifted=shifted)
+        real = model.analysis(x) * steps.gain - y_ref
+        each = worth[:, None, None, None] * choice.worth_of(steps, quality)
+    bits, _, _ = p_rate(model, priors, ref_units, real, steps, each, hard=hard, shifted=shifted[:, None, None, None])
     nothing = torch.zeros_like(bits)
     return outcome(per_pixel(bits, x), nothing, nothing, quality, measure)
+
+
+def worth_in(mode: str) -> float:
+    """What the encoder takes errors of P-pictures to be worth."""
+    coding = MODES[mode]
+    assert coding is not None
+    return coding.worth_at(Fraction(1))
 
 
 def p_quality(mode: str, quality: Tensor) -> Tensor:
@@ -239,13 +243,12 @@ def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
           measure: Measure = MSE) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures through the real reference loop."""
     with torch.no_grad():
-        steps = steps_for_training(model, quality)
-        x_hat = model.synthesis(_latents(model, clip[:, 0], steps) * steps.inverse, steps)
+        _, _, x_hat = code_intra(model, priors, clip[:, 0], quality, hard=True, measure=measure)
     quality = p_quality("lds", quality)
     found: Outcome | None = None
     for t in range(1, clip.shape[1]):
         with torch.no_grad():
-            y_ref = _latents(model, _as_pixels(x_hat), steps_for_training(model, quality))
+            y_ref = latents(model, as_pixels(x_hat), steps_for_training(model, quality))
         here, x_hat = code_shifted(model, priors, clip[:, t], y_ref, quality, hard=hard, measure=measure)
         found = here if found is None else found.joined(here)
     if found is None:
@@ -264,7 +267,7 @@ def code_shifted(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality
     ref_units = y_ref * steps.inverse
     y_units = model.analysis(x)
     real = y_units * steps.gain - y_ref
-    worth = WORTH["lds"] * choice.worth_of(steps, quality)
+    worth = worth_in("lds") * choice.worth_of(steps, quality)
     bits, symbols, whole = p_rate(model, priors, ref_units, real, steps, worth, hard=hard, shifted=True)
     y_known = symbols + shift_undo(symbols.detach(), whole)
     z = model.shift_hyper(shift_direction(torch.round(real.detach()), whole), y_units)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from lvcodec.codec.modes import direction_of
+from lvcodec.codec.shift import direction_of
 from lvcodec.nets.shift import shift_direction
 
 
