@@ -130,6 +130,10 @@ def test_checkpoints_are_validated_and_exported(arguments, videos: Path, tmp_pat
     measured = manifest["measured"]["intra"]["bpp_psnr_db"]["clip1"]
     assert [f"{bpp:.3f}" for bpp, _ in measured] == [f"{rate:.3f}" for rate in rates]
     assert execute(["train", "export", str(model), str(run), "--about", "again", "--data", "waves"]) == 3
+    assert execute(["train", "export", str(tmp_path / "mean"), str(run), "--about", "mean", "--data", "waves",
+                    "--average", str(model)]) == 0
+    told = json.loads((tmp_path / "mean" / "manifest.json").read_text())
+    assert told["averaged_with"] == [{"model": manifest["sha256"][:16]}]
     capsys.readouterr()
     assert execute(["train", "validate", "--clips", str(clips), "--json", "--cache", str(tmp_path / "cache2"),
                     str(run)]) == 0

@@ -13,6 +13,7 @@ pytest.importorskip("compressai", reason="training takes its factorised priors f
 from lvcodec.codec import motion  # noqa: E402
 from lvcodec.codec.search import search  # noqa: E402
 from lvcodec.entropy.rates import laplace_bits, shifted_bits  # noqa: E402
+from lvcodec.errors import InputError  # noqa: E402
 from lvcodec.models import export, store  # noqa: E402
 from lvcodec.nets.shift import shift_direction  # noqa: E402
 from lvcodec.nets.swift import channels_to_planes, planes_to_channels  # noqa: E402
@@ -56,6 +57,31 @@ def test_stages_are_put_together(fresh, tmp_path: Path) -> None:
     intra, p = (checkpoint.load(path, average=True)[0].state_dict() for path in paths)
     for name, value in model.state_dict().items():
         assert torch.equal(value, (p if name.startswith("temporal") else intra)[name]), name
+
+
+def test_the_mean_of_runs(fresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all networks and priors; refused for other shapes."""
+    paths = []
+    for steps in (10, 20):
+        run = fresh("intra")
+        for _ in range(steps):
+            run.step()
+        paths.append(tmp_path / f"{steps}.pt")
+        checkpoint.save(paths[-1], run.state())
+    first, second = (checkpoint.assemble([path]) for path in paths)
+    mean = checkpoint.assemble(paths[:1])
+    checkpoint.average(mean, paths[1:])
+    moved = 0
+    for number in range(2):
+        a, b, c = (part[number].state_dict() for part in (first, second, mean))
+        for name, value in c.items():
+            torch.testing.assert_close(value, (a[name] + b[name]) / 2 if value.is_floating_point() else a[name])
+            moved += not torch.equal(value, a[name])
+    assert moved > 20
+    monkeypatch.setattr(checkpoint, "assemble", lambda paths: (torch.nn.Linear(2, 3), torch.nn.Linear(2, 3)))
+    with pytest.raises(InputError, match="other shapes"):
+        checkpoint.average(mean, paths[1:])
+
 
 
 def test_masters_give_the_same_integers_again(fresh, tmp_path: Path) -> None:

@@ -35,11 +35,11 @@ def inspect(source: str, number: int, channel: int | None, motion: bool, target:
     padded to multiples of 64 pixels.
 
     y_res is what the symbol stands for that the encoder chose, not always the nearest to the picture's latents. Streams
-    of mfvc tell y_res and BFD exactly; the shift is then what would have been coded with it. Streams of lds and aligned
-    tell y_shift only: beyond half a step from the mean y_res and BFD follow from it; within, the encoder's BFD cannot be
-    known from the stream, and the maps show the likeliest residual, so that bits without the shift are the least
-    possible. (A shift of alpha 0.5 renames symbols: all is known, and nothing saved.) What z_bfd costs is not in the
-    maps, but in the table of sub-streams.
+    of mfvc tell y_res and BFD exactly; the shift is then what would have been coded with it. Streams of lds and
+    aligned tell y_shift only: beyond half a step from the mean y_res and BFD follow from it; within, the encoder's BFD
+    cannot be known from the stream, and the maps show the likeliest residual, so that bits without the shift are the
+    least possible. (A shift of alpha 0.5 renames symbols: all is known, and nothing saved.) What z_bfd costs is not in
+    the maps, but in the table of sub-streams.
     """
     check_source(source)
     check_target(target, source, overwrite=overwrite)

@@ -195,6 +195,8 @@ def bar(label: str, done: float, total: float, by_steps: bool, *, shown: bool) -
 @click.option("--about", required=True, help="One line for `lvcodec models list`.")
 @click.option("--data", required=True, metavar="TEXT", help="What it was trained on, and under which licences.")
 @click.option("--licence", metavar="TEXT", default="MIT", show_default=True, help="Of the weights.")
+@click.option("--average", "averaged", type=FOLDER, multiple=True, metavar="CHECKPOINT|MODEL",
+              help="Take the mean of all networks with these, of runs from one start; may be repeated. Of swift.")
 @click.option("--validate", "clips", type=FOLDER, metavar="CLIPS",
               help="Code these clips with the model and write the figures into its manifest.")
 @click.option("--mode", "modes", type=click.Choice(MODES), multiple=True, default=("intra", "aligned"),
@@ -204,13 +206,14 @@ def bar(label: str, done: float, total: float, by_steps: bool, *, shown: bool) -
 @click.option("-y", "overwrite", is_flag=True, help="Replace the model in TARGET.")
 @output_options
 def export(target: Path, checkpoints: tuple[Path, ...], about: str, data: str, licence: str,
-           clips: Path | None, modes: tuple[str, ...], cache: Path, overwrite: bool, out: Output) -> None:
+           averaged: tuple[Path, ...], clips: Path | None, modes: tuple[str, ...], cache: Path, overwrite: bool,
+           out: Output) -> None:
     """Make a model of checkpoints, in the folder TARGET.
 
     The first checkpoint (or model) gives all networks, each other one those that its stage trained. TARGET gets the
     integers for the codec, masters for training on, and a manifest with what each stage's training was.
     """
-    check_exist(*checkpoints, *([clips] if clips else []))
+    check_exist(*checkpoints, *averaged, *([clips] if clips else []))
     from lvcodec.cli.models import check_folder
 
     check_folder(str(target), overwrite=overwrite)
@@ -219,7 +222,8 @@ def export(target: Path, checkpoints: tuple[Path, ...], about: str, data: str, l
     from lvcodec.train.data import prepare
     from lvcodec.train.validate import judge
 
-    info = making.ship(target, checkpoints, about=about, data=data, licence=licence, overwrite=overwrite)
+    info = making.ship(target, checkpoints, about=about, data=data, licence=licence, averaged=averaged,
+                       overwrite=overwrite)
     if clips is not None:
         held_out = prepare([clips], cache, notice=out.notice)
         making.note_measured(info, {mode: next(judge([target], held_out, mode)) for mode in modes})

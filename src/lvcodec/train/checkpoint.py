@@ -96,6 +96,23 @@ def assemble(paths: Sequence[Path], family: str = "swift", quality: int | None =
     return model, priors
 
 
+def average(networks: Networks, others: Sequence[Path]) -> None:
+    """Put the mean of these networks of swift and those of other checkpoints or model folders in their place.
+
+    Runs that began with the same weights and ended with small learning rates lie on a plain, the middle of which is
+    better than its edge (Izmailov et al. 2018). Raises InputError if they are of another shape.
+    """
+    every = [networks, *(assemble([path]) for path in others)]
+    for number in range(len(networks)):
+        states = [part[number].state_dict() for part in every]
+        shapes = [{name: value.shape for name, value in state.items()} for state in states]
+        if any(shape != shapes[0] for shape in shapes):
+            raise InputError("networks of other shapes have no mean")
+        mean = {name: torch.stack([state[name] for state in states]).mean(dim=0)
+                for name, value in states[0].items() if value.is_floating_point()}
+        networks[number].load_state_dict(states[0] | mean)
+
+
 def _first(path: Path, family: str, quality: int | None) -> Networks:
     if path.is_dir():
         if family != "swift":

@@ -24,6 +24,11 @@ def recipe(path: Path) -> dict[str, Any]:
     return told | ({"settings": state["settings"]} if "settings" in state else {})
 
 
+def _of(path: Path) -> dict[str, Any]:
+    """The recipe of a checkpoint or, of a model's folder, its hash."""
+    return recipe(path) if path.is_file() else {"model": store.read_info(path).weights_id}
+
+
 def arrays_of(model: Swift, priors: Any) -> dict[str, Any]:
     """All integers of a swift model and its priors."""
     return export.swift_arrays(model, pmfs_of(priors))
@@ -34,22 +39,25 @@ def pmfs_of(priors: Any) -> dict[str, Any]:
     return {name: getattr(priors, name).pmf().numpy() for name in importers.PRIORS}
 
 
-def write(target: Path, paths: Sequence[Path], *, about: dict[str, Any], overwrite: bool
-          ) -> tuple[store.ModelInfo, Networks | None]:
+def write(target: Path, paths: Sequence[Path], *, about: dict[str, Any], overwrite: bool,
+          averaged: Sequence[Path] = ()) -> tuple[store.ModelInfo, Networks | None]:
     """Put the integers of checkpoints into a folder; returns the model and, of swift, its float networks.
 
     Of swift the first gives all networks, each other one those that its stage trained; of cheng2020 the same holds for
-    the checkpoints of each quality.
+    the checkpoints of each quality. averaged: checkpoints and models of swift to take the mean with.
     """
     families = {checkpoint.family_of(checkpoint.read(path)) for path in paths if path.is_file()}
     if len(families) > 1:
         raise InputError(f"checkpoints of {' and '.join(sorted(families))} make no model together")
     if families != {"cheng2020"}:
         model, priors = checkpoint.assemble(paths)
+        checkpoint.average((model, priors), averaged)
         info = store.write(target, name=target.name, family="swift", shape=model.shape.as_dict(),
                            arrays=arrays_of(model, priors), overwrite=overwrite,
                            about={**about, "largest_sums": export.largest_sums(model)})
         return info, (model, priors)
+    if averaged:
+        raise InputError("only networks of swift can be averaged")
     channels, arrays = {}, {**export.table_arrays(), "grid.thresholds": importers.thresholds()}
     for quality, of_quality in sorted(_by_quality(paths).items()):
         model, priors = checkpoint.assemble(of_quality, "cheng2020", quality)
@@ -74,7 +82,7 @@ def plain(target: Path, path: Path) -> Sequence[int]:
     return found
 
 
-def ship(target: Path, paths: Sequence[Path], *, about: str, data: str, licence: str,
+def ship(target: Path, paths: Sequence[Path], *, about: str, data: str, licence: str, averaged: Sequence[Path] = (),
          overwrite: bool = False) -> store.ModelInfo:
     """Make a model of checkpoints as `write` does, with canary, recipe and, of swift, masters.
 
@@ -84,8 +92,10 @@ def ship(target: Path, paths: Sequence[Path], *, about: str, data: str, licence:
     from safetensors.numpy import save_file
 
     told = {"about": about, "licence": licence, "data": data,
-            "training": [recipe(path) for path in paths if path.is_file()]}
-    info, networks = write(target, paths, about=told, overwrite=overwrite)
+            "training": [_of(path) for path in paths]}
+    if averaged:
+        told["averaged_with"] = [_of(path) for path in averaged]
+    info, networks = write(target, paths, about=told, averaged=averaged, overwrite=overwrite)
     if networks is not None:
         save_file(masters.pack(*networks), target / store.MASTERS)
     store.verify(info)
