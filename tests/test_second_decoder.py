@@ -6,6 +6,7 @@ Models are tiny and their integers random, biases too, so that every layer has a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import torch
 from second_decoder import checksum_of, decode
 
 import lvcodec
+from lvcodec.codec.modes import MODES
 from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import layers
 from lvcodec.models import export, importers, store
@@ -138,6 +140,22 @@ def test_cheng2020(source: MakeSource, tmp_path: Path, anchor: store.ModelInfo, 
     lvcodec.encode(source(*SIZES[quality], 4), stream, recon=recon, model=anchor.path, family="cheng2020",
                    quality=quality, mode=mode, alpha=alpha, gop=3)
     assert same_pictures(stream, recon, anchor) == list("IIII" if mode == "intra" else "IPPI")
+
+
+def test_mfvc_of_changing_quality(source: MakeSource, tmp_path: Path, swift: store.ModelInfo,
+                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    """No encoder of ours makes such, but decoders have to agree: after the I-picture, latents of other steps."""
+    mode = MODES["mfvc"]
+    assert mode is not None
+    monkeypatch.setitem(MODES, "mfvc", replace(mode, coarser=7))
+    stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
+    lvcodec.encode(source(67, 45, 3), stream, recon=recon, model=swift.path, quality=3, mode="mfvc")
+    monkeypatch.undo()
+    assert [picture.record.quality for picture in decode(stream.read_bytes(), swift.path)] == [40, 33, 33]
+    assert same_pictures(stream, recon, swift) == list("IPP")
+    monkeypatch.setenv("LVCODEC_MODELS", str(swift.path.parent))
+    lvcodec.decode(stream, tmp_path / "back.y4m")
+    assert (tmp_path / "back.y4m").read_bytes() == recon.read_bytes()
 
 
 def test_joined_streams(source: MakeSource, tmp_path: Path, swift: store.ModelInfo) -> None:
