@@ -1,14 +1,11 @@
 """The encoder's choice of symbols: of the two it compares the cheaper one, and none where nothing is known of worth."""
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 import torch
 
 from lvcodec.codec.choice import choose, choose_shifted
-from lvcodec.codec.modes import MODES
 from lvcodec.codec.shift import direction_of, undo_of
 from lvcodec.entropy import builders, grid
 from lvcodec.entropy.tables import TableSet, bits_of
@@ -83,9 +80,3 @@ def test_gradients_pass_as_through_rounding() -> None:
         leaf = real.clone().requires_grad_()
         function(leaf, mean8, level, worth).sum().backward()
         assert (leaf.grad == 1).all()
-
-
-def test_how_fine_p_pictures_are() -> None:
-    one, half = Fraction(1), Fraction(1, 2)
-    changes = {name: (mode.index_change(one), mode.index_change(half)) for name, mode in MODES.items() if mode}
-    assert changes == {"mfvc": (0, 0), "lds": (20, 0), "aligned": (-20, -20)}

@@ -3,7 +3,8 @@
     mode    reference of a P-picture               sub-streams             reconstruction
     intra   (all pictures are I-pictures)          z, y                    U_DEC(y)
     mfvc    y of the picture before                z_t, y_res              U_DEC(y_ref + y_res)
-    lds     round(U_ENC(picture before))           z_t, y_shift, z_BFD     U_DEC(y_ref + LCM(...))
+    lds     y of the I-picture, then               z_t, y_shift, z_BFD     U_DEC(y_ref + LCM(...))
+            round(U_ENC(x_hat of the one before))
     aligned U_ENC of the picture before, aligned   motion, z_t, y_shift    aligned + U_DEC(y_ref + y_res) - U_DEC(y_ref)
 
 Nothing else that codes knows a mode by name. (The container keeps P-pictures out of streams of intra.)
@@ -71,8 +72,8 @@ class Mode:
 
     search: the encoder's, in modes that send motion. refine: the encoder's choice of better symbols, if it takes the
     time. coarser: how many quality indices P-pictures are below their I-picture, where the weights have such
-    qualities. finer: how many above, if alpha is 1: the shift makes coarse symbols of fine ones. worth: of errors of
-    P-pictures, where those of pictures that stand alone are worth 1; worth_half: the same if alpha is 1/2.
+    qualities. worth: of errors of P-pictures, where those of pictures that stand alone are worth 1; worth_half: the
+    same if alpha is 1/2.
     """
 
     reference: Callable[[State, Network, Field | None], Reference]
@@ -82,13 +83,8 @@ class Mode:
     search: Callable[[Picture, State, Network], Field] | None = None
     refine: Callable[[Symbols, Picture, Reference, Network, Fraction, float], Symbols] | None = None
     coarser: int = 0
-    finer: int = 0
     worth: float = 1.0
     worth_half: float = 1.0
-
-    def index_change(self, alpha: Fraction) -> int:
-        """What to add to the quality index of an I-picture for P-pictures."""
-        return (self.finer if alpha == 1 else 0) - self.coarser
 
     def worth_at(self, alpha: Fraction) -> float:
         """What the encoder takes errors of P-pictures to be worth."""
@@ -234,13 +230,13 @@ def _reconstruct_aligned(symbols: Symbols, reference: Reference, net: Network) -
     return State(x_hat, field=reference.field)
 
 
-# Worths, and how much coarser and finer, were found by trial (docs/training-log.md). An error is worth all of itself
+# Worths, and how much coarser, were found by trial (docs/training-log.md). An error is worth all of itself
 # where the next picture mends none of it: in mfvc, and in lds if the shift loses nothing.
 MODES: dict[str, Mode | None] = {
     "intra": None,
     "mfvc": Mode(_last_latents, _analyse_residual, _code_residual, _reconstruct_residual, refine=_refine_residual),
     "lds": Mode(_last_latents, _analyse_shifted, _code_shifted, _reconstruct_shifted, refine=_refine_shifted,
-                finer=20, worth=0.3),
+                worth=0.3),
     "aligned": Mode(_aligned, _analyse_aligned, _code_aligned, _reconstruct_aligned, _search, _refine_shifted,
                     coarser=20, worth=0.3, worth_half=0.3),
 }

@@ -115,7 +115,7 @@ def encode(
         net = Network(loading.coding(info, index, where, backend), video.width, video.height, where, index,
                       loading.refiner(info, index, effort))
         coding = MODES[mode]
-        p_index = loading.changed_index(info, index, coding.index_change(Fraction(alpha)) if coding else 0)
+        p_index = loading.coarser(info, index, coding.coarser if coding else 0)
         p_net = net if p_index == index else Network(
             loading.coding(info, p_index, where, backend), video.width, video.height, where, p_index,
             loading.refiner(info, p_index, effort))

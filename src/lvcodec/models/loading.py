@@ -34,9 +34,9 @@ def _listed(info: ModelInfo) -> list[int]:
     return told
 
 
-def changed_index(info: ModelInfo, index: int, by: int) -> int:
-    """A quality index higher by `by`, within 0..100; the same where a model has single qualities only."""
-    return min(max(0, index + by), 100) if info.family == "swift" else index
+def coarser(info: ModelInfo, index: int, by: int) -> int:
+    """A quality index lower by `by`, not below 0; the same where a model has single qualities only."""
+    return max(0, index - by) if info.family == "swift" else index
 
 
 def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cpu", backend: str = "auto") -> Coding:

@@ -236,7 +236,7 @@ def p_quality(mode: str, quality: Tensor) -> Tensor:
     """The quality 1..6 of P-pictures where their I-picture has this one."""
     coding = MODES[mode]
     assert coding is not None
-    return (quality + coding.index_change(Fraction(1)) / 20).clamp(1, 6)
+    return (quality - coding.coarser / 20).clamp(min=1)
 
 
 def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
