@@ -168,7 +168,10 @@ def _reconstruct_residual(symbols: Symbols, reference: Reference, net: Network) 
 
 
 def _analyse_aligned(latents: Tensor, reference: Reference, net: Network, alpha: Fraction, worth: float) -> Symbols:
-    real = _residual(latents, reference, net)
+    return _shift(_residual(latents, reference, net), reference, net, alpha, worth)
+
+
+def _shift(real: Reals, reference: Reference, net: Network, alpha: Fraction, worth: float) -> Symbols:
     z, prior = _predict(real, reference, net)
     located = grid.locate(*prior)
     if alpha == 1:
@@ -184,10 +187,10 @@ def _refine_shifted(symbols: Symbols, picture: Picture, reference: Reference, ne
 
 
 def _analyse_shifted(latents: Tensor, reference: Reference, net: Network, alpha: Fraction, worth: float) -> Symbols:
-    found = _analyse_aligned(latents, reference, net, alpha, worth)
+    real = _residual(latents, reference, net)
+    found = _shift(real, reference, net, alpha, worth)
     assert found.prior is not None
-    y_res = np.rint(_residual(latents, reference, net)).astype(np.int32)
-    z_bfd = net.shift_hyper(direction_of(y_res, found.prior[0]), latents)
+    z_bfd = net.shift_hyper(direction_of(np.rint(real).astype(np.int32), found.prior[0]), latents)
     return Symbols({**found.streams, "z_bfd": z_bfd}, found.prior)
 
 

@@ -33,7 +33,7 @@ def joint(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
           measure: Measure = MSE) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures; the outcome has T * B samples."""
     found, y_hat, x_hat = stages.code_intra(model, priors, clip[:, 0], quality, hard=hard, measure=measure)
-    aside = _other_modes(model, priors, clip[:, 1], y_hat, x_hat, quality, hard=hard) * found.weight * ASIDE
+    aside = _other_modes(model, priors, clip[:, 1], y_hat, quality, hard=hard) * found.weight * ASIDE
     fields: Fields | None = None
     coarser = stages.p_quality("aligned", quality)
     for t in range(1, clip.shape[1]):
@@ -65,15 +65,12 @@ def code_aligned(model: Swift, priors: Priors, x: Tensor, shown: Tensor, quality
     return stages.outcome(rate, *stages.errors(x, x_hat, measure), quality, measure), x_hat, fields
 
 
-def _other_modes(model: Swift, priors: Priors, x: Tensor, y_hat: Tensor, x_hat: Tensor, quality: Tensor, *,
-                 hard: bool) -> Tensor:
-    """(B,) bits a pixel of the first residual, as `mfvc` codes it and, every other one, `lds`."""
+def _other_modes(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool) -> Tensor:
+    """(B,) bits a pixel of the residual to the I-picture's latents, as `mfvc` codes it and, every other one, `lds`."""
     with torch.no_grad():
-        odd = torch.arange(len(x), device=x.device) % 2 == 1
-        quality = torch.where(odd, stages.p_quality("lds", quality), quality)
         steps = steps_for_training(model, quality)
-        shifted = odd.to(y_hat)[:, None, None, None]
-        y_ref = torch.where(shifted > 0, stages.latents(model, stages.as_pixels(x_hat), steps), y_hat)
+        y_ref = y_ref.detach()
+        shifted = (torch.arange(len(x), device=x.device) % 2).to(y_ref)[:, None, None, None]
         real = model.analysis(x) * steps.gain - y_ref
         worth = torch.where(shifted > 0, stages.worth_in("lds"), stages.worth_in("mfvc"))
     bits, _, _ = stages.p_rate(model, priors, y_ref * steps.inverse, real, steps,

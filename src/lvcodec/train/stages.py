@@ -243,14 +243,13 @@ def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
           measure: Measure = MSE) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures through the real reference loop."""
     with torch.no_grad():
-        _, _, x_hat = code_intra(model, priors, clip[:, 0], quality, hard=True, measure=measure)
-    quality = p_quality("lds", quality)
+        _, y_ref, _ = code_intra(model, priors, clip[:, 0], quality, hard=True, measure=measure)
     found: Outcome | None = None
     for t in range(1, clip.shape[1]):
-        with torch.no_grad():
-            y_ref = latents(model, as_pixels(x_hat), steps_for_training(model, quality))
         here, x_hat = code_shifted(model, priors, clip[:, t], y_ref, quality, hard=hard, measure=measure)
         found = here if found is None else found.joined(here)
+        with torch.no_grad():
+            y_ref = latents(model, as_pixels(x_hat), steps_for_training(model, quality))
     if found is None:
         raise ValueError("a sample of this stage needs two pictures")
     return found
