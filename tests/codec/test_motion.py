@@ -77,13 +77,10 @@ def test_vectors_at_the_limits(tables: TableSet, shape: tuple[int, int]) -> None
 def test_every_vector_is_coded_once(shape: tuple[int, int]) -> None:
     """And after those that it is predicted by."""
     seen = np.zeros(shape, dtype=int)
-    for rows, columns, vertical, distance in motion._passes(*shape):
-        if distance:
-            (at, size), other = ((rows, shape[0]), columns) if vertical else ((columns, shape[1]), rows)
-            for near in (at - distance, np.where(at + distance < size, at + distance, at - distance)):
-                place = np.ix_(near, other) if vertical else np.ix_(other, near)
-                assert (seen[place] == 1).all()
-        seen[np.ix_(rows, columns)] += 1
+    for step in motion.passes(*shape):
+        for near in step.between or ():
+            assert (seen[near] == 1).all()
+        seen[step.places] += 1
     assert (seen == 1).all()
 
 
@@ -228,12 +225,31 @@ def test_what_is_not_sent_is_the_aligned_picture(random_model: str, make_clip: C
 
 
 def test_errors_that_are_kept_are_those_that_would_be_found(make_clip) -> None:
-    """Vectors tried before, at the same block and at others, among new ones."""
+    """Vectors tried before, at the same block and at others, among new ones and more than are kept."""
     first, second = (picture.y for picture in make_clip(80, 48, 2, 3))
     draw = np.random.Generator(np.random.PCG64(4))
     fields = [draw.integers(-6, 7, (2, 3, 5)).astype(np.int32) for _ in range(4)]
     fields += [np.where(draw.random((3, 5)) < 0.5, fields[0], fields[2]), fields[1], fields[3][:, ::-1].copy()]
+    fields += [fields[0] + 8 * n for n in (1, 2)] + [fields[0]]
     kept = search_module._Errors(second, first, fields[0].shape)
     for field in fields:
-        alone = search_module._Errors(second, first, field.shape)(field)
-        assert np.array_equal(kept(field), alone) and alone.std() > 0
+        alone = search_module._Errors(second, first, field.shape).of(field)
+        assert np.array_equal(kept.of(field), alone) and alone.std() > 0
+    some = draw.integers(0, 15, 40)
+    twice = np.tile(fields[1].reshape(2, -1)[:, some], 2)
+    assert np.array_equal(kept(twice, np.tile(some, 2)), np.tile(alone_at(first, second, fields[1], some), 2))
+
+
+@pytest.mark.parametrize("vector", [(0, 0), (5, -9), (-2, 7), (400, -3), (-1, -8000)])
+def test_errors_are_those_of_what_the_warp_shows(make_clip, vector: tuple[int, int]) -> None:
+    """Where all blocks move alike, to a rounding of the interpolated pels, beyond the picture's edges too."""
+    first, second = (picture.y for picture in make_clip(80, 48, 2, 5))
+    field = np.broadcast_to(np.array(vector, dtype=np.int32)[:, None, None], (2, 3, 5)).copy()
+    errors = search_module._Errors(second, first, field.shape).of(field)
+    apart = warp.warp(first, field).astype(float) - second
+    want = np.square(apart).reshape(3, 16, 5, 16).mean(axis=(1, 3))
+    assert np.abs(np.sqrt(errors) - np.sqrt(want)).max() < 0.3 and want.max() > 10
+
+
+def alone_at(first, second, field: Field, blocks: NDArray[np.intp]) -> NDArray[np.float32]:
+    return search_module._Errors(second, first, field.shape).of(field).ravel()[blocks]

@@ -154,17 +154,3 @@ def test_threads_do_not_matter() -> None:
     finally:
         torch.set_num_threads(before)
     assert np.array_equal(*shown)
-
-
-def test_single_blocks_are_what_is_overlapped() -> None:
-    """What the search looks at: blocks through their own vectors, in levels, neither rounded nor clamped."""
-    plane, draw = made(48, 64, chroma=False)
-    field = draw("near")
-    places = np.indices(field.shape[1:], dtype=np.int32).reshape(2, -1)
-    got = warp.blocks(plane, field.reshape(2, -1), places).view(*field.shape[1:], warp.BLOCK, warp.BLOCK)
-    assert got.shape == (3, 4, BLOCK, BLOCK)
-    for i, j in np.ndindex(3, 4):
-        constant = np.broadcast_to(field[:, i, j, None, None], field.shape)
-        alone = warp.warp(plane, np.ascontiguousarray(constant))[16 * i : 16 * i + 16, 16 * j : 16 * j + 16]
-        want = np.clip(got[i, j].numpy(), 0, 255)
-        assert np.abs(want - alone).max() <= 0.5 + 1 / (2 * FINE)

@@ -113,9 +113,10 @@ def _aligned(state: State, net: Network, field: Field | None) -> Reference:
 
 
 def _search(picture: Picture, state: State, net: Network) -> Field:
-    from lvcodec.codec.search import search  # the encoder's, and its library is large
+    from lvcodec.codec.search import SWEEPS, search  # the encoder's, and its library is large
 
-    return search(picture, state.x_hat, motion.before(state.x_hat, state.field), 1 + net.quality_index / 20)
+    before, quality = motion.before(state.x_hat, state.field), 1 + net.quality_index / 20
+    return search(picture, state.x_hat, before, quality, SWEEPS if net.refiner is None else 3 * SWEEPS)
 
 
 def _residual(latents: Tensor, reference: Reference, net: Network) -> Reals:

@@ -1,5 +1,8 @@
 """The encoder's search for motion: dense optical flow, then one vector a block by rate and distortion.
 
+    flow ── median of each block ── groups of blocks ── each by itself, roughness as rate ── and by its bits ──► field
+
+Roughness finds the way to a smooth field; what it costs is counted last, by codec/vectors.py.
 Only the encoder does this, so it need not be exact, and may be replaced without touching the format.
 """
 from __future__ import annotations
@@ -7,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from lvcodec.codec.vectors import sweep
 from lvcodec.exact import warp
 from lvcodec.nets.swift_worth import lambda_of
 from lvcodec.video.picture import Picture
@@ -18,22 +21,28 @@ Field = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
 BITS = 2.0  # what one doubling of the distance to one neighbour is taken to cost; found by trial
+PRICE = 2.5  # of a bit, where one that squared errors are weighed against costs 1: residuals mend errors too; by trial
 GROUPS = (8, 4, 2)  # blocks
 ROUNDS = 2
+SWEEPS = 3
+SLOTS = 8
+BORDER = 24  # pels around a picture: a block, and what taps reach
+NONE = np.int64(2**62)  # no vector
 SMALLEST = 16  # sides that the optical flow needs
 
 
-def search(picture: Picture, reference: Picture, before: Field, quality: float) -> Field:
+def search(picture: Picture, reference: Picture, before: Field, quality: float, sweeps: int = SWEEPS) -> Field:
     """The field that shows `reference` as near to `picture` as its vectors are worth.
 
     before: the field of the picture before, (2, rows, columns) in quarters of a pel, a first guess. quality: 1..6, says
-    what a bit is worth.
+    what a bit is worth. sweeps: how often the field's bits are counted and made fewer.
     """
     y, ref = picture.y, reference.y
     field = _of_blocks(_flow(y, ref))
     errors = _Errors(y, ref, field.shape)
-    error = errors(field)
-    price = BITS / lambda_of(quality) / warp.BLOCK**2
+    error = errors.of(field)
+    bit = 1 / lambda_of(quality) / warp.BLOCK**2
+    price = BITS * bit
     still = np.zeros_like(field)
     for side in GROUPS:
         for candidate in (still, before, _common(field, side)):
@@ -43,6 +52,8 @@ def search(picture: Picture, reference: Picture, before: Field, quality: float) 
         for candidate in [*guesses, *_neighbours(field), *_nudged(field)]:
             field, error = _choose(errors, field, error, candidate, price)
         guesses = [_median(field)]
+    for _ in range(sweeps):
+        field = sweep(field, before, errors, bit * PRICE)
     return field
 
 
@@ -71,35 +82,55 @@ def _of_blocks(flow: Floats) -> Field:
 class _Errors:
     """Mean squared errors of blocks' luma, in levels; blocks at the edges as if they went on.
 
-    What a block's error with a vector is, is worked out once: most candidates are what has been tried before.
+    What a block's error with a vector is, is kept, SLOTS^2 of each block: most candidates are what was tried before.
     """
 
     def __init__(self, y: NDArray[np.uint8], ref: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
         side, (rows, columns) = warp.BLOCK, shape[1:]
-        self._ref = ref
-        self._wanted = torch.from_numpy(_blocks_of(y, rows, columns).transpose(0, 2, 1, 3).reshape(-1, side, side))
-        self._places = np.indices((rows, columns), dtype=np.int32).reshape(2, -1)
-        self._names: list[NDArray[np.int64]] = []  # of vectors that were tried, one each block
-        self._found: list[Floats] = []
+        self._size = ref.shape
+        self._seen = np.lib.stride_tricks.sliding_window_view(_phases(ref), (1, side, side))[..., 0, :, :]
+        wanted = _blocks_of(y, rows, columns).transpose(0, 2, 1, 3).reshape(-1, side, side)
+        self._wanted = np.ascontiguousarray(wanted, dtype=np.float32)
+        self._corners = side * np.indices((rows, columns), dtype=np.int32).reshape(2, -1)
+        self._vectors = np.full((rows * columns, SLOTS**2), NONE)
+        self._found = np.zeros((rows * columns, SLOTS**2), dtype=np.float32)
 
-    def __call__(self, field: Field) -> Floats:
+    def __call__(self, vectors: Field, blocks: NDArray[np.intp]) -> Floats:
+        """(n,): errors of blocks, by their numbers (n,), each with its vector of (2, n)."""
+        vector = vectors[0].astype(np.int64) * 2**32 + vectors[1]
+        slot = vectors[0] % SLOTS * SLOTS + vectors[1] % SLOTS
+        error: Floats = self._found[blocks, slot]
+        new = np.flatnonzero(self._vectors[blocks, slot] != vector)
+        if new.size:
+            at, slot = blocks[new], slot[new]
+            error[new] = self._compared(vectors[:, new], at)
+            self._found[at, slot], self._vectors[at, slot] = error[new], vector[new]
+        return error
+
+    def _compared(self, vectors: Field, blocks: NDArray[np.intp]) -> Floats:
+        whole, part = np.divmod(vectors, warp.STEPS)
+        corners = self._corners[:, blocks] + whole
+        top, left = (np.clip(c, -BORDER, size) + BORDER for c, size in zip(corners, self._size, strict=True))
+        apart = self._seen[part[0] * warp.STEPS + part[1], top, left] - self._wanted[blocks]
+        squared: Floats = np.einsum("nij,nij->n", apart, apart)
+        return squared / np.float32(warp.BLOCK**2)
+
+    def of(self, field: Field) -> Floats:
         """(rows, columns): each block's error with its vector of the field."""
-        vectors = field.reshape(2, -1)
-        name = vectors[0].astype(np.int64) << 32 | (vectors[1].astype(np.int64) & 0xFFFFFFFF)
-        error = np.zeros(len(name), dtype=np.float32)
-        new = np.ones(len(name), dtype=bool)
-        if self._names:
-            same = np.stack(self._names) == name
-            number = same.argmax(axis=0)
-            new = ~same.any(axis=0)
-            error = np.where(new, error, np.stack(self._found)[number, np.arange(len(name))])
-        if new.any():
-            at = np.flatnonzero(new)
-            seen = warp.blocks(self._ref, vectors[:, at], self._places[:, at])
-            error[at] = seen.sub_(self._wanted[torch.from_numpy(at)]).square_().mean(dim=(1, 2)).numpy()
-        self._names.append(name)
-        self._found.append(error)
-        return error.reshape(field.shape[1:])
+        return self(field.reshape(2, -1), np.arange(len(self._wanted))).reshape(field.shape[1:])
+
+
+def _phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(STEPS^2, H + 2 BORDER, W + 2 BORDER): the plane as the warp shows it each quarter of a pel further down and to
+    the right, rounded, and gone on beyond its edges."""
+    import cv2
+
+    grown = np.pad(plane, BORDER, mode="edge")
+    taps = np.array(warp.LUMA_TAPS, dtype=np.float32) / warp.ONE
+    anchor = (taps.shape[1] // 2 - 1,) * 2
+    shown = [cv2.sepFilter2D(grown, -1, across, down, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
+             for down in taps for across in taps]
+    return np.stack(shown)
 
 
 def _blocks_of(y: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
@@ -126,7 +157,7 @@ def _roughness(vectors: Field, field: Field) -> Floats:
 
 def _choose(errors: _Errors, field: Field, error: Floats, candidate: Field, price: float) -> tuple[Field, Floats]:
     """Take the candidate where it is better, odd and even blocks in turn, since neighbours judge each other."""
-    error_there = errors(candidate)
+    error_there = errors.of(candidate)
     odd = np.indices(error.shape).sum(axis=0) % 2
     for parity in (0, 1):
         gain = error - error_there + price * (_roughness(field, field) - _roughness(candidate, field))
@@ -138,7 +169,7 @@ def _choose(errors: _Errors, field: Field, error: Floats, candidate: Field, pric
 def _choose_groups(errors: _Errors, field: Field, error: Floats, candidate: Field, price: float, side: int
                    ) -> tuple[Field, Floats]:
     """Take the candidate for whole groups of side x side blocks: what no block would gain by alone."""
-    error_there = errors(candidate)
+    error_there = errors.of(candidate)
     gain = error - error_there + price * (_roughness(field, field) - _roughness(candidate, candidate))
     rows, columns = error.shape
     grown = np.pad(gain, ((0, -rows % side), (0, -columns % side)))

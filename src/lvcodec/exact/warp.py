@@ -46,7 +46,7 @@ def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
     field = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows, columns = field.shape[1:]
     places = np.indices((rows, columns), dtype=np.int32).reshape(2, -1)
-    seen = _blocks(plane, field.reshape(2, -1), places, taps, first=-side - side // 2, step=side, side=2 * side)
+    seen = _blocks(plane, field.reshape(2, -1), places, taps, side)
     # at most 255 * 1.75^2 * FINE * 1024 < 2^24 where four meet
     quarters = seen.mul_(FINE).round_().mul_(_weights(side)).view(rows, columns, 2, side, 2, side)
     met = quarters[1:, 1:, 0, :, 0] + quarters[1:, :-1, 0, :, 1]
@@ -57,20 +57,13 @@ def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
     return np.ascontiguousarray(grown[: plane.shape[0], : plane.shape[1]])
 
 
-def blocks(plane: Plane, vectors: Ints, places: Ints) -> torch.Tensor:
-    """Luma blocks seen through their own vectors alone, nothing overlapped: (n, BLOCK, BLOCK) levels, float32, neither
-    rounded nor clamped, of n vectors (2, n) at places (2, n) of the field. For searching, not for decoding."""
-    return _blocks(plane, vectors, places, LUMA_TAPS, first=0, step=BLOCK, side=BLOCK)
-
-
-def _blocks(plane: Plane, vectors: Ints, places: Ints, taps: Taps, *, first: int, step: int, side: int
-            ) -> torch.Tensor:
-    """(n, side, side) levels, whole multiples of 2^-12: the block of a vector at place (i, j) has its corner at
-    first + step * (i, j) pels of the plane."""
+def _blocks(plane: Plane, vectors: Ints, places: Ints, taps: Taps, side: int) -> torch.Tensor:
+    """(n, 2 * side, 2 * side) levels, whole multiples of 2^-12: blocks of `side` pels and half a block around them,
+    each seen through its vector (2, n). places: (2, n) rows and columns of a field that is one larger all around."""
     whole, part = np.divmod(vectors, len(taps))
-    corners = first + step * places + whole - (len(taps[0]) // 2 - 1)
-    windows = torch.from_numpy(_windows(plane, corners, side + len(taps[0]) - 1)).to(torch.float32)
-    matrices = _matrices(taps, side)
+    corners = side * places - side - side // 2 + whole - (len(taps[0]) // 2 - 1)
+    windows = torch.from_numpy(_windows(plane, corners, 2 * side + len(taps[0]) - 1)).to(torch.float32)
+    matrices = _matrices(taps, 2 * side)
     down, across = (matrices[torch.from_numpy(p)] for p in part)
     # |sums| <= 255 * 112 * 112 < 2^24: exact in any order
     return torch.bmm(torch.bmm(down, windows), across.transpose(1, 2)).mul_(1.0 / ONE**2)
