@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ import pytest
 import lvcodec
 from lvcodec.codec.network import Network
 from lvcodec.errors import MismatchError, StreamError, TruncatedStreamError, UsageError, WeightsError
+from lvcodec.models import store
 from lvcodec.stream.container import StreamReader
 from lvcodec.video.picture import Picture, VideoFormat
 from lvcodec.video.sink import open_sink
@@ -74,6 +77,21 @@ def test_half_alpha_loses_nothing_to_the_shift(clip, tmp_path, random_model, mod
     lvcodec.decode(tmp_path / "a.lvc", tmp_path / "o.y4m")
     assert (tmp_path / "r.y4m").read_bytes() == (tmp_path / "o.y4m").read_bytes()
     assert lvcodec.probe(tmp_path / "a.lvc").alpha == Fraction(1, 2) and report.pictures == 4
+
+
+@pytest.mark.parametrize(("trained", "asked", "lds", "aligned"), [
+    (None, None, 1, 1), (1, None, 1, 1), (0.5, None, 0.5, 1), (0.5, 1, 1, 1), (1, 0.5, 0.5, 0.5)])
+def test_the_shift_is_as_long_as_lcm_was_trained_for(clip, tmp_path, random_model, trained, asked, lds, aligned
+                                                     ) -> None:
+    """Unless another length is asked for."""
+    model = tmp_path / "model"
+    shutil.copytree(store.find(random_model).path, model)
+    manifest = json.loads((model / store.MANIFEST).read_text())
+    told = {} if trained is None else {"alpha": trained}
+    (model / store.MANIFEST).write_text(json.dumps(manifest | told))
+    for mode, want in (("lds", lds), ("aligned", aligned)):
+        lvcodec.encode(clip(64, 64, 2), tmp_path / "a.lvc", mode=mode, alpha=asked, model=model, overwrite=True)
+        assert lvcodec.probe(tmp_path / "a.lvc").alpha == want
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -42,6 +42,7 @@ def test_a_failed_search_names_the_broken_folder(beside_a_broken_one: store.Mode
 
 @pytest.mark.parametrize(("manifest", "why"), [
     ("{", "Expecting property name"), ("[]", "list"), ('{"name": "x"}', "the manifest lacks 'family'"),
+    ('{"name": "x", "family": "swift", "sha256": "00", "alpha": 0.3}', "not 1 or 0.5"),
     ('{"name": "x", "family": "swift", "sha256": "00"}', store.INTEGERS),
 ])
 def test_why_a_folder_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manifest: str, why: str) -> None:

@@ -33,7 +33,7 @@ def test_a_p_picture_is_the_codecs(fresh, make_clip, tmp_path: Path) -> None:
     model, priors = run.model.to(memory_format=torch.contiguous_format), run.priors
     info = store.write(tmp_path / "tiny", name="tiny", family="swift", shape=model.shape.as_dict(),
                        arrays=export.arrays_of(model, priors), about={}, overwrite=False)
-    first, second = make_clip(128, 128, 4, 5)[::3]
+    first, second = make_clip(128, 128, 4, 7)[::3]
     mode, one = MODES["aligned"], Fraction(1)
     with torch.inference_mode():
         nets = [Network(loading.coding(info, index, backend="float"), 128, 128, torch.device("cpu"), index)

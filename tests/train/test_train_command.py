@@ -126,6 +126,7 @@ def test_checkpoints_are_validated_and_exported(arguments, videos: Path, tmp_pat
     assert execute(["train", "export", str(model), str(run), "--about", "a test", "--data", "waves", "--validate",
                     str(clips), "--mode", "intra", "--cache", str(tmp_path / "cache2")]) == 0
     manifest = json.loads((model / "manifest.json").read_text())
+    assert manifest["alpha"] == 0.5
     assert manifest["data"] == "waves" and manifest["training"][0]["settings"]["batch"] == 2
     measured = manifest["measured"]["intra"]["bpp_psnr_db"]["clip1"]
     assert [f"{bpp:.3f}" for bpp, _ in measured] == [f"{rate:.3f}" for rate in rates]
@@ -133,7 +134,7 @@ def test_checkpoints_are_validated_and_exported(arguments, videos: Path, tmp_pat
     assert execute(["train", "export", str(tmp_path / "mean"), str(run), "--about", "mean", "--data", "waves",
                     "--average", str(model)]) == 0
     told = json.loads((tmp_path / "mean" / "manifest.json").read_text())
-    assert told["averaged_with"] == [{"model": manifest["sha256"][:16]}]
+    assert told["averaged_with"] == [{"model": manifest["sha256"][:16], "training": manifest["training"]}]
     capsys.readouterr()
     assert execute(["train", "validate", "--clips", str(clips), "--json", "--cache", str(tmp_path / "cache2"),
                     str(run)]) == 0

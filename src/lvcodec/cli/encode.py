@@ -35,7 +35,8 @@ SHIFTING = ("lds", "aligned")  # modes that have a shift
 @click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]")
 @click.option("--frames", metavar="A:B", callback=frame_range,
               help="Only pictures A to B - 1, counted from 0.")
-@click.option("--alpha", type=click.Choice(["1", "0.5"]), help="Length of the shift in lds and aligned.  [default: 1]")
+@click.option("--alpha", type=click.Choice(["1", "0.5"]),
+              help="Length of the shift in lds and aligned.  [default: 1; in lds what the weights were made for]")
 @click.option("--effort", type=click.IntRange(0, 64), default=0, show_default=True, metavar="N",
               help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.")
 @click.option("--recon", metavar="FILE", help="Also write the pictures that the decoder will show.")
@@ -95,8 +96,8 @@ def encode(
     with out.progress("encoding") as step:
         report = lvcodec.encode(
             source, target, quality=quality, mode=mode, family=family, model=model, gop=gop, size=size,
-            rate=rate, pix_fmt=pix_fmt, frames=frames, alpha=float(alpha or 1), effort=effort, recon=recon,
-            psnr=psnr, verify=verify, jobs=jobs, device=device, backend=backend, overwrite=overwrite,
+            rate=rate, pix_fmt=pix_fmt, frames=frames, alpha=float(alpha) if alpha else None, effort=effort,
+            recon=recon, psnr=psnr, verify=verify, jobs=jobs, device=device, backend=backend, overwrite=overwrite,
             keep_partial=keep_partial, on_picture=step, on_notice=out.notice,
         )
     out.summary(report.as_dict(), summary_line(report))

@@ -71,9 +71,9 @@ class Mode:
     """A way to predict a picture from the one before it.
 
     search: the encoder's, in modes that send motion. refine: the encoder's choice of better symbols, if it takes the
-    time. coarser: how many quality indices P-pictures are below their I-picture, where the weights have such
-    qualities. worth: of errors of P-pictures, where those of pictures that stand alone are worth 1; worth_half: the
-    same if alpha is 1/2.
+    time. alpha: the length of the shift, where none is asked for; None: what LCM was trained for. coarser: how many
+    quality indices P-pictures are below their I-picture, where the weights have such qualities. worth: of errors of
+    P-pictures, where those of pictures that stand alone are worth 1; worth_half: the same if alpha is 1/2.
     """
 
     reference: Callable[[State, Network, Field | None], Reference]
@@ -82,6 +82,7 @@ class Mode:
     reconstruct: Callable[[Symbols, Reference, Network], State]
     search: Callable[[Picture, State, Network], Field] | None = None
     refine: Callable[[Symbols, Picture, Reference, Network, Fraction, float], Symbols] | None = None
+    alpha: Fraction | None = Fraction(1)
     coarser: int = 0
     worth: float = 1.0
     worth_half: float = 1.0
@@ -240,7 +241,7 @@ MODES: dict[str, Mode | None] = {
     "intra": None,
     "mfvc": Mode(_last_latents, _analyse_residual, _code_residual, _reconstruct_residual, refine=_refine_residual),
     "lds": Mode(_last_latents, _analyse_shifted, _code_shifted, _reconstruct_shifted, refine=_refine_shifted,
-                worth=0.3),
+                alpha=None, worth=0.3),
     "aligned": Mode(_aligned, _analyse_aligned, _code_aligned, _reconstruct_aligned, _search, _refine_shifted,
                     coarser=20, worth=0.3, worth_half=0.3),
 }

@@ -72,7 +72,7 @@ def encode(
     rate: Fraction | None = None,
     pix_fmt: str | None = None,
     frames: tuple[int | None, int | None] | None = None,
-    alpha: float = 1,
+    alpha: float | None = None,
     effort: int = 0,
     recon: StreamLike | None = None,
     psnr: bool = False,
@@ -89,7 +89,7 @@ def encode(
     index = quality_index(quality)
     if mode not in MODES:
         raise UsageError(f"there is no mode {mode!r}", f"choose one of {', '.join(MODES)}")
-    if alpha not in (1, 0.5):
+    if alpha not in (None, 1, 0.5):
         raise UsageError(f"alpha is {alpha:g}, not 1 or 0.5")
     if effort < 0:
         raise UsageError("effort is 0 or more")
@@ -115,16 +115,20 @@ def encode(
         net = Network(loading.coding(info, index, where, backend), video.width, video.height, where, index,
                       loading.refiner(info, index, effort))
         coding = MODES[mode]
+        if alpha is None:
+            length = Fraction(1) if coding is None else coding.alpha or info.alpha
+        else:
+            length = Fraction(alpha)
         p_index = loading.coarser(info, index, coding.coarser if coding else 0)
         p_net = net if p_index == index else Network(
             loading.coding(info, p_index, where, backend), video.width, video.height, where, p_index,
             loading.refiner(info, p_index, effort))
         header = Header(family=info.family, mode=mode, weights_id=bytes.fromhex(info.weights_id), video=video, gop=gop,
-                        quality_index=index, alpha=Fraction(alpha))
+                        quality_index=index, alpha=length)
         shown = stack.enter_context(open_sink(recon, video, overwrite=overwrite)) if recon is not None else None
         out = stack.enter_context(create_stream(target, overwrite=overwrite))
         writer = StreamWriter(out, header)
-        coded = each_gop(split(pictures, gop), lambda p: encode_gop(p, net, p_net, MODES[mode], header.alpha),
+        coded = each_gop(split(pictures, gop), lambda p: encode_gop(p, net, p_net, coding, length),
                          jobs or default_jobs(video.width, video.height), ahead_of(video.picture_bytes))
         payload_bytes, count = 0, 0
         try:

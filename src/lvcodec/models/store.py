@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ ID_BYTES = 8
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model in the store. weights_id: hexadecimal, 16 digits; size_bytes: of the integers."""
+    """A model in the store. weights_id: hexadecimal, 16 digits; size_bytes: of the integers; alpha: the length of the
+    shift that its LCM was trained for, 1 or 1/2."""
 
     name: str
     family: str
@@ -38,6 +40,7 @@ class ModelInfo:
     weights_id: str
     size_bytes: int
     manifest: Mapping[str, Any]
+    alpha: Fraction = Fraction(1)
 
 
 def search_path() -> list[Path]:
@@ -56,8 +59,11 @@ def read_info(folder: Path) -> ModelInfo:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         size = (folder / INTEGERS).stat().st_size
-        return ModelInfo(str(manifest["name"]), str(manifest["family"]), folder,
-                         str(manifest["sha256"])[: 2 * ID_BYTES], size, manifest)
+        name, family, digest = (str(manifest[key]) for key in ("name", "family", "sha256"))
+        alpha = manifest.get("alpha", 1)
+        if alpha not in (1, 0.5):
+            raise ValueError(f"alpha is {alpha}, not 1 or 0.5")
+        return ModelInfo(name, family, folder, digest[: 2 * ID_BYTES], size, manifest, Fraction(alpha))
     except (OSError, ValueError, KeyError, TypeError) as error:
         why = f"the manifest lacks {error}" if isinstance(error, KeyError) else error
         raise WeightsError(f"no model in {folder}: {why}", "lvcodec models list shows what is there") from error

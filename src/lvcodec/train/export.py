@@ -12,8 +12,10 @@ from lvcodec.errors import InputError, WeightsError
 from lvcodec.models import canary, export, importers, store
 from lvcodec.nets.swift import Swift
 from lvcodec.train import checkpoint, masters
-from lvcodec.train.families import Networks
+from lvcodec.train.families import FAMILIES, Networks
 from lvcodec.train.validate import QUALITIES, Judged
+
+RECIPES = ("training", "averaged_with")  # of a manifest
 
 
 def recipe(path: Path) -> dict[str, Any]:
@@ -25,8 +27,11 @@ def recipe(path: Path) -> dict[str, Any]:
 
 
 def _of(path: Path) -> dict[str, Any]:
-    """The recipe of a checkpoint or, of a model's folder, its hash."""
-    return recipe(path) if path.is_file() else {"model": store.read_info(path).weights_id}
+    """The recipe of a checkpoint or, of a model's folder, its hash and what its manifest has of such recipes."""
+    if path.is_file():
+        return recipe(path)
+    info = store.read_info(path)
+    return {"model": info.weights_id} | {key: info.manifest[key] for key in RECIPES if key in info.manifest}
 
 
 def arrays_of(model: Swift, priors: Any) -> dict[str, Any]:
@@ -54,7 +59,8 @@ def write(target: Path, paths: Sequence[Path], *, about: dict[str, Any], overwri
         checkpoint.average((model, priors), averaged)
         info = store.write(target, name=target.name, family="swift", shape=model.shape.as_dict(),
                            arrays=arrays_of(model, priors), overwrite=overwrite,
-                           about={**about, "largest_sums": export.largest_sums(model)})
+                           about={**about, "alpha": float(FAMILIES["swift"].alpha),
+                                  "largest_sums": export.largest_sums(model)})
         return info, (model, priors)
     if averaged:
         raise InputError("only networks of swift can be averaged")
@@ -64,7 +70,8 @@ def write(target: Path, paths: Sequence[Path], *, about: dict[str, Any], overwri
         arrays |= importers.network_arrays(model, pmfs_of(priors), quality)
         channels[str(quality)] = model.n
     info = store.write(target, name=target.name, family="cheng2020", shape={"channels": channels}, arrays=arrays,
-                       overwrite=overwrite, about={**about, "qualities": sorted(map(int, channels))})
+                       overwrite=overwrite, about={**about, "alpha": float(FAMILIES["cheng2020"].alpha),
+                                            "qualities": sorted(map(int, channels))})
     return info, None
 
 

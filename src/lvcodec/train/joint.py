@@ -66,15 +66,13 @@ def code_aligned(model: Swift, priors: Priors, x: Tensor, shown: Tensor, quality
 
 
 def _other_modes(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool) -> Tensor:
-    """(B,) bits a pixel of the residual to the I-picture's latents, as `mfvc` codes it and, every other one, `lds`."""
+    """(B,) bits a pixel of the residual to the I-picture's latents, as `mfvc` and `lds` code it."""
     with torch.no_grad():
         steps = steps_for_training(model, quality)
         y_ref = y_ref.detach()
-        shifted = (torch.arange(len(x), device=x.device) % 2).to(y_ref)[:, None, None, None]
         real = model.analysis(x) * steps.gain - y_ref
-        worth = torch.where(shifted > 0, stages.worth_in("lds"), stages.worth_in("mfvc"))
-    bits, _, _ = stages.p_rate(model, priors, y_ref * steps.inverse, real, steps,
-                               worth * choice.worth_of(steps, quality), hard=hard, shifted=shifted)
+        worth = stages.worth_in("mfvc") * choice.worth_of(steps, quality)
+    bits, _, _ = stages.p_rate(model, priors, y_ref * steps.inverse, real, steps, worth, hard=hard)
     return stages.per_pixel(bits, x)
 
 

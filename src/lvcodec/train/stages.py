@@ -36,6 +36,7 @@ from lvcodec.train.losses import MSE, PIXELS, Measure, squared_error
 from lvcodec.train.rates import ChannelPrior
 
 Fields = NDArray[np.int32]  # (B, 2, rows, columns)
+ALPHA = Fraction(1, 2)  # the length of the shift in lds
 
 
 class Priors(nn.Module):
@@ -210,7 +211,7 @@ def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool
         if not hard:
             for chosen, mode in ((aligned, "aligned"), (again, "lds")):
                 quality = torch.where(chosen, p_quality(mode, quality), quality)
-                worth[chosen], shifted[chosen] = worth_in(mode), 1
+                worth[chosen], shifted[chosen] = worth_in(mode), float(merges(mode))
         steps = steps_for_training(model, quality)
         ref_units = y_ref * steps.inverse
         if not hard:
@@ -229,7 +230,14 @@ def worth_in(mode: str) -> float:
     """What the encoder takes errors of P-pictures to be worth."""
     coding = MODES[mode]
     assert coding is not None
-    return coding.worth_at(Fraction(1))
+    return coding.worth_at(coding.alpha or ALPHA)
+
+
+def merges(mode: str) -> bool:
+    """Whether its shift is by one, which leaves one symbol for three; by a half it only renames them."""
+    coding = MODES[mode]
+    assert coding is not None
+    return (coding.alpha or ALPHA) == 1
 
 
 def p_quality(mode: str, quality: Tensor) -> Tensor:
@@ -267,8 +275,8 @@ def code_shifted(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality
     y_units = model.analysis(x)
     real = y_units * steps.gain - y_ref
     worth = worth_in("lds") * choice.worth_of(steps, quality)
-    bits, symbols, whole = p_rate(model, priors, ref_units, real, steps, worth, hard=hard, shifted=True)
-    y_known = symbols + shift_undo(symbols.detach(), whole)
+    bits, symbols, whole = p_rate(model, priors, ref_units, real, steps, worth, hard=hard, shifted=merges("lds"))
+    y_known = symbols + shift_undo(symbols.detach(), whole) if merges("lds") else symbols  # half a step tells all
     z = model.shift_hyper(shift_direction(torch.round(real.detach()), whole), y_units)
     change = model.compensate(round_ste(z), y_known, ref_units, steps)
     x_hat = model.synthesis((y_ref + change) * steps.inverse, steps)
