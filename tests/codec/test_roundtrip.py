@@ -83,7 +83,7 @@ def test_half_alpha_loses_nothing_to_the_shift(clip, tmp_path, random_model, mod
     (None, None, 1, 1), (1, None, 1, 1), (0.5, None, 0.5, 1), (0.5, 1, 1, 1), (1, 0.5, 0.5, 0.5)])
 def test_the_shift_is_as_long_as_lcm_was_trained_for(clip, tmp_path, random_model, trained, asked, lds, aligned
                                                      ) -> None:
-    """Unless another length is asked for."""
+    """In a clip that moves, unless another length is asked for."""
     model = tmp_path / "model"
     shutil.copytree(store.find(random_model).path, model)
     manifest = json.loads((model / store.MANIFEST).read_text())
@@ -92,6 +92,26 @@ def test_the_shift_is_as_long_as_lcm_was_trained_for(clip, tmp_path, random_mode
     for mode, want in (("lds", lds), ("aligned", aligned)):
         lvcodec.encode(clip(64, 64, 2), tmp_path / "a.lvc", mode=mode, alpha=asked, model=model, overwrite=True)
         assert lvcodec.probe(tmp_path / "a.lvc").alpha == want
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_shift_is_by_one_where_nothing_moves(make_clip, tmp_path, random_model, count) -> None:
+    """With weights trained for a half; and the pictures that were looked at are coded too."""
+    model = tmp_path / "model"
+    shutil.copytree(store.find(random_model).path, model)
+    manifest = json.loads((model / store.MANIFEST).read_text())
+    (model / store.MANIFEST).write_text(json.dumps(manifest | {"alpha": 0.5}))
+    first, second = make_clip(64, 64, 2)
+    for pictures, want in (([first] * count, 1), ([first, second] * 2, 0.5)):
+        source = tmp_path / "clip.y4m"
+        with open_sink(source, VideoFormat(64, 64, Fraction(25)), overwrite=True) as sink:
+            for picture in pictures:
+                sink.write(picture)
+        lvcodec.encode(source, tmp_path / "a.lvc", mode="lds", model=model, recon=tmp_path / "r.y4m", overwrite=True)
+        lvcodec.decode(tmp_path / "a.lvc", tmp_path / "o.y4m", overwrite=True)
+        told = lvcodec.probe(tmp_path / "a.lvc")
+        assert told.alpha == want and len(told.pictures) == len(pictures)
+        assert (tmp_path / "r.y4m").read_bytes() == (tmp_path / "o.y4m").read_bytes()
 
 
 @pytest.mark.parametrize("mode", MODES)

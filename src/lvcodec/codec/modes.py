@@ -71,7 +71,7 @@ class Mode:
     """A way to predict a picture from the one before it.
 
     search: the encoder's, in modes that send motion. refine: the encoder's choice of better symbols, if it takes the
-    time. alpha: the length of the shift, where none is asked for; None: what LCM was trained for. coarser: how many
+    time. alpha: the length of the shift, where none is asked for; None: as codec/shift.py says. coarser: how many
     quality indices P-pictures are below their I-picture, where the weights have such qualities. worth: of errors of
     P-pictures, where those of pictures that stand alone are worth 1; worth_half: the same if alpha is 1/2.
     """

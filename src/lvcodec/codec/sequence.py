@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +18,7 @@ from lvcodec.codec.memory import enough_memory
 from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.network import Network
 from lvcodec.codec.picture import decode_picture
+from lvcodec.codec.shift import length_for
 from lvcodec.entropy.coder import Coder
 from lvcodec.errors import InputError, MismatchError, StreamError, TruncatedStreamError, UsageError
 from lvcodec.exact.backends import pick_device
@@ -115,10 +117,14 @@ def encode(
         net = Network(loading.coding(info, index, where, backend), video.width, video.height, where, index,
                       loading.refiner(info, index, effort))
         coding = MODES[mode]
-        if alpha is None:
-            length = Fraction(1) if coding is None else coding.alpha or info.alpha
-        else:
+        shown_first: list[Picture] = []
+        if alpha is not None:
             length = Fraction(alpha)
+        elif coding and coding.alpha is None and info.alpha != 1:
+            shown_first = list(islice(pictures, 2))
+            length = _length_for(shown_first, net)
+        else:
+            length = Fraction(1)
         p_index = loading.coarser(info, index, coding.coarser if coding else 0)
         p_net = net if p_index == index else Network(
             loading.coding(info, p_index, where, backend), video.width, video.height, where, p_index,
@@ -128,7 +134,7 @@ def encode(
         shown = stack.enter_context(open_sink(recon, video, overwrite=overwrite)) if recon is not None else None
         out = stack.enter_context(create_stream(target, overwrite=overwrite))
         writer = StreamWriter(out, header)
-        coded = each_gop(split(pictures, gop), lambda p: encode_gop(p, net, p_net, coding, length),
+        coded = each_gop(split(chain(shown_first, pictures), gop), lambda p: encode_gop(p, net, p_net, coding, length),
                          jobs or default_jobs(video.width, video.height), ahead_of(video.picture_bytes))
         payload_bytes, count = 0, 0
         try:
@@ -159,6 +165,12 @@ def encode(
         notices("verified: the stream decodes to the encoder's pictures")
     return EncodeReport.measured(video, pictures=count, size_bytes=writer.size_bytes, payload_bytes=payload_bytes,
                                  elapsed_s=elapsed, psnr_db=meter.mean() if meter else None, notices=notices.texts)
+
+
+def _length_for(first: list[Picture], net: Network) -> Fraction:
+    with torch.inference_mode():
+        symbols = [net.symbols(net.analyse(picture)) for picture in first]
+    return length_for(symbols[0], symbols[-1]) if symbols else Fraction(1)
 
 
 def _write(item: CodedPicture, writer: StreamWriter) -> None:

@@ -1,6 +1,7 @@
 """The shift of Kim et al. 2022 (eq. 4 and 5) in whole numbers: where it moved a symbol, and what takes that back."""
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,17 @@ from numpy.typing import NDArray
 
 from lvcodec.codec.network import Ints
 from lvcodec.entropy import grid
+
+STILL = 0.16  # by trial (docs/training-log.md)
+
+
+def length_for(first: Ints, second: Ints) -> Fraction:
+    """How long the shift of `lds` should be, by the symbols of a clip's first two pictures: 1 where hardly any change.
+
+    By one, the quantiser's middle step is three wide: what little changes is not sent. By a half nothing is lost.
+    """
+    changed, coded = np.count_nonzero(first != second), np.count_nonzero(second)
+    return Fraction(1) if changed < STILL * coded else Fraction(1, 2)
 
 
 def direction_of(y_res: Ints, mean8: Ints) -> Ints:
