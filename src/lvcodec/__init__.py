@@ -162,7 +162,9 @@ def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
 
 
 def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool = False) -> StreamInfo:
-    """Join whole streams of one coding (size, rate, weights, mode), in order, without decoding them.
+    """Join whole streams of one coding (size, rate, weights, mode, alpha), in order, without decoding them.
+
+    Pieces of a clip that are coded with "lds" to be joined need an alpha that is named: else each has its own.
 
     Raises UsageError if the streams do not fit together, InputError, StreamError.
     """

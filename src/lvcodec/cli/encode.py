@@ -36,7 +36,7 @@ SHIFTING = ("lds", "aligned")  # modes that have a shift
 @click.option("--frames", metavar="A:B", callback=frame_range,
               help="Only pictures A to B - 1, counted from 0.")
 @click.option("--alpha", type=click.Choice(["1", "0.5"]),
-              help="Length of the shift in lds and aligned.  [default: 1; in lds 0.5 where things move]")
+              help="Length of the shift in lds and aligned.  [default: 1; in lds of swift 0.5 where things move]")
 @click.option("--effort", type=click.IntRange(0, 64), default=0, show_default=True, metavar="N",
               help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.")
 @click.option("--recon", metavar="FILE", help="Also write the pictures that the decoder will show.")

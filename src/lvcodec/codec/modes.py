@@ -71,9 +71,10 @@ class Mode:
     """A way to predict a picture from the one before it.
 
     search: the encoder's, in modes that send motion. refine: the encoder's choice of better symbols, if it takes the
-    time. alpha: the length of the shift, where none is asked for; None: as codec/shift.py says. coarser: how many
-    quality indices P-pictures are below their I-picture, where the weights have such qualities. worth: of errors of
-    P-pictures, where those of pictures that stand alone are worth 1; worth_half: the same if alpha is 1/2.
+    time. alpha: the length of the shift, where none is asked for; None: 1, or as codec/shift.py says where LCM was
+    trained for 1/2. coarser: how many quality indices P-pictures are below their I-picture, where the weights have such
+    qualities. worth: of errors of P-pictures, where those of pictures that stand alone are worth 1; worth_half: that
+    if alpha is 1/2.
     """
 
     reference: Callable[[State, Network, Field | None], Reference]

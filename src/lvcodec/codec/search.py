@@ -8,6 +8,7 @@ Only the encoder does this, so it need not be exact, and may be replaced without
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,9 +129,10 @@ def _phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     grown = np.pad(plane, BORDER, mode="edge")
     taps = np.array(warp.LUMA_TAPS, dtype=np.float32) / warp.ONE
     anchor = (taps.shape[1] // 2 - 1,) * 2
-    shown = [cv2.sepFilter2D(grown, -1, across, down, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
-             for down in taps for across in taps]
-    return np.stack(shown)
+    shown = np.empty((len(taps) ** 2, *grown.shape), dtype=np.uint8)
+    for number, (down, across) in enumerate(product(taps, taps)):
+        cv2.sepFilter2D(grown, -1, across, down, shown[number], anchor, borderType=cv2.BORDER_REPLICATE)
+    return shown
 
 
 def _blocks_of(y: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:

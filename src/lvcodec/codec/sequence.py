@@ -20,7 +20,7 @@ from lvcodec.codec.network import Network
 from lvcodec.codec.picture import decode_picture
 from lvcodec.codec.shift import length_for
 from lvcodec.entropy.coder import Coder
-from lvcodec.errors import InputError, MismatchError, StreamError, TruncatedStreamError, UsageError
+from lvcodec.errors import InputError, LvcError, MismatchError, StreamError, TruncatedStreamError, UsageError
 from lvcodec.exact.backends import pick_device
 from lvcodec.exact.settings import whole_products
 from lvcodec.models import canary, loading, store
@@ -117,24 +117,21 @@ def encode(
         net = Network(loading.coding(info, index, where, backend), video.width, video.height, where, index,
                       loading.refiner(info, index, effort))
         coding = MODES[mode]
-        shown_first: list[Picture] = []
-        if alpha is not None:
-            length = Fraction(alpha)
-        elif coding and coding.alpha is None and info.alpha != 1:
-            shown_first = list(islice(pictures, 2))
-            length = _length_for(shown_first, net)
-        else:
-            length = Fraction(1)
         p_index = loading.coarser(info, index, coding.coarser if coding else 0)
         p_net = net if p_index == index else Network(
             loading.coding(info, p_index, where, backend), video.width, video.height, where, p_index,
             loading.refiner(info, p_index, effort))
-        header = Header(family=info.family, mode=mode, weights_id=bytes.fromhex(info.weights_id), video=video, gop=gop,
-                        quality_index=index, alpha=length)
         shown = stack.enter_context(open_sink(recon, video, overwrite=overwrite)) if recon is not None else None
         out = stack.enter_context(create_stream(target, overwrite=overwrite))
+        frames_in: Iterator[Picture] = iter(pictures)
+        length = Fraction(1 if alpha is None else alpha)
+        if alpha is None and coding and coding.alpha is None and info.alpha != 1:
+            first, frames_in = _ahead(frames_in, 2)
+            length = _length_for(first, net)
+        header = Header(family=info.family, mode=mode, weights_id=bytes.fromhex(info.weights_id), video=video, gop=gop,
+                        quality_index=index, alpha=length)
         writer = StreamWriter(out, header)
-        coded = each_gop(split(chain(shown_first, pictures), gop), lambda p: encode_gop(p, net, p_net, coding, length),
+        coded = each_gop(split(frames_in, gop), lambda p: encode_gop(p, net, p_net, coding, length),
                          jobs or default_jobs(video.width, video.height), ahead_of(video.picture_bytes))
         payload_bytes, count = 0, 0
         try:
@@ -165,6 +162,22 @@ def encode(
         notices("verified: the stream decodes to the encoder's pictures")
     return EncodeReport.measured(video, pictures=count, size_bytes=writer.size_bytes, payload_bytes=payload_bytes,
                                  elapsed_s=elapsed, psnr_db=meter.mean() if meter else None, notices=notices.texts)
+
+
+def _ahead(pictures: Iterator[Picture], count: int) -> tuple[list[Picture], Iterator[Picture]]:
+    """The first pictures, and all of them again; an error in reading them comes after those before it."""
+    first: list[Picture] = []
+    try:
+        for picture in islice(pictures, count):
+            first.append(picture)
+    except LvcError as error:
+        return first, chain(first, _raised(error))
+    return first, chain(first, pictures)
+
+
+def _raised(error: LvcError) -> Iterator[Picture]:
+    raise error
+    yield  # makes it an iterator
 
 
 def _length_for(first: list[Picture], net: Network) -> Fraction:

@@ -1,7 +1,8 @@
 """Latent shifting and its compensation (Kim et al. 2022, equations 4 to 6, Table 1): BFD-E, BFD-D, LCM.
 
-The encoder moves each residual one step towards its mean where it is half a step or more away (`shift_direction`),
-sends what the shift destroyed in a small hyper-latent (BFD-E), and the decoder's LCM repairs the latent.
+The encoder moves each residual one step, or half a step, towards its mean where it is half a step or more away
+(`shift_direction`), sends what a whole step destroys in a small hyper-latent (BFD-E), and the decoder's LCM repairs the
+latent.
 """
 from __future__ import annotations
 
