@@ -68,7 +68,7 @@ def results(report: Path) -> str:
     text = [
         BEGIN, "", f"{day}, {ours}. Clips: {', '.join(clips.values())}. {facts}.", "",
         f"    {shown_command(record['command'])}", "", *sections((report / "tables.md").read_text("utf-8")),
-        "### Curves", "", *(f"![Rate-distortion curves: {place}](images/bench-{place}.svg)" for place in places), "",
+        "### Curves", "", *(f"![Rate-distortion curves: {place}](images/bench-{place}.png)" for place in places), "",
         "### Commands", "", "Of the middle point of each codec, on the first clip:", "", *commands(rows), "", END,
     ]
     return "\n\n".join(re.split(r"\n\n+", "\n".join(text).replace("\n### ", "\n\n### ").replace("\n|", "\n|")))
@@ -84,7 +84,7 @@ def main() -> None:
     new = results(report)
     for old in IMAGES.glob("bench-*"):
         old.unlink()
-    for curve in sorted((report / "curves").glob("*.svg")):
+    for curve in sorted((report / "curves").glob("*.png")):
         (IMAGES / f"bench-{curve.name}").write_bytes(curve.read_bytes())
     [sheet] = sorted((crops / "crops").glob("*.png"))
     Image.open(sheet).convert("RGB").save(IMAGES / "bench-crops.jpg", quality=95, subsampling=0, optimize=True)
