@@ -35,7 +35,7 @@ def test_page_from_a_report(
                         command=command))
     docs = tmp_path / "docs"
     (docs / "images").mkdir(parents=True)
-    (docs / "images" / "bench-gone.svg").write_text("of another clip")
+    (docs / "images" / "bench-gone.png").write_text("of another clip")
     for name, path in (("PAGE", "benchmarks.md"), ("IMAGES", "images"), ("POINTS", "benchmarks.csv")):
         monkeypatch.setattr(script, name, docs / path)
     script.PAGE.write_text(f"before\n\n{script.BEGIN}\nstale words\n{script.END}\n\nafter\n")
@@ -44,12 +44,12 @@ def test_page_from_a_report(
     first = script.PAGE.read_text(encoding="utf-8")
     assert first.startswith("before\n\n<!--") and first.endswith("-->\n\nafter\n") and "stale words" not in first
     assert "    lvcodec bench DIR --out report --modes none\n" in first and str(tmp_path) not in first
-    for piece in ("### BD-rate against x264", "one (3 pictures), two (3 pictures)", "(images/bench-average.svg)",
+    for piece in ("### BD-rate against x264", "one (3 pictures), two (3 pictures)", "(images/bench-average.png)",
                   "\n    ffmpeg -v error", "-c:v mpeg4 -q:v 8"):
         assert piece in first, piece
     assert "### All points" not in first and "\n|\n" not in first
     assert sorted(path.name for path in script.IMAGES.iterdir()) == [
-        "bench-average.svg", "bench-crops.jpg", "bench-one.svg", "bench-two.svg"]
+        "bench-average.png", "bench-crops.jpg", "bench-one.png", "bench-two.png"]
     assert len(script.POINTS.read_text().splitlines()) == 1 + 2 * (7 + 2)
     script.main()
     assert script.PAGE.read_text(encoding="utf-8") == first
