@@ -90,9 +90,8 @@ def encode(
     gop: pictures from one I-picture to the next, >= 1.
     size, rate, pix_fmt: (width, height), pictures per second and format of raw video.
     frames: (first, end) of the pictures to code, counted from 0, end not included; None is the clip's own.
-    alpha: 1 or 0.5, the length of the shift in "lds" and "aligned"; None: 1 in
-        "aligned", and in "lds" where hardly anything moves from the first picture to the second, or the weights were
-        trained for 1; else 0.5.
+    alpha: 1 or 0.5, the length of the shift in "lds" and "aligned". None: 0.5 in "lds" where things move from the first
+        picture to the second and the weights were trained for it (those of "swift"), else 1.
     effort: rounds in which the encoder looks for symbols that are worth their bits; "swift" only.
     recon: where to write the pictures that the decoder will show.
     psnr: measure the distortion. verify: decode what was written and compare.

@@ -49,7 +49,7 @@ LEVELS = np.array([
      [40, 40, 41, 41, 43, 45, 46, 47],
      [45, 45, 45, 45, 47, 50, 51, 53],
      [54, 54, 54, 54, 54, 56, 56, 58]]], dtype=np.int32)
-_POWERS = 2 ** np.arange(LEVELS.shape[-1] - 1)
+_POWERS = 2 ** np.arange(LEVELS.shape[-1] - 1, dtype=np.int32)
 
 
 def align(picture: Picture, field: Field) -> Picture:
@@ -84,13 +84,18 @@ def predict(one: Field, other: Field, temporal: Field, kind: int | NDArray[np.in
     one, other: their neighbours, temporal: those of the field before; (2, ...), both parts first. kind: which of
     LEVELS. Returns the median of the three, (2, ...), and levels, (...).
     """
-    predicted = np.maximum(np.minimum(one, other), np.minimum(np.maximum(one, other), temporal))
+    predicted = median(one, other, temporal)
     return predicted, LEVELS[kind, _bits(one - other), _bits(temporal - predicted)]
+
+
+def median(one: Field, other: Field, third: Field) -> Field:
+    """That of three vectors, part by part."""
+    return np.maximum(np.minimum(one, other), np.minimum(np.maximum(one, other), third))
 
 
 def _bits(apart: Field) -> NDArray[np.intp]:
     """The binary digits of the larger part of vectors, at most as many as the tables have rows."""
-    return np.asarray(np.digitize(np.abs(apart).max(axis=0), _POWERS))
+    return np.asarray(np.searchsorted(_POWERS, np.abs(apart).max(axis=0), side="right"))
 
 
 @dataclass(frozen=True)

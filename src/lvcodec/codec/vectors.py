@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.codec.motion import FIRST, Field, passes, predict
+from lvcodec.codec.motion import FIRST, Field, median, passes, predict
 from lvcodec.entropy import grid
 from lvcodec.entropy.builders import scale_grid_tables
 from lvcodec.entropy.tables import bits_of
@@ -135,7 +135,6 @@ def _candidates(found: Field, temporal: Field, walk: Order, blocks: Places) -> F
     """(2, K, n): vectors to try at each of n blocks, first those that they have."""
     own, before = found[:, blocks], temporal[:, blocks]
     one, other = found[:, walk.one[blocks]], found[:, walk.other[blocks]]
-    predicted, _ = predict(one, other, before, FIRST)
-    tried = np.stack([own, before, np.zeros_like(own), one, other, predicted], axis=1)
+    tried = np.stack([own, before, np.zeros_like(own), one, other, median(one, other, before)], axis=1)
     tried = np.concatenate([tried, found[:, walk.beside[:, blocks]], own[:, None] + NUDGES[:, :, None]], axis=1)
     return np.asarray(np.clip(tried, -warp.MAX_VECTOR, warp.MAX_VECTOR))

@@ -22,7 +22,7 @@ from lvcodec.codec.picture import I_WORTH
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
-from lvcodec.nets.shift import shift_direction, shift_undo
+from lvcodec.nets.shift import shift_direction
 from lvcodec.nets.swift import (
     UNITS_PER_LEVEL,
     Steps,
@@ -36,7 +36,7 @@ from lvcodec.train.losses import MSE, PIXELS, Measure, squared_error
 from lvcodec.train.rates import ChannelPrior
 
 Fields = NDArray[np.int32]  # (B, 2, rows, columns)
-ALPHA = Fraction(1, 2)  # the length of the shift in lds
+ALPHA = Fraction(1, 2)  # the shift of lds here: it renames symbols, so that the residual is known and coded as in mfvc
 
 
 class Priors(nn.Module):
@@ -211,7 +211,8 @@ def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool
         if not hard:
             for chosen, mode in ((aligned, "aligned"), (again, "lds")):
                 quality = torch.where(chosen, p_quality(mode, quality), quality)
-                worth[chosen], shifted[chosen] = worth_in(mode), float(merges(mode))
+                worth[chosen] = worth_in(mode)
+            shifted[aligned] = 1  # by one, which merges symbols: that of lds, by a half, renames them
         steps = steps_for_training(model, quality)
         ref_units = y_ref * steps.inverse
         if not hard:
@@ -231,13 +232,6 @@ def worth_in(mode: str) -> float:
     coding = MODES[mode]
     assert coding is not None
     return coding.worth_at(coding.alpha or ALPHA)
-
-
-def merges(mode: str) -> bool:
-    """Whether its shift is by one, which leaves one symbol for three; by a half it only renames them."""
-    coding = MODES[mode]
-    assert coding is not None
-    return (coding.alpha or ALPHA) == 1
 
 
 def p_quality(mode: str, quality: Tensor) -> Tensor:
@@ -265,7 +259,7 @@ def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
 
 def code_shifted(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool,
                  measure: Measure) -> tuple[Outcome, Tensor]:
-    """One P-picture of `lds`. x: (B, 96, H/8, W/8) levels - 128; y_ref: its reference's latents, symbols.
+    """One P-picture of `lds`, shifted by a half. x: (B, 96, H/8, W/8) levels - 128; y_ref: its reference's symbols.
 
     Returns what it costs, and the picture in UNITS_PER_LEVEL a level.
     """
@@ -275,10 +269,9 @@ def code_shifted(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality
     y_units = model.analysis(x)
     real = y_units * steps.gain - y_ref
     worth = worth_in("lds") * choice.worth_of(steps, quality)
-    bits, symbols, whole = p_rate(model, priors, ref_units, real, steps, worth, hard=hard, shifted=merges("lds"))
-    y_known = symbols + shift_undo(symbols.detach(), whole) if merges("lds") else symbols  # half a step tells all
+    bits, symbols, whole = p_rate(model, priors, ref_units, real, steps, worth, hard=hard)
     z = model.shift_hyper(shift_direction(torch.round(real.detach()), whole), y_units)
-    change = model.compensate(round_ste(z), y_known, ref_units, steps)
+    change = model.compensate(round_ste(z), symbols, ref_units, steps)
     x_hat = model.synthesis((y_ref + change) * steps.inverse, steps)
     rate = per_pixel(bits + z_bits(priors.z_bfd, z, hard=hard), x)
     return outcome(rate, *errors(x, x_hat, measure), quality, measure), x_hat
