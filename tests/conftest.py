@@ -1,4 +1,5 @@
 """Fixtures that all tests share: the sample clips where there are some, and clips made from a seed."""
+
 from __future__ import annotations
 
 import os
@@ -35,8 +36,8 @@ def make_clip() -> MakeClip:
 
 def _make_clip(width: int, height: int, count: int, seed: int = 0) -> list[Picture]:
     rng = np.random.Generator(np.random.PCG64(seed))
-    waves = rng.uniform(-1, 1, (3, 4, 4)) * (0.12, 0.12, 0.5, np.pi)      # plane, wave: fx, fy, speed, phase
-    discs = rng.uniform(0, 1, (3, 6))                                     # x, y, speed x, speed y, radius, level
+    waves = rng.uniform(-1, 1, (3, 4, 4)) * (0.12, 0.12, 0.5, np.pi)  # plane, wave: fx, fy, speed, phase
+    discs = rng.uniform(0, 1, (3, 6))  # x, y, speed x, speed y, radius, level
     pictures = []
     for number in range(count):
         planes = []

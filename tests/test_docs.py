@@ -1,4 +1,5 @@
 """The documentation against the tree: files, dependencies, links, and the layers that docs/bitstream.md lists."""
+
 from __future__ import annotations
 
 import re
@@ -46,8 +47,15 @@ def test_paths_in_the_text_exist(page: Path) -> None:
     """Modules and folders in backticks, by their path in the repository or in src/lvcodec."""
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     named = set(re.findall(r"`([\w./]+(?:\.py|/))`", text))
-    assert sorted(name for name in named if not any((base / name).exists() for base in (ROOT, PACKAGE, PACKAGE.parent))
-                  and not name.startswith(("demo/", ".cache/"))) == []
+    assert (
+        sorted(
+            name
+            for name in named
+            if not any((base / name).exists() for base in (ROOT, PACKAGE, PACKAGE.parent))
+            and not name.startswith(("demo/", ".cache/"))
+        )
+        == []
+    )
 
 
 def dependencies() -> set[str]:
@@ -98,9 +106,11 @@ def rows(title: str) -> Iterator[tuple[str, str, str, str, str]]:
 
 def described(title: str, name: str, block: str, sizes: dict[str, int]) -> list[tuple[tuple[int, ...], str, str]]:
     """Weight, activation and stride of the rows that a layer's name fits."""
-    return [(eval(weight, {"__builtins__": {}}, sizes), activation, stride)
-            for pattern, kind, weight, activation, stride in rows(title)
-            if re.fullmatch(pattern, name) and kind in ("", block)]
+    return [
+        (eval(weight, {"__builtins__": {}}, sizes), activation, stride)
+        for pattern, kind, weight, activation, stride in rows(title)
+        if re.fullmatch(pattern, name) and kind in ("", block)
+    ]
 
 
 @pytest.mark.parametrize("case", ["dense", "depthwise", "cheng2020"])
@@ -117,17 +127,38 @@ def test_bitstream_lists_the_layers(case: str) -> None:
         if case == "cheng2020":
             title, block, model, sizes = "Layers of cheng2020", "", Cheng2020(14), {"N": 14}
         else:
-            shape = SwiftShape(latent=22, width8=10, width16=12, block=case, lapped=case == "dense", hyper=16,
-                               z_channels=18, context=20, temporal=14)
+            shape = SwiftShape(
+                latent=22,
+                width8=10,
+                width16=12,
+                block=case,
+                lapped=case == "dense",
+                hyper=16,
+                z_channels=18,
+                context=20,
+                temporal=14,
+            )
             title, block, model = "Layers of swift", case, Swift(shape)
-            sizes = {"M": 22, "A": 10, "B": 12, "G": 16, "Z": 18, "K": 20, "N": 14, "F": 22 // 4,
-                     "l": 3 if shape.lapped else 1}
+            sizes = {
+                "M": 22,
+                "A": 10,
+                "B": 12,
+                "G": 16,
+                "Z": 18,
+                "K": 20,
+                "N": 14,
+                "F": 22 // 4,
+                "l": 3 if shape.lapped else 1,
+            }
     names = []
     for name, layer in layers(model):
         names.append(name)
         activation = ("inverse gdn" if layer.inverse else "gdn") if isinstance(layer, Gdn) else layer.act
         stride = "2, transposed" if layer.transposed else "2" if layer.stride == 2 else ""
         assert described(title, name, block, sizes) == [(tuple(layer.weight.shape), activation, stride)], name
-    unused = [pattern for pattern, kind, *_ in rows(title)
-              if kind in ("", block) and not any(re.fullmatch(pattern, name) for name in names)]
+    unused = [
+        pattern
+        for pattern, kind, *_ in rows(title)
+        if kind in ("", block) and not any(re.fullmatch(pattern, name) for name in names)
+    ]
     assert not unused, f"docs/bitstream.md lists layers that {case} lacks"

@@ -1,5 +1,6 @@
 """The same pixels everywhere: golden streams under other threads, instruction sets and libraries' code; and what
 happens where one unit differs."""
+
 from __future__ import annotations
 
 import io
@@ -64,8 +65,14 @@ LIMITS = {
 def test_instruction_sets(limit: str) -> None:
     """A process each, since libraries choose their code once. Limits above what the processor has change nothing."""
     env, options, capabilities = LIMITS[limit]
-    done = subprocess.run([sys.executable, "-m", "golden.decode", *options], cwd=TESTS, text=True, capture_output=True,
-                          env={**os.environ, "OMP_NUM_THREADS": "1", **env}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "golden.decode", *options],
+        cwd=TESTS,
+        text=True,
+        capture_output=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **env},
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["float"] == streams.recorded()
@@ -77,12 +84,14 @@ def test_instruction_sets(limit: str) -> None:
 
 
 @pytest.fixture
-def changed(golden_models: dict[str, ModelInfo], tmp_path: Path,
-            monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+def changed(
+    golden_models: dict[str, ModelInfo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
     """changed("layers.enc_in.weight", 1): the swift model alone on the search path, that array's first entry moved.
 
     told: the manifest's hash is made anew, as if these had been the weights all along. Returns the folder.
     """
+
     def make(name: str, by: int, *, told: bool = False) -> Path:
         model, folder = golden_models["swift"], tmp_path / "models" / "changed"
         arrays = load_file(model.path / store.INTEGERS)
@@ -97,14 +106,24 @@ def changed(golden_models: dict[str, ModelInfo], tmp_path: Path,
         (folder / store.MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
         monkeypatch.setattr(store, "search_path", lambda: [tmp_path / "models"])
         return folder
+
     return make
 
 
 LDS = next(golden.path for golden in STREAMS if golden.name == "swift-lds")
 
 
-@pytest.mark.parametrize("array", ["layers.dec_out.weight", "layers.dec_linear.bias", "layers.enc_in.shift",
-                                   "tables.gaussian.counts", "tables.z_p.centres", "steps.inverse"])
+@pytest.mark.parametrize(
+    "array",
+    [
+        "layers.dec_out.weight",
+        "layers.dec_linear.bias",
+        "layers.enc_in.shift",
+        "tables.gaussian.counts",
+        "tables.z_p.centres",
+        "steps.inverse",
+    ],
+)
 def test_an_integer_off_by_one_is_refused(changed, tmp_path, capfd, array: str) -> None:
     changed(array, 1)
     assert cli_main.execute(["decode", str(LDS), str(tmp_path / "out.y4m")]) == 6
@@ -133,8 +152,7 @@ def test_a_weight_one_above_its_limit_is_refused_whatever_its_hash(changed, gold
 
 
 @pytest.mark.parametrize("number", [0, 2, 3])
-def test_a_pixel_off_by_one_is_told_with_its_picture(golden_models, tmp_path, capfd, monkeypatch,
-                                                     number: int) -> None:
+def test_a_pixel_off_by_one_is_told_with_its_picture(golden_models, tmp_path, capfd, monkeypatch, number: int) -> None:
     """The decoder's, as a fault in a library below would make it."""
     from lvcodec.codec import network
 

@@ -1,4 +1,5 @@
 """Which part may import which (docs/architecture.md), and what stays light."""
+
 from __future__ import annotations
 
 import ast
@@ -63,7 +64,7 @@ def imports(tree: ast.AST, package: str, typing_only: bool = False) -> Iterator[
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                above = package.split(".")[:1 - node.level or None]
+                above = package.split(".")[: 1 - node.level or None]
                 base = ".".join([*above, base]).rstrip(".")
             if base == "lvcodec":
                 for alias in node.names:
@@ -107,7 +108,9 @@ def test_directions_are_seen() -> None:
         "    import lvcodec.exact.ops\n"
     )
     assert list(imports(ast.parse(source), "lvcodec.video")) == [
-        ("lvcodec.codec.network", True), ("lvcodec.cli", False), ("lvcodec.stream", False),
+        ("lvcodec.codec.network", True),
+        ("lvcodec.cli", False),
+        ("lvcodec.stream", False),
         ("lvcodec.exact.ops", False),
     ]
 

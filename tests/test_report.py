@@ -1,4 +1,5 @@
 """Figures that follow from what was counted."""
+
 from __future__ import annotations
 
 import json
@@ -15,8 +16,13 @@ VIDEO = VideoFormat(100, 50, Fraction(25), Colour(1, 1, 1, False, 1))
 
 def test_measured() -> None:
     report = EncodeReport.measured(
-        VIDEO, pictures=50, size_bytes=12_500, payload_bytes=12_000, elapsed_s=4.0,
-        psnr_db=PlanePsnr.weighted(40.0, 44.0, 36.0), notices=["a notice"],
+        VIDEO,
+        pictures=50,
+        size_bytes=12_500,
+        payload_bytes=12_000,
+        elapsed_s=4.0,
+        psnr_db=PlanePsnr.weighted(40.0, 44.0, 36.0),
+        notices=["a notice"],
     )
     assert report.bpp == pytest.approx(0.4)
     assert report.kbps == pytest.approx(50.0)
@@ -38,10 +44,20 @@ def test_odd_sizes_round_chroma_up() -> None:
 
 def test_stream() -> None:
     info = StreamInfo(
-        family="swift", mode="lds", quality=4.5, weights_id="00" * 8, width=100, height=50,
-        rate=Fraction(30000, 1001), colour=VIDEO.colour, gop=12, alpha=Fraction(1, 2),
+        family="swift",
+        mode="lds",
+        quality=4.5,
+        weights_id="00" * 8,
+        width=100,
+        height=50,
+        rate=Fraction(30000, 1001),
+        colour=VIDEO.colour,
+        gop=12,
+        alpha=Fraction(1, 2),
         pictures=[PictureInfo(0, "I", 4.5, 900, 10, {"z": 1.5}), PictureInfo(1, "P", 4.5, 80, 10)],
-        size_bytes=1250, duration_s=2.0, complete=True,
+        size_bytes=1250,
+        duration_s=2.0,
+        complete=True,
     )
     assert info.payload_bytes == 980 and info.pictures[0].size_bytes == 910
     assert (info.bpp, info.kbps, info.ratio) == (1.0, 5.0, 12.0)

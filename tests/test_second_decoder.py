@@ -3,6 +3,7 @@
 A failure means that page and program differ: mend whichever of the two is wrong, never the second decoder alone.
 Models are tiny and their integers random, biases too, so that every layer has a say.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -29,10 +30,31 @@ from lvcodec.video.source import open_source
 MakeSource = Callable[..., Path]
 CODINGS = [("intra", 1.0), ("mfvc", 1.0), ("lds", 1.0), ("lds", 0.5), ("aligned", 1.0), ("aligned", 0.5)]
 SHAPES = {  # few channels, and counts that the roundings of 4 * N // 3 and M // 4 act on
-    "dense": SwiftShape(latent=22, width8=10, depth8=1, width16=12, depth16=1, block="dense", lapped=True, hyper=8,
-                        z_channels=6, context=10, temporal=7),
-    "depthwise": SwiftShape(latent=27, width8=8, depth8=2, width16=9, depth16=2, block="depthwise", hyper=6,
-                            z_channels=5, context=9, temporal=8),
+    "dense": SwiftShape(
+        latent=22,
+        width8=10,
+        depth8=1,
+        width16=12,
+        depth16=1,
+        block="dense",
+        lapped=True,
+        hyper=8,
+        z_channels=6,
+        context=10,
+        temporal=7,
+    ),
+    "depthwise": SwiftShape(
+        latent=27,
+        width8=8,
+        depth8=2,
+        width16=9,
+        depth16=2,
+        block="depthwise",
+        hyper=6,
+        z_channels=5,
+        context=9,
+        temporal=8,
+    ),
 }
 SIZES = {1.75: (67, 45), 6: (35, 71), 1: (67, 45), 3: (35, 71)}  # of the clip, by quality: one wide, one high
 
@@ -62,8 +84,15 @@ def swift(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                 encoder[2].weight.mul_(12)  # or hyper-latents are zero, and their networks idle
     widths = {"z_intra": shape.z_channels, "z_p": shape.temporal, "z_bfd": shape.temporal}
     pmfs = {name: moved_pmf(width) for name, width in widths.items()}
-    return store.write(tmp_path_factory.mktemp("swift") / "tiny", name="tiny", family="swift", shape=shape.as_dict(),
-                       arrays=export.swift_arrays(model, pmfs), about={}, overwrite=False)
+    return store.write(
+        tmp_path_factory.mktemp("swift") / "tiny",
+        name="tiny",
+        family="swift",
+        shape=shape.as_dict(),
+        arrays=export.swift_arrays(model, pmfs),
+        about={},
+        overwrite=False,
+    )
 
 
 def moved_pmf(channels: int) -> np.ndarray:
@@ -97,12 +126,14 @@ def anchor(tmp_path_factory: pytest.TempPathFactory) -> store.ModelInfo:
 @pytest.fixture
 def source(tmp_path: Path, make_clip: Callable[..., list[Picture]]) -> MakeSource:
     """source(width, height, count): a Y4M file of a made clip."""
+
     def make(width: int, height: int, count: int) -> Path:
         path = tmp_path / "clip.y4m"
         with open_sink(path, VideoFormat(width, height, Fraction(25)), overwrite=True) as sink:
             for picture in make_clip(width, height, count, seed=2):
                 sink.write(picture)
         return path
+
     return make
 
 
@@ -123,27 +154,47 @@ def same_pictures(stream: Path, recon: Path, model: store.ModelInfo) -> list[str
 
 @pytest.mark.parametrize(("mode", "alpha"), CODINGS)
 @pytest.mark.parametrize("quality", [1.75, 6])
-def test_swift(source: MakeSource, tmp_path: Path, swift: store.ModelInfo, quality: float, mode: str,
-               alpha: float) -> None:
+def test_swift(
+    source: MakeSource, tmp_path: Path, swift: store.ModelInfo, quality: float, mode: str, alpha: float
+) -> None:
     """Five pictures: I, P after an I-picture, P after P, and a second GOP."""
     stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
-    lvcodec.encode(source(*SIZES[quality], 5), stream, recon=recon, model=swift.path, quality=quality, mode=mode,
-                   alpha=alpha, gop=3)
+    lvcodec.encode(
+        source(*SIZES[quality], 5),
+        stream,
+        recon=recon,
+        model=swift.path,
+        quality=quality,
+        mode=mode,
+        alpha=alpha,
+        gop=3,
+    )
     assert same_pictures(stream, recon, swift) == list("IIIII" if mode == "intra" else "IPPIP")
 
 
 @pytest.mark.parametrize(("mode", "alpha"), CODINGS)
 @pytest.mark.parametrize("quality", [1, 3])
-def test_cheng2020(source: MakeSource, tmp_path: Path, anchor: store.ModelInfo, quality: float, mode: str,
-                   alpha: float) -> None:
+def test_cheng2020(
+    source: MakeSource, tmp_path: Path, anchor: store.ModelInfo, quality: float, mode: str, alpha: float
+) -> None:
     stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
-    lvcodec.encode(source(*SIZES[quality], 4), stream, recon=recon, model=anchor.path, family="cheng2020",
-                   quality=quality, mode=mode, alpha=alpha, gop=3)
+    lvcodec.encode(
+        source(*SIZES[quality], 4),
+        stream,
+        recon=recon,
+        model=anchor.path,
+        family="cheng2020",
+        quality=quality,
+        mode=mode,
+        alpha=alpha,
+        gop=3,
+    )
     assert same_pictures(stream, recon, anchor) == list("IIII" if mode == "intra" else "IPPI")
 
 
-def test_mfvc_of_changing_quality(source: MakeSource, tmp_path: Path, swift: store.ModelInfo,
-                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mfvc_of_changing_quality(
+    source: MakeSource, tmp_path: Path, swift: store.ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No encoder of ours makes such, but decoders have to agree: after the I-picture, latents of other steps."""
     mode = MODES["mfvc"]
     assert mode is not None
@@ -163,8 +214,9 @@ def test_joined_streams(source: MakeSource, tmp_path: Path, swift: store.ModelIn
     recons = []
     for quality in (2, 5):
         recons.append(tmp_path / f"{quality}.y4m")
-        lvcodec.encode(source(67, 45, 2), tmp_path / f"{quality}.lvc", recon=recons[-1], model=swift.path,
-                       quality=quality)
+        lvcodec.encode(
+            source(67, 45, 2), tmp_path / f"{quality}.lvc", recon=recons[-1], model=swift.path, quality=quality
+        )
     lvcodec.concat([tmp_path / "2.lvc", tmp_path / "5.lvc"], tmp_path / "both.lvc")
     shown = list(decode((tmp_path / "both.lvc").read_bytes(), swift.path))
     assert [picture.record.quality for picture in shown] == [20, 0, 80, 60]  # of P-pictures, 20 lower

@@ -6,6 +6,7 @@ Importing this module loads neither numpy nor torch; each function loads what it
     report = lvcodec.encode("clip.y4m", "clip.lvc", quality=4)
     lvcodec.decode("clip.lvc", "copy.y4m")
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -37,9 +38,23 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "DecodeReport", "EncodeReport", "InputError", "LvcError", "MismatchError", "PictureInfo", "PlanePsnr",
-    "StreamError", "StreamInfo", "TruncatedStreamError", "UsageError", "WeightsError", "__version__",
-    "concat", "decode", "encode", "probe",
+    "DecodeReport",
+    "EncodeReport",
+    "InputError",
+    "LvcError",
+    "MismatchError",
+    "PictureInfo",
+    "PlanePsnr",
+    "StreamError",
+    "StreamInfo",
+    "TruncatedStreamError",
+    "UsageError",
+    "WeightsError",
+    "__version__",
+    "concat",
+    "decode",
+    "encode",
+    "probe",
 ]
 
 _REPORTS = frozenset({"DecodeReport", "EncodeReport", "PictureInfo", "PlanePsnr", "StreamInfo"})
@@ -107,10 +122,29 @@ def encode(
     from lvcodec.codec import sequence
 
     return sequence.encode(
-        source, target, quality=quality, mode=mode, family=family, model=model, gop=gop, size=size, rate=rate,
-        pix_fmt=pix_fmt, frames=frames, alpha=alpha, effort=effort, recon=recon, psnr=psnr, verify=verify, jobs=jobs,
-        device=device, backend=backend, overwrite=overwrite, keep_partial=keep_partial,
-        on_picture=on_picture, on_notice=on_notice,
+        source,
+        target,
+        quality=quality,
+        mode=mode,
+        family=family,
+        model=model,
+        gop=gop,
+        size=size,
+        rate=rate,
+        pix_fmt=pix_fmt,
+        frames=frames,
+        alpha=alpha,
+        effort=effort,
+        recon=recon,
+        psnr=psnr,
+        verify=verify,
+        jobs=jobs,
+        device=device,
+        backend=backend,
+        overwrite=overwrite,
+        keep_partial=keep_partial,
+        on_picture=on_picture,
+        on_notice=on_notice,
     )
 
 
@@ -144,8 +178,18 @@ def decode(
     from lvcodec.codec import sequence
 
     return sequence.decode(
-        source, target, frames=frames, pix_fmt=pix_fmt, check=check, conceal=conceal, jobs=jobs,
-        device=device, backend=backend, overwrite=overwrite, on_picture=on_picture, on_notice=on_notice,
+        source,
+        target,
+        frames=frames,
+        pix_fmt=pix_fmt,
+        check=check,
+        conceal=conceal,
+        jobs=jobs,
+        device=device,
+        backend=backend,
+        overwrite=overwrite,
+        on_picture=on_picture,
+        on_notice=on_notice,
     )
 
 

@@ -3,6 +3,7 @@
 Messages say what, where and what to do next: lower case, one line, no full stop. Classes derive from the fitting
 built-in exception too, so that library users can catch either.
 """
+
 from __future__ import annotations
 
 

@@ -2,6 +2,7 @@
 
 Rates count every byte of the stream, headers included, over the real size of the pictures.
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -168,7 +169,10 @@ class StreamInfo:
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON, with the derived figures."""
         return _record(self) | {
-            "payload_bytes": self.payload_bytes, "bpp": self.bpp, "kbps": self.kbps, "ratio": self.ratio,
+            "payload_bytes": self.payload_bytes,
+            "bpp": self.bpp,
+            "kbps": self.kbps,
+            "ratio": self.ratio,
         }
 
 

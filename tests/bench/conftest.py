@@ -1,4 +1,5 @@
 """Clips as files, and a codec that is quick: MPEG-4 part 2 as a user would add it."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """The table of codecs: what it may say, and how commands come of it."""
+
 from __future__ import annotations
 
 from fractions import Fraction
@@ -15,12 +16,15 @@ CLIP = Clip("a clip", Path("/elsewhere/a clip.yuv"), VideoFormat(64, 48, Fractio
 GOOD = '[mine]\nencode = "coder {input} {output} {q}"\ndecode = "coder -d {input} {output}"\npoints = [1, 2.5]\n'
 
 
-
 def test_the_fields_anchors() -> None:
     anchors = load_anchors(gop=7)
     x264 = anchors["x264-veryfast"].command_line(CLIP, 23)
-    for part in ("-preset veryfast -tune zerolatency -crf 23 -g 7 -bf 0 -sc_threshold 0 -threads 1",
-                 "filter_units=remove_types=6", "-f h264", "-s 64x48 -r 30000/1001 -i 'a clip.yuv'"):
+    for part in (
+        "-preset veryfast -tune zerolatency -crf 23 -g 7 -bf 0 -sc_threshold 0 -threads 1",
+        "filter_units=remove_types=6",
+        "-f h264",
+        "-s 64x48 -r 30000/1001 -i 'a clip.yuv'",
+    ):
         assert part in x264
     assert "elsewhere" not in x264 and x264.startswith("ffmpeg ")
     x265 = anchors["x265-veryfast"].command_line(CLIP, 23)
@@ -41,18 +45,21 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("text, reason", [
-    ("[mine", "is no TOML"),
-    ("mine = 3", "is no table"),
-    (GOOD.replace("mine", "x264-medium"), "there is a codec x264-medium already"),
-    (GOOD.replace("[mine]", '["my codec"]'), "no name for a codec"),
-    (GOOD + 'colour = "red"', "unknown key 'colour'"),
-    (GOOD.replace("points = [1, 2.5]", "points = []"), "needs points"),
-    (GOOD.replace("points = [1, 2.5]", 'points = ["a"]'), "needs points"),
-    (GOOD.replace("decode", "suffix"), "needs a text decode"),
-    (GOOD.replace("{q}", "{crf}"), r"names \{crf\}"),
-    (GOOD.replace("{q}", "'"), "no closing quotation"),
-])
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("[mine", "is no TOML"),
+        ("mine = 3", "is no table"),
+        (GOOD.replace("mine", "x264-medium"), "there is a codec x264-medium already"),
+        (GOOD.replace("[mine]", '["my codec"]'), "no name for a codec"),
+        (GOOD + 'colour = "red"', "unknown key 'colour'"),
+        (GOOD.replace("points = [1, 2.5]", "points = []"), "needs points"),
+        (GOOD.replace("points = [1, 2.5]", 'points = ["a"]'), "needs points"),
+        (GOOD.replace("decode", "suffix"), "needs a text decode"),
+        (GOOD.replace("{q}", "{crf}"), r"names \{crf\}"),
+        (GOOD.replace("{q}", "'"), "no closing quotation"),
+    ],
+)
 def test_tables_that_are_refused(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         load_anchors([write(tmp_path, text)])

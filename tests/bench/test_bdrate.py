@@ -1,4 +1,5 @@
 """BD-rates: the published ones, by hand, and those that are refused."""
+
 from __future__ import annotations
 
 import pytest
@@ -34,14 +35,17 @@ def test_half_the_rate() -> None:
     assert distance(test, anchor).rate_percent == pytest.approx(100)
 
 
-@pytest.mark.parametrize("test, reason", [
-    ([(0.1, 36.5), (0.2, 40.0)], "only 0.50 dB in common"),
-    ([(0.1, 38.0), (0.2, 40.0)], "nothing in common"),
-    ([(0.1, 31.0), (0.2, 30.5), (0.3, 36.0)], "not monotone: 0.1 bpp give 31.00 dB and 0.2 bpp 30.50 dB"),
-    ([(0.1, 31.0), (0.1, 33.0)], "not monotone"),
-    ([(0.1, 31.0)], "has 1 point"),
-    ([], "has 0 points"),
-])
+@pytest.mark.parametrize(
+    "test, reason",
+    [
+        ([(0.1, 36.5), (0.2, 40.0)], "only 0.50 dB in common"),
+        ([(0.1, 38.0), (0.2, 40.0)], "nothing in common"),
+        ([(0.1, 31.0), (0.2, 30.5), (0.3, 36.0)], "not monotone: 0.1 bpp give 31.00 dB and 0.2 bpp 30.50 dB"),
+        ([(0.1, 31.0), (0.1, 33.0)], "not monotone"),
+        ([(0.1, 31.0)], "has 1 point"),
+        ([], "has 0 points"),
+    ],
+)
 def test_refused(test: list[tuple[float, float]], reason: str) -> None:
     found = distance([(0.1, 30.0), (0.8, 37.0)], test)
     assert found.rate_percent is None and found.psnr_db is None

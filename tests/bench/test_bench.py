@@ -1,4 +1,5 @@
 """Whole comparisons, small ones: what they write, what fails, what resumes."""
+
 from __future__ import annotations
 
 import csv
@@ -77,14 +78,36 @@ def read(out: Path) -> list[dict[str, Any]]:
 
 
 def test_lvcodec_and_a_users_anchor(
-    clip: Path, write_clip: WriteClip, mpeg4: Path, tmp_path: Path, random_model: str,
+    clip: Path,
+    write_clip: WriteClip,
+    mpeg4: Path,
+    tmp_path: Path,
+    random_model: str,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Two clips, three codecs: every row is measured, and the user's codec is in every table and plot."""
     other = write_clip(tmp_path / "other.y4m", 64, 48, 4, seed=3, noise=5)
     out = tmp_path / "out"
-    code = execute(["bench", str(clip), str(other), "--out", str(out), "--model", random_model, "-q", "2,5",
-                    "--anchors", "x264-veryfast", "--anchor-file", str(mpeg4), "--pictures", "2,4", *QUIET])
+    code = execute(
+        [
+            "bench",
+            str(clip),
+            str(other),
+            "--out",
+            str(out),
+            "--model",
+            random_model,
+            "-q",
+            "2,5",
+            "--anchors",
+            "x264-veryfast",
+            "--anchor-file",
+            str(mpeg4),
+            "--pictures",
+            "2,4",
+            *QUIET,
+        ]
+    )
     printed = capfd.readouterr()
     assert code == 0, printed.err
     rows = read(out)
@@ -103,8 +126,10 @@ def test_lvcodec_and_a_users_anchor(
     assert all("MPEG-4 part 2" in section for title, section in sections.items() if title != "How it was made")
     assert "processor" in sections["How it was made"]
     for place in ("moving", "other", "average"):
-        assert b"MPEG-4 part 2" in (out / "curves" / f"{place}.svg").read_bytes() or \
-            b"<!-- MPEG-4 part 2 -->" in (out / "curves" / f"{place}.svg").read_bytes()
+        assert (
+            b"MPEG-4 part 2" in (out / "curves" / f"{place}.svg").read_bytes()
+            or b"<!-- MPEG-4 part 2 -->" in (out / "curves" / f"{place}.svg").read_bytes()
+        )
         assert (out / "curves" / f"{place}.png").read_bytes().startswith(b"\x89PNG")
     for name in ("moving", "other"):
         assert (out / "crops" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -115,7 +140,15 @@ def test_lvcodec_and_a_users_anchor(
     assert len(record["rows"]) == len(rows) and record["reference"] == "x264-veryfast"
     assert "BD-rate" in printed.out
     assert sorted(path.name for path in out.iterdir()) == [
-        "crops", "curves", "index.html", "pieces", "points.jsonl", "results.csv", "results.json", "tables.md"]
+        "crops",
+        "curves",
+        "index.html",
+        "pieces",
+        "points.jsonl",
+        "results.csv",
+        "results.json",
+        "tables.md",
+    ]
 
 
 def test_failures_are_rows(clip: Path, copy: Copy, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -124,14 +157,31 @@ def test_failures_are_rows(clip: Path, copy: Copy, tmp_path: Path, capfd: pytest
     broken.write_bytes(clip.read_bytes()[:-100])
     copy.fail("2")
     out = tmp_path / "out"
-    code = execute(["bench", str(broken), str(clip), "--out", str(out), "--modes", "none", "--anchors", "none",
-                    "--anchor-file", str(copy.table), *QUIET])
+    code = execute(
+        [
+            "bench",
+            str(broken),
+            str(clip),
+            "--out",
+            str(out),
+            "--modes",
+            "none",
+            "--anchors",
+            "none",
+            "--anchor-file",
+            str(copy.table),
+            *QUIET,
+        ]
+    )
     printed = capfd.readouterr()
     assert code == 1
     assert "2 of 3 rows failed" in printed.err
     rows = read(out)
     assert [(row["clip"], row["codec"], row["q"], bool(row["error"])) for row in rows] == [
-        ("broken", "", "", True), ("moving", "copy", "1", False), ("moving", "copy", "2", True)]
+        ("broken", "", "", True),
+        ("moving", "copy", "1", False),
+        ("moving", "copy", "2", True),
+    ]
     assert "broken.y4m" in rows[0]["error"] and "out of ideas" in rows[2]["error"]
     assert float(rows[1]["psnr_yuv"]) == 100
     for name in ("tables.md", "index.html"):
@@ -140,19 +190,50 @@ def test_failures_are_rows(clip: Path, copy: Copy, tmp_path: Path, capfd: pytest
 
 def test_nothing_but_failures(copy: Copy, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    code = execute(["bench", str(tmp_path / "absent.y4m"), "--out", str(out), "--modes", "none", "--anchors", "none",
-                    "--anchor-file", str(copy.table), *QUIET])
+    code = execute(
+        [
+            "bench",
+            str(tmp_path / "absent.y4m"),
+            "--out",
+            str(out),
+            "--modes",
+            "none",
+            "--anchors",
+            "none",
+            "--anchor-file",
+            str(copy.table),
+            *QUIET,
+        ]
+    )
     assert code == 1
     assert [bool(row["error"]) for row in read(out)] == [True]
 
 
 def test_missing_weights_are_rows(clip: Path, copy: Copy, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    code = execute(["bench", str(clip), "--out", str(out), "--model", "no-such-model", "-q", "3", "--anchors", "none",
-                    "--anchor-file", str(copy.table), *QUIET])
+    code = execute(
+        [
+            "bench",
+            str(clip),
+            "--out",
+            str(out),
+            "--model",
+            "no-such-model",
+            "-q",
+            "3",
+            "--anchors",
+            "none",
+            "--anchor-file",
+            str(copy.table),
+            *QUIET,
+        ]
+    )
     assert code == 1
     assert [(row["codec"], bool(row["error"])) for row in read(out)] == [
-        ("lvcodec-aligned", True), ("copy", False), ("copy", False)]
+        ("lvcodec-aligned", True),
+        ("copy", False),
+        ("copy", False),
+    ]
 
 
 def request(clip: Path, copy: Copy, tmp_path: Path) -> Request:
@@ -176,13 +257,13 @@ def test_resumes(clip: Path, copy: Copy, tmp_path: Path, monkeypatch: pytest.Mon
     assert not list((tmp_path / "out").glob("work-*"))
     monkeypatch.undo()
     with open(tmp_path / "out" / "points.jsonl", "a") as file:
-        file.write('{"clip": "moving", "cod')                      # cut in the middle of a line
+        file.write('{"clip": "moving", "cod')  # cut in the middle of a line
     report = compare(asked)
     assert copy.calls() == ["2", "0"] and report.failures == 0
     before = (tmp_path / "out" / "results.csv").read_bytes()
     compare(asked)
     assert copy.calls() == [] and (tmp_path / "out" / "results.csv").read_bytes() == before
-    compare(replace(asked, metrics=("psnr", "ssim")))              # other figures are asked for
+    compare(replace(asked, metrics=("psnr", "ssim")))  # other figures are asked for
     assert copy.calls() == ["1", "0", "2", "0"]
 
 
@@ -219,26 +300,29 @@ def test_side_by_side(clip: Path, write_clip: WriteClip, copy: Copy, tmp_path: P
 
 
 def test_a_decoder_that_loses_pictures(clip: Path, copy: Copy, tmp_path: Path) -> None:
-    copy.table.write_text(copy.table.read_text().replace("shutil.copy", "")
-                          + '\n[short]\npoints = [1]\nversion = "true"\nencode = "cp {input} {output}"\n'
-                          + 'decode = "head -c 4608 {input}"\n')
+    copy.table.write_text(
+        copy.table.read_text().replace("shutil.copy", "")
+        + '\n[short]\npoints = [1]\nversion = "true"\nencode = "cp {input} {output}"\n'
+        + 'decode = "head -c 4608 {input}"\n'
+    )
     report = compare(request(clip, copy, tmp_path))
     [row] = [row for row in report.record["rows"] if row["codec"] == "short"]
     assert row["error"] == "short decoder wrote no file"
 
 
-@pytest.mark.parametrize("change, reason", [
-    ({"metric": "psnr_x"}, "no metric 'psnr_x'"),
-    ({"metrics": ("psmr",)}, "no metric 'psmr'"),
-    ({"modes": ("fast",)}, "no mode 'fast'"),
-    ({"anchors": ("h264",)}, "no anchor 'h264'"),
-    ({"reference": "h264"}, "reference 'h264' is not among"),
-    ({"crop": "big"}, "'big' is no crop"),
-    ({"anchor_files": ()}, "not among the codecs"),
-])
-def test_refused_before_any_work(
-    clip: Path, copy: Copy, tmp_path: Path, change: dict[str, Any], reason: str
-) -> None:
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        ({"metric": "psnr_x"}, "no metric 'psnr_x'"),
+        ({"metrics": ("psmr",)}, "no metric 'psmr'"),
+        ({"modes": ("fast",)}, "no mode 'fast'"),
+        ({"anchors": ("h264",)}, "no anchor 'h264'"),
+        ({"reference": "h264"}, "reference 'h264' is not among"),
+        ({"crop": "big"}, "'big' is no crop"),
+        ({"anchor_files": ()}, "not among the codecs"),
+    ],
+)
+def test_refused_before_any_work(clip: Path, copy: Copy, tmp_path: Path, change: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         compare(replace(request(clip, copy, tmp_path), **change))
     assert copy.calls() == [] and not (tmp_path / "out").exists()

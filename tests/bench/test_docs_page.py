@@ -1,4 +1,5 @@
 """docs/benchmarks.py: what it takes from a report into docs/benchmarks.md."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -31,8 +32,11 @@ def test_page_from_a_report(
     report, crops = tmp_path / "report", tmp_path / "crops"
     command = f"lvcodec bench {tmp_path} --out {report} --modes none"
     for out, of in ((report, clips), (crops, clips[:1])):
-        compare(Request(of, out, modes=(), anchors=("x264-veryfast",), anchor_files=(mpeg4,), metrics=("psnr",),
-                        command=command))
+        compare(
+            Request(
+                of, out, modes=(), anchors=("x264-veryfast",), anchor_files=(mpeg4,), metrics=("psnr",), command=command
+            )
+        )
     docs = tmp_path / "docs"
     (docs / "images").mkdir(parents=True)
     (docs / "images" / "bench-gone.png").write_text("of another clip")
@@ -44,12 +48,21 @@ def test_page_from_a_report(
     first = script.PAGE.read_text(encoding="utf-8")
     assert first.startswith("before\n\n<!--") and first.endswith("-->\n\nafter\n") and "stale words" not in first
     assert "    lvcodec bench DIR --out report --modes none\n" in first and str(tmp_path) not in first
-    for piece in ("### BD-rate against x264", "one (3 pictures), two (3 pictures)", "(images/bench-average.png)",
-                  "\n    ffmpeg -v error", "-c:v mpeg4 -q:v 8"):
+    for piece in (
+        "### BD-rate against x264",
+        "one (3 pictures), two (3 pictures)",
+        "(images/bench-average.png)",
+        "\n    ffmpeg -v error",
+        "-c:v mpeg4 -q:v 8",
+    ):
         assert piece in first, piece
     assert "### All points" not in first and "\n|\n" not in first
     assert sorted(path.name for path in script.IMAGES.iterdir()) == [
-        "bench-average.png", "bench-crops.jpg", "bench-one.png", "bench-two.png"]
+        "bench-average.png",
+        "bench-crops.jpg",
+        "bench-one.png",
+        "bench-two.png",
+    ]
     assert len(script.POINTS.read_text().splitlines()) == 1 + 2 * (7 + 2)
     script.main()
     assert script.PAGE.read_text(encoding="utf-8") == first

@@ -1,4 +1,5 @@
 """`lvcodec eval`: two videos, and a stream against its source."""
+
 from __future__ import annotations
 
 import json
@@ -20,7 +21,7 @@ def clip(write_clip: WriteClip, tmp_path: Path) -> Path:
 
 
 def test_two_videos(clip: Path, write_clip: WriteClip, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    noisy = write_clip(tmp_path / "noisy.yuv", 64, 48, 3, noise=4)         # raw: its size is taken from the source
+    noisy = write_clip(tmp_path / "noisy.yuv", 64, 48, 3, noise=4)  # raw: its size is taken from the source
     assert execute(["eval", str(clip), str(noisy), "--json", "--each", "--quiet", *FAST]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["pictures"] == 3 and len(found["each"]) == 3 and found["size_bytes"] is None
@@ -40,12 +41,22 @@ def test_a_stream(clip: Path, tmp_path: Path, random_model: str, capsys: pytest.
     assert found["psnr_yuv"] == pytest.approx(report.psnr_db.yuv) and found["bpp"] == pytest.approx(report.bpp)
 
 
-@pytest.mark.parametrize("size, count, code, words", [
-    ((48, 64), 3, 3, "is 48x64"), ((64, 48), 2, 3, "has 2 pictures"),
-])
+@pytest.mark.parametrize(
+    "size, count, code, words",
+    [
+        ((48, 64), 3, 3, "is 48x64"),
+        ((64, 48), 2, 3, "has 2 pictures"),
+    ],
+)
 def test_videos_that_differ(
-    clip: Path, write_clip: WriteClip, tmp_path: Path, capsys: pytest.CaptureFixture[str], size: tuple[int, int],
-    count: int, code: int, words: str,
+    clip: Path,
+    write_clip: WriteClip,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    size: tuple[int, int],
+    count: int,
+    code: int,
+    words: str,
 ) -> None:
     other = write_clip(tmp_path / "other.y4m", *size, count)
     assert execute(["eval", str(clip), str(other), *FAST]) == code

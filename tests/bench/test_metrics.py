@@ -1,4 +1,5 @@
 """The metrics against ffmpeg's and pytorch-msssim's."""
+
 from __future__ import annotations
 
 import re
@@ -44,11 +45,21 @@ def stats(pair: Pair, graph: str, folder: Path) -> list[dict[str, float]]:
     reference, decoded, video = pair
     path = folder / "stats.txt"
     done = viaffmpeg.run_ffmpeg(
-        "-v", "error", *viaffmpeg.raw_input(decoded, video), *viaffmpeg.raw_input(reference, video),
-        "-lavfi", graph.format(stats=path), "-f", "null", "-")
+        "-v",
+        "error",
+        *viaffmpeg.raw_input(decoded, video),
+        *viaffmpeg.raw_input(reference, video),
+        "-lavfi",
+        graph.format(stats=path),
+        "-f",
+        "null",
+        "-",
+    )
     assert done.returncode == 0, done.stderr
-    return [{name.lower(): float(value) for name, value in re.findall(r"(\w+):([\d.]+|inf)", line)}
-            for line in path.read_text().splitlines()]
+    return [
+        {name.lower(): float(value) for name, value in re.findall(r"(\w+):([\d.]+|inf)", line)}
+        for line in path.read_text().splitlines()
+    ]
 
 
 def test_psnr_is_ffmpegs(pair: Pair, measured: Measured, tmp_path: Path) -> None:
@@ -73,8 +84,10 @@ def test_ssim_is_ffmpegs(pair: Pair, measured: Measured, tmp_path: Path) -> None
 
 def test_rgb_psnr_is_ffmpegs(pair: Pair, measured: Measured, tmp_path: Path) -> None:
     """The same conversion inside one ffmpeg, compared by its own filter."""
-    one = (f"scale=in_color_matrix=bt709:in_range=tv:out_range=pc:in_chroma_loc=left:flags={viaffmpeg.RGB_FLAGS}:"
-           "sws_dither=none,format=rgb24,format=gbrp")
+    one = (
+        f"scale=in_color_matrix=bt709:in_range=tv:out_range=pc:in_chroma_loc=left:flags={viaffmpeg.RGB_FLAGS}:"
+        "sws_dither=none,format=rgb24,format=gbrp"
+    )
     theirs = stats(pair, f"[0:v]{one}[a];[1:v]{one}[b];[a][b]psnr=stats_file={{stats}}", tmp_path)
     for ours, their in zip(measured.pictures, theirs, strict=True):
         assert ours.psnr_rgb == pytest.approx(min(their["psnr_avg"], 100), abs=0.01)
@@ -137,9 +150,15 @@ def test_missing_pictures(pair: Pair, tmp_path: Path) -> None:
         measure(reference, short, video)
 
 
-@pytest.mark.parametrize("matrix, height, name", [
-    (2, 720, "bt709"), (2, 288, "bt601"), (1, 288, "bt709"), (9, 64, "bt2020"),
-])
+@pytest.mark.parametrize(
+    "matrix, height, name",
+    [
+        (2, 720, "bt709"),
+        (2, 288, "bt601"),
+        (1, 288, "bt709"),
+        (9, 64, "bt2020"),
+    ],
+)
 def test_rgb_matrix(matrix: int, height: int, name: str) -> None:
     video = VideoFormat(64, height, Fraction(25), replace(Colour(), matrix=matrix))
     assert viaffmpeg.rgb_matrix(video) == name

@@ -1,4 +1,5 @@
 """The speed tables: rows for what was asked, figures that come from coding."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -23,13 +24,20 @@ def clip(make_clip, tmp_path_factory) -> Path:
 
 
 def test_tables(clip: Path) -> None:
-    done = CliRunner().invoke(speed.main, [str(clip), "--size", "QCIF", "--mode", "intra", "--way", "1x1", "--way",
-                                           "2x2", "--rounds", "1"])
+    done = CliRunner().invoke(
+        speed.main, [str(clip), "--size", "QCIF", "--mode", "intra", "--way", "1x1", "--way", "2x2", "--rounds", "1"]
+    )
     assert done.exit_code == 0, done.output
     lines = [line.strip("| ").split(" | ") for line in done.output.splitlines() if line.startswith("|")]
     assert lines[0][0] == "threads" and [line[0] for line in lines[2:4]] == ["1", "2"]
-    assert lines[4] == ["size", "mode", "1 thread: encode", "1 thread: decode", "2 threads, 2 jobs: encode",
-                        "2 threads, 2 jobs: decode"]
+    assert lines[4] == [
+        "size",
+        "mode",
+        "1 thread: encode",
+        "1 thread: decode",
+        "2 threads, 2 jobs: encode",
+        "2 threads, 2 jobs: decode",
+    ]
     assert lines[6][:2] == ["QCIF", "`intra`"] and all(float(cell) > 0 for cell in lines[6][2:])
 
 

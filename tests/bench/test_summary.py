@@ -1,4 +1,5 @@
 """Tables and curves of rows that are given: averages, the paper's Table 2, the page."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -19,17 +20,31 @@ from lvcodec.video.picture import Picture
 
 
 def row(clip: str, codec: str, q: float, bpp: float, psnr: float) -> Row:
-    return Row(clip, codec, codec.replace("-", " "), q, width=64, height=48, pictures=4, size_bytes=1, bpp=bpp,
-               kbps=1.0, scores={"psnr_rgb": psnr, "psnr_yuv": psnr})
+    return Row(
+        clip,
+        codec,
+        codec.replace("-", " "),
+        q,
+        width=64,
+        height=48,
+        pictures=4,
+        size_bytes=1,
+        bpp=bpp,
+        kbps=1.0,
+        scores={"psnr_rgb": psnr, "psnr_yuv": psnr},
+    )
 
 
 def rows(*, stretch: float = 0.5) -> list[Row]:
     """Two clips; each lvcodec mode needs `stretch` times the bits of the one before, the first twice x264's."""
     points = [(0.03, 32.0), (0.06, 34.0), (0.12, 36.0), (0.3, 38.0)]
     factors = {"lvcodec-intra": 2, "lvcodec-mfvc": 2 * stretch, "lvcodec-lds": 2 * stretch**2, "x264-veryfast": 1}
-    return [row(clip, codec, q, rate * factor * size, psnr)
-            for clip, size in (("small", 1), ("large", 3)) for codec, factor in factors.items()
-            for q, (rate, psnr) in enumerate(points, 1)]
+    return [
+        row(clip, codec, q, rate * factor * size, psnr)
+        for clip, size in (("small", 1), ("large", 3))
+        for codec, factor in factors.items()
+        for q, (rate, psnr) in enumerate(points, 1)
+    ]
 
 
 def table(summary: Summary, title: str) -> Table:
@@ -46,23 +61,35 @@ def test_averages() -> None:
     assert [line[:2] for line in steps] == [["lvcodec mfvc", "lvcodec intra"], ["lvcodec lds", "lvcodec mfvc"]]
     assert [line[2:] for line in steps] == [["-50.00"] * 4] * 2
     assert [line[1:] for line in table(summary, "Table 2").rows] == [
-        ["+15.55", "lvcodec intra", "+100.00"], ["-14.78", "lvcodec mfvc", "+0.00"],
-        ["-27.13", "lvcodec lds", "-50.00"]]
+        ["+15.55", "lvcodec intra", "+100.00"],
+        ["-14.78", "lvcodec mfvc", "+0.00"],
+        ["-27.13", "lvcodec lds", "-50.00"],
+    ]
 
 
 def test_the_ladder_at_two_efforts() -> None:
     """Steps within one effort only; the two calmest clips are those where x264 without prediction costs most."""
     plain = [*rows(), *(replace(r, clip="still") for r in rows() if r.clip == "small")]
     intra = {"still": 9.0, "small": 3.0, "large": 6.0}
-    known = plain + [replace(r, codec="x264-intra", label="x264-intra", bpp=(r.bpp or 0) * intra[r.clip])
-                     for r in plain if r.codec == "x264-veryfast"]
-    known += [replace(r, codec=f"{r.codec}{EFFORT}8", label=f"{r.label} effort 8", bpp=(r.bpp or 0) * 0.9)
-              for r in plain if r.codec.startswith("lvcodec")]
+    known = plain + [
+        replace(r, codec="x264-intra", label="x264-intra", bpp=(r.bpp or 0) * intra[r.clip])
+        for r in plain
+        if r.codec == "x264-veryfast"
+    ]
+    known += [
+        replace(r, codec=f"{r.codec}{EFFORT}8", label=f"{r.label} effort 8", bpp=(r.bpp or 0) * 0.9)
+        for r in plain
+        if r.codec.startswith("lvcodec")
+    ]
     steps = table(Summary(known, PRESETS["ablation"], metric="psnr_yuv", reference="x264-veryfast"), "Each mode")
     assert [line[:2] for line in steps.rows] == [
-        ["lvcodec intra", "x264-intra"], ["lvcodec mfvc", "lvcodec intra"], ["lvcodec lds", "lvcodec mfvc"],
-        ["lvcodec intra effort 8", "x264-intra"], ["lvcodec mfvc effort 8", "lvcodec intra effort 8"],
-        ["lvcodec lds effort 8", "lvcodec mfvc effort 8"]]
+        ["lvcodec intra", "x264-intra"],
+        ["lvcodec mfvc", "lvcodec intra"],
+        ["lvcodec lds", "lvcodec mfvc"],
+        ["lvcodec intra effort 8", "x264-intra"],
+        ["lvcodec mfvc effort 8", "lvcodec intra effort 8"],
+        ["lvcodec lds effort 8", "lvcodec mfvc effort 8"],
+    ]
     assert steps.rows[0][2:5] == ["-33.33", "-66.67", "-77.78"] and steps.rows[3][2:5] == ["-40.00", "-70.00", "-80.00"]
     assert steps.rows[4][2:] == ["-50.00"] * 5
     assert "still and large: -50.00" in steps.note
@@ -96,8 +123,17 @@ def test_ssim_in_db() -> None:
 
 def test_markdown_and_page() -> None:
     sample = Table("A | B", ["codec", "n"], [["x|y", "1"], ["<b>", "2"]], "a note.")
-    assert sample.markdown() == ["### A | B", "", "| codec | n |", "| --- | ---: |", "| x\\|y | 1 |", "| <b> | 2 |", "",
-                                 "a note.", ""]
+    assert sample.markdown() == [
+        "### A | B",
+        "",
+        "| codec | n |",
+        "| --- | ---: |",
+        "| x\\|y | 1 |",
+        "| <b> | 2 |",
+        "",
+        "a note.",
+        "",
+    ]
     html = Page("title", "lead", {"processor": "a & b"}, [sample], {}, {}).html()
     assert "<td>&lt;b&gt;</td>" in html and "a &amp; b" in html and 'name="viewport"' in html
 

@@ -1,4 +1,5 @@
 """The command as a process, and a tiny clip for it."""
+
 from __future__ import annotations
 
 import os
@@ -36,12 +37,21 @@ def lvc(command: list[str]) -> Command:
     """
 
     def run(
-        *args: str | Path, stdin: bytes = b"", stdout: Any = subprocess.PIPE, cwd: Path | None = None,
+        *args: str | Path,
+        stdin: bytes = b"",
+        stdout: Any = subprocess.PIPE,
+        cwd: Path | None = None,
         **env: str,
     ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            [*command, *map(str, args)], input=stdin, stdout=stdout, stderr=subprocess.PIPE, timeout=120,
-            check=False, cwd=cwd, env=os.environ | env,
+            [*command, *map(str, args)],
+            input=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            timeout=120,
+            check=False,
+            cwd=cwd,
+            env=os.environ | env,
         )
 
     return run

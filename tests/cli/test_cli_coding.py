@@ -1,4 +1,5 @@
 """Encoding and decoding through the command: pipes, damage, full disks, interruptions, files left behind."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -32,7 +33,7 @@ def pictures_of(y4m: bytes) -> list[bytes]:
     assert header.startswith(b"YUV4MPEG2 W64 H48 F25:1")
     size = len(b"FRAME\n") + PICTURE_BYTES
     assert len(rest) % size == 0
-    frames = [rest[at:at + size] for at in range(0, len(rest), size)]
+    frames = [rest[at : at + size] for at in range(0, len(rest), size)]
     assert all(frame.startswith(b"FRAME\n") for frame in frames)
     return [frame.removeprefix(b"FRAME\n") for frame in frames]
 
@@ -50,9 +51,7 @@ Here = Callable[..., Done]
 
 
 @pytest.fixture
-def here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> Here:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Here:
     """Run lvcodec in this process, in the folder tmp_path: a fresh one needs seconds to load torch."""
     monkeypatch.chdir(tmp_path)
 
@@ -73,9 +72,7 @@ def decoded(stream: Path, lvc: Command) -> list[bytes]:
     return pictures
 
 
-def test_summary_and_recon(
-    lvc: Command, clip: Path, stream: Path, decoded: list[bytes], tmp_path: Path
-) -> None:
+def test_summary_and_recon(lvc: Command, clip: Path, stream: Path, decoded: list[bytes], tmp_path: Path) -> None:
     """One line on stderr, nothing on stdout; the encoder's pictures are the decoder's; runs are the same."""
     done = lvc("encode", clip, "out.lvc", *MODEL, "--recon", "recon.y4m", "--psnr", "--verify", cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()
@@ -180,7 +177,7 @@ def test_truncated(here: Here, stream: Path, decoded: list[bytes], tmp_path: Pat
     """Cut within the last picture but one: what is whole is written, then exit code 4."""
     records = list(StreamReader(io.BytesIO(stream.read_bytes())))
     cut = tmp_path / "cut.lvc"
-    cut.write_bytes(stream.read_bytes()[:records[6].offset + records[6].size_bytes // 2])
+    cut.write_bytes(stream.read_bytes()[: records[6].offset + records[6].size_bytes // 2])
     done = here("decode", cut, "-")
     assert done.returncode == 4, done.stderr.decode()
     assert pictures_of(done.stdout) == decoded[:6]
@@ -201,7 +198,7 @@ def test_flipped_bits(here: Here, stream: Path, decoded: list[bytes], tmp_path: 
         assert done.returncode in ((3, 4) if spot < records[0].offset else (4,)), (spot, done.stderr.decode())
         assert b"Traceback" not in done.stderr and b"unexpected" not in done.stderr
         written = pictures_of(done.stdout) if done.stdout else []
-        assert written == decoded[:len(written)], spot
+        assert written == decoded[: len(written)], spot
 
 
 def test_conceal(here: Here, stream: Path, decoded: list[bytes], tmp_path: Path) -> None:
@@ -226,9 +223,7 @@ def test_full_disk(lvc: Command, stream: Path, clip: Path) -> None:
 
 
 def test_reader_that_leaves(command: list[str], stream: Path) -> None:
-    process = subprocess.Popen(
-        [*command, "decode", stream, "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen([*command, "decode", stream, "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None and process.stderr is not None
     process.stdout.close()
     assert process.stderr.read() == b""
@@ -263,18 +258,16 @@ def test_pictures_flow_through_pipes(
         [*command, "encode", "-", "-", *MODEL, "--quiet"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert encoder.stdin is not None and encoder.stdout is not None
-    decoder = subprocess.Popen(
-        [*command, "decode", "-", "-", "--quiet"], stdin=encoder.stdout, stdout=subprocess.PIPE
-    )
+    decoder = subprocess.Popen([*command, "decode", "-", "-", "--quiet"], stdin=encoder.stdout, stdout=subprocess.PIPE)
     assert decoder.stdout is not None
     encoder.stdout.close()
     out = Collector(decoder.stdout)
     try:
         frames = [b"FRAME\n" + picture for picture in planes]
-        encoder.stdin.write(y4m_header + b"".join(frames[:GOP + 2]))
+        encoder.stdin.write(y4m_header + b"".join(frames[: GOP + 2]))
         encoder.stdin.flush()
         assert out.wait_for(GOP * len(frames[0]), 60), "no GOP came out before the input ended"
-        encoder.stdin.write(b"".join(frames[GOP + 2:]))
+        encoder.stdin.write(b"".join(frames[GOP + 2 :]))
         encoder.stdin.close()
         assert encoder.wait(60) == 0 and decoder.wait(60) == 0
         out.join(10)
@@ -287,14 +280,21 @@ def test_pictures_flow_through_pipes(
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("keep", [False, True])
 def test_interrupted(
-    command: list[str], number: signal.Signals, code: int, keep: bool, y4m_header: bytes, planes: list[bytes],
+    command: list[str],
+    number: signal.Signals,
+    code: int,
+    keep: bool,
+    y4m_header: bytes,
+    planes: list[bytes],
     tmp_path: Path,
 ) -> None:
     """Nothing half-written stays; with --keep-partial, one stream with whole pictures."""
     options = ["--keep-partial"] if keep else []
     process = subprocess.Popen(
-        [*command, "encode", "-", "out.lvc", "--recon", "recon.yuv", *MODEL, *options], cwd=tmp_path,
-        stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+        [*command, "encode", "-", "out.lvc", "--recon", "recon.yuv", *MODEL, *options],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background inherit "ignored"
     )
     assert process.stdin is not None and process.stderr is not None

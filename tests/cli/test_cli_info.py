@@ -1,4 +1,5 @@
 """`lvcodec info` and `concat`: streams made with the container alone, without torch."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -19,9 +20,13 @@ from lvcodec.video.picture import VideoFormat
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
 KINDS = "IPPIPP"
 HEADER = Header(
-    family="swift", mode="lds", weights_id=bytes(range(8)),
+    family="swift",
+    mode="lds",
+    weights_id=bytes(range(8)),
     video=VideoFormat(64, 48, Fraction(30000, 1001), Colour(1, 1, 1, False, 1)),
-    gop=3, quality_index=60, alpha=Fraction(1),
+    gop=3,
+    quality_index=60,
+    alpha=Fraction(1),
 )
 
 
@@ -63,7 +68,7 @@ def test_json_and_pictures(lvc: Command, stream: Path) -> None:
 
 def test_rows(lvc: Command, stream: Path) -> None:
     lines = lvc("info", stream, "--frames").stdout.decode().splitlines()
-    rows = [line.split() for line in lines[lines.index("") + 1:]]
+    rows = [line.split() for line in lines[lines.index("") + 1 :]]
     assert rows[0] == ["picture", "type", "quality", "payload", "overhead", "bytes"]
     assert [row[:4] for row in rows[1:3]] == [["0", "I", "4", "10"], ["1", "P", "4", "20"]]
     total = rows[-1]

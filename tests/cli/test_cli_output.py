@@ -1,4 +1,5 @@
 """Progress, notices and the summary: what goes where."""
+
 from __future__ import annotations
 
 import io
@@ -64,12 +65,16 @@ def test_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     assert terminal.getvalue() == ""
 
 
-@pytest.mark.parametrize(("as_json", "data_on_stdout", "where"), [
-    (False, False, "err"), (False, True, "err"), (True, False, "out"), (True, True, "err"),
-])
-def test_summary(
-    as_json: bool, data_on_stdout: bool, where: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize(
+    ("as_json", "data_on_stdout", "where"),
+    [
+        (False, False, "err"),
+        (False, True, "err"),
+        (True, False, "out"),
+        (True, True, "err"),
+    ],
+)
+def test_summary(as_json: bool, data_on_stdout: bool, where: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = Output(as_json=as_json, quiet=False)
     out.data_on_stdout = data_on_stdout
     out.summary({"pictures": 3}, "3 pictures")
@@ -81,5 +86,7 @@ def test_summary(
 
 def test_table() -> None:
     assert table([["name", "bits"], ["z", "1.0"], ["y", "100.0"]], right=[1]) == [
-        "name   bits", "z       1.0", "y     100.0",
+        "name   bits",
+        "z       1.0",
+        "y     100.0",
     ]

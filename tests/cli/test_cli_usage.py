@@ -1,4 +1,5 @@
 """What the command does before any coding: help, options, paths."""
+
 from __future__ import annotations
 
 import json
@@ -58,33 +59,36 @@ def test_list_of_commands_tells_what_each_says() -> None:
         assert (command.help or "").splitlines()[0] == text
 
 
-@pytest.mark.parametrize("args", [
-    [],
-    ["frobnicate"],
-    ["encode"],
-    ["encode", "only-one"],
-    ["encode", "a", "b", "--unknown"],
-    ["encode", "a", "b", "-q", "0.9"],
-    ["encode", "a", "b", "-q", "7"],
-    ["encode", "a", "b", "-q", "high"],
-    ["encode", "a", "b", "--mode", "aligned?"],
-    ["encode", "a", "b", "--gop", "0"],
-    ["encode", "a", "b", "--size", "64"],
-    ["encode", "a", "b", "--size", "64x0"],
-    ["encode", "a", "b", "--fps", "0"],
-    ["encode", "a", "b", "--fps", "25/0"],
-    ["encode", "a", "b", "--frames", "3"],
-    ["encode", "a", "b", "--frames", "4:4"],
-    ["encode", "a", "b", "--frames", "-1:4"],
-    ["encode", "a", "b", "--alpha", "2"],
-    ["encode", "a", "b", "--alpha", "0.5", "--mode", "mfvc"],
-    ["encode", "a", "-", "--verify"],
-    ["encode", "a", "b", "--jobs", "0"],
-    ["decode", "a", "b", "--device", "tpu"],
-    ["concat", "only-one"],
-    ["models", "init", "unknown", "b"],
-    ["models", "init", "swift", "b", "-q", "4"],
-])
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["frobnicate"],
+        ["encode"],
+        ["encode", "only-one"],
+        ["encode", "a", "b", "--unknown"],
+        ["encode", "a", "b", "-q", "0.9"],
+        ["encode", "a", "b", "-q", "7"],
+        ["encode", "a", "b", "-q", "high"],
+        ["encode", "a", "b", "--mode", "aligned?"],
+        ["encode", "a", "b", "--gop", "0"],
+        ["encode", "a", "b", "--size", "64"],
+        ["encode", "a", "b", "--size", "64x0"],
+        ["encode", "a", "b", "--fps", "0"],
+        ["encode", "a", "b", "--fps", "25/0"],
+        ["encode", "a", "b", "--frames", "3"],
+        ["encode", "a", "b", "--frames", "4:4"],
+        ["encode", "a", "b", "--frames", "-1:4"],
+        ["encode", "a", "b", "--alpha", "2"],
+        ["encode", "a", "b", "--alpha", "0.5", "--mode", "mfvc"],
+        ["encode", "a", "-", "--verify"],
+        ["encode", "a", "b", "--jobs", "0"],
+        ["decode", "a", "b", "--device", "tpu"],
+        ["concat", "only-one"],
+        ["models", "init", "unknown", "b"],
+        ["models", "init", "swift", "b", "-q", "4"],
+    ],
+)
 def test_usage_errors(lvc: Command, args: list[str], tmp_path: Path) -> None:
     done = lvc(*args, cwd=tmp_path)
     assert done.returncode == 2
@@ -92,13 +96,16 @@ def test_usage_errors(lvc: Command, args: list[str], tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("args", [
-    ["encode", "missing.y4m", "out.lvc"],
-    ["decode", "missing.lvc", "out.y4m"],
-    ["info", "missing.lvc"],
-    ["concat", "missing.lvc", "out.lvc"],
-    ["models", "import", "missing.pth.tar", "out.safetensors"],
-])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["encode", "missing.y4m", "out.lvc"],
+        ["decode", "missing.lvc", "out.y4m"],
+        ["info", "missing.lvc"],
+        ["concat", "missing.lvc", "out.lvc"],
+        ["models", "import", "missing.pth.tar", "out.safetensors"],
+    ],
+)
 def test_missing_input(lvc: Command, args: list[str], tmp_path: Path) -> None:
     done = lvc(*args, cwd=tmp_path)
     assert done.returncode == 3
@@ -138,10 +145,13 @@ def test_recon_equal_to_the_stream_is_refused(lvc: Command, tmp_path: Path) -> N
     assert done.returncode == 2 and b"cannot both go to stdout" in done.stderr
 
 
-@pytest.mark.parametrize(("target", "message"), [
-    ("no/such/out.lvc", b"there is no folder"),
-    (".", b"is a folder"),
-])
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("no/such/out.lvc", b"there is no folder"),
+        (".", b"is a folder"),
+    ],
+)
 def test_output_that_cannot_be_written(lvc: Command, target: str, message: bytes, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"input")
     done = lvc("encode", "-y", "in", target, cwd=tmp_path)
@@ -152,13 +162,14 @@ def test_no_stream_on_a_terminal(command: list[str], clip: Path) -> None:
     leader, terminal = pty.openpty()
     try:
         done = subprocess.run(
-            [*command, "encode", clip, "-"], stdin=subprocess.DEVNULL, stdout=terminal,
-            stderr=subprocess.PIPE, check=False,
+            [*command, "encode", clip, "-"],
+            stdin=subprocess.DEVNULL,
+            stdout=terminal,
+            stderr=subprocess.PIPE,
+            check=False,
         )
         assert done.returncode == 2 and b"stdout is a terminal" in done.stderr
-        done = subprocess.run(
-            [*command, "decode", "-", "out.y4m"], stdin=terminal, stderr=subprocess.PIPE, check=False
-        )
+        done = subprocess.run([*command, "decode", "-", "out.y4m"], stdin=terminal, stderr=subprocess.PIPE, check=False)
         assert done.returncode == 2 and b"stdin is a terminal" in done.stderr
     finally:
         os.close(leader)
@@ -189,18 +200,24 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
 REPORT = "please report; --debug shows the traceback"
 
 
-@pytest.mark.parametrize(("error", "code", "message"), [
-    (KeyError("x"), 1, f"unexpected failure (KeyError: 'x'), {REPORT}"),
-    (AssertionError(), 1, f"unexpected failure (AssertionError), {REPORT}"),
-    (EOFError("cut"), 1, f"unexpected failure (EOFError: cut), {REPORT}"),
-    (TruncatedStreamError("cut", "send all of it"), 4, "error: cut; send all of it"),
-    (KeyboardInterrupt(), 130, "interrupted"),
-    (cli_main.Stopped(15), 143, "interrupted"),
-    (OSError(28, "x"), 3, "error: no space left on device"),
-    (OSError(5, "x", "disk"), 3, "error: disk: input/output error"),
-])
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (KeyError("x"), 1, f"unexpected failure (KeyError: 'x'), {REPORT}"),
+        (AssertionError(), 1, f"unexpected failure (AssertionError), {REPORT}"),
+        (EOFError("cut"), 1, f"unexpected failure (EOFError: cut), {REPORT}"),
+        (TruncatedStreamError("cut", "send all of it"), 4, "error: cut; send all of it"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (cli_main.Stopped(15), 143, "interrupted"),
+        (OSError(28, "x"), 3, "error: no space left on device"),
+        (OSError(5, "x", "disk"), 3, "error: disk: input/output error"),
+    ],
+)
 def test_other_failures(
-    error: BaseException, code: int, message: str, monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     failing(monkeypatch, error)
@@ -208,17 +225,13 @@ def test_other_failures(
     assert capsys.readouterr().err == f"lvcodec: {message}\n"
 
 
-def test_debug_shows_the_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     failing(monkeypatch, KeyError("x"))
     assert cli_main.execute(["info", __file__, "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_broken_pipe_elsewhere_is_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_broken_pipe_elsewhere_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """ffmpeg's pipe, say: stdout has its reader."""
     failing(monkeypatch, BrokenPipeError(32, "Broken pipe"))
     assert cli_main.execute(["info", __file__]) == 3

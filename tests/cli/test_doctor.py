@@ -1,4 +1,5 @@
 """`lvcodec doctor`: what it tells, and its exit codes where something does not agree."""
+
 from __future__ import annotations
 
 import json
@@ -37,13 +38,24 @@ def test_all_right(model: ModelInfo, capsys) -> None:
     told = json.loads(out)
     assert code == 0 and err == "" and told["agrees"]
     assert told["versions"]["torch"] == torch.__version__ and told["versions"]["ffmpeg"]
-    assert told["weights"] == [{"name": model.name, "family": "swift", "sha256": model.manifest["sha256"],
-                                "size_bytes": model.size_bytes, "path": str(model.path), "canary": "recorded",
-                                "result": "right"}]
+    assert told["weights"] == [
+        {
+            "name": model.name,
+            "family": "swift",
+            "sha256": model.manifest["sha256"],
+            "size_bytes": model.size_bytes,
+            "path": str(model.path),
+            "canary": "recorded",
+            "result": "right",
+        }
+    ]
     tried = {(row["subject"], row["backend"]) for row in told["canary"] if row["device"] == "cpu"}
     here = [name for name, state in told["backends"].items() if state == "works"]
-    assert tried == {(subject, backend) for backend in here
-                     for subject in ("layers", "golden-swift, quality 1", "golden-swift, quality 6")}
+    assert tried == {
+        (subject, backend)
+        for backend in here
+        for subject in ("layers", "golden-swift, quality 1", "golden-swift, quality 6")
+    }
     assert all(row["got"] == row["expected"] and row["agrees"] for row in told["canary"])
     code, out, _ = doctor(capsys)
     assert code == 0 and "all right: every backend here decodes to the same pixels" in out

@@ -1,4 +1,5 @@
 """`lvcodec inspect`: the maps' bits are the coder's, what they say of the residual is true, and what is refused."""
+
 from __future__ import annotations
 
 import json
@@ -26,8 +27,13 @@ from lvcodec.video.picture import Picture
 
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
 NUMBER = 2
-CODINGS = {"intra": ("intra", 1.0), "mfvc": ("mfvc", 1.0), "lds": ("lds", 1.0), "half": ("lds", 0.5),
-           "aligned": ("aligned", 1.0)}
+CODINGS = {
+    "intra": ("intra", 1.0),
+    "mfvc": ("mfvc", 1.0),
+    "lds": ("lds", 1.0),
+    "half": ("lds", 0.5),
+    "aligned": ("aligned", 1.0),
+}
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +41,9 @@ def streams(clip: Path, random_model: str, tmp_path_factory: pytest.TempPathFact
     """The clip's first four pictures in every mode, with untrained weights."""
     folder = tmp_path_factory.mktemp("streams")
     for name, (mode, alpha) in CODINGS.items():
-        lvcodec.encode(clip, folder / f"{name}.lvc", mode=mode, alpha=alpha, model=random_model, quality=6,
-                       frames=(0, 4))
+        lvcodec.encode(
+            clip, folder / f"{name}.lvc", mode=mode, alpha=alpha, model=random_model, quality=6, frames=(0, 4)
+        )
     return {name: folder / f"{name}.lvc" for name in CODINGS}
 
 
@@ -56,7 +63,7 @@ def test_escapes_are_counted() -> None:
     rng = np.random.Generator(np.random.PCG64(1))
     counts = np.array([TOTAL - 9, 5, 4, TOTAL // 2, TOTAL // 4, TOTAL // 4], np.int32)
     tables = TableSet(counts, np.array([3, 3], np.int32))
-    values = (rng.standard_cauchy((3, 40, 40)) * 30).clip(-10**6, 10**6).astype(np.int32)
+    values = (rng.standard_cauchy((3, 40, 40)) * 30).clip(-(10**6), 10**6).astype(np.int32)
     index, sign = rng.integers(0, 2, values.shape), rng.choice([-1, 1], values.shape)
     centre = rng.integers(-3, 4, values.shape).astype(np.int32)
     coder = Writer()
@@ -65,8 +72,9 @@ def test_escapes_are_counted() -> None:
     assert bits_of(tables, index, centre, sign, values).sum() == pytest.approx(coder.bits["all"], rel=1e-9)
 
 
-def encoders_view(path: Path, planes: list[bytes], number: int
-                  ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+def encoders_view(
+    path: Path, planes: list[bytes], number: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """What only the encoder knows: a picture's nearest residuals, the symbols that it chose, their means in eighths of
     a step; and what gives the bits of residuals unshifted."""
     with open(path, "rb") as file:
@@ -121,11 +129,16 @@ def test_what_is_known_of_a_shift(streams: dict[str, Path], planes: list[bytes])
         assert (maps.arrays["plain"] <= plain(y_res))[possible].all()
 
 
-@pytest.mark.parametrize("coding, said", [
-    ("intra", ["(I)", "latent"]), ("mfvc", ["(P)", "with the shift", "not coded"]),
-    ("lds", ["(P)", "the least possible", "z_bfd"]), ("half", ["(P)", "without the shift"]),
-    ("aligned", ["(P)", "the least possible", "motion"]),
-])
+@pytest.mark.parametrize(
+    "coding, said",
+    [
+        ("intra", ["(I)", "latent"]),
+        ("mfvc", ["(P)", "with the shift", "not coded"]),
+        ("lds", ["(P)", "the least possible", "z_bfd"]),
+        ("half", ["(P)", "without the shift"]),
+        ("aligned", ["(P)", "the least possible", "motion"]),
+    ],
+)
 def test_the_command(lvc: Command, streams: dict[str, Path], tmp_path: Path, coding: str, said: list[str]) -> None:
     done = lvc("inspect", streams[coding], "--frame", str(NUMBER), "-o", "shown.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()
@@ -160,15 +173,19 @@ def test_json_from_a_pipe_and_the_dearest_channel(lvc: Command, streams: dict[st
     assert json.loads(again.stdout)["bits"]["plain"]["channel"] == pytest.approx(coded[3])
 
 
-@pytest.mark.parametrize("args, code, reason", [
-    (["--frame", "4"], 2, "no picture 4; the stream has 4"),
-    (["--channel", "9999"], 2, "no channel 9999; the latent has"),
-    (["-o", "maps.jpg"], 2, "not named .png"),
-    (["-o", "there.png"], 3, "there.png exists"),
-    (["-o", "no/maps.png"], 3, "no folder no"),
-])
-def test_refused(lvc: Command, streams: dict[str, Path], tmp_path: Path, args: list[str], code: int, reason: str
-                 ) -> None:
+@pytest.mark.parametrize(
+    "args, code, reason",
+    [
+        (["--frame", "4"], 2, "no picture 4; the stream has 4"),
+        (["--channel", "9999"], 2, "no channel 9999; the latent has"),
+        (["-o", "maps.jpg"], 2, "not named .png"),
+        (["-o", "there.png"], 3, "there.png exists"),
+        (["-o", "no/maps.png"], 3, "no folder no"),
+    ],
+)
+def test_refused(
+    lvc: Command, streams: dict[str, Path], tmp_path: Path, args: list[str], code: int, reason: str
+) -> None:
     (tmp_path / "there.png").write_bytes(b"precious")
     done = lvc("inspect", streams["lds"], *args, cwd=tmp_path)
     assert done.returncode == code
@@ -188,7 +205,7 @@ def test_damaged(lvc: Command, streams: dict[str, Path], tmp_path: Path, damage:
     if damage == "flip":
         data[len(data) // 2] ^= 0x10
     elif damage == "cut":
-        del data[len(data) // 2:]
+        del data[len(data) // 2 :]
     else:
         data[:] = b"no stream at all"
     if damage != "missing":

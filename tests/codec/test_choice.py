@@ -1,4 +1,5 @@
 """The encoder's choice of symbols: of the two it compares the cheaper one, and none where nothing is known of worth."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -52,8 +53,9 @@ def test_no_shifted_symbol_beside_is_cheaper(tables: dict[str, TableSet]) -> Non
 def test_the_nearest_where_worth_is_unknown(tables: dict[str, TableSet]) -> None:
     y_res = np.rint(REAL).astype(np.int32)
     np.testing.assert_array_equal(choose(REAL, None, tables["plain"], LOCATED), y_res)
-    np.testing.assert_array_equal(choose_shifted(REAL, None, tables["shifted"], LOCATED, MEAN8),
-                                  y_res - direction_of(y_res, MEAN8))
+    np.testing.assert_array_equal(
+        choose_shifted(REAL, None, tables["shifted"], LOCATED, MEAN8), y_res - direction_of(y_res, MEAN8)
+    )
 
 
 def test_training_chooses_the_same(tables: dict[str, TableSet]) -> None:
@@ -65,8 +67,11 @@ def test_training_chooses_the_same(tables: dict[str, TableSet]) -> None:
     apart = np.abs(REAL - MEAN8 / grid.MEAN_STEPS) / grid.scales()[LEVEL]
     for reach, found, expected in (
         (10, training.choose(real, mean8, level, worth, laplace=True), choose(REAL, WORTH, tables["plain"], LOCATED)),
-        (10, training.choose_shifted(real, mean8, level, worth),
-         choose_shifted(REAL, WORTH, tables["shifted"], LOCATED, MEAN8)),
+        (
+            10,
+            training.choose_shifted(real, mean8, level, worth),
+            choose_shifted(REAL, WORTH, tables["shifted"], LOCATED, MEAN8),
+        ),
         (3, training.choose(real, mean8, level, worth), choose(REAL, WORTH, gaussian, LOCATED)),
     ):
         likely = apart < reach

@@ -1,4 +1,5 @@
 """The encoder's search for better symbols: what it promises, on a made picture and the shipped weights."""
+
 from __future__ import annotations
 
 import io
@@ -25,7 +26,7 @@ SIDE = 128
 def moving(pictures: int) -> np.ndarray:
     """(N, 128, 128, 3) RGB: waves, an edge and grain that move by two pels a picture."""
     random = np.random.Generator(np.random.PCG64(3))
-    y, x = np.mgrid[: SIDE, : SIDE + 2 * pictures].astype(np.float32)
+    y, x = np.mgrid[:SIDE, : SIDE + 2 * pictures].astype(np.float32)
     still = 128 + 60 * np.sin(x / 9) * np.cos(y / 14) + 40 * (x > y) + random.normal(0, 6, x.shape)
     colour = np.stack([still, still * 0.8 + 20, 255 - still], axis=-1).clip(0, 255).astype(np.uint8)
     return np.stack([colour[:, 2 * t : 2 * t + SIDE] for t in range(pictures)])
@@ -110,8 +111,13 @@ def test_effort_is_for_swift(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="effort is 0 or more"):
         lvcodec.encode(moving(1), io.BytesIO(), effort=-1)
     done = subprocess.run(
-        [sys.executable, "-m", "lvcodec", "encode", "--effort", "65", "a.y4m", "b.lvc"], capture_output=True, text=True,
-        cwd=tmp_path, env=os.environ, check=False)
+        [sys.executable, "-m", "lvcodec", "encode", "--effort", "65", "a.y4m", "b.lvc"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ,
+        check=False,
+    )
     assert done.returncode == 2 and "--effort" in done.stderr and "Traceback" not in done.stderr
 
 

@@ -1,4 +1,5 @@
 """GOPs from thread to thread: order, errors after what came before them, no more read than is asked for, clean ends."""
+
 from __future__ import annotations
 
 import threading

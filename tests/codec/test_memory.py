@@ -1,4 +1,5 @@
 """Memory that is not there is told in one line; other failures stay what they are."""
+
 from __future__ import annotations
 
 import io
@@ -25,8 +26,10 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 def test_it_is_told(golden_models, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     failing(monkeypatch, error)
     stream = STREAMS[0].path.read_bytes()
-    for use in (lambda: lvcodec.decode(io.BytesIO(stream), io.BytesIO()),
-                lambda: lvcodec.probe(io.BytesIO(stream), streams=True)):
+    for use in (
+        lambda: lvcodec.decode(io.BytesIO(stream), io.BytesIO()),
+        lambda: lvcodec.probe(io.BytesIO(stream), streams=True),
+    ):
         with pytest.raises(InputError, match="not enough memory for pictures of this size"):
             use()
 

@@ -1,4 +1,5 @@
 """Motion: fields of vectors come back from their bits, smooth ones are cheap, and the search finds what has moved."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -185,8 +186,10 @@ def test_a_rough_field_must_be_worth_its_bits() -> None:
     """Of two pictures of noise, a low quality buys a smoother field than a high one."""
     random = np.random.Generator(np.random.PCG64(2))
     picture, reference = (grey(random.integers(118, 139, (160, 160)).astype(np.uint8)) for _ in range(2))
-    roughness = [np.abs(np.diff(search(picture, reference, motion.before(reference, None), quality))).sum()
-                 for quality in (1.0, 6.0)]
+    roughness = [
+        np.abs(np.diff(search(picture, reference, motion.before(reference, None), quality))).sum()
+        for quality in (1.0, 6.0)
+    ]
     assert roughness[0] < roughness[1]
 
 
@@ -202,8 +205,9 @@ def still_symbols(net: Network) -> Network:
 
 @pytest.mark.parametrize("quality_index", [0, 60, 100])
 @pytest.mark.parametrize("size", [(80, 70), (33, 65)])
-def test_what_is_not_sent_is_the_aligned_picture(random_model: str, make_clip: Callable[..., list[Picture]],
-                                                 size: tuple[int, int], quality_index: int) -> None:
+def test_what_is_not_sent_is_the_aligned_picture(
+    random_model: str, make_clip: Callable[..., list[Picture]], size: tuple[int, int], quality_index: int
+) -> None:
     """Where no residual is sent, x_hat is the aligned picture itself, in a clip that moves as in one that does not."""
     mode = MODES["aligned"]
     assert mode is not None

@@ -1,4 +1,5 @@
 """Streams whose records are whole but cannot be: refused with exit code 4, the picture named."""
+
 from __future__ import annotations
 
 import io
@@ -62,8 +63,10 @@ def with_qualities(stream: bytes, *qualities: int | None) -> bytes:
 
 def refused(stream: bytes, picture: int, message: str) -> None:
     """Decoding and looking into payloads both stop there."""
-    for attempt in (lambda: lvcodec.decode(io.BytesIO(stream), io.BytesIO()),
-                    lambda: lvcodec.probe(io.BytesIO(stream), streams=True)):
+    for attempt in (
+        lambda: lvcodec.decode(io.BytesIO(stream), io.BytesIO()),
+        lambda: lvcodec.probe(io.BytesIO(stream), streams=True),
+    ):
         with pytest.raises(StreamError, match=message) as caught:
             attempt()
         assert caught.value.picture == picture and caught.value.offset >= HEADER_BYTES and caught.value.exit_code == 4

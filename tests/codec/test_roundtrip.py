@@ -1,4 +1,5 @@
 """Encode, then decode: the same pictures to the last bit, whatever the mode, size, quality or number of jobs."""
+
 from __future__ import annotations
 
 import io
@@ -34,6 +35,7 @@ def clip(tmp_path: Path, make_clip: Callable[..., list[Picture]]) -> Callable[..
             for picture in make_clip(width, height, count, seed):
                 sink.write(picture)
         return path
+
     return make
 
 
@@ -64,25 +66,35 @@ def test_mfvc_shows_the_intra_pictures(clip, tmp_path, random_model, quality, mo
     monkeypatch.setattr(Network, "worth", lambda self, factor: None)
     source = clip(96, 80, 5)
     for mode in ("intra", "mfvc"):
-        lvcodec.encode(source, tmp_path / f"{mode}.lvc", mode=mode, quality=quality, model=random_model,
-                       recon=tmp_path / f"{mode}.y4m")
+        lvcodec.encode(
+            source,
+            tmp_path / f"{mode}.lvc",
+            mode=mode,
+            quality=quality,
+            model=random_model,
+            recon=tmp_path / f"{mode}.y4m",
+        )
     assert (tmp_path / "intra.y4m").read_bytes() == (tmp_path / "mfvc.y4m").read_bytes()
 
 
 @pytest.mark.parametrize("mode", ["lds", "aligned"])
 def test_half_alpha_loses_nothing_to_the_shift(clip, tmp_path, random_model, mode) -> None:
     source = clip(80, 64, 4)
-    report = lvcodec.encode(source, tmp_path / "a.lvc", mode=mode, alpha=0.5, model=random_model,
-                            recon=tmp_path / "r.y4m")
+    report = lvcodec.encode(
+        source, tmp_path / "a.lvc", mode=mode, alpha=0.5, model=random_model, recon=tmp_path / "r.y4m"
+    )
     lvcodec.decode(tmp_path / "a.lvc", tmp_path / "o.y4m")
     assert (tmp_path / "r.y4m").read_bytes() == (tmp_path / "o.y4m").read_bytes()
     assert lvcodec.probe(tmp_path / "a.lvc").alpha == Fraction(1, 2) and report.pictures == 4
 
 
-@pytest.mark.parametrize(("trained", "asked", "lds", "aligned"), [
-    (None, None, 1, 1), (1, None, 1, 1), (0.5, None, 0.5, 1), (0.5, 1, 1, 1), (1, 0.5, 0.5, 0.5)])
-def test_the_shift_is_as_long_as_lcm_was_trained_for(clip, tmp_path, random_model, trained, asked, lds, aligned
-                                                     ) -> None:
+@pytest.mark.parametrize(
+    ("trained", "asked", "lds", "aligned"),
+    [(None, None, 1, 1), (1, None, 1, 1), (0.5, None, 0.5, 1), (0.5, 1, 1, 1), (1, 0.5, 0.5, 0.5)],
+)
+def test_the_shift_is_as_long_as_lcm_was_trained_for(
+    clip, tmp_path, random_model, trained, asked, lds, aligned
+) -> None:
     """In a clip that moves, unless another length is asked for."""
     model = tmp_path / "model"
     shutil.copytree(store.find(random_model).path, model)
@@ -104,8 +116,12 @@ def test_the_shift_is_by_one_where_hardly_anything_moves(make_clip, tmp_path, ra
     first, second = make_clip(256, 256, 2)
     touched = Picture(first.y.copy(), first.u, first.v)
     touched.y[:16, :16] = 255 - touched.y[:16, :16]
-    for pictures, want in (([first], 0.5), ([first, first, second], 0.5), ([first, touched, first], 1),
-                           ([first, second] * 2, 0.5)):
+    for pictures, want in (
+        ([first], 0.5),
+        ([first, first, second], 0.5),
+        ([first, touched, first], 1),
+        ([first, second] * 2, 0.5),
+    ):
         source = tmp_path / "clip.y4m"
         with open_sink(source, VideoFormat(256, 256, Fraction(25)), overwrite=True) as sink:
             for picture in pictures:
@@ -145,11 +161,16 @@ def test_other_instruction_sets_decode_the_same(clip, tmp_path, random_model, li
     """One side limited: the other process's stream still decodes to its pictures, which decode checks itself."""
     source = clip(112, 80, 4)
     for mode in MODES:
-        lvcodec.encode(source, tmp_path / "a.lvc", mode=mode, model=random_model, overwrite=True,
-                       recon=tmp_path / "recon.y4m")
-        done = subprocess.run([sys.executable, "-m", "lvcodec", "decode", str(tmp_path / "a.lvc"),
-                               str(tmp_path / "out.y4m"), "-y"], env={**os.environ, **LIMITS[limit]},
-                              capture_output=True, text=True, check=False)
+        lvcodec.encode(
+            source, tmp_path / "a.lvc", mode=mode, model=random_model, overwrite=True, recon=tmp_path / "recon.y4m"
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "lvcodec", "decode", str(tmp_path / "a.lvc"), str(tmp_path / "out.y4m"), "-y"],
+            env={**os.environ, **LIMITS[limit]},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "recon.y4m").read_bytes() == (tmp_path / "out.y4m").read_bytes()
 

@@ -1,5 +1,6 @@
 """Sample clips of all kinds through both families, every mode, several qualities: the decoder shows `recon`, also in a
 process with one thread or a limited instruction set."""
+
 from __future__ import annotations
 
 import os
@@ -15,16 +16,28 @@ from lvcodec.models import export, store
 
 MODES = ("intra", "mfvc", "lds", "aligned")
 CLIPS = (
-    "formats/dog_1920x1080_30.mp4", "formats/goat_175x143_odd.y4m", "formats/goat_176x144_25_10bit.yuv",
-    "formats/goat_176x144_25_fullrange.h264", "formats/goat_176x144_420.y4m", "formats/goat_176x144_422.y4m",
-    "formats/goat_320x180_24_h264_aac.mp4", "formats/goat_416x240_50.yuv", "test/blackswan_424x240_24.mkv",
-    "test/calendar_352x288_25.mkv", "test/headshoulders_512x288_30.mkv", "test/parkour_424x240_24.mkv",
+    "formats/dog_1920x1080_30.mp4",
+    "formats/goat_175x143_odd.y4m",
+    "formats/goat_176x144_25_10bit.yuv",
+    "formats/goat_176x144_25_fullrange.h264",
+    "formats/goat_176x144_420.y4m",
+    "formats/goat_176x144_422.y4m",
+    "formats/goat_320x180_24_h264_aac.mp4",
+    "formats/goat_416x240_50.yuv",
+    "test/blackswan_424x240_24.mkv",
+    "test/calendar_352x288_25.mkv",
+    "test/headshoulders_512x288_30.mkv",
+    "test/parkour_424x240_24.mkv",
     "test/street_424x240_24.mkv",
 )
-LIMITS = cycle((
-    {"OMP_NUM_THREADS": "1"}, {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default"},
-    {"OMP_NUM_THREADS": "2"}, {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
-))
+LIMITS = cycle(
+    (
+        {"OMP_NUM_THREADS": "1"},
+        {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default"},
+        {"OMP_NUM_THREADS": "2"},
+        {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
+    )
+)
 pytestmark = pytest.mark.slow
 
 
@@ -35,8 +48,13 @@ def check(source: Path, folder: Path, **options: object) -> None:
     lvcodec.encode(source, stream, recon=recon, pix_fmt=pix_fmt, overwrite=True, **options)
     lvcodec.decode(stream, here, overwrite=True)
     assert here.read_bytes() == recon.read_bytes()
-    done = subprocess.run([sys.executable, "-m", "lvcodec", "decode", str(stream), str(there), "-y"],
-                          env={**os.environ, **next(LIMITS)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "lvcodec", "decode", str(stream), str(there), "-y"],
+        env={**os.environ, **next(LIMITS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert there.read_bytes() == recon.read_bytes()
     info = lvcodec.probe(stream, streams=True)
@@ -73,8 +91,9 @@ def monkeypatch_module():
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("clip", ["formats/goat_175x143_odd.y4m", "formats/goat_176x144_25_fullrange.h264"])
 def test_cheng2020(samples: Path, tmp_path: Path, random_cheng2020: str, clip: str, mode: str, quality: float) -> None:
-    check(samples / clip, tmp_path, family="cheng2020", model=random_cheng2020, mode=mode, quality=quality,
-          frames=(0, 3))
+    check(
+        samples / clip, tmp_path, family="cheng2020", model=random_cheng2020, mode=mode, quality=quality, frames=(0, 3)
+    )
 
 
 def test_memory_does_not_grow_with_length(tmp_path: Path, make_clip) -> None:
@@ -91,8 +110,12 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
     for times in (2, 40):
         source = tmp_path / f"{times}.yuv"
         source.write_bytes(once * times)
-        done = subprocess.run([sys.executable, "-c", program, str(source), str(tmp_path / f"{times}.lvc")],
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(source), str(tmp_path / f"{times}.lvc")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         peaks.append(int(done.stdout) * 1024)
     assert peaks[1] <= peaks[0] * 1.05 + 10e6

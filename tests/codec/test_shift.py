@@ -1,4 +1,5 @@
 """Equation 4 is written twice: in numpy for coding, on tensors for training."""
+
 from __future__ import annotations
 
 import numpy as np

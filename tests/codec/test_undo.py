@@ -1,4 +1,5 @@
 """What the decoder takes back of a shift by one: all that the mean tells for certain, and the likelier at ties."""
+
 from __future__ import annotations
 
 import numpy as np

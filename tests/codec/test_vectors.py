@@ -1,4 +1,5 @@
 """The encoder's count of what a field of vectors costs, and its choice of cheaper ones."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Lets the tests here import judge.py, which stands beside them and belongs to no package."""
+
 from __future__ import annotations
 
 import sys

@@ -3,6 +3,7 @@
 The second opinion for lvcodec.entropy: its encoder must give the same bytes, its decoder the same values.
 Slow, and written to be read.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -91,9 +92,7 @@ def to_value(symbol: int) -> int:
     return (symbol + 1) // 2 if symbol % 2 else -(symbol // 2)
 
 
-def encode_call(
-    coder: RangeEncoder, tables: Sequence[Sequence[int]], index: list[int], values: list[int]
-) -> None:
+def encode_call(coder: RangeEncoder, tables: Sequence[Sequence[int]], index: list[int], values: list[int]) -> None:
     """One call of Writer.code with centre 0 and sign 1: values[i] with table index[i]."""
     symbols = [to_symbol(value) for value in values]
     for number, counts in enumerate(tables):

@@ -1,4 +1,5 @@
 """The coder: round trips, the judge's bytes, the rate, and damage."""
+
 from __future__ import annotations
 
 import os
@@ -48,9 +49,7 @@ def random_values(rng: np.random.Generator, size: int) -> Ints:
 @given(
     seed=st.integers(0, 2**32 - 1),
     count=st.integers(1, 30),
-    shapes=st.lists(
-        st.sampled_from([(0,), (), (1,), (7,), (3, 5, 4), (0, 3), (2, 64), (1, 6, 11, 9)]), max_size=4
-    ),
+    shapes=st.lists(st.sampled_from([(0,), (), (1,), (7,), (3, 5, 4), (0, 3), (2, 64), (1, 6, 11, 9)]), max_size=4),
     dtype=st.sampled_from([np.int32, np.int64, np.uint8]),
 )
 def test_round_trip(seed: int, count: int, shapes: list[tuple[int, ...]], dtype: type) -> None:
@@ -59,12 +58,14 @@ def test_round_trip(seed: int, count: int, shapes: list[tuple[int, ...]], dtype:
     calls: list[tuple[Any, ...]] = []
     for shape in shapes:
         size = int(np.prod(shape))
-        calls.append((
-            random_values(rng, size).reshape(shape),
-            rng.integers(0, count, shape).astype(dtype),
-            rng.integers(-9, 10, shape).astype(np.int32) if rng.random() < 0.5 else int(rng.integers(-9, 10)),
-            rng.choice([-1, 1], shape).astype(np.int32) if rng.random() < 0.5 else 1,
-        ))
+        calls.append(
+            (
+                random_values(rng, size).reshape(shape),
+                rng.integers(0, count, shape).astype(dtype),
+                rng.integers(-9, 10, shape).astype(np.int32) if rng.random() < 0.5 else int(rng.integers(-9, 10)),
+                rng.choice([-1, 1], shape).astype(np.int32) if rng.random() < 0.5 else 1,
+            )
+        )
 
     writer = Writer()
     for i, (values, index, centre, sign) in enumerate(calls):
@@ -238,9 +239,7 @@ def test_far_centres_wrap() -> None:
         ([0, 0], [0, 0], [1, 2, 3], 1, "do not match"),
     ],
 )
-def test_writer_refuses(
-    values: list[float], index: list[float], centre: Any, sign: Any, message: str
-) -> None:
+def test_writer_refuses(values: list[float], index: list[float], centre: Any, sign: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Writer().code(np.array(values), GRID, np.array(index), centre, sign)
 
@@ -307,7 +306,5 @@ def test_light_and_silent_to_import() -> None:
     )
     path = os.pathsep.join(p for p in sys.path if p)
     environment = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

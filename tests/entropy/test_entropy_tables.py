@@ -1,4 +1,5 @@
 """Tables: what they refuse, what they say, and that they say it of the right integers."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """The backends give the same bits: layer by layer, on what lies between layers, and on whole streams."""
+
 from __future__ import annotations
 
 import io
@@ -67,8 +68,9 @@ def inputs(module: nn.Module, size: tuple[int, int], *, signed: bool, extreme: b
     random = np.random.Generator(np.random.PCG64(3))
     shape = (2, first.weight.shape[1] * first.groups, *size)
     data = random.choice([0, 255], shape) if extreme else random.integers(0, 256, shape)
-    return Packed(torch.from_numpy(data).to(torch.uint8).contiguous(memory_format=torch.channels_last),
-                  128 if signed else 0)
+    return Packed(
+        torch.from_numpy(data).to(torch.uint8).contiguous(memory_format=torch.channels_last), 128 if signed else 0
+    )
 
 
 def floats(x: Tensor | Packed) -> Tensor:
@@ -109,8 +111,9 @@ def test_sums_up_to_the_bound(kernel: int, channels: int) -> None:
     weight[:, :fan_in] = 64 * signs
     for act, shift in (("wide", 0), ("wide", 16), ("clamp", 16), ("relu", 16)):
         layer = Conv(channels, 4, kernel, fmt=INT8, act=act, in_max=128)
-        layer.load_integers("layer", weight.view(layer.weight.shape), torch.tensor([999, -999, 1, 0]),
-                            torch.full((4,), shift))
+        layer.load_integers(
+            "layer", weight.view(layer.weight.shape), torch.tensor([999, -999, 1, 0]), torch.full((4,), shift)
+        )
         for value in (0, 1, 255):
             data = torch.full((1, channels, 9, 9), value, dtype=torch.uint8)
             x = Packed(data.contiguous(memory_format=torch.channels_last))
@@ -135,7 +138,7 @@ def test_a_shift_that_would_round_twice_is_not_fused() -> None:
 def test_reference_agrees_on_wide_formats(act: str, transposed: bool) -> None:
     torch.manual_seed(12)
     layer = coded(Conv(6, 7, 5, fmt=WIDE, act=act, stride=2, transposed=transposed))
-    x = torch.randint(-2**23, 2**23, (2, 6, 8, 10)).double()
+    x = torch.randint(-(2**23), 2**23, (2, 6, 8, 10)).double()
     with torch.inference_mode():
         use_backend(layer, "float")
         expected = layer(x)
@@ -166,8 +169,10 @@ def test_packed_activations_are_the_same_numbers(size: tuple[int, int]) -> None:
     mask = (units(1, 1, h, w) > 0).float()
     pairs = [
         (pack(x), x),
-        (packed.join([pack(x), pack(other[:, :5]), pack(other[:, :1])]),
-         torch.cat([x, other[:, :5], other[:, :1]], dim=1)),
+        (
+            packed.join([pack(x), pack(other[:, :5]), pack(other[:, :1])]),
+            torch.cat([x, other[:, :5], other[:, :1]], dim=1),
+        ),
         (packed.keep(pack(x), mask), packed.keep(x, mask)),
         (packed.shuffle(pack(x), 2), packed.shuffle(x, 2)),
         (packed.unshuffle(pack(units(2, 3, 2 * h, 2 * w)), 2), packed.unshuffle(units(2, 3, 2 * h, 2 * w), 2)),
@@ -178,8 +183,9 @@ def test_packed_activations_are_the_same_numbers(size: tuple[int, int]) -> None:
         assert isinstance(ours, Packed) and ours.data.dtype == torch.uint8
         assert torch.equal(floats(ours), expected.double())
     linear = units(2, 12, h, w).double()
-    assert torch.equal(packed.shuffle(linear.contiguous(memory_format=torch.channels_last), 2),
-                       packed.shuffle(linear, 2))
+    assert torch.equal(
+        packed.shuffle(linear.contiguous(memory_format=torch.channels_last), 2), packed.shuffle(linear, 2)
+    )
     assert torch.equal(packed.planar(linear[:1].contiguous(memory_format=torch.channels_last)), linear[:1])
 
 

@@ -1,4 +1,5 @@
 """The canary: one hash for all backends, compared once on each installation, and what follows where it differs."""
+
 from __future__ import annotations
 
 import io
@@ -96,13 +97,14 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_it_runs_once_on_an_installation(model: ModelInfo, tried: list[str], own_cache: Path,
-                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_runs_once_on_an_installation(
+    model: ModelInfo, tried: list[str], own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     notices: list[str] = []
     first = canary.choose(model, 40, CPU, "auto", notices.append)
     assert tried == [first] * 2 and first == HERE[0]  # both ends of the qualities
     assert canary.choose(model, 40, CPU, "auto", notices.append) == first and len(tried) == 2
-    marker, = (path for path in own_cache.rglob("*") if path.is_file())
+    (marker,) = (path for path in own_cache.rglob("*") if path.is_file())
     assert f"torch: {torch.__version__}" in marker.read_text(encoding="utf-8")
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")  # another installation, as far as this goes
     canary.choose(model, 40, CPU, "auto", notices.append)
@@ -129,8 +131,7 @@ def test_a_backend_that_is_named_is_taken(model: ModelInfo, tried: list[str], mo
     assert tried == []
 
 
-def test_without_a_recorded_hash_nothing_is_tried(golden_models: dict[str, ModelInfo],
-                                                  tried: list[str]) -> None:
+def test_without_a_recorded_hash_nothing_is_tried(golden_models: dict[str, ModelInfo], tried: list[str]) -> None:
     assert canary.choose(golden_models["swift"], 40, CPU, "auto") == HERE[0] and tried == []
 
 
@@ -159,8 +160,7 @@ def test_all_but_the_reference_may_be_wrong(model: ModelInfo, monkeypatch: pytes
     assert [text.split()[1] for text in notices] == ["int8", "float"]
 
 
-def test_coding_tells_of_it_and_is_right(golden_models: dict[str, ModelInfo],
-                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_coding_tells_of_it_and_is_right(golden_models: dict[str, ModelInfo], monkeypatch: pytest.MonkeyPatch) -> None:
     """A fused convolution that is there and wrong: encode and decode say so and use floats."""
     monkeypatch.setattr(backends, "int8_works", lambda: False)
     monkeypatch.setattr(fused, "available", lambda: True)
@@ -171,7 +171,14 @@ def test_coding_tells_of_it_and_is_right(golden_models: dict[str, ModelInfo],
     assert report.pictures == streams.PICTURES
     assert len([text for text in notices if "the int8 backend does not compute right" in text]) == 1
     stream = io.BytesIO()
-    report = sequence.encode(io.BytesIO(streams.clip()), stream, model=golden_models["swift"].path, mode="intra",
-                             quality=streams.QUALITIES["swift"], gop=streams.GOP, on_notice=notices.append)
+    report = sequence.encode(
+        io.BytesIO(streams.clip()),
+        stream,
+        model=golden_models["swift"].path,
+        mode="intra",
+        quality=streams.QUALITIES["swift"],
+        gop=streams.GOP,
+        on_notice=notices.append,
+    )
     right = streams.encode(golden, golden_models["swift"], "reference")
     assert stream.getvalue() == right and "int8" in report.notices[-1]

@@ -1,4 +1,5 @@
 """The square root under normalisation: numpy's float64 root is correctly rounded, as docs/determinism.md requires."""
+
 from __future__ import annotations
 
 import math
@@ -28,8 +29,9 @@ def any_integers() -> NDArray[np.int64]:
 def beside_squares() -> NDArray[np.int64]:
     """Perfect squares below LIMIT and their neighbours: the roots nearest to a float, and to whole numbers."""
     random = np.random.Generator(np.random.PCG64(12))
-    roots = np.concatenate([np.arange(1, 2000), random.integers(1, math.isqrt(LIMIT - 1), 30_000),
-                            [math.isqrt(LIMIT - 2)]])
+    roots = np.concatenate(
+        [np.arange(1, 2000), random.integers(1, math.isqrt(LIMIT - 1), 30_000), [math.isqrt(LIMIT - 2)]]
+    )
     return (roots[:, None] ** 2 + np.array([-1, 0, 1])).ravel()
 
 
@@ -39,8 +41,9 @@ def test_numpy_rounds_roots_correctly(numbers) -> None:
     assert squares.min() >= 0 and squares.max() < LIMIT
     roots = squares.astype(np.float64)
     np.sqrt(roots, out=roots)  # in place, as Gdn has it
-    wrong = [square for square, root in zip(squares.tolist(), roots.tolist(), strict=True)
-             if root != rounded_root(square)]
+    wrong = [
+        square for square, root in zip(squares.tolist(), roots.tolist(), strict=True) if root != rounded_root(square)
+    ]
     assert not wrong, f"{len(wrong)} roots are not correctly rounded, the first of {wrong[0]}"
 
 

@@ -1,4 +1,5 @@
 """Integer layers: simulated training and coding agree, sums stay exact, bounds are checked, int8 can run them."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -90,8 +91,7 @@ def test_bound_is_checked_at_load() -> None:
     with pytest.raises(WeightsError, match="above 64"):
         layer.load_integers("layer", torch.full_like(weight, 65), bias, shift)
     with pytest.raises(WeightsError, match="sums may reach"):
-        Conv(512, 8, 5, fmt=INT8).load_integers(
-            "layer", torch.full((8, 512, 5, 5), 64, dtype=torch.int32), bias, shift)
+        Conv(512, 8, 5, fmt=INT8).load_integers("layer", torch.full((8, 512, 5, 5), 64, dtype=torch.int32), bias, shift)
 
 
 def test_threads_and_layout_do_not_matter() -> None:

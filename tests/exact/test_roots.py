@@ -1,4 +1,5 @@
 """numpy's square root, which cheng2020's normalisation stands on, is correctly rounded where it is used."""
+
 from __future__ import annotations
 
 import math

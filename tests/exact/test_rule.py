@@ -1,4 +1,5 @@
 """Nothing that a decoder loads uses an operation outside the rule (docs/determinism.md)."""
+
 from __future__ import annotations
 
 import ast
@@ -11,15 +12,75 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "lvcodec"
 # Not correctly rounded, or dependent on the order of a sum: none of these in the decoder's modules.
 FORBIDDEN = {
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "pow", "float_power", "tanh", "sigmoid", "softmax",
-    "log_softmax", "softplus", "silu", "gelu", "elu", "erf", "erfc", "erfinv", "sin", "cos", "tan", "atan", "rsqrt",
-    "mean", "var", "std", "norm", "layer_norm", "group_norm", "batch_norm", "interpolate", "grid_sample", "lerp",
-    "addcmul", "addcdiv", "softmin", "logsumexp", "cumsum", "cumprod", "prod", "ldexp", "hypot", "BatchNorm2d",
-    "LayerNorm", "Upsample", "compile", "autocast", "rand", "randn",
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "pow",
+    "float_power",
+    "tanh",
+    "sigmoid",
+    "softmax",
+    "log_softmax",
+    "softplus",
+    "silu",
+    "gelu",
+    "elu",
+    "erf",
+    "erfc",
+    "erfinv",
+    "sin",
+    "cos",
+    "tan",
+    "atan",
+    "rsqrt",
+    "mean",
+    "var",
+    "std",
+    "norm",
+    "layer_norm",
+    "group_norm",
+    "batch_norm",
+    "interpolate",
+    "grid_sample",
+    "lerp",
+    "addcmul",
+    "addcdiv",
+    "softmin",
+    "logsumexp",
+    "cumsum",
+    "cumprod",
+    "prod",
+    "ldexp",
+    "hypot",
+    "BatchNorm2d",
+    "LayerNorm",
+    "Upsample",
+    "compile",
+    "autocast",
+    "rand",
+    "randn",
 }
 # Sums of products: spelled out in exact/ alone, where bounds are proved.
-SUMS = {"conv2d", "conv_transpose2d", "conv1d", "linear", "matmul", "mm", "bmm", "einsum", "addmm", "dot", "tensordot",
-        "Conv2d", "ConvTranspose2d", "Linear"}
+SUMS = {
+    "conv2d",
+    "conv_transpose2d",
+    "conv1d",
+    "linear",
+    "matmul",
+    "mm",
+    "bmm",
+    "einsum",
+    "addmm",
+    "dot",
+    "tensordot",
+    "Conv2d",
+    "ConvTranspose2d",
+    "Linear",
+}
 # What may stay, by file and name: says why.
 ALLOWED = {
     ("entropy/tables.py", "log2"): "the accounts of bits: reported, never coded with",
@@ -56,6 +117,7 @@ def decoder_files(tmp_path_factory, random_model, make_clip) -> list[Path]:
 
     folder = tmp_path_factory.mktemp("decoder")
     from fractions import Fraction
+
     with open_sink(folder / "clip.y4m", VideoFormat(64, 64, Fraction(25))) as sink:
         for picture in make_clip(64, 64, 3):
             sink.write(picture)
@@ -85,8 +147,12 @@ def test_decoder_modules_keep_the_rule(decoder_files: list[Path]) -> None:
     assert "nets/swift.py" in paths and "exact/ops.py" in paths and "codec/modes.py" in paths
     assert "exact/warp.py" in paths and "codec/motion.py" in paths and "codec/search.py" not in paths
     assert not [p for p in paths if p.startswith("train/") or p == "exact/masters.py"], "a decoder loads training code"
-    found = [v for p in paths if not p.startswith(NOT_DECODING)
-             for v in violations(p, (PACKAGE / p).read_text(encoding="utf-8"))]
+    found = [
+        v
+        for p in paths
+        if not p.startswith(NOT_DECODING)
+        for v in violations(p, (PACKAGE / p).read_text(encoding="utf-8"))
+    ]
     assert not found, "\n".join(found)
 
 
@@ -95,8 +161,17 @@ def test_cheng2020_keeps_the_rule() -> None:
         assert not violations(name, (PACKAGE / name).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("line", [
-    "torch.exp(x)", "x.mean()", "torch.sqrt(x)", "F.conv2d(x, w)", "x @ w", "nn.Linear(1, 1)", "F.interpolate(x)",
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch.exp(x)",
+        "x.mean()",
+        "torch.sqrt(x)",
+        "F.conv2d(x, w)",
+        "x @ w",
+        "nn.Linear(1, 1)",
+        "F.interpolate(x)",
+    ],
+)
 def test_the_lint_sees(line: str) -> None:
     assert violations("nets/swift.py", f"def f(x, w):\n    return {line}\n")

@@ -1,4 +1,5 @@
 """Coding does not depend on what the program that uses it told torch about short floats, and leaves that as it was."""
+
 from __future__ import annotations
 
 import threading
@@ -30,6 +31,7 @@ def legacy(value: str) -> Callable[[], AbstractContextManager[None]]:
             yield
         finally:
             torch.set_float32_matmul_precision("highest")
+
     return context
 
 
@@ -43,15 +45,20 @@ def modern(place: int, value: str) -> Callable[[], AbstractContextManager[None]]
             yield
         finally:
             owner.fp32_precision = before
+
     return context
 
 
 SETTINGS = [
     pytest.param(nullcontext, id="untouched"),
     pytest.param(lambda: torch.autocast("cpu", dtype=torch.bfloat16), id="autocast"),
-    pytest.param(legacy("high"), id="high"), pytest.param(legacy("medium"), id="medium"),
-    *(pytest.param(modern(place, value), marks=MODERN, id=f"{name} {value}")
-      for place, name in enumerate(("all", "mkldnn", "matmul", "conv")) for value in ("bf16", "tf32")),
+    pytest.param(legacy("high"), id="high"),
+    pytest.param(legacy("medium"), id="medium"),
+    *(
+        pytest.param(modern(place, value), marks=MODERN, id=f"{name} {value}")
+        for place, name in enumerate(("all", "mkldnn", "matmul", "conv"))
+        for value in ("bf16", "tf32")
+    ),
 ]
 
 
@@ -60,8 +67,9 @@ def told() -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_a_setting_changes_nothing_and_is_left_as_it_was(setting: Callable[[], AbstractContextManager[None]],
-                                                         golden_models: dict[str, ModelInfo]) -> None:
+def test_a_setting_changes_nothing_and_is_left_as_it_was(
+    setting: Callable[[], AbstractContextManager[None]], golden_models: dict[str, ModelInfo]
+) -> None:
     with setting():
         before = told()
         for backend in ("float", "auto"):
@@ -73,8 +81,9 @@ def test_a_setting_changes_nothing_and_is_left_as_it_was(setting: Callable[[], A
         assert told() == before
 
 
-def test_autocast_would_change_a_warp_and_the_canary_sees_it(golden_models: dict[str, ModelInfo],
-                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_autocast_would_change_a_warp_and_the_canary_sees_it(
+    golden_models: dict[str, ModelInfo], monkeypatch: pytest.MonkeyPatch
+) -> None:
     plane = (np.arange(64 * 64) * 48271 % 251).astype(np.uint8).reshape(64, 64)
     field = np.full(warp.field_shape(64, 64), 1, dtype=np.int32)
     expected = warp.warp(plane, field)

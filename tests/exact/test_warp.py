@@ -1,4 +1,5 @@
 """The warp against a slow reference in whole numbers, pel by pel, from docs/bitstream.md; shifts; bounds."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -21,10 +22,22 @@ VECTORS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], NDArray[np.i
     "at the limits": lambda random, shape: random.choice([-MAX_VECTOR, MAX_VECTOR], shape),
 }
 # As docs/bitstream.md prints them: rows are the fractions of a pel.
-PAGE_LUMA = [[0, 0, 0, 64, 0, 0, 0, 0], [-1, 4, -10, 58, 17, -5, 1, 0], [-1, 4, -11, 40, 40, -11, 4, -1],
-             [0, 1, -5, 17, 58, -10, 4, -1]]
-PAGE_CHROMA = [[0, 64, 0, 0], [-2, 58, 10, -2], [-4, 54, 16, -2], [-6, 46, 28, -4], [-4, 36, 36, -4],
-               [-4, 28, 46, -6], [-2, 16, 54, -4], [-2, 10, 58, -2]]
+PAGE_LUMA = [
+    [0, 0, 0, 64, 0, 0, 0, 0],
+    [-1, 4, -10, 58, 17, -5, 1, 0],
+    [-1, 4, -11, 40, 40, -11, 4, -1],
+    [0, 1, -5, 17, 58, -10, 4, -1],
+]
+PAGE_CHROMA = [
+    [0, 64, 0, 0],
+    [-2, 58, 10, -2],
+    [-4, 54, 16, -2],
+    [-6, 46, 28, -4],
+    [-4, 36, 36, -4],
+    [-4, 28, 46, -6],
+    [-2, 16, 54, -4],
+    [-2, 10, 58, -2],
+]
 
 
 def half_to_even(numerator: int, denominator: int) -> int:

@@ -1,8 +1,9 @@
 """Fuzz: decode, probe and join many damaged streams, in this process, under limits. Run by `make fuzz`.
 
-    python -m fuzz --seed 1 --count 20000       prints what came of them; exit code 1, and a file, if one is wrong
-    python -m fuzz --seed 1 --only 4711         the one case again, with its traceback
+python -m fuzz --seed 1 --count 20000       prints what came of them; exit code 1, and a file, if one is wrong
+python -m fuzz --seed 1 --only 4711         the one case again, with its traceback
 """
+
 from __future__ import annotations
 
 import argparse
@@ -29,7 +30,7 @@ from fuzz.judge import judge
 
 MEMORY_BYTES = 2 * 2**30
 SECONDS = 300  # for one case; those of usual size take some hundredths, 16384x16384 of cheng2020 two minutes
-BLOCK = 100   # cases of one model in a row: networks are kept for one model only
+BLOCK = 100  # cases of one model in a row: networks are kept for one model only
 
 
 class Hang(BaseException):
@@ -96,8 +97,10 @@ def main() -> int:
     for outcome, count in sorted(outcomes.items()):
         print(f"{count:7d}  {outcome}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(f"{len(numbers)} streams, seed {args.seed}: {len(wrong)} wrong, {time.monotonic() - began:.0f} s, "
-          f"at most {peak / 2**20:.0f} MiB")
+    print(
+        f"{len(numbers)} streams, seed {args.seed}: {len(wrong)} wrong, {time.monotonic() - began:.0f} s, "
+        f"at most {peak / 2**20:.0f} MiB"
+    )
     return 1 if wrong or peak > MEMORY_BYTES else 0
 
 

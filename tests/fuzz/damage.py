@@ -1,7 +1,8 @@
 """Ways to damage a stream. A changed record's CRC is computed anew in most cases, so that damage gets past it.
 
-    stream ─► dissect ─► Part(fields as bytes) ─► damage ─► sealed: lengths, index, CRCs ─► bytes ─► damage of bytes
+stream ─► dissect ─► Part(fields as bytes) ─► damage ─► sealed: lengths, index, CRCs ─► bytes ─► damage of bytes
 """
+
 from __future__ import annotations
 
 import random
@@ -55,8 +56,11 @@ def dissect(stream: bytes) -> list[Part]:
                 value = sum((byte & 127) << 7 * n for n, byte in enumerate(stream[at : at + size]))
             else:
                 fixed = {"u8": 1, "u16": 2, "u32": 4, "crc": 4}
-                size = fixed[item.width] if item.width in fixed else (
-                    values[item.size] if isinstance(item.size, str) else item.size)
+                size = (
+                    fixed[item.width]
+                    if item.width in fixed
+                    else (values[item.size] if isinstance(item.size, str) else item.size)
+                )
                 value = int.from_bytes(stream[at : at + size], "little") if item.width != "bytes" else 0
             into[prefix + item.name] = stream[at : at + size]
             values[item.name] = value
@@ -100,8 +104,21 @@ def mend_end(parts: list[Part]) -> None:
 def number_for(item: Field, rng: random.Random) -> int:
     """A value at a limit of the field, or beside one, or any."""
     top = {"u8": 255, "u16": 2**16 - 1, "u32": 2**32 - 1}.get(item.width, 2**63 - 1)
-    likely = [item.at_least, item.at_least + 1, item.highest(), item.highest() + 1, item.highest() - 1, 0, 1, 127, 128,
-              top, *(item.one_of or {}), rng.randrange(top + 1), rng.randrange(256)]
+    likely = [
+        item.at_least,
+        item.at_least + 1,
+        item.highest(),
+        item.highest() + 1,
+        item.highest() - 1,
+        0,
+        1,
+        127,
+        128,
+        top,
+        *(item.one_of or {}),
+        rng.randrange(top + 1),
+        rng.randrange(256),
+    ]
     return min(max(rng.choice(likely), 0), top)
 
 
@@ -143,14 +160,16 @@ def forge_payload(parts: list[Part], rng: random.Random) -> None:
     payload = part.fields["payload"]
     size = rng.choice([0, 1, 3, 4, 5, len(payload), 2 * len(payload), rng.randrange(4000)])
     fill = rng.choice([b"\0", b"\xff", None])
-    payload = rng.choice([
-        lambda: flipped(payload, rng),
-        lambda: payload[: rng.randrange(len(payload) + 1)],
-        lambda: payload + rng.randbytes(rng.randrange(9)),
-        lambda: fill * size if fill else rng.randbytes(size),
-        lambda: rng.choice(parts[1:-1]).fields["payload"],
-        lambda: payload[: (cut := rng.randrange(len(payload) + 1))] + rng.randbytes(len(payload) - cut),
-    ])()
+    payload = rng.choice(
+        [
+            lambda: flipped(payload, rng),
+            lambda: payload[: rng.randrange(len(payload) + 1)],
+            lambda: payload + rng.randbytes(rng.randrange(9)),
+            lambda: fill * size if fill else rng.randbytes(size),
+            lambda: rng.choice(parts[1:-1]).fields["payload"],
+            lambda: payload[: (cut := rng.randrange(len(payload) + 1))] + rng.randbytes(len(payload) - cut),
+        ]
+    )()
     part.fields["payload"] = payload
     if rng.random() < 0.95:
         part.fields["length"] = varint(len(payload))
@@ -172,8 +191,11 @@ def forge_end(parts: list[Part], rng: random.Random) -> None:
     end = parts[-1].fields
     name = rng.choice([name for name in end if name != "crc"])
     value = rng.choice([0, 1, 2, 127, 128, 2**14, 2**28 - 1, 2**28, 2**32 - 1, 2**62, rng.randrange(2**16)])
-    end[name] = (value % 256).to_bytes(1, "little") if name == "kind" else (
-        (value % 2**32).to_bytes(4, "little") if name == "length" else varint(value))
+    end[name] = (
+        (value % 256).to_bytes(1, "little")
+        if name == "kind"
+        else ((value % 2**32).to_bytes(4, "little") if name == "length" else varint(value))
+    )
 
 
 def shuffle_records(parts: list[Part], rng: random.Random) -> None:
@@ -194,7 +216,12 @@ def shuffle_records(parts: list[Part], rng: random.Random) -> None:
 
 
 STRUCTURED: list[tuple[Callable[[list[Part], random.Random], None], int]] = [
-    (forge_header, 3), (forge_picture, 3), (forge_payload, 6), (forge_quality, 2), (forge_end, 2), (shuffle_records, 2),
+    (forge_header, 3),
+    (forge_picture, 3),
+    (forge_payload, 6),
+    (forge_quality, 2),
+    (forge_end, 2),
+    (shuffle_records, 2),
 ]
 
 
@@ -230,7 +257,8 @@ def with_more(data: bytes, rng: random.Random) -> bytes:
 def overwritten(data: bytes, rng: random.Random) -> bytes:
     start, size = rng.randrange(len(data) + 1), rng.randrange(1, 60)
     return (data[:start] + rng.choice([rng.randbytes(size), bytes(size), b"\xff" * size]) + data[start + size :])[
-        : len(data)]
+        : len(data)
+    ]
 
 
 RAW = [flipped, flipped, cut, without, with_more, overwritten]
@@ -246,7 +274,7 @@ def damaged(streams: list[bytes], rng: random.Random) -> bytes:
         parts = [parts[0], *(part.copy() for part in dissect(rng.choice(streams))[1:])]
     before = [part.to_bytes() for part in parts]
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
-        change, = rng.choices([change for change, _ in STRUCTURED], [weight for _, weight in STRUCTURED])
+        (change,) = rng.choices([change for change, _ in STRUCTURED], [weight for _, weight in STRUCTURED])
         change(parts, rng)
     if rng.random() < 0.5:
         mend_end(parts)

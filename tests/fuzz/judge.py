@@ -3,6 +3,7 @@
 Right is an LvcError of one line, or pictures that have the checksums of the records they came from: all of them when
 decoding ends well, those that were written when it does not. The second decoder computes the checksums.
 """
+
 from __future__ import annotations
 
 import io
@@ -32,7 +33,7 @@ def judge(data: bytes, whole: bytes, rng: random.Random) -> str:
 
     Returns the way and how it ended, in words. Raises Wrong, or whatever lvcodec should not have raised.
     """
-    way, = rng.choices(list(WAYS), list(WAYS.values()))
+    (way,) = rng.choices(list(WAYS), list(WAYS.values()))
     out = io.BytesIO()
     report: DecodeReport | None = None
     first = rng.randrange(5) if way == "part" else 0
@@ -43,9 +44,13 @@ def judge(data: bytes, whole: bytes, rng: random.Random) -> str:
             _join(data, whole)
         else:
             report = lvcodec.decode(
-                io.BytesIO(data), out, conceal=way == "conceal", check=way != "unchecked",
+                io.BytesIO(data),
+                out,
+                conceal=way == "conceal",
+                check=way != "unchecked",
                 jobs=2 if way == "jobs" else 1,
-                frames=(first, rng.choice([None, first + 1, first + 3])) if way == "part" else None)
+                frames=(first, rng.choice([None, first + 1, first + 3])) if way == "part" else None,
+            )
         ended = "right"
     except LvcError as error:
         if not error.message or "\n" in str(error):

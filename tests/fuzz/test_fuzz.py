@@ -1,4 +1,5 @@
 """The short form of `make fuzz`: some hundred damaged streams, in a process with its limits."""
+
 from __future__ import annotations
 
 import os
@@ -16,8 +17,14 @@ TESTS = Path(__file__).resolve().parents[1]
 
 
 def test_damaged_streams_end_in_an_error_or_right() -> None:
-    done = subprocess.run([sys.executable, "-m", "fuzz", "--seed", "2", "--count", "400"], cwd=TESTS, text=True,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "fuzz", "--seed", "2", "--count", "400"],
+        cwd=TESTS,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "400 streams, seed 2: 0 wrong" in done.stdout
     assert "MismatchError" in done.stdout and "StreamError" in done.stdout  # damage reaches networks and container
@@ -48,7 +55,13 @@ from fuzz import __main__ as fuzz
 sys.argv = ["fuzz", "--seed", "2", "--count", "100"]
 sys.exit(fuzz.main())
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=TESTS, text=True, capture_output=True, check=False,
-                          env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)})
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=TESTS,
+        text=True,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)},
+    )
     assert done.returncode == 1 and "other checksums than the stream tells" in done.stderr
     assert list(tmp_path.glob("fuzz-2-*.lvc"))

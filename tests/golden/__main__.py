@@ -1,4 +1,5 @@
 """Make the golden streams that are missing; with --overwrite, all of them anew. Run by `make golden`."""
+
 from __future__ import annotations
 
 import json

@@ -5,6 +5,7 @@
 Run in a process of its own, with limits on instruction sets in its environment. `int8` is left out, and said to be,
 where it does not work.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -39,8 +40,9 @@ def main() -> None:
                 told[backend] = "does not work here"
                 continue
             told[backend] = {
-                golden.name: streams.decoded_hash(golden.path.read_bytes(), jobs=args.jobs, backend=backend,
-                                                  device=args.device)
+                golden.name: streams.decoded_hash(
+                    golden.path.read_bytes(), jobs=args.jobs, backend=backend, device=args.device
+                )
                 for golden in streams.STREAMS
             }
     print(json.dumps(told))

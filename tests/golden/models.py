@@ -3,6 +3,7 @@
 Layers, quantiser steps and tables are drawn from numpy's PCG64 by its raw 64-bit words (the only thing that numpy
 promises never to change) and integer arithmetic, so the weights' hash is the same everywhere.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -32,8 +33,9 @@ from lvcodec.nets.swift import (
 )
 
 Arrays = dict[str, np.ndarray]
-SWIFT_SHAPE = SwiftShape(latent=24, width8=12, depth8=1, width16=14, depth16=1, hyper=8, z_channels=6, context=10,
-                         temporal=8)
+SWIFT_SHAPE = SwiftShape(
+    latent=24, width8=12, depth8=1, width16=14, depth16=1, hyper=8, z_channels=6, context=10, temporal=8
+)
 CHENG2020_WIDTH, CHENG2020_QUALITY = 8, 2
 
 
@@ -41,8 +43,15 @@ def make(name: str, base: Path) -> store.ModelInfo:
     """One of MODELS, written to a folder in `base`."""
     family, maker = MODELS[name]
     arrays, shape, about = maker()
-    return store.write(base / f"golden-{name}", name=f"golden-{name}", family=family, shape=shape, arrays=arrays,
-                       about={"about": "integers from PCG64: for tests", **about}, overwrite=False)
+    return store.write(
+        base / f"golden-{name}",
+        name=f"golden-{name}",
+        family=family,
+        shape=shape,
+        arrays=arrays,
+        about={"about": "integers from PCG64: for tests", **about},
+        overwrite=False,
+    )
 
 
 class Draw:
@@ -69,8 +78,11 @@ def layer_arrays(model: torch.nn.Module, finer: dict[str, int], prefix: str) -> 
         weight, bias, shift = maker(layer, Draw(name), finer.get(name, 0))
         if name == "context_prediction":
             weight = weight * causal_taps().numpy()
-        arrays |= {f"{prefix}{name}.weight": weight.astype(np.int32), f"{prefix}{name}.bias": bias,
-                   f"{prefix}{name}.shift": shift.astype(np.int8)}
+        arrays |= {
+            f"{prefix}{name}.weight": weight.astype(np.int32),
+            f"{prefix}{name}.bias": bias,
+            f"{prefix}{name}.shift": shift.astype(np.int8),
+        }
     return arrays
 
 
@@ -89,7 +101,7 @@ def gdn_integers(layer: Gdn, draw: Draw, finer: int) -> tuple[np.ndarray, ...]:
     """beta near 1, gamma near 0.1 on its diagonal and up to 0.02 beside it, as they enter the sum."""
     n = layer.bias.shape[0]
     gamma = draw.integers(0, 1300, (n, n)) + 6554 * np.eye(n, dtype=np.int64)
-    return gamma[:, :, None, None], 2**32 + draw.integers(-2**28, 2**28, (n,)), np.zeros(n, dtype=np.int64)
+    return gamma[:, :, None, None], 2**32 + draw.integers(-(2**28), 2**28, (n,)), np.zeros(n, dtype=np.int64)
 
 
 # ---- tables ---------------------------------------------------------------------------------------------------
@@ -112,25 +124,34 @@ def geometric(decay: int, reach: int, lean: int = 0) -> np.ndarray:
 
 
 def set_arrays(name: str, tables: list[np.ndarray]) -> Arrays:
-    return {f"{name}.counts": np.concatenate(tables),
-            f"{name}.lengths": np.array([table.size for table in tables], dtype=np.int32)}
+    return {
+        f"{name}.counts": np.concatenate(tables),
+        f"{name}.lengths": np.array([table.size for table in tables], dtype=np.int32),
+    }
 
 
 def grid_arrays(prefix: str = "tables.") -> Arrays:
     """Tables that widen with the level, narrow enough at its top for escapes."""
     arrays: Arrays = {}
     for name, start in (("gaussian", 4), ("laplace", 12), ("laplace_shifted", 2)):
-        arrays |= set_arrays(prefix + name, [
-            geometric(min(start + 5 * level, 250), min(2 + level, 40), lean)
-            for level in range(grid.LEVELS) for lean in range(grid.FRACTIONS)])
+        arrays |= set_arrays(
+            prefix + name,
+            [
+                geometric(min(start + 5 * level, 250), min(2 + level, 40), lean)
+                for level in range(grid.LEVELS)
+                for lean in range(grid.FRACTIONS)
+            ],
+        )
     return arrays
 
 
 def prior_arrays(name: str, channels: int, prefix: str = "tables.") -> Arrays:
     """Tables of a hyper-latent, with centres -2, -1, 0, 1, 2, -2 ..."""
     tables = [geometric(120 + 8 * (channel % 8), 12) for channel in range(channels)]
-    return {**set_arrays(prefix + name, tables),
-            f"{prefix}{name}.centres": (np.arange(channels) % 5 - 2).astype(np.int32)}
+    return {
+        **set_arrays(prefix + name, tables),
+        f"{prefix}{name}.centres": (np.arange(channels) % 5 - 2).astype(np.int32),
+    }
 
 
 # ---- swift ----------------------------------------------------------------------------------------------------
@@ -159,16 +180,18 @@ def linear_path() -> Arrays:
     plane = np.repeat([0, 1, 2], [256, 64, 64])  # of a channel; its place within 2x2, then 8x8 or 4x4 blocks, is below
     for row in range(3):
         signs[row] = np.where(plane == row, 1, 0)
-    signs[3] = np.where(plane == 0, 1 - 2 * (np.arange(384) % 4 // 2), 0)   # top against bottom
-    signs[4] = np.where(plane == 0, 1 - 2 * (np.arange(384) % 2), 0)        # left against right
+    signs[3] = np.where(plane == 0, 1 - 2 * (np.arange(384) % 4 // 2), 0)  # top against bottom
+    signs[4] = np.where(plane == 0, 1 - 2 * (np.arange(384) % 2), 0)  # left against right
     scale = np.full(SWIFT_SHAPE.latent, 209)  # 2^12 / sqrt(384)
     scale[[0, 3, 4]], scale[1:3] = 256, 512
     forth = (signs * scale[:, None]).astype(np.int32)
     small, zeros = draw.integers(-64, 64, (SWIFT_SHAPE.latent,)), np.zeros(384, dtype=np.int64)
     return {
-        "layers.enc_linear.weight": forth[:, :, None, None], "layers.enc_linear.bias": small,
+        "layers.enc_linear.weight": forth[:, :, None, None],
+        "layers.enc_linear.bias": small,
         "layers.enc_linear.shift": np.full(SWIFT_SHAPE.latent, 8, dtype=np.int8),
-        "layers.dec_linear.weight": np.ascontiguousarray(forth.T)[:, :, None, None], "layers.dec_linear.bias": zeros,
+        "layers.dec_linear.weight": np.ascontiguousarray(forth.T)[:, :, None, None],
+        "layers.dec_linear.bias": zeros,
         "layers.dec_linear.shift": np.full(384, 12, dtype=np.int8),
     }
 
@@ -180,9 +203,12 @@ def swift_steps() -> dict[str, np.ndarray]:
     deviation = np.int64(2048)  # latent units
     offset = 36 * 2**OFFSET_BITS + quality * (18 * 2**OFFSET_BITS) // 100 + 0 * units
     tables = {
-        "gain": 2**GAIN_BITS // units, "inverse": units << INVERSE_BITS,
-        "mean": (deviation << MEAN_BITS) // (32 * units), "offset": offset,
-        "norm": np.full(m, (16 << NORM_BITS) // deviation), "spread": np.full(m, (deviation << SPREAD_BITS) // 256),
+        "gain": 2**GAIN_BITS // units,
+        "inverse": units << INVERSE_BITS,
+        "mean": (deviation << MEAN_BITS) // (32 * units),
+        "offset": offset,
+        "norm": np.full(m, (16 << NORM_BITS) // deviation),
+        "spread": np.full(m, (deviation << SPREAD_BITS) // 256),
     }
     return {name: table.astype(np.int32) for name, table in tables.items()}
 
@@ -210,8 +236,13 @@ def cheng2020() -> tuple[Arrays, dict[str, Any], dict[str, Any]]:
 
 # Bits that make latents and hyper-latents of a few steps, and pictures that are not flat.
 CHENG2020_FINER = {
-    "temporal.ph_e.2": -2, "shift.bfd_e.2": -2, "g_a.6": -1,
-    "g_s.1.conv": 3, "g_s.3.conv": 4, "g_s.5.conv": 4, "g_s.7.0": 6,
+    "temporal.ph_e.2": -2,
+    "shift.bfd_e.2": -2,
+    "g_a.6": -1,
+    "g_s.1.conv": 3,
+    "g_s.3.conv": 4,
+    "g_s.5.conv": 4,
+    "g_s.7.0": 6,
 }
 
 

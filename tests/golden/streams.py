@@ -1,4 +1,5 @@
 """The golden streams: which there are, how one is made, what it decodes to."""
+
 from __future__ import annotations
 
 import hashlib
@@ -71,8 +72,17 @@ def clip() -> bytes:
 
 def encode(golden: Golden, model: ModelInfo, backend: str = "reference") -> bytes:
     out = io.BytesIO()
-    lvcodec.encode(io.BytesIO(clip()), out, family=model.family, model=model.path, mode=golden.mode, alpha=golden.alpha,
-                   quality=QUALITIES[golden.model], gop=GOP, backend=backend)
+    lvcodec.encode(
+        io.BytesIO(clip()),
+        out,
+        family=model.family,
+        model=model.path,
+        mode=golden.mode,
+        alpha=golden.alpha,
+        quality=QUALITIES[golden.model],
+        gop=GOP,
+        backend=backend,
+    )
     return out.getvalue()
 
 

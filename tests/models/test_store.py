@@ -1,4 +1,5 @@
 """Finding models: by name, hash and family, past folders that hold none."""
+
 from __future__ import annotations
 
 import json
@@ -40,11 +41,16 @@ def test_a_failed_search_names_the_broken_folder(beside_a_broken_one: store.Mode
         store.by_id(bytes(8))
 
 
-@pytest.mark.parametrize(("manifest", "why"), [
-    ("{", "Expecting property name"), ("[]", "list"), ('{"name": "x"}', "the manifest lacks 'family'"),
-    ('{"name": "x", "family": "swift", "sha256": "00", "alpha": 0.3}', "not 1 or 0.5"),
-    ('{"name": "x", "family": "swift", "sha256": "00"}', store.INTEGERS),
-])
+@pytest.mark.parametrize(
+    ("manifest", "why"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "list"),
+        ('{"name": "x"}', "the manifest lacks 'family'"),
+        ('{"name": "x", "family": "swift", "sha256": "00", "alpha": 0.3}', "not 1 or 0.5"),
+        ('{"name": "x", "family": "swift", "sha256": "00"}', store.INTEGERS),
+    ],
+)
 def test_why_a_folder_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manifest: str, why: str) -> None:
     monkeypatch.setenv("LVCODEC_MODELS", str(tmp_path))
     (tmp_path / "m").mkdir()
@@ -69,7 +75,8 @@ def test_verify_counts_it_as_a_failure(
 
 
 def test_list_tells_of_it(beside_a_broken_one: store.ModelInfo) -> None:
-    done = subprocess.run([sys.executable, "-m", "lvcodec", "models", "list", "--json"], capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "lvcodec", "models", "list", "--json"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0 and "a-broken" in done.stderr
     assert beside_a_broken_one.name in [row["name"] for row in json.loads(done.stdout)]

@@ -1,4 +1,5 @@
 """The cheng2020 family: the same as CompressAI's floats, exact on both sides, wavefronts equal to raster order."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -56,8 +57,9 @@ def small_coding(tmp_path: Path, channels: int = 12) -> Cheng2020Coding:
         importers.scale_random(net)
         pmfs = {name: importers.export.flat_pmf(channels) for name in importers.PRIORS}
         arrays = importers.network_arrays(net, pmfs, 1)
-        info = importers._write(tmp_path / "small", "small", {"1": channels}, arrays, {"qualities": [1]},
-                                overwrite=True)
+        info = importers._write(
+            tmp_path / "small", "small", {"1": channels}, arrays, {"qualities": [1]}, overwrite=True
+        )
     made = loading.coding(info, 0)
     assert isinstance(made, Cheng2020Coding)
     return made
@@ -95,8 +97,14 @@ def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: F
     return out
 
 
-CASES = [("intra", Fraction(1)), ("mfvc", Fraction(1)), ("lds", Fraction(1)), ("lds", Fraction(1, 2)),
-         ("aligned", Fraction(1)), ("aligned", Fraction(1, 2))]
+CASES = [
+    ("intra", Fraction(1)),
+    ("mfvc", Fraction(1)),
+    ("lds", Fraction(1)),
+    ("lds", Fraction(1, 2)),
+    ("aligned", Fraction(1)),
+    ("aligned", Fraction(1, 2)),
+]
 
 
 @pytest.mark.parametrize(("mode", "alpha"), CASES)
@@ -177,8 +185,10 @@ def test_gdn(inverse: bool) -> None:
         x = torch.round(torch.randn(1, 32, 9, 7, generator=generator).double() * spread * ONE)
         got = layer(x) / ONE
         real = x / ONE
-        norm = torch.sqrt(torch.einsum("oi,nihw->nohw", layer.weight[:, :, 0, 0].double(), real**2)
-                          + layer.bias.double().view(1, -1, 1, 1))
+        norm = torch.sqrt(
+            torch.einsum("oi,nihw->nohw", layer.weight[:, :, 0, 0].double(), real**2)
+            + layer.bias.double().view(1, -1, 1, 1)
+        )
         want = (real * norm if inverse else real / norm).clamp(WIDE.low / ONE, WIDE.high / ONE)
         # the least square the layer knows is 2^-16, that of 1/256
         assert (got - want).abs().max() < 2e-3 * max(1.0, float(want.abs().max()))
@@ -190,15 +200,18 @@ def test_gdn(inverse: bool) -> None:
 def test_rgb_and_back() -> None:
     """Chroma that is the same in 2x2 pixels comes back, samples outside the nominal range too."""
     random = np.random.default_rng(0)
-    y, u, v = (torch.from_numpy(random.integers(0, 256, (1, 1, *shape)).astype(np.float64))
-               for shape in ((32, 48), (16, 24), (16, 24)))
+    y, u, v = (
+        torch.from_numpy(random.integers(0, 256, (1, 1, *shape)).astype(np.float64))
+        for shape in ((32, 48), (16, 24), (16, 24))
+    )
     units = rgb.to_rgb(y, u, v, ONE)
     assert units.shape == (1, 3, 32, 48) and torch.equal(units, units.round())
     back = rgb.to_planes(units * 2.0 ** (rgb.RGB_BITS - 12))
     for plane, again in zip((y, u, v), back, strict=True):
         assert torch.equal(plane, again)
-    grey = rgb.to_rgb(torch.full((1, 1, 2, 2), 235.0), torch.full((1, 1, 1, 1), 128.0), torch.full((1, 1, 1, 1), 128.0),
-                      ONE)
+    grey = rgb.to_rgb(
+        torch.full((1, 1, 2, 2), 235.0), torch.full((1, 1, 1, 1), 128.0), torch.full((1, 1, 1, 1), 128.0), ONE
+    )
     assert torch.equal(grey, torch.full((1, 3, 2, 2), float(ONE), dtype=grey.dtype))
 
 
@@ -301,7 +314,8 @@ def test_equals_compressai(tmp_path: Path, channels: int) -> None:
     psi, context = theirs.h_s(z_hat), theirs.context_prediction(y_hat)
     scale, mean = theirs.entropy_parameters(torch.cat([psi, context], 1)).chunk(2, 1)
     scale_got, mean_got = coding.model.parameters_from(
-        coding.model.h_s(z_hat * ONE), coding.model.context_prediction(y_hat * ONE))
+        coding.model.h_s(z_hat * ONE), coding.model.context_prediction(y_hat * ONE)
+    )
     assert decibels(scale, scale_got / ONE) > 60 and decibels(mean, mean_got / ONE) > 60
     x_hat = theirs.g_s(y_hat)
     x_hat_got = coding.model.g_s(y_hat * ONE) * 2.0**-rgb.RGB_BITS
@@ -320,6 +334,8 @@ def test_the_reference_backend_gives_the_same_bits(model: store.ModelInfo, make_
     """int64 sums and shifts in place of float64 sums."""
     clip = make_clip(64, 64, 2)
     for name in ("intra", "lds", "aligned"):
-        coded = [round_trip(loading.coding(model, 0, backend=backend), clip, name, Fraction(1))
-                 for backend in ("float", "reference")]
+        coded = [
+            round_trip(loading.coding(model, 0, backend=backend), clip, name, Fraction(1))
+            for backend in ("float", "reference")
+        ]
         assert [payload for payload, _ in coded[0]] == [payload for payload, _ in coded[1]]

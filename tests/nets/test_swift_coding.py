@@ -1,4 +1,5 @@
 """Passes that the int8 backend makes in its own way, against those of the float backend."""
+
 from __future__ import annotations
 
 import pytest
@@ -14,8 +15,10 @@ from lvcodec.models.store import ModelInfo
 def test_a_changed_picture_is_the_same_in_both(golden_models: dict[str, ModelInfo], factor: int) -> None:
     """From no change to those of a forged stream."""
     random = torch.Generator().manual_seed(5)
-    planes = tuple(torch.randint(0, 256, (1, 1, 64 // side, 128 // side), generator=random, dtype=torch.uint8)
-                   for side in (1, 2, 2))
+    planes = tuple(
+        torch.randint(0, 256, (1, 1, 64 // side, 128 // side), generator=random, dtype=torch.uint8)
+        for side in (1, 2, 2)
+    )
     shown = []
     for backend in ("float", "int8"):
         coding = loading.coding(golden_models["swift"], 60, backend=backend)

@@ -8,6 +8,7 @@
 Slow, and written to be read beside the page: docstrings name its sections. The range coder is tests/entropy/judge.py,
 which is another reading of the same page. Errors are ValueError.
 """
+
 from __future__ import annotations
 
 from .decoder import Decoded, checksum_of, decode

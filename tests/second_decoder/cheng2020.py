@@ -1,4 +1,5 @@
 """The networks of cheng2020: section "cheng2020"."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """The bytes of a stream: sections "Header", "Picture" and "End"."""
+
 from __future__ import annotations
 
 import struct

@@ -1,4 +1,5 @@
 """From a stream to pictures: section "What a payload holds", from the calls of a payload to "Pictures"."""
+
 from __future__ import annotations
 
 import struct

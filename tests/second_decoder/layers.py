@@ -1,4 +1,5 @@
 """Numbers, layers and shuffles, the same for both families: sections "Numbers" and "A layer"."""
+
 from __future__ import annotations
 
 from typing import Any

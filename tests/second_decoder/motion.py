@@ -1,4 +1,5 @@
 """Sections "The field" and "The warp" of "aligned": whole numbers in int64, nothing else."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -12,16 +13,42 @@ from .symbols import Ints
 
 LIMIT = 8192  # quarters of a luma pel
 FIRST_LEVEL = 29
-FAR_LEVELS = [[8, 18, 23, 30, 34, 43, 48, 55], [16, 20, 22, 23, 24, 28, 31, 34], [21, 24, 26, 27, 28, 31, 33, 36],
-              [26, 28, 30, 32, 33, 36, 39, 41], [32, 35, 35, 36, 38, 41, 44, 44], [37, 38, 40, 41, 44, 46, 49, 52],
-              [40, 41, 43, 44, 47, 50, 53, 54], [51, 51, 51, 52, 55, 56, 56, 58]]
-NEAR_LEVELS = [[6, 12, 12, 12, 12, 12, 12, 12], [17, 19, 20, 21, 21, 21, 21, 21], [22, 24, 25, 26, 26, 26, 27, 27],
-               [27, 29, 31, 32, 32, 34, 34, 34], [34, 35, 36, 37, 38, 40, 41, 41], [40, 40, 41, 41, 43, 45, 46, 47],
-               [45, 45, 45, 45, 47, 50, 51, 53], [54, 54, 54, 54, 54, 56, 56, 58]]
-TAPS_Y = [[0, 0, 0, 64, 0, 0, 0, 0], [-1, 4, -10, 58, 17, -5, 1, 0], [-1, 4, -11, 40, 40, -11, 4, -1],
-          [0, 1, -5, 17, 58, -10, 4, -1]]
-TAPS_UV = [[0, 64, 0, 0], [-2, 58, 10, -2], [-4, 54, 16, -2], [-6, 46, 28, -4], [-4, 36, 36, -4], [-4, 28, 46, -6],
-           [-2, 16, 54, -4], [-2, 10, 58, -2]]
+FAR_LEVELS = [
+    [8, 18, 23, 30, 34, 43, 48, 55],
+    [16, 20, 22, 23, 24, 28, 31, 34],
+    [21, 24, 26, 27, 28, 31, 33, 36],
+    [26, 28, 30, 32, 33, 36, 39, 41],
+    [32, 35, 35, 36, 38, 41, 44, 44],
+    [37, 38, 40, 41, 44, 46, 49, 52],
+    [40, 41, 43, 44, 47, 50, 53, 54],
+    [51, 51, 51, 52, 55, 56, 56, 58],
+]
+NEAR_LEVELS = [
+    [6, 12, 12, 12, 12, 12, 12, 12],
+    [17, 19, 20, 21, 21, 21, 21, 21],
+    [22, 24, 25, 26, 26, 26, 27, 27],
+    [27, 29, 31, 32, 32, 34, 34, 34],
+    [34, 35, 36, 37, 38, 40, 41, 41],
+    [40, 40, 41, 41, 43, 45, 46, 47],
+    [45, 45, 45, 45, 47, 50, 51, 53],
+    [54, 54, 54, 54, 54, 56, 56, 58],
+]
+TAPS_Y = [
+    [0, 0, 0, 64, 0, 0, 0, 0],
+    [-1, 4, -10, 58, 17, -5, 1, 0],
+    [-1, 4, -11, 40, 40, -11, 4, -1],
+    [0, 1, -5, 17, 58, -10, 4, -1],
+]
+TAPS_UV = [
+    [0, 64, 0, 0],
+    [-2, 58, 10, -2],
+    [-4, 54, 16, -2],
+    [-6, 46, 28, -4],
+    [-4, 36, 36, -4],
+    [-4, 28, 46, -6],
+    [-2, 16, 54, -4],
+    [-2, 10, 58, -2],
+]
 
 Place = tuple[int, int]
 
@@ -45,10 +72,18 @@ def calls(rows: int, columns: int) -> Iterator[list[tuple[Place, Place | None, P
     """Of each call its places in raster order, with their two neighbours if they have such."""
     yield [((r, c), None, None) for r in range(0, rows, 32) for c in range(0, columns, 32)]
     for d in (16, 8, 4, 2, 1):
-        down = [((r, c), (r - d, c), (r + d if r + d < rows else r - d, c))
-                for r in range(rows) if r % (2 * d) == d for c in range(0, columns, 2 * d)]
-        across = [((r, c), (r, c - d), (r, c + d if c + d < columns else c - d))
-                  for r in range(0, rows, d) for c in range(columns) if c % (2 * d) == d]
+        down = [
+            ((r, c), (r - d, c), (r + d if r + d < rows else r - d, c))
+            for r in range(rows)
+            if r % (2 * d) == d
+            for c in range(0, columns, 2 * d)
+        ]
+        across = [
+            ((r, c), (r, c - d), (r, c + d if c + d < columns else c - d))
+            for r in range(0, rows, d)
+            for c in range(columns)
+            if c % (2 * d) == d
+        ]
         yield from (places for places in (down, across) if places)
 
 

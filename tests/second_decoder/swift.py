@@ -1,4 +1,5 @@
 """The networks of swift: section "swift"."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

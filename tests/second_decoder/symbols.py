@@ -1,4 +1,5 @@
 """From a payload to integers: sections "Tables", "One call" and "What a payload holds"."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

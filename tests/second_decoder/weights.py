@@ -1,4 +1,5 @@
 """A model's files: sections "The files of a model" and "The arrays"."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,5 @@
 """Small streams, and files that behave like pipes."""
+
 from __future__ import annotations
 
 import io

@@ -1,4 +1,5 @@
 """Streams joined: the pictures of all, the quality of each, and what does not fit."""
+
 from __future__ import annotations
 
 import dataclasses

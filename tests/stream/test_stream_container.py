@@ -1,4 +1,5 @@
 """Streams written and read: exact bytes, pipes, qualities, the index, what a record costs."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -22,10 +23,33 @@ Made = tuple[bytes, list[PictureRecord]]
 Make = Callable[..., Made]
 
 LITERAL_RECORDS = bytes.fromhex(
-    "49" "00" "03" "aabbcc" "e8030000" "3dfe14a1"  # I, number 0, 3 bytes, checksum 1000
-    "70" "3d" "00" "e9030000" "cdabd160"           # P with quality 61, no payload, checksum 1001
-    "69" "02" "3e" "01" "dd" "ea030000" "6b8d0dad"  # I with quality 62, number 2
-    "45" "03" "02" "19" "02" "0d" "01" "0f000000" "d586af24"  # 3 pictures, 2 GOPs: 25 and 13 bytes
+    "49"
+    "00"
+    "03"
+    "aabbcc"
+    "e8030000"
+    "3dfe14a1"  # I, number 0, 3 bytes, checksum 1000
+    "70"
+    "3d"
+    "00"
+    "e9030000"
+    "cdabd160"  # P with quality 61, no payload, checksum 1001
+    "69"
+    "02"
+    "3e"
+    "01"
+    "dd"
+    "ea030000"
+    "6b8d0dad"  # I with quality 62, number 2
+    "45"
+    "03"
+    "02"
+    "19"
+    "02"
+    "0d"
+    "01"
+    "0f000000"
+    "d586af24"  # 3 pictures, 2 GOPs: 25 and 13 bytes
 )
 
 
@@ -147,8 +171,15 @@ def test_quality_stays_until_told_otherwise(make: Make) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "payload", "checksum", "quality"),
-    [("B", b"", 0, None), ("P", b"", 0, None), ("I", b"", -1, None), ("I", b"", 1 << 32, None), ("I", b"", 0, 101),
-     ("I", b"", 0, -1), ("I", bytes(64 + 12 * 64 * 64 + 1), 0, None)],
+    [
+        ("B", b"", 0, None),
+        ("P", b"", 0, None),
+        ("I", b"", -1, None),
+        ("I", b"", 1 << 32, None),
+        ("I", b"", 0, 101),
+        ("I", b"", 0, -1),
+        ("I", bytes(64 + 12 * 64 * 64 + 1), 0, None),
+    ],
 )
 def test_picture_out_of_range_is_not_written(
     header: Header, kind: str, payload: bytes, checksum: int, quality: int | None

@@ -1,4 +1,5 @@
 """Damaged, cut and forged streams: told or harmless, never costly, and where reading goes on."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,4 +1,5 @@
 """The declared layouts: ranges at writing and at reading, numbers on the wire, the tables of the documentation."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -21,10 +22,7 @@ from lvcodec.video.picture import VideoFormat
 
 DOCS = Path(__file__).parents[2] / "docs" / "bitstream.md"
 
-LITERAL_HEADER = bytes.fromhex(
-    "4c564331" "01" "02" "01" "02" "0001020304050607" "0600" "0500" "30750000" "e9030000"
-    "01" "0d" "05" "01" "01" "0400" "3c" "01" "a7bab39f"
-)
+LITERAL_HEADER = bytes.fromhex("4c5643310102010200010203040506070600050030750000e9030000010d05010104003c01a7bab39f")
 
 
 def test_header_is_these_bytes(header: Header) -> None:
@@ -50,10 +48,19 @@ def test_header_comes_back(header: Header, family: str, mode: str, alpha: Fracti
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("family", "vvc"), ("mode", "unheard-of"), ("alpha", Fraction(1, 3)), ("gop", 0), ("gop", 65536),
-        ("quality_index", -1), ("quality_index", 101), ("weights_id", bytes(7)), ("weights_id", bytes(9)),
-        ("video", VideoFormat(16385, 2, Fraction(25))), ("video", VideoFormat(2, 16385, Fraction(25))),
-        ("video", VideoFormat(2, 2, Fraction(1 << 32))), ("video", VideoFormat(2, 2, Fraction(1, 1 << 32))),
+        ("family", "vvc"),
+        ("mode", "unheard-of"),
+        ("alpha", Fraction(1, 3)),
+        ("gop", 0),
+        ("gop", 65536),
+        ("quality_index", -1),
+        ("quality_index", 101),
+        ("weights_id", bytes(7)),
+        ("weights_id", bytes(9)),
+        ("video", VideoFormat(16385, 2, Fraction(25))),
+        ("video", VideoFormat(2, 16385, Fraction(25))),
+        ("video", VideoFormat(2, 2, Fraction(1 << 32))),
+        ("video", VideoFormat(2, 2, Fraction(1, 1 << 32))),
     ],
 )
 def test_header_out_of_range_is_not_written(header: Header, name: str, value: Any) -> None:
@@ -72,8 +79,16 @@ def forged(name: str, value: int) -> bytes:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("width", 0), ("width", 16385), ("height", 0), ("height", 65535), ("rate_num", 0), ("rate_den", 0),
-        ("gop", 0), ("quality", 101), ("full_range", 2), ("chroma_location", 7),
+        ("width", 0),
+        ("width", 16385),
+        ("height", 0),
+        ("height", 65535),
+        ("rate_num", 0),
+        ("rate_den", 0),
+        ("gop", 0),
+        ("quality", 101),
+        ("full_range", 2),
+        ("chroma_location", 7),
     ],
 )
 def test_header_out_of_range_is_not_read(name: str, value: int) -> None:
@@ -136,8 +151,15 @@ VARINT = (Field("n", "varint", "a number"),)
 
 @pytest.mark.parametrize(
     ("number", "encoded"),
-    [(0, "00"), (1, "01"), (127, "7f"), (128, "8001"), (300, "ac02"), (1 << 14, "808001"),
-     ((1 << 63) - 1, "ffffffffffffffff7f")],
+    [
+        (0, "00"),
+        (1, "01"),
+        (127, "7f"),
+        (128, "8001"),
+        (300, "ac02"),
+        (1 << 14, "808001"),
+        ((1 << 63) - 1, "ffffffffffffffff7f"),
+    ],
 )
 def test_varint(number: int, encoded: str) -> None:
     assert LayoutWriter().put(VARINT, {"n": number}).data.hex() == encoded

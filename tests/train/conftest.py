@@ -1,4 +1,5 @@
 """A tiny model, clips for it, and fresh runs."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from lvcodec.train.data import Clip
     from lvcodec.train.run import Run
 
-TINY = ("latent=24,width8=16,depth8=1,width16=16,depth16=1,block=depthwise,hyper=8,z_channels=8,context=8,"
-        "temporal=9")
+TINY = "latent=24,width8=16,depth8=1,width16=16,depth16=1,block=depthwise,hyper=8,z_channels=8,context=8,temporal=9"
 
 
 @pytest.fixture(scope="session")

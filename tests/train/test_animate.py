@@ -1,4 +1,5 @@
 """Stills in motion: exact where motion is whole pixels, smooth and seeded where it is not."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -37,8 +38,9 @@ def test_whole_pixels_shift_the_picture(still: np.ndarray, pan: tuple[int, int])
         for number, (plane, was) in enumerate(zip(planes(got[time]), planes(still), strict=True)):
             down, right = (time * part // (2 if number else 1) for part in pan)
             want = np.roll(was, (down, right), (0, 1))
-            inside = tuple(slice(max(by, 0), size + min(by, 0)) for by, size in zip((down, right), was.shape,
-                                                                                   strict=True))
+            inside = tuple(
+                slice(max(by, 0), size + min(by, 0)) for by, size in zip((down, right), was.shape, strict=True)
+            )
             assert np.array_equal(plane[inside], want[inside])
 
 

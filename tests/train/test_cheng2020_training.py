@@ -1,4 +1,5 @@
 """The stages of cheng2020 on a tiny network: they learn, agree with CompressAI, and their models code."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -22,9 +23,21 @@ TINY = "channels=12"
 
 def begun(stage: str, clips, networks=None, **given) -> Run:
     torch.manual_seed(2)
-    settings = settings_of("short", stage, minutes=None, steps=1000, given={
-        "family": "cheng2020", "quality": 2, "batch": 1, "crop": 64, "adam_lr": 3e-3, "schedule": "constant",
-        **given})
+    settings = settings_of(
+        "short",
+        stage,
+        minutes=None,
+        steps=1000,
+        given={
+            "family": "cheng2020",
+            "quality": 2,
+            "batch": 1,
+            "crop": 64,
+            "adam_lr": 3e-3,
+            "schedule": "constant",
+            **given,
+        },
+    )
     return Run(settings, *(networks or cheng2020.fresh(2, TINY)), Crops(clips, 1))
 
 
@@ -69,8 +82,11 @@ def test_a_compressai_checkpoint_is_a_start(anchor, tmp_path: Path) -> None:
         checkpoint.assemble([tmp_path / "anchor.pth.tar"])
 
 
-TRAINED = {"intra": {"g_a", "g_s", "h_a", "h_s", "context_prediction", "entropy_parameters"}, "p": {"temporal"},
-           "shift": {"shift"}}
+TRAINED = {
+    "intra": {"g_a", "g_s", "h_a", "h_s", "context_prediction", "entropy_parameters"},
+    "p": {"temporal"},
+    "shift": {"shift"},
+}
 
 
 @pytest.mark.parametrize("stage", TRAINED)
@@ -130,12 +146,15 @@ def test_the_shown_picture_is_the_decoders() -> None:
     assert (shown[:, 0, :, 0] - shown[:, 1, :, 0] - shown[:, 0, :, 1] + shown[:, 1, :, 1]).abs().max() < ONE / 100
 
 
-@pytest.mark.parametrize(("stage", "given", "said"), [
-    ("intra", {"family": "cheng2020"}, "name it with --quality"),
-    ("intra", {"family": "swift", "quality": 3}, "--quality belongs to cheng2020"),
-    ("joint", {"family": "cheng2020", "quality": 3}, "the stage joint is swift's"),
-    ("p", {"family": "cheng2020", "quality": 3, "optimiser": "muon"}, "trained with Adam"),
-])
+@pytest.mark.parametrize(
+    ("stage", "given", "said"),
+    [
+        ("intra", {"family": "cheng2020"}, "name it with --quality"),
+        ("intra", {"family": "swift", "quality": 3}, "--quality belongs to cheng2020"),
+        ("joint", {"family": "cheng2020", "quality": 3}, "the stage joint is swift's"),
+        ("p", {"family": "cheng2020", "quality": 3, "optimiser": "muon"}, "trained with Adam"),
+    ],
+)
 def test_what_the_family_does_not_have(stage: str, given, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         settings_of("short", stage, minutes=1.0, steps=None, given=given)
@@ -147,8 +166,11 @@ def test_short_weights_stay_short() -> None:
     assert cheng2020.rounds(model) and not cheng2020.rounds(cheng2020.fresh(2, TINY)[0])
     again, _ = cheng2020.networks(cheng2020.shape_of(model))
     again.load_state_dict(model.state_dict())
-    arrays = [value for name, value in cheng2020.importers.network_arrays(again, export.pmfs_of(priors), 2).items()
-              if name.endswith(".weight") and "layers" in name]
+    arrays = [
+        value
+        for name, value in cheng2020.importers.network_arrays(again, export.pmfs_of(priors), 2).items()
+        if name.endswith(".weight") and "layers" in name
+    ]
     peaks = [abs(value.astype(int)).max() for value in arrays]
     assert arrays and max(peaks) == 31
     for wrong in ("weight_bits=3", "weight_bits=17", "channels=0", "channels", "depth=2"):

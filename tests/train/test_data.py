@@ -1,4 +1,5 @@
 """Sources of pictures: Vimeo-90k read as it is, samples of several pictures from stills, what is left out."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -33,7 +34,9 @@ def test_a_tree_is_found_and_read_lazily(tree: Path, tmp_path: Path) -> None:
     assert vimeo.find_tree(tmp_path) is None
     sources = data.gather([tree.parent], tmp_path / "cache", least=64)
     assert [(s.name, s.count, s.size, s.still) for s in sources] == [
-        ("00001/0001", 7, (64, 128), False), ("00001/0003", 7, (64, 128), False)]
+        ("00001/0001", 7, (64, 128), False),
+        ("00001/0003", 7, (64, 128), False),
+    ]
     assert not (tmp_path / "cache").exists()
     raw = sources[1].read(2, 3)
     assert raw.shape == (3, 96, 128) and raw.dtype == np.uint8

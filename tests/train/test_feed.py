@@ -1,4 +1,5 @@
 """What a step sees depends on seed and step alone; searches in other processes find the same."""
+
 from __future__ import annotations
 
 from dataclasses import astuple
@@ -46,8 +47,10 @@ def test_some_samples_are_single_pictures(clips) -> None:
 
 def test_other_processes_find_the_same_motion(make_clip) -> None:
     first, second, third = make_clip(64, 64, 3, 5)
-    tasks = [searching.Task(first.planes, second.planes, None, 2.0),
-             searching.Task(second.planes, third.planes, None, 5.0)]
+    tasks = [
+        searching.Task(first.planes, second.planes, None, 2.0),
+        searching.Task(second.planes, third.planes, None, 5.0),
+    ]
     alone, beside = (searching.search_all(tasks, processes=count) for count in (0, 2))
     for (field, moved), (other, moved_there) in zip(alone, beside, strict=True):
         assert np.array_equal(field, other)

@@ -1,4 +1,5 @@
 """Stage joint sees what the codec does: its P-pictures, its bits, its warp."""
+
 from __future__ import annotations
 
 from fractions import Fraction
@@ -31,20 +32,30 @@ def test_a_p_picture_is_the_codecs(fresh, make_clip, tmp_path: Path) -> None:
     for _ in range(5):
         run.step()
     model, priors = run.model.to(memory_format=torch.contiguous_format), run.priors
-    info = store.write(tmp_path / "tiny", name="tiny", family="swift", shape=model.shape.as_dict(),
-                       arrays=export.arrays_of(model, priors), about={}, overwrite=False)
+    info = store.write(
+        tmp_path / "tiny",
+        name="tiny",
+        family="swift",
+        shape=model.shape.as_dict(),
+        arrays=export.arrays_of(model, priors),
+        about={},
+        overwrite=False,
+    )
     first, second = make_clip(128, 128, 4, 7)[::3]
     mode, one = MODES["aligned"], Fraction(1)
     with torch.inference_mode():
-        nets = [Network(loading.coding(info, index, backend="float"), 128, 128, torch.device("cpu"), index)
-                for index in (80, 80 - mode.coarser)]
+        nets = [
+            Network(loading.coding(info, index, backend="float"), 128, 128, torch.device("cpu"), index)
+            for index in (80, 80 - mode.coarser)
+        ]
         _, state, _ = encode_picture(first, None, nets[0], mode, one)
         _, after, coder = encode_picture(second, state, nets[1], mode, one)
     ops.simulate(model, True)
     with torch.no_grad():
         quality = stages.p_quality("aligned", torch.tensor([5.0]))
-        outcome, x_hat, fields = joint.code_aligned(model, priors, channels(second), channels(state.x_hat), quality,
-                                                    None, hard=True, measure=MSE)
+        outcome, x_hat, fields = joint.code_aligned(
+            model, priors, channels(second), channels(state.x_hat), quality, None, hard=True, measure=MSE
+        )
     assert np.array_equal(fields[0], after.field)
     shown = channels_to_planes((x_hat / UNITS_PER_LEVEL).round().clamp(-128, 127))
     for ours, theirs in zip(shown, after.x_hat.planes, strict=True):
@@ -57,8 +68,9 @@ def test_gradients_reach_the_picture_before(fresh) -> None:
     run = fresh("joint", batch=2)
     x = run.crops.batch(2, 64, length=2)
     shown = x[:, 0].round().requires_grad_()
-    outcome, _, _ = joint.code_aligned(run.model, run.priors, x[:, 1], shown, torch.full((2,), 4.0), None, hard=False,
-                                       measure=MSE)
+    outcome, _, _ = joint.code_aligned(
+        run.model, run.priors, x[:, 1], shown, torch.full((2,), 4.0), None, hard=False, measure=MSE
+    )
     outcome.distortion.sum().backward()
     assert shown.grad is not None and (shown.grad != 0).float().mean() > 0.5
 

@@ -1,4 +1,5 @@
 """Losses and settings: what distortion is, what MS-SSIM needs, what presets say."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,8 +15,10 @@ from lvcodec.train.settings import PAPER_STEPS, settings_of
 @pytest.fixture(scope="module")
 def pair(make_clip) -> tuple[torch.Tensor, torch.Tensor]:
     """A picture of 192x192 and another, (1, 96, 24, 24), in levels - 128."""
-    one, other = (planes_to_channels(*(torch.from_numpy(p)[None, None].float() for p in picture.planes))
-                  for picture in make_clip(192, 192, 2, 3))
+    one, other = (
+        planes_to_channels(*(torch.from_numpy(p)[None, None].float() for p in picture.planes))
+        for picture in make_clip(192, 192, 2, 3)
+    )
     return one, other
 
 
@@ -45,8 +48,9 @@ def test_ms_ssim_is_the_librarys(pair) -> None:
     assert torch.isfinite(given.grad).all() and given.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize(("measure", "expected"), [(losses.MSE, (0.0018, 0.0130, 0.0483)),
-                                                   (losses.MS_SSIM, (2.40, 16.64, 60.50))])
+@pytest.mark.parametrize(
+    ("measure", "expected"), [(losses.MSE, (0.0018, 0.0130, 0.0483)), (losses.MS_SSIM, (2.40, 16.64, 60.50))]
+)
 def test_lambdas_are_geometric_between_qualities(measure: losses.Measure, expected) -> None:
     got = measure.lmbda(torch.tensor([1.0, 4.0, 6.0, 1.5]))
     assert got[:3].tolist() == pytest.approx(expected)
@@ -84,8 +88,10 @@ def test_presets_and_what_overrides_them() -> None:
 def test_the_papers_learning_rates() -> None:
     """1e-4; 5e-5 from 300,000 steps on; 1e-5 from 400,000; 5e-6 from 450,000; 1e-6 from 475,000."""
     paper = settings_of("paper", "p", minutes=None, steps=None, given={})
-    at = {step: paper.adam_lr * paper.factor(step / 500_000, step)
-          for step in (1000, 299_999, 300_000, 400_000, 450_000, 475_000, 499_999)}
+    at = {
+        step: paper.adam_lr * paper.factor(step / 500_000, step)
+        for step in (1000, 299_999, 300_000, 400_000, 450_000, 475_000, 499_999)
+    }
     assert list(at.values()) == pytest.approx([1e-4, 1e-4, 5e-5, 1e-5, 5e-6, 1e-6, 1e-6])
 
 

@@ -1,4 +1,5 @@
 """Two processes on one machine train the same weights, which are those of their averaged gradients."""
+
 from __future__ import annotations
 
 import os
@@ -42,9 +43,16 @@ def together(command: list[str]) -> list[tuple[int, str]]:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-    processes = [subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  text=True, env=os.environ | common | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
-                 for rank in range(2)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | common | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]
     said = [process.communicate(timeout=180)[0] for process in processes]
     return [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
 

@@ -1,4 +1,5 @@
 """A run that is stopped or killed goes on to the same losses and weights, bit by bit; what it leaves in its folder."""
+
 from __future__ import annotations
 
 import csv
@@ -85,8 +86,9 @@ def test_checkpoints_of_earlier_versions_go_on(fresh, tmp_path: Path) -> None:
         del state[name]
     state["step"], state["used_s"] = 200, 61.4
     checkpoint.save(tmp_path / loop.CHECKPOINT, state)
-    (tmp_path / loop.LOG).write_text("100,30.4,0.78313,0.49922,29.20498\n200,61.4,0.80273,0.49830,31.97640\n"
-                                     "300,92.0,0.5,0.5,30.0\n")
+    (tmp_path / loop.LOG).write_text(
+        "100,30.4,0.78313,0.49922,29.20498\n200,61.4,0.80273,0.49830,31.97640\n300,92.0,0.5,0.5,30.0\n"
+    )
     model, priors, state = checkpoint.load(tmp_path / loop.CHECKPOINT)
     run = type(run)(fresh("intra", 202).settings, model, priors, run.crops)
     run.resume(state)

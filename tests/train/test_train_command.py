@@ -1,4 +1,5 @@
 """`lvcodec train` as a command: what it refuses, a run stopped and taken up again, export and validation."""
+
 from __future__ import annotations
 
 import io
@@ -41,8 +42,22 @@ def arguments(videos: Path, tmp_path: Path, tiny: str) -> Callable[..., list[str
 
     def make(stage: str, *more: str | Path, data: Path = videos) -> list[str]:
         shape = [] if "--start" in more else [f"--shape={size}" for size in tiny.split(",")]
-        return ["train", stage, "--run", str(tmp_path / "run"), "--data", str(data), "--cache",
-                str(tmp_path / "cache"), "--batch", "2", "--crop", "64", *shape, *map(str, more)]
+        return [
+            "train",
+            stage,
+            "--run",
+            str(tmp_path / "run"),
+            "--data",
+            str(data),
+            "--cache",
+            str(tmp_path / "cache"),
+            "--batch",
+            "2",
+            "--crop",
+            "64",
+            *shape,
+            *map(str, more),
+        ]
 
     return make
 
@@ -80,18 +95,21 @@ def test_another_run_in_the_folder_is_refused(arguments, tmp_path: Path, capsys)
     assert "is no checkpoint" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("more", "code", "said"), [
-    ([], 2, "give either --minutes or --steps"),
-    (["--steps", "3", "--minutes", "3"], 2, "give either --minutes or --steps"),
-    (["--steps", "3", "--crop", "100"], 2, "take a multiple of 64"),
-    (["--steps", "3", "--data", "nowhere"], 3, "nowhere: no such file or folder"),
-    (["--steps", "3", "--shape", "depth=3"], 2, "a swift shape has no depth"),
-    (["--steps", "3", "--shape", "block=3"], 2, "block=3 (unknown block kind"),
-    (["--steps", "3", "--shape", "latent=many"], 2, "latent=many (invalid literal"),
-    (["--steps", "3", "--family", "cheng2020", "-q", "1"], 2, "the shape of a cheng2020 network is channels=N"),
-    (["--steps", "3", "--loss", "ms-ssim"], 2, "take --crop 192 or more"),
-    (["--steps", "3", "--crop", "256"], 3, "no pictures of 256x256 or more"),
-])
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        ([], 2, "give either --minutes or --steps"),
+        (["--steps", "3", "--minutes", "3"], 2, "give either --minutes or --steps"),
+        (["--steps", "3", "--crop", "100"], 2, "take a multiple of 64"),
+        (["--steps", "3", "--data", "nowhere"], 3, "nowhere: no such file or folder"),
+        (["--steps", "3", "--shape", "depth=3"], 2, "a swift shape has no depth"),
+        (["--steps", "3", "--shape", "block=3"], 2, "block=3 (unknown block kind"),
+        (["--steps", "3", "--shape", "latent=many"], 2, "latent=many (invalid literal"),
+        (["--steps", "3", "--family", "cheng2020", "-q", "1"], 2, "the shape of a cheng2020 network is channels=N"),
+        (["--steps", "3", "--loss", "ms-ssim"], 2, "take --crop 192 or more"),
+        (["--steps", "3", "--crop", "256"], 3, "no pictures of 256x256 or more"),
+    ],
+)
 def test_what_cannot_be_trained_is_told_in_a_line(arguments, capsys, more, code: int, said: str) -> None:
     assert execute(arguments("intra", *more)) == code
     err = capsys.readouterr().err
@@ -123,21 +141,57 @@ def test_checkpoints_are_validated_and_exported(arguments, videos: Path, tmp_pat
     assert rates == sorted(rates) and rows[1].split(",")[3] == "clip1"
 
     model, run = tmp_path / "model", tmp_path / "run" / "checkpoint.pt"
-    assert execute(["train", "export", str(model), str(run), "--about", "a test", "--data", "waves", "--validate",
-                    str(clips), "--mode", "intra", "--cache", str(tmp_path / "cache2")]) == 0
+    assert (
+        execute(
+            [
+                "train",
+                "export",
+                str(model),
+                str(run),
+                "--about",
+                "a test",
+                "--data",
+                "waves",
+                "--validate",
+                str(clips),
+                "--mode",
+                "intra",
+                "--cache",
+                str(tmp_path / "cache2"),
+            ]
+        )
+        == 0
+    )
     manifest = json.loads((model / "manifest.json").read_text())
     assert manifest["alpha"] == 0.5
     assert manifest["data"] == "waves" and manifest["training"][0]["settings"]["batch"] == 2
     measured = manifest["measured"]["intra"]["bpp_psnr_db"]["clip1"]
     assert [f"{bpp:.3f}" for bpp, _ in measured] == [f"{rate:.3f}" for rate in rates]
     assert execute(["train", "export", str(model), str(run), "--about", "again", "--data", "waves"]) == 3
-    assert execute(["train", "export", str(tmp_path / "mean"), str(run), "--about", "mean", "--data", "waves",
-                    "--average", str(model)]) == 0
+    assert (
+        execute(
+            [
+                "train",
+                "export",
+                str(tmp_path / "mean"),
+                str(run),
+                "--about",
+                "mean",
+                "--data",
+                "waves",
+                "--average",
+                str(model),
+            ]
+        )
+        == 0
+    )
     told = json.loads((tmp_path / "mean" / "manifest.json").read_text())
     assert told["averaged_with"] == [{"model": manifest["sha256"][:16], "training": manifest["training"]}]
     capsys.readouterr()
-    assert execute(["train", "validate", "--clips", str(clips), "--json", "--cache", str(tmp_path / "cache2"),
-                    str(run)]) == 0
+    assert (
+        execute(["train", "validate", "--clips", str(clips), "--json", "--cache", str(tmp_path / "cache2"), str(run)])
+        == 0
+    )
     estimated = json.loads(capsys.readouterr().out)[0]["bpp_psnr_db"]["clip1"]
     assert len(estimated) == 6 and estimated[0][0] == pytest.approx(rates[0], rel=0.4)
     assert execute(["train", "validate", "--clips", str(clips), "--mode", "lds", str(run)]) == 2

@@ -1,4 +1,5 @@
 """The stages on a tiny model: each learns what it should and nothing else, its parts fit together, masters survive."""
+
 from __future__ import annotations
 
 from itertools import repeat
@@ -38,8 +39,9 @@ def test_a_stage_learns_and_leaves_the_others_alone(fresh, stage: str) -> None:
         losses.append(run.progress.sums[0])
     each = np.diff([0.0, *losses])
     assert each[-5:].mean() < each[:5].mean()
-    moved = {n.split(".")[0].rstrip("0123456789") for n, p in run.model.named_parameters()
-             if not torch.equal(p, before[n])}
+    moved = {
+        n.split(".")[0].rstrip("0123456789") for n, p in run.model.named_parameters() if not torch.equal(p, before[n])
+    }
     assert EXPECTED[stage] <= moved
     assert not moved & (set().union(*EXPECTED.values()) - EXPECTED[stage])
 
@@ -83,7 +85,6 @@ def test_the_mean_of_runs(fresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         checkpoint.average(mean, paths[1:])
 
 
-
 def test_masters_give_the_same_integers_again(fresh, tmp_path: Path) -> None:
     from safetensors.numpy import save_file
 
@@ -93,8 +94,15 @@ def test_masters_give_the_same_integers_again(fresh, tmp_path: Path) -> None:
     model, priors = run.model, run.priors
     pmfs = {name: getattr(priors, name).pmf().numpy() for name in ("z_intra", "z_p", "z_bfd")}
     arrays = export.swift_arrays(model, pmfs)
-    store.write(tmp_path / "tiny", name="tiny", family="swift", shape=model.shape.as_dict(), arrays=arrays, about={},
-                overwrite=False)
+    store.write(
+        tmp_path / "tiny",
+        name="tiny",
+        family="swift",
+        shape=model.shape.as_dict(),
+        arrays=arrays,
+        about={},
+        overwrite=False,
+    )
     save_file(masters.pack(model, priors), tmp_path / "tiny" / store.MASTERS)
     again, priors_again = masters.unpack(tmp_path / "tiny")
     for name, value in export.swift_arrays(again, pmfs).items():
@@ -111,8 +119,10 @@ def test_masters_give_the_same_integers_again(fresh, tmp_path: Path) -> None:
 def test_training_aligns_as_the_decoder_does(make_clip) -> None:
     """The same levels that coding sees, for a still picture the picture itself, and nearer for one that moves."""
     first, last = (p.planes for p in make_clip(128, 64, 4)[::3])
-    shown, x = (planes_to_channels(*(torch.from_numpy(plane)[None, None].float() for plane in planes))
-                for planes in (first, last))
+    shown, x = (
+        planes_to_channels(*(torch.from_numpy(plane)[None, None].float() for plane in planes))
+        for planes in (first, last)
+    )
     quality = torch.tensor([4.0])
     assert torch.equal(align(x, x, quality), x)
     got = align(shown, x, quality)

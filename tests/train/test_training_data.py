@@ -1,4 +1,5 @@
 """examples/training_data.py on packages made here: what is taken, what is refused, what the index says."""
+
 from __future__ import annotations
 
 import hashlib
@@ -14,8 +15,13 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CONTENT = {"pkg/images/deep/one.JPG": b"a photograph", "pkg/images/two.png": b"another", "pkg/clip.mp4": b"a video",
-           "pkg/left.png": b"left out", "pkg/code.py": b"print(1)"}
+CONTENT = {
+    "pkg/images/deep/one.JPG": b"a photograph",
+    "pkg/images/two.png": b"another",
+    "pkg/clip.mp4": b"a video",
+    "pkg/left.png": b"left out",
+    "pkg/code.py": b"print(1)",
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +60,15 @@ def deb() -> bytes:
 
 
 def package(script: ModuleType, data: bytes, sha256: str | None = None):
-    return script.Package("pip", "thing", "1.0", "MIT", sha256 or hashlib.sha256(data).hexdigest(),
-                          ("pkg/*.JPG", "pkg/*.png", "pkg/clip.mp4"), ("pkg/left.png",))
+    return script.Package(
+        "pip",
+        "thing",
+        "1.0",
+        "MIT",
+        sha256 or hashlib.sha256(data).hexdigest(),
+        ("pkg/*.JPG", "pkg/*.png", "pkg/clip.mp4"),
+        ("pkg/left.png",),
+    )
 
 
 @pytest.mark.parametrize("data", [wheel(), tar("gz"), deb()], ids=["wheel", "npm", "deb"])
@@ -63,8 +76,11 @@ def test_listed_files_are_taken_and_told(script, tmp_path: Path, monkeypatch, ca
     listed = package(script, data)
     monkeypatch.setattr(script, "read_table", lambda: [listed])
     maker = f"import pathlib; pathlib.Path('thing.whl').write_bytes({data!r})"
-    monkeypatch.setattr(script, "commands", lambda p, folder: [[sys.executable, "-c", "raise SystemExit(1)"],
-                                                              [sys.executable, "-c", maker]])
+    monkeypatch.setattr(
+        script,
+        "commands",
+        lambda p, folder: [[sys.executable, "-c", "raise SystemExit(1)"], [sys.executable, "-c", maker]],
+    )
     assert script.main([str(tmp_path)]) == 0
     assert (tmp_path / "photos" / "thing__deep_one.JPG").read_bytes() == b"a photograph"
     taken = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("thing__*"))
@@ -100,9 +116,11 @@ def test_what_cannot_be_had_is_left_out(script, tmp_path: Path, monkeypatch, cap
             (tmp_path / ".packages" / f"thing2-{good.sha256[:16]}").write_bytes(data)
         assert script.main([str(tmp_path)]) == 1
     said = capsys.readouterr().err.splitlines()
-    assert said == ["thing0 1: left out: there is no no-such-client here",
-                    "thing1 1: left out: not downloaded: no such version",
-                    "thing2 1: left out: none of the listed files is in it"]
+    assert said == [
+        "thing0 1: left out: there is no no-such-client here",
+        "thing1 1: left out: not downloaded: no such version",
+        "thing2 1: left out: none of the listed files is in it",
+    ]
 
 
 def test_the_table_is_the_documentations(script) -> None:

@@ -1,4 +1,5 @@
 """What several tests of video/ need: ffmpeg on files, and comparisons to the last bit."""
+
 from __future__ import annotations
 
 import subprocess
@@ -38,7 +39,18 @@ def encode(pictures: list[Picture], path: Path, *args: str, rate: str = "25") ->
     """Encode with the ffmpeg binary alone, as somebody else would."""
     size = f"{pictures[0].width}x{pictures[0].height}"
     ffmpeg(
-        "-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", size, "-framerate", rate, "-i", "pipe:0", *args, path,
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "yuv420p",
+        "-video_size",
+        size,
+        "-framerate",
+        rate,
+        "-i",
+        "pipe:0",
+        *args,
+        path,
         data=raw(pictures),
     )
     return path

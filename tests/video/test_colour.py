@@ -52,7 +52,7 @@ def test_rgb_comes_back_within_a_step_of_full_range_rounding(matrix: int) -> Non
 
 def test_chroma_is_the_mean_of_two_by_two_and_odd_sides_repeat_the_last() -> None:
     rgb = np.zeros((3, 3, 3), np.uint8)
-    rgb[2] = [[255, 0, 200], [0, 0, 100], [40, 80, 120]]                 # blue only
+    rgb[2] = [[255, 0, 200], [0, 0, 100], [40, 80, 120]]  # blue only
     _, u, _ = rgb_to_planes(rgb, Colour(matrix=6, full_range=True))
     means = [(255 + 0 + 0 + 0) / 4, (200 * 2 + 100 * 2) / 4, (40 * 2 + 80 * 2) / 4, 120.0]
     expected = [int(Fraction(mean) / 2 + 128 + Fraction(1, 2)) for mean in means]

@@ -40,10 +40,22 @@ def test_names_as_in_the_field(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "size", "length"),
     [
-        ("yuv420p", (3, 3), 9 + 2 * 4), ("420", (1, 1), 3), ("yuv422p", (3, 3), 9 + 2 * 6), ("yuv444p", (3, 3), 27),
-        ("yuv420p10", (3, 3), 2 * 17), ("gray", (3, 3), 9), ("gray10le", (3, 3), 18), ("nv12", (3, 3), 17),
-        ("p010", (4, 2), 24), ("yuv411p", (5, 1), 5 + 4), ("rgb24", (5, 1), 15), ("uyvy422", (3, 2), 16),
-        ("yuvj420p", (2, 2), 6), ("yv12", (4, 2), 12), ("p210le", (4, 2), 32), ("nv16", (4, 2), 16),
+        ("yuv420p", (3, 3), 9 + 2 * 4),
+        ("420", (1, 1), 3),
+        ("yuv422p", (3, 3), 9 + 2 * 6),
+        ("yuv444p", (3, 3), 27),
+        ("yuv420p10", (3, 3), 2 * 17),
+        ("gray", (3, 3), 9),
+        ("gray10le", (3, 3), 18),
+        ("nv12", (3, 3), 17),
+        ("p010", (4, 2), 24),
+        ("yuv411p", (5, 1), 5 + 4),
+        ("rgb24", (5, 1), 15),
+        ("uyvy422", (3, 2), 16),
+        ("yuvj420p", (2, 2), 6),
+        ("yv12", (4, 2), 12),
+        ("p210le", (4, 2), 32),
+        ("nv16", (4, 2), 16),
     ],
 )
 def test_bytes_of_a_picture(name: str, size: tuple[int, int], length: int) -> None:
@@ -58,8 +70,14 @@ def test_formats_that_nobody_knows_are_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "rate"),
     [
-        ("25", 25), ("29.97", Fraction(30000, 1001)), (29.97, Fraction(30000, 1001)), (59.94, Fraction(60000, 1001)),
-        ("24000/1001", Fraction(24000, 1001)), (12.5, Fraction(25, 2)), ("16.67", Fraction(1667, 100)), (50, 50),
+        ("25", 25),
+        ("29.97", Fraction(30000, 1001)),
+        (29.97, Fraction(30000, 1001)),
+        (59.94, Fraction(60000, 1001)),
+        ("24000/1001", Fraction(24000, 1001)),
+        (12.5, Fraction(25, 2)),
+        ("16.67", Fraction(1667, 100)),
+        (50, 50),
     ],
 )
 def test_rates(text: str | float, rate: Fraction | int) -> None:
@@ -80,7 +98,7 @@ def test_sizes() -> None:
 
 
 def test_sizes_that_fit_name_the_same_size_first() -> None:
-    length = 4 * 352 * 288 * 3                                  # four pictures of 10-bit 4:2:0
+    length = 4 * 352 * 288 * 3  # four pictures of 10-bit 4:2:0
     assert sizes_that_fit(length, (352, 288), "yuv420p")[0] == "352x288 yuv420p (8 pictures)"
     assert "352x288 yuv420p (3 pictures)" in sizes_that_fit(3 * 352 * 288 * 3 // 2, (416, 240), "yuv420p")
     assert sizes_that_fit(7, (352, 288), "yuv420p") == []

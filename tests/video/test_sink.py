@@ -54,8 +54,13 @@ def test_lossless_output_comes_back_with_size_rate_and_colour(
     assert raw(got) == raw(clip)
     assert (fmt.width, fmt.height, fmt.rate) == (width, height, Fraction(30000, 1001))
     if suffix == ".mkv":
-        colour = Colour(colour.primaries, colour.transfer, colour.matrix, full_range=colour.full_range,
-                        chroma_location=fmt.colour.chroma_location)       # FFV1 does not carry all locations
+        colour = Colour(
+            colour.primaries,
+            colour.transfer,
+            colour.matrix,
+            full_range=colour.full_range,
+            chroma_location=fmt.colour.chroma_location,
+        )  # FFV1 does not carry all locations
     assert fmt.colour == colour
     assert os.listdir(tmp_path) == [path.name]
 
@@ -160,7 +165,7 @@ def test_standard_output_flows(make_clip) -> None:
         for number in (7, 8):
             process.stdin.write(b"%d\n" % number)
             process.stdin.flush()
-            assert process.stdout.read(6) == b"FRAME\n"           # before the next is asked for
+            assert process.stdout.read(6) == b"FRAME\n"  # before the next is asked for
             assert process.stdout.read(6) == bytes([number] * 4 + [0, 0])
         process.stdin.close()
         assert process.wait(20) == 0
@@ -175,10 +180,10 @@ def test_output_is_complete_or_absent(tmp_path: Path, make_clip, name: str) -> N
     assert os.listdir(tmp_path) == []
     sink = open_sink(tmp_path / name, video_format(clip))
     sink.write(clip[0])
-    assert not (tmp_path / name).exists() and len(os.listdir(tmp_path)) <= 1      # under another name, if at all
+    assert not (tmp_path / name).exists() and len(os.listdir(tmp_path)) <= 1  # under another name, if at all
     sink.close()
     sink.close()
-    sink.abort()                                                      # too late to undo
+    sink.abort()  # too late to undo
     assert len(os.listdir(tmp_path)) == 1
     made = tmp_path / os.listdir(tmp_path)[0]
     before = made.read_bytes()
@@ -225,8 +230,11 @@ def test_places_that_cannot_be_written(tmp_path: Path, make_clip) -> None:
     clip = make_clip(16, 16, 1)
     (tmp_path / "folder.y4m").mkdir()
     for path, why in (
-        (tmp_path / "folder.y4m", "is a folder"), (tmp_path / "gone" / "a.y4m", "no folder"),
-        (tmp_path / "bare", "no suffix"), (tmp_path / "a.xyz", "cannot write"), (tmp_path / "a.mp4x", "cannot write"),
+        (tmp_path / "folder.y4m", "is a folder"),
+        (tmp_path / "gone" / "a.y4m", "no folder"),
+        (tmp_path / "bare", "no suffix"),
+        (tmp_path / "a.xyz", "cannot write"),
+        (tmp_path / "a.mp4x", "cannot write"),
     ):
         with pytest.raises(InputError, match=why):
             open_sink(path, video_format(clip))

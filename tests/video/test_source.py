@@ -162,10 +162,16 @@ def test_a_range_leaves_the_rest_of_a_pipe_unread(make_clip) -> None:
 def test_planes_of_a_lossless_file_are_kept(tmp_path: Path, make_clip, width: int, height: int, full: bool) -> None:
     clip = make_clip(width, height, 3)
     noise = Picture(*(np.random.default_rng(0).integers(0, 256, p.shape).astype(np.uint8) for p in clip[0].planes))
-    clip.append(noise)                                   # samples outside of the limited range as well
+    clip.append(noise)  # samples outside of the limited range as well
     path = encode(
-        clip, tmp_path / "clip.mkv", "-c:v", "ffv1", "-vf", f"setparams=range={'pc' if full else 'tv'}",
-        "-color_range", "pc" if full else "tv",
+        clip,
+        tmp_path / "clip.mkv",
+        "-c:v",
+        "ffv1",
+        "-vf",
+        f"setparams=range={'pc' if full else 'tv'}",
+        "-color_range",
+        "pc" if full else "tv",
         rate="30000/1001",
     )
     got, fmt, notices = read_all(path)
@@ -185,7 +191,11 @@ def test_what_ffmpeg_decodes_is_what_comes(tmp_path: Path, make_clip, suffix: st
 
 def test_colour_tags_are_read(tmp_path: Path, make_clip) -> None:
     path = encode(
-        make_clip(32, 32, 2), tmp_path / "clip.mp4", "-c:v", "libx264", "-vf",
+        make_clip(32, 32, 2),
+        tmp_path / "clip.mp4",
+        "-c:v",
+        "libx264",
+        "-vf",
         "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv:chroma_location=topleft",
     )
     assert read_all(path)[1].colour == Colour(9, 16, 9, full_range=False, chroma_location=3)
@@ -281,15 +291,26 @@ def test_variable_rate_becomes_the_average(tmp_path: Path, make_clip) -> None:
         make_clip(32, 32, 40), tmp_path / "vfr.mp4", "-vf", "select='not(mod(n,2))+lt(n,10)'", "-fps_mode", "vfr"
     )
     got, fmt, notices = read_all(path)
-    assert len(got) == 25                                 # every picture once, none repeated
+    assert len(got) == 25  # every picture once, none repeated
     assert any("variable picture rate" in text for text in notices)
     assert fmt.rate < 20
 
 
 def test_sound_aspect_and_interlacing_are_told(tmp_path: Path, make_clip) -> None:
     path = encode(
-        make_clip(64, 64, 3), tmp_path / "clip.mp4", "-f", "lavfi", "-i", "sine=duration=0.1", "-vf",
-        "setsar=4/3,setfield=tff", "-flags", "+ildct+ilme", "-c:v", "libx264", "-shortest",
+        make_clip(64, 64, 3),
+        tmp_path / "clip.mp4",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=duration=0.1",
+        "-vf",
+        "setsar=4/3,setfield=tff",
+        "-flags",
+        "+ildct+ilme",
+        "-c:v",
+        "libx264",
+        "-shortest",
     )
     notices = "\n".join(read_all(path)[2])
     assert "1 audio stream" in notices and "4:3" in notices and "interlaced" in notices
@@ -347,17 +368,37 @@ def test_lists_of_pictures(make_clip) -> None:
 def test_wrong_input_gives_one_clear_error(tmp_path: Path) -> None:
     text = "a line of text\n" * 500
     files = {
-        "empty.y4m": b"", "empty.mp4": b"", "empty_cif.yuv": b"", "text.mp4": text.encode(), "text.txt": text.encode(),
-        "text.y4m": text.encode(), "text.yuv": text.encode(), "noise.mp4": bytes(range(256)) * 40,
+        "empty.y4m": b"",
+        "empty.mp4": b"",
+        "empty_cif.yuv": b"",
+        "text.mp4": text.encode(),
+        "text.txt": text.encode(),
+        "text.y4m": text.encode(),
+        "text.yuv": text.encode(),
+        "noise.mp4": bytes(range(256)) * 40,
         "bare": text.encode(),
-        "stream.lvc": b"LVC1" + bytes(60), "noise.y4m": bytes(range(256)), "line.y4m": b"YUV4MPEG2 W4 H4",
-        "lies.y4m": b"YUV4MPEG2 W99999999 H9 F25:1\n", "big.y4m": b"YUV4MPEG2 W65000 H65000 F25:1\n",
-        "zero.y4m": b"YUV4MPEG2 W0 H4\n", "kind.y4m": b"YUV4MPEG2 W4 H4 C777\n", "odd.y4m": b"YUV4MPEG2 Wx H4\n",
+        "stream.lvc": b"LVC1" + bytes(60),
+        "noise.y4m": bytes(range(256)),
+        "line.y4m": b"YUV4MPEG2 W4 H4",
+        "lies.y4m": b"YUV4MPEG2 W99999999 H9 F25:1\n",
+        "big.y4m": b"YUV4MPEG2 W65000 H65000 F25:1\n",
+        "zero.y4m": b"YUV4MPEG2 W0 H4\n",
+        "kind.y4m": b"YUV4MPEG2 W4 H4 C777\n",
+        "odd.y4m": b"YUV4MPEG2 Wx H4\n",
         "none.y4m": b"YUV4MPEG2 W4 H4 F25:1\n",
     }
     expected = {
-        "empty": "is empty", "text": "text", "bare": "text", "noise": "", "stream": "decode it first", "line": "is cut",
-        "lies": "99999999x9", "big": "pixels", "zero": "without width or height", "kind": "C777", "odd": "Wx",
+        "empty": "is empty",
+        "text": "text",
+        "bare": "text",
+        "noise": "",
+        "stream": "decode it first",
+        "line": "is cut",
+        "lies": "99999999x9",
+        "big": "pixels",
+        "zero": "without width or height",
+        "kind": "C777",
+        "odd": "Wx",
         "none": "no picture",
     }
     for name, data in files.items():
@@ -399,7 +440,7 @@ def test_a_length_of_no_whole_pictures_says_what_would_fit(tmp_path: Path, make_
 
 def test_ten_bits_that_nobody_announced_are_noticed(tmp_path: Path) -> None:
     path = tmp_path / "clip_16x16_25.yuv"
-    path.write_bytes(np.full(2 * 384, 600, "<u2").tobytes())              # 4 pictures, if they were 8-bit
+    path.write_bytes(np.full(2 * 384, 600, "<u2").tobytes())  # 4 pictures, if they were 8-bit
     with pytest.raises(InputError, match="looks like 10-bit"):
         read_all(path)
     assert len(read_all(path, pix_fmt="yuv420p")[0]) == 4
@@ -462,8 +503,11 @@ READER = """
 
 def reader(options: dict[str, object]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(READER), repr(options)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, bufsize=0,
+        [sys.executable, "-c", textwrap.dedent(READER), repr(options)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
     )
 
 
@@ -489,7 +533,7 @@ def test_converted_pictures_flow_too() -> None:
     """ffmpeg holds some pictures back, how many depends on its threads; but not all until the input ends."""
     each, count = 64 * 64 * 2, 60
     with reader({"size": "64x64", "pix_fmt": "422"}) as process:
-        stop = threading.Timer(60, process.kill)                   # a test that fails must not hang
+        stop = threading.Timer(60, process.kill)  # a test that fails must not hang
         stop.start()
         for number in range(count):
             process.stdin.write(bytes([number + 20]) * each)
@@ -518,9 +562,9 @@ def test_leaving_early_does_not_wait_for_the_pipe(tmp_path: Path, make_clip, kin
     if kind == "converted":
         options |= {"size": "160x128", "pix_fmt": "gray10le"}
     with reader(options) as process:
-        with contextlib.suppress(BrokenPipeError):                  # it may have left by then
+        with contextlib.suppress(BrokenPipeError):  # it may have left by then
             process.stdin.write(data)
-        assert len(process.stdout.read().split()) == 2             # ends though standard input does not
+        assert len(process.stdout.read().split()) == 2  # ends though standard input does not
         assert (process.wait(20), process.stderr.read()) == (0, b"")
 
 
@@ -540,13 +584,13 @@ def test_memory_does_not_grow_with_length(tmp_path: Path, make_clip) -> None:
     used = []
     for times in (5, 100):
         path = tmp_path / f"clip{times}_352x288_25.yuv"
-        path.write_bytes(raw(clip) * times)                        # 3 MB, 61 MB
+        path.write_bytes(raw(clip) * times)  # 3 MB, 61 MB
         out = tmp_path / f"out{times}.y4m"
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(program), path, out], capture_output=True, check=True
         )
         used.append(int(done.stdout))
-    assert used[1] < used[0] + 8192                                # kilobytes
+    assert used[1] < used[0] + 8192  # kilobytes
 
 
 def test_leaving_early_leaves_no_process(tmp_path: Path, make_clip) -> None:

@@ -1,4 +1,5 @@
 """Codecs that are commands: a table (anchors.toml, and files of users) says how each is run."""
+
 from __future__ import annotations
 
 import re
@@ -72,9 +73,17 @@ class Anchor:
         return shlex.join(["ffmpeg" if word == ffmpeg_exe() else word for word in self._words(self.encode, values)])
 
     def _values(self, clip: Clip, q: float | None, source: Path, target: Path) -> dict[str, object]:
-        return {"input": source, "output": target, "width": clip.video.width, "height": clip.video.height,
-                "rate": clip.video.rate, "pictures": clip.pictures, "q": "" if q is None else f"{q:g}",
-                "gop": self.gop, "threads": self.threads}
+        return {
+            "input": source,
+            "output": target,
+            "width": clip.video.width,
+            "height": clip.video.height,
+            "rate": clip.video.rate,
+            "pictures": clip.pictures,
+            "q": "" if q is None else f"{q:g}",
+            "gop": self.gop,
+            "threads": self.threads,
+        }
 
     def _words(self, command: str, values: Mapping[str, object]) -> list[str]:
         """The command's words with their places filled, so that spaces in paths do no harm."""
@@ -134,13 +143,23 @@ def _anchor(name: str, entry: Any, place: str, gop: int, threads: int) -> Anchor
         if value is None and key not in ("encode", "decode"):
             continue
         if not isinstance(value, str) or not value.strip():
-            raise InputError(f"{where} needs a text {key} = \"...\"")
+            raise InputError(f'{where} needs a text {key} = "..."')
         _check_places(value if key in ("encode", "decode", "version") else "", f"{where} {key}")
     points = entry.get("points")
     if not isinstance(points, list) or not points or not all(type(q) in (int, float) for q in points):
         raise InputError(f"{where} needs points = [...], one number or more")
-    return Anchor(name, texts["label"] or name, texts["encode"] or "", texts["decode"] or "", tuple(points),
-                  (texts["suffix"] or "bin").lstrip("."), texts["encoder"], texts["version"], gop, threads)
+    return Anchor(
+        name,
+        texts["label"] or name,
+        texts["encode"] or "",
+        texts["decode"] or "",
+        tuple(points),
+        (texts["suffix"] or "bin").lstrip("."),
+        texts["encoder"],
+        texts["version"],
+        gop,
+        threads,
+    )
 
 
 def _check_places(command: str, where: str) -> None:
@@ -171,8 +190,9 @@ def _first_line(words: tuple[str, ...], what: str) -> str:
 def _run(words: Sequence[str], what: str) -> str:
     """Run a command to its end; returns what it printed."""
     try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                              check=False)
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+        )
     except OSError as error:
         raise LvcError(f"{what}: cannot run {words[0]}: {error.strerror or error}") from error
     if done.returncode:

@@ -4,6 +4,7 @@ Piecewise cubic Hermite interpolation (PCHIP) of log10 rate over quality, integr
 curves reach, by the package `bjontegaard`; nothing is extrapolated. What would make a doubtful figure gives none, but
 its reason: less than 1 dB in common, or a curve on which more bits do not buy more quality.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,5 @@
 """Clips on their way into a comparison: found in folders, written once as the raw 4:2:0 that all codecs are given."""
+
 from __future__ import annotations
 
 import hashlib
@@ -15,7 +16,18 @@ from lvcodec.video.rawformat import RAW_SUFFIXES
 from lvcodec.video.source import Frames, open_source
 
 SUFFIXES = RAW_SUFFIXES | {
-    ".y4m", ".mkv", ".mp4", ".m4v", ".mov", ".avi", ".webm", ".nut", ".ts", ".mpg", ".h264", ".hevc",
+    ".y4m",
+    ".mkv",
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".avi",
+    ".webm",
+    ".nut",
+    ".ts",
+    ".mpg",
+    ".h264",
+    ".hevc",
 }
 RESERVED = "average"  # what the mean over clips is called
 
@@ -84,8 +96,12 @@ def prepared(name: str, path: Path, folder: Path, reading: Reading) -> Iterator[
     raw = folder / f"{name}.yuv"
     digest, count = hashlib.sha256(), 0
     try:
-        with open_source(path, size=reading.size, rate=reading.rate, pix_fmt=reading.pix_fmt,
-                         frames=reading.frames) as source, open(raw, "wb") as file:
+        with (
+            open_source(
+                path, size=reading.size, rate=reading.rate, pix_fmt=reading.pix_fmt, frames=reading.frames
+            ) as source,
+            open(raw, "wb") as file,
+        ):
             for picture in source:
                 data = picture.tobytes()
                 digest.update(data)

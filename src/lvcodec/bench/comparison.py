@@ -1,4 +1,5 @@
 """From what the user asks for to a finished comparison: `compare` is what `lvcodec bench` calls."""
+
 from __future__ import annotations
 
 import os
@@ -74,10 +75,14 @@ def compare(request: Request, *, on_point: OnPoint | None = None, on_notice: OnN
     if reference not in {codec.name for codec in codecs}:
         raise UsageError(f"the reference {reference!r} is not among the codecs")
     plan = Plan(
-        clips=find_clips(request.clips), codecs=codecs, out=request.out,
+        clips=find_clips(request.clips),
+        codecs=codecs,
+        out=request.out,
         reading=Reading(request.frames or preset.frames, request.size, request.rate, request.pix_fmt),
-        metrics=_metrics(request, preset, metric), shown=tuple(sorted({number - 1 for number in request.shown})),
-        box=parse_box(request.crop) if request.crop else None, jobs=request.jobs,
+        metrics=_metrics(request, preset, metric),
+        shown=tuple(sorted({number - 1 for number in request.shown})),
+        box=parse_box(request.crop) if request.crop else None,
+        jobs=request.jobs,
     )
     rows = run(plan, on_point=on_point, on_notice=notice)
     summary = Summary(rows, preset, metric=metric, reference=reference)
@@ -91,9 +96,20 @@ def _ours(request: Request, preset: Preset) -> list[Lvcodec]:
     qualities = request.qualities or preset.qualities
     if not all(1 <= quality <= 6 for quality in qualities):
         raise UsageError("qualities lie between 1 and 6")
-    return [Lvcodec(mode, qualities, request.family, request.model, request.gop or preset.gop, request.threads,
-                    request.device, effort) for effort in dict.fromkeys(request.efforts)
-            for mode in dict.fromkeys(modes)]
+    return [
+        Lvcodec(
+            mode,
+            qualities,
+            request.family,
+            request.model,
+            request.gop or preset.gop,
+            request.threads,
+            request.device,
+            effort,
+        )
+        for effort in dict.fromkeys(request.efforts)
+        for mode in dict.fromkeys(modes)
+    ]
 
 
 def _anchors(request: Request, preset: Preset, notice: OnNotice) -> list[Anchor]:

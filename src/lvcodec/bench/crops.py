@@ -3,6 +3,7 @@
 While points are coded, the piece of each shown picture is kept as a PNG; afterwards the points nearest to one rate are
 put beside each other.
 """
+
 from __future__ import annotations
 
 import re
@@ -119,8 +120,9 @@ def crop_sheet(clip: str, rows: Sequence[Row], numbers: Sequence[int], folder: P
     from matplotlib.image import imread
 
     columns: list[tuple[str, str, Mapping[str, float]]] = [(f"{clip}.{SOURCE}", SOURCE, {})]
-    columns += [(f"{row.clip}.{row.codec}.{row.q:g}", f"{row.label}\n{row.bpp:.4f} bpp", row.picture_psnr_db)
-                for row in rows]
+    columns += [
+        (f"{row.clip}.{row.codec}.{row.q:g}", f"{row.label}\n{row.bpp:.4f} bpp", row.picture_psnr_db) for row in rows
+    ]
     lines = [number for number in numbers if (folder / f"{columns[0][0]}.{number}.png").is_file()]
     if not lines or len(columns) == 1:
         return False

@@ -1,4 +1,5 @@
 """Rate-distortion curves as PNG and SVG, one figure a clip and one of the average."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -37,13 +38,25 @@ def _figure(summary: Summary, place: str) -> Any:
         if not points:
             continue
         ours = codec.startswith("lvcodec")
-        axis.plot(*zip(*points, strict=True), label=summary.labels[codec], color=colours[number % len(colours)],
-                  marker=_MARKERS[number % len(_MARKERS)], markersize=4, linewidth=2 if ours else 1.2)
+        axis.plot(
+            *zip(*points, strict=True),
+            label=summary.labels[codec],
+            color=colours[number % len(colours)],
+            marker=_MARKERS[number % len(_MARKERS)],
+            markersize=4,
+            linewidth=2 if ours else 1.2,
+        )
     if place == summary.places[-1]:  # published curves are means of the data set
         for number, curve in enumerate(summary.published):
-            axis.plot(*zip(*sorted(curve.points), strict=True), label=curve.label, linestyle=":",
-                      color=str(0.15 + 0.1 * (number % 6)), marker=_MARKERS[number % len(_MARKERS)], markersize=3,
-                      linewidth=1)
+            axis.plot(
+                *zip(*sorted(curve.points), strict=True),
+                label=curve.label,
+                linestyle=":",
+                color=str(0.15 + 0.1 * (number % 6)),
+                marker=_MARKERS[number % len(_MARKERS)],
+                markersize=3,
+                linewidth=1,
+            )
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -55,6 +68,11 @@ def _figure(summary: Summary, place: str) -> Any:
     if axis.lines:
         longest = max(len(str(line.get_label())) for line in axis.lines)
         shown = place == summary.places[-1] and summary.published
-        figure.legend(loc="outside lower center", ncols=2 if longest <= 32 else 1, frameon=False,
-                      title="dotted: published by others, on UVG" if shown else None, title_fontsize=8)
+        figure.legend(
+            loc="outside lower center",
+            ncols=2 if longest <= 32 else 1,
+            frameon=False,
+            title="dotted: published by others, on UVG" if shown else None,
+            title_fontsize=8,
+        )
     return figure

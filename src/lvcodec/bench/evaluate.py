@@ -1,4 +1,5 @@
 """The measurement of the comparison for any two videos: what `lvcodec eval` calls."""
+
 from __future__ import annotations
 
 import os
@@ -38,16 +39,28 @@ class Evaluation:
 
     def as_dict(self, *, each: bool) -> dict[str, Any]:
         """The same for JSON; each: with every picture's figures."""
-        record = {"pictures": self.pictures, "width": self.width, "height": self.height,
-                  "size_bytes": self.size_bytes, "bpp": self.bpp, "kbps": self.kbps, **asdict(self.measured.mean),
-                  "rgb": self.rgb, "notices": list(self.notices)}
+        record = {
+            "pictures": self.pictures,
+            "width": self.width,
+            "height": self.height,
+            "size_bytes": self.size_bytes,
+            "bpp": self.bpp,
+            "kbps": self.kbps,
+            **asdict(self.measured.mean),
+            "rgb": self.rgb,
+            "notices": list(self.notices),
+        }
         if each:
             record["each"] = [asdict(scores) for scores in self.measured.pictures]
         return record
 
 
 def evaluate(
-    reference: Path, distorted: Path, reading: Reading, *, metrics: Sequence[str] = METRICS,
+    reference: Path,
+    distorted: Path,
+    reading: Reading,
+    *,
+    metrics: Sequence[str] = METRICS,
     on_picture: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure `distorted` (a video, or an lvcodec stream) against `reference`, picture by picture.
@@ -57,9 +70,10 @@ def evaluate(
     """
     if unknown := [name for name in metrics if name not in METRICS]:
         raise UsageError(f"there is no metric {unknown[0]!r}", f"choose among {', '.join(METRICS)}")
-    with tempfile.TemporaryDirectory(prefix="lvcodec-eval-") as place, prepared(
-        "reference", reference, Path(place), reading
-    ) as ref:
+    with (
+        tempfile.TemporaryDirectory(prefix="lvcodec-eval-") as place,
+        prepared("reference", reference, Path(place), reading) as ref,
+    ):
         shown, like = distorted, reading
         if _is_stream(distorted):
             shown = Path(place) / "decoded.y4m"
@@ -71,15 +85,22 @@ def evaluate(
             if sizes[0] != sizes[1]:
                 raise InputError(f"{distorted} is {sizes[1]}, and {reference} {sizes[0]}")
             if ref.pictures != dist.pictures:
-                raise InputError(f"{distorted} has {dist.pictures} pictures, and {reference} {ref.pictures}",
-                                 "choose those to compare with --frames")
+                raise InputError(
+                    f"{distorted} has {dist.pictures} pictures, and {reference} {ref.pictures}",
+                    "choose those to compare with --frames",
+                )
             found = measure(ref.raw, dist.raw, ref.video, metrics=metrics, on_picture=on_picture)
     coded = reading.frames is None and distorted.suffix.lower() not in _UNCODED
     size = os.path.getsize(distorted) if coded else None
     return Evaluation(
-        ref.pictures, ref.video.width, ref.video.height, found,
+        ref.pictures,
+        ref.video.width,
+        ref.video.height,
+        found,
         f"{viaffmpeg.rgb_matrix(ref.video)}, bicubic chroma" if "rgb" in metrics else "",
-        size, None if size is None else ref.bpp(size), None if size is None else ref.kbps(size),
+        size,
+        None if size is None else ref.bpp(size),
+        None if size is None else ref.kbps(size),
         tuple(dict.fromkeys([*ref.notices, *dist.notices])),
     )
 
@@ -91,11 +112,15 @@ def lines(found: Evaluation, metrics: Sequence[str]) -> list[str]:
     if found.size_bytes is not None:
         rows.append(("rate", f"{found.size_bytes} bytes, {found.bpp:.4f} bpp, {found.kbps:.1f} kb/s (the whole file)"))
     figures = {
-        "psnr": ("PSNR", f"Y {_text(mean.psnr_y)}, U {_text(mean.psnr_u)}, V {_text(mean.psnr_v)}, "
-                         f"6:1:1 {_text(mean.psnr_yuv)} dB"),
+        "psnr": (
+            "PSNR",
+            f"Y {_text(mean.psnr_y)}, U {_text(mean.psnr_u)}, V {_text(mean.psnr_v)}, 6:1:1 {_text(mean.psnr_yuv)} dB",
+        ),
         "rgb": ("RGB PSNR", f"{_text(mean.psnr_rgb)} dB ({found.rgb})"),
-        "ssim": ("SSIM", f"{_text(mean.ssim, 4)} (Y {_text(mean.ssim_y, 4)}, U {_text(mean.ssim_u, 4)}, "
-                         f"V {_text(mean.ssim_v, 4)})"),
+        "ssim": (
+            "SSIM",
+            f"{_text(mean.ssim, 4)} (Y {_text(mean.ssim_y, 4)}, U {_text(mean.ssim_u, 4)}, V {_text(mean.ssim_v, 4)})",
+        ),
         "ms-ssim": ("MS-SSIM", f"{_text(mean.ms_ssim, 4)} (luma)"),
         "vmaf": ("VMAF", _text(mean.vmaf)),
     }
@@ -106,8 +131,10 @@ def lines(found: Evaluation, metrics: Sequence[str]) -> list[str]:
 def picture_table(found: Evaluation) -> list[list[str]]:
     """A heading and a row of figures a picture."""
     names = [name for name in SCORES if name != "vmaf"]
-    rows = [[str(number), *(_text(getattr(scores, name), 2 if "psnr" in name else 4) for name in names)]
-            for number, scores in enumerate(found.measured.pictures)]
+    rows = [
+        [str(number), *(_text(getattr(scores, name), 2 if "psnr" in name else 4) for name in names)]
+        for number, scores in enumerate(found.measured.pictures)
+    ]
     return [["picture", *names], *rows]
 
 

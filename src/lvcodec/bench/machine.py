@@ -1,4 +1,5 @@
 """On what a comparison ran: processor, system, versions."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """One picture's latents as a figure: what was coded, what was expected, what it cost (Kim et al. 2022, Figure 4)."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -48,19 +49,36 @@ class Inspection:
     def bits(self) -> dict[str, dict[str, float]]:
         """Bits of each map of bits, by its array: in the channel, and in all of them."""
         arrays = {panel.array: self.maps.arrays[panel.array] for panel in panels(self.maps) if panel.kind == "bits"}
-        return {name: {"channel": float(array[self.channel].sum()), "all": float(array.sum())}
-                for name, array in arrays.items()}
+        return {
+            name: {"channel": float(array[self.channel].sum()), "all": float(array.sum())}
+            for name, array in arrays.items()
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON."""
         maps = self.maps
-        return {"picture": maps.number, "kind": maps.kind, "channel": self.channel, "channels": maps.channels,
-                "residual_exact": maps.exact, "coded": maps.coded, "bits": self.bits(), "streams": dict(maps.streams)}
+        return {
+            "picture": maps.number,
+            "kind": maps.kind,
+            "channel": self.channel,
+            "channels": maps.channels,
+            "residual_exact": maps.exact,
+            "coded": maps.coded,
+            "bits": self.bits(),
+            "streams": dict(maps.streams),
+        }
 
 
 def inspect_picture(
-    source: StreamLike, number: int, channel: int | None, target: Path, *, motion: bool = False,
-    overwrite: bool = False, name: str = "", on_picture: Callable[[int, int], None] | None = None,
+    source: StreamLike,
+    number: int,
+    channel: int | None,
+    target: Path,
+    *,
+    motion: bool = False,
+    overwrite: bool = False,
+    name: str = "",
+    on_picture: Callable[[int, int], None] | None = None,
 ) -> Inspection:
     """Draw the maps of picture `number` (from 0) to target (.png); channel None is the one that takes most bits.
 
@@ -90,9 +108,12 @@ def inspect_picture(
 def panels(maps: PictureMaps) -> list[Panel]:
     """The maps of a picture, in reading order, three a line (two for an I-picture)."""
     if maps.kind == "I":
-        return [Panel("y", "ŷ, the latent", "symbols"), Panel("mean", "μ, its expected value", "symbols"),
-                Panel("level", "level of its scale (6 to the octave from 0.05)", "level"),
-                Panel("bits", "bits", "bits", "coded")]
+        return [
+            Panel("y", "ŷ, the latent", "symbols"),
+            Panel("mean", "μ, its expected value", "symbols"),
+            Panel("level", "level of its scale (6 to the octave from 0.05)", "level"),
+            Panel("bits", "bits", "bits", "coded"),
+        ]
     guessed = "" if maps.exact else "exact beyond half a step from μ, else the likeliest"
     plain, shifted = ("coded", "not coded") if maps.coded == "plain" else ("not coded", "coded")
     if not maps.exact:
@@ -122,8 +143,9 @@ def _draw(found: Inspection) -> bytes:
     for axis, panel in zip(figure.subplots(lines, columns, squeeze=False).flat, shown, strict=True):
         total = f": {bits[panel.array]['channel']:.1f}" if panel.kind == "bits" else ""
         axis.set_title(panel.title + total + (f"\n({panel.note})" if panel.note else ""), fontsize=9)
-        image = axis.imshow(maps.arrays[panel.array][found.channel], interpolation="nearest",
-                            **_scale(maps, found.channel, panel.kind))
+        image = axis.imshow(
+            maps.arrays[panel.array][found.channel], interpolation="nearest", **_scale(maps, found.channel, panel.kind)
+        )
         axis.tick_params(labelsize=7)
         axis.locator_params(integer=True)
         bar = figure.colorbar(image, ax=axis, ticks=[-1, 0, 1] if panel.kind == "signs" else None)
@@ -144,14 +166,26 @@ def _draw_motion(found: Inspection, field: Field) -> bytes:
     pels = field / STEPS
     longest = float(np.hypot(*pels).max())
     bits = found.maps.streams.get("motion", 0.0)
-    axis.set_title(f"{found.heading}: motion of {BLOCK}x{BLOCK} blocks since the picture before, {bits:.0f} bits; "
-                   f"the longest vector has {longest:.2f} pixels", fontsize=10)
+    axis.set_title(
+        f"{found.heading}: motion of {BLOCK}x{BLOCK} blocks since the picture before, {bits:.0f} bits; "
+        f"the longest vector has {longest:.2f} pixels",
+        fontsize=10,
+    )
     axis.imshow(y, cmap="gray", vmin=0, vmax=255, alpha=0.7)
     rows, columns = np.indices(field.shape[1:]) * BLOCK + BLOCK / 2 - 0.5
     moved = np.abs(field).any(axis=0)
     stretch = max(1.0, BLOCK / longest) if longest else 1.0  # short vectors are drawn longer, all alike
-    axis.quiver((columns + stretch * pels[1])[moved], (rows + stretch * pels[0])[moved], -stretch * pels[1][moved],
-                -stretch * pels[0][moved], angles="xy", scale_units="xy", scale=1, color="tab:red", width=0.0016)
+    axis.quiver(
+        (columns + stretch * pels[1])[moved],
+        (rows + stretch * pels[0])[moved],
+        -stretch * pels[1][moved],
+        -stretch * pels[0][moved],
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        color="tab:red",
+        width=0.0016,
+    )
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     axis.set_xlabel(f"arrows {stretch:.1f} times as long as the motion", fontsize=9)
     axis.tick_params(labelsize=7)

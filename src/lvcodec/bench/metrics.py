@@ -4,6 +4,7 @@ All figures are taken picture by picture on 8-bit 4:2:0 planes as they are, and 
 `psnr_yuv` is (6 Y + U + V) / 8 in dB. `ms_ssim` is pytorch-msssim's on luma, None where the shorter side is 160 or
 less. `psnr_rgb` and `vmaf` come from lvcodec.bench.viaffmpeg; what this ffmpeg cannot give is None.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +58,11 @@ class Measured:
 
 
 def measure(
-    reference: Path, decoded: Path, video: VideoFormat, *, metrics: Sequence[str] = METRICS,
+    reference: Path,
+    decoded: Path,
+    video: VideoFormat,
+    *,
+    metrics: Sequence[str] = METRICS,
     on_picture: Callable[[int, int], None] | None = None,
 ) -> Measured:
     """Compare two raw 8-bit 4:2:0 files of one format.

@@ -1,4 +1,5 @@
 """lvcodec as a codec to compare: one mode at several qualities, through the library's encode and decode."""
+
 from __future__ import annotations
 
 import os
@@ -45,8 +46,12 @@ class Lvcodec:
 
     def identity(self) -> dict[str, Any]:
         """All that its results depend on. Raises WeightsError if there are no weights."""
-        return {"lvcodec": self.version(), "mode": self.mode, "gop": self.gop,
-                **({"effort": self.effort} if self.effort else {})}
+        return {
+            "lvcodec": self.version(),
+            "mode": self.mode,
+            "gop": self.gop,
+            **({"effort": self.effort} if self.effort else {}),
+        }
 
     def version(self) -> str:
         """The program's version and the weights' identity. Raises WeightsError if there are none."""
@@ -59,9 +64,21 @@ class Lvcodec:
     def encode_clip(self, clip: Clip, q: float, target: Path) -> None:
         """Code a clip at quality q. Raises LvcError if that fails."""
         with self._setting():
-            lvcodec.encode(clip.raw, target, size=(clip.video.width, clip.video.height), rate=clip.video.rate,
-                           pix_fmt="yuv420p", quality=q, mode=self.mode, family=self.family, model=self.model,
-                           gop=self.gop, effort=self.effort, device=self.device, overwrite=True)
+            lvcodec.encode(
+                clip.raw,
+                target,
+                size=(clip.video.width, clip.video.height),
+                rate=clip.video.rate,
+                pix_fmt="yuv420p",
+                quality=q,
+                mode=self.mode,
+                family=self.family,
+                model=self.model,
+                gop=self.gop,
+                effort=self.effort,
+                device=self.device,
+                overwrite=True,
+            )
 
     def decode_clip(self, source: Path, clip: Clip, target: Path) -> None:
         """Turn the stream into raw video, checking every picture's checksum. Raises LvcError if that fails."""
@@ -99,9 +116,22 @@ class Lvcodec:
 
     def command_line(self, clip: Clip, q: float) -> str:
         """The same as a command, without folders."""
-        words = ["lvcodec", "encode", f"{clip.name}.yuv", f"{clip.name}.lvc", "--size",
-                 f"{clip.video.width}x{clip.video.height}", "--fps", str(clip.video.rate), "-q", f"{q:g}", "--mode",
-                 self.mode, "--gop", str(self.gop)]
+        words = [
+            "lvcodec",
+            "encode",
+            f"{clip.name}.yuv",
+            f"{clip.name}.lvc",
+            "--size",
+            f"{clip.video.width}x{clip.video.height}",
+            "--fps",
+            str(clip.video.rate),
+            "-q",
+            f"{q:g}",
+            "--mode",
+            self.mode,
+            "--gop",
+            str(self.gop),
+        ]
         if self.effort:
             words += ["--effort", str(self.effort)]
         if self.family != "swift":

@@ -1,4 +1,5 @@
 """The report as one HTML page that needs no other file, for desktop and phone, light and dark."""
+
 from __future__ import annotations
 
 import base64
@@ -56,10 +57,17 @@ class Page:
         short = [table for table in self.tables if len(table.rows) <= _LONG]
         long = [table for table in self.tables if len(table.rows) > _LONG]
         parts = [
-            "<!doctype html>", '<html lang="en">', "<head>", '<meta charset="utf-8">',
+            "<!doctype html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(self.title)}</title>", f"<style>\n{_STYLE}\n</style>", "</head>", "<body>",
-            f"<h1>{escape(self.title)}</h1>", f"<p>{escape(self.lead)}</p>",
+            f"<title>{escape(self.title)}</title>",
+            f"<style>\n{_STYLE}\n</style>",
+            "</head>",
+            "<body>",
+            f"<h1>{escape(self.title)}</h1>",
+            f"<p>{escape(self.lead)}</p>",
         ]
         if self.curves:
             places = list(self.curves)
@@ -71,11 +79,14 @@ class Page:
             parts.append("<h2>Crops</h2>")
             for clip, path in self.crops.items():
                 parts += [f"<h3>{escape(clip)}</h3>", f'<div class="wide">{_image(path, f"crops of {clip}")}</div>']
-            parts.append('<p class="note">Points nearest to one rate; bits a pixel of the clip, PSNR-YUV 6:1:1 of the '
-                         "picture.</p>")
+            parts.append(
+                '<p class="note">Points nearest to one rate; bits a pixel of the clip, PSNR-YUV 6:1:1 of the '
+                "picture.</p>"
+            )
         for table in long:
-            parts.append(f"<details><summary>{escape(table.title)} ({len(table.rows)} rows)</summary>{_table(table)}"
-                         "</details>")
+            parts.append(
+                f"<details><summary>{escape(table.title)} ({len(table.rows)} rows)</summary>{_table(table)}</details>"
+            )
         parts += ["<h2>How it was made</h2>", "<dl>"]
         parts += [f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in self.facts.items()]
         parts.append("</dl>")
@@ -95,8 +106,10 @@ def _table(table: Table) -> str:
     rows = "\n".join(f"<tr>{line(row, 'td')}</tr>" for row in table.rows)
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     kind = ' class="failed"' if table.title == "Failures" else ""
-    return (f'<section{kind}><h3>{escape(table.title)}</h3><div class="wide"><table><thead><tr>'
-            f"{line(table.heading, 'th')}</tr></thead><tbody>\n{rows}\n</tbody></table></div>{note}</section>")
+    return (
+        f'<section{kind}><h3>{escape(table.title)}</h3><div class="wide"><table><thead><tr>'
+        f"{line(table.heading, 'th')}</tr></thead><tbody>\n{rows}\n</tbody></table></div>{note}</section>"
+    )
 
 
 def _image(path: Path, what: str) -> str:

@@ -1,4 +1,5 @@
 """One point: a clip coded with one codec at one setting, decoded, measured. It may run in a process of its own."""
+
 from __future__ import annotations
 
 import hashlib
@@ -67,16 +68,30 @@ class Task:
 
 def key_of(task: Task) -> str:
     """Identifies a point's figures. Raises LvcError if the codec cannot tell its version."""
-    facts = [RESULTS_VERSION, task.clip.digest, task.codec.name, task.codec.identity(), task.q, task.metrics,
-             task.box.text(), task.shown]
+    facts = [
+        RESULTS_VERSION,
+        task.clip.digest,
+        task.codec.name,
+        task.codec.identity(),
+        task.q,
+        task.metrics,
+        task.box.text(),
+        task.shown,
+    ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def failed(task: Task, error: BaseException) -> Row:
     """The row of a point that has no figures."""
     text = str(error) if isinstance(error, LvcError) else f"{type(error).__name__}: {error}"
-    return Row(clip=task.clip.name, codec=task.codec.name, label=task.codec.label, q=task.q,
-               error=(text.splitlines() or ["no reason given"])[0], command=task.codec.command_line(task.clip, task.q))
+    return Row(
+        clip=task.clip.name,
+        codec=task.codec.name,
+        label=task.codec.label,
+        q=task.q,
+        error=(text.splitlines() or ["no reason given"])[0],
+        command=task.codec.command_line(task.clip, task.q),
+    )
 
 
 def run_point(task: Task) -> Row:
@@ -113,18 +128,35 @@ def _run_point(task: Task, folder: Path) -> Row:
     save_crops(decoded, clip, task.box, task.shown, task.crops, task.stem)
     size = coded.stat().st_size
     return Row(
-        clip=clip.name, codec=codec.name, label=codec.label, q=task.q, width=clip.video.width,
-        height=clip.video.height, rate=str(clip.video.rate), pictures=clip.pictures, size_bytes=size,
-        bpp=clip.bpp(size), kbps=clip.kbps(size), scores=dict(vars(found.mean)), **times,
-        command=codec.command_line(clip, task.q), version=codec.version(),
+        clip=clip.name,
+        codec=codec.name,
+        label=codec.label,
+        q=task.q,
+        width=clip.video.width,
+        height=clip.video.height,
+        rate=str(clip.video.rate),
+        pictures=clip.pictures,
+        size_bytes=size,
+        bpp=clip.bpp(size),
+        kbps=clip.kbps(size),
+        scores=dict(vars(found.mean)),
+        **times,
+        command=codec.command_line(clip, task.q),
+        version=codec.version(),
         rgb=f"{viaffmpeg.rgb_matrix(clip.video)}, bicubic chroma" if "rgb" in task.metrics else "",
-        picture_psnr_db=_shown_psnr(found, task.shown), notices=list(clip.notices), key=key,
+        picture_psnr_db=_shown_psnr(found, task.shown),
+        notices=list(clip.notices),
+        key=key,
     )
 
 
 def _times(clip: Clip, encode_s: float, decode_s: float) -> dict[str, Any]:
-    return {"encode_s": encode_s, "decode_s": decode_s, "encode_fps": clip.pictures / max(encode_s, 1e-9),
-            "decode_fps": clip.pictures / max(decode_s, 1e-9)}
+    return {
+        "encode_s": encode_s,
+        "decode_s": decode_s,
+        "encode_fps": clip.pictures / max(encode_s, 1e-9),
+        "decode_fps": clip.pictures / max(decode_s, 1e-9),
+    }
 
 
 def _shown_psnr(found: Measured, shown: tuple[int, ...]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 Loads nothing but the standard library.
 """
+
 from __future__ import annotations
 
 import tomllib
@@ -38,14 +39,28 @@ class Preset:
 
 PRESETS = {
     "uvg": Preset(
-        frames=(0, 100), modes=("intra", "mfvc", "lds", "aligned"), metric="psnr_rgb", table2=True, steps=True,
-        published=("x264-veryfast-mfvcfig", "x265-veryfast-mfvcfig", "mfvc-wo-spm-fig", "mfvc-full-fig", "dvc",
-                   "ssf2020-authors"),
+        frames=(0, 100),
+        modes=("intra", "mfvc", "lds", "aligned"),
+        metric="psnr_rgb",
+        table2=True,
+        steps=True,
+        published=(
+            "x264-veryfast-mfvcfig",
+            "x265-veryfast-mfvcfig",
+            "mfvc-wo-spm-fig",
+            "mfvc-full-fig",
+            "dvc",
+            "ssf2020-authors",
+        ),
     ),
     "quick": Preset(frames=(0, 24), qualities=(1, 2.5, 4, 6), anchor_step=2, metrics=("psnr", "ssim")),
-    "ablation": Preset(modes=("intra", "mfvc", "lds", "aligned"),
-                       anchors=(*FIELD, "x264-intra", "x264-medium", "x265-medium"),
-                       metrics=("psnr", "rgb", "ssim"), table2=True, steps=True),
+    "ablation": Preset(
+        modes=("intra", "mfvc", "lds", "aligned"),
+        anchors=(*FIELD, "x264-intra", "x264-medium", "x265-medium"),
+        metrics=("psnr", "rgb", "ssim"),
+        table2=True,
+        steps=True,
+    ),
 }
 
 
@@ -68,8 +83,13 @@ def _data() -> Mapping[str, Any]:
 def published() -> dict[str, Published]:
     """The published curves, by name."""
     return {
-        name: Published(name, entry.get("label", name), entry["setting"], entry["source"],
-                        tuple((rate, quality) for rate, quality in entry["points"]))
+        name: Published(
+            name,
+            entry.get("label", name),
+            entry["setting"],
+            entry["source"],
+            tuple((rate, quality) for rate, quality in entry["points"]),
+        )
         for name, entry in _data()["curves"].items()
     }
 

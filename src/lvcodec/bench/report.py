@@ -1,4 +1,5 @@
 """The files of a comparison: results.csv and .json, tables.md, curves, crops, index.html."""
+
 from __future__ import annotations
 
 import csv
@@ -35,10 +36,15 @@ def write_report(plan: Plan, summary: Summary, rows: Sequence[Row], *, threads: 
     facts = machine.describe(jobs=plan.jobs, threads=threads)
     tables = summary.tables()
     record = {
-        "command": command, "machine": facts, "metric": summary.metric, "reference": summary.reference,
+        "command": command,
+        "machine": facts,
+        "metric": summary.metric,
+        "reference": summary.reference,
         "rows": [asdict(row) for row in rows],
-        "bd": [{"clip": place, "codec": codec, "anchor": summary.reference, **asdict(found)}
-               for (place, codec), found in summary.distances.items()],
+        "bd": [
+            {"clip": place, "codec": codec, "anchor": summary.reference, **asdict(found)}
+            for (place, codec), found in summary.distances.items()
+        ],
     }
     lines = [line for table in tables for line in table.markdown()]
     short = [line for table in tables if table.title != POINTS_TITLE for line in table.markdown()]
@@ -53,8 +59,15 @@ def write_report(plan: Plan, summary: Summary, rows: Sequence[Row], *, threads: 
         figures.mkdir(exist_ok=True)
         curves = draw_curves(summary, figures)
         crops = _crops(plan, summary)
-        page = Page("Comparison of codecs", lead(summary), {"command": command, **facts} if command else facts, tables,
-                    curves, crops, [f"{c.label}: {c.setting} ({c.source})" for c in summary.published])
+        page = Page(
+            "Comparison of codecs",
+            lead(summary),
+            {"command": command, **facts} if command else facts,
+            tables,
+            curves,
+            crops,
+            [f"{c.label}: {c.setting} ({c.source})" for c in summary.published],
+        )
         _write(plan.out / "index.html", page.html())
     except OSError as error:
         raise InputError(f"cannot write to {plan.out}: {error.strerror or error}") from error
@@ -65,9 +78,11 @@ def lead(summary: Summary) -> str:
     """What was compared, in two sentences."""
     pictures = sum({row.clip: row.pictures or 0 for row in summary.rows}.values())
     clips = f"{len(summary.clips)} clip{'s' if len(summary.clips) != 1 else ''}"
-    return (f"{clips}, {pictures} pictures, {len(summary.labels)} codecs; curves and BD-rates in "
-            f"{METRIC_TITLES[summary.metric]}. Rates are whole files (elementary streams, headers in), distortion is "
-            "that of decoded files in 8-bit 4:2:0, averaged over pictures.")
+    return (
+        f"{clips}, {pictures} pictures, {len(summary.labels)} codecs; curves and BD-rates in "
+        f"{METRIC_TITLES[summary.metric]}. Rates are whole files (elementary streams, headers in), distortion is "
+        "that of decoded files in 8-bit 4:2:0, averaged over pictures."
+    )
 
 
 def _crops(plan: Plan, summary: Summary) -> dict[str, Path]:

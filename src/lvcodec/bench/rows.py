@@ -1,4 +1,5 @@
 """One row for each clip, codec and point, and the file that keeps finished ones (a JSON object a line)."""
+
 from __future__ import annotations
 
 import json
@@ -68,8 +69,26 @@ class Row:
 
 
 COLUMNS = (
-    "clip", "codec", "q", "error", "width", "height", "rate", "pictures", "size_bytes", "bpp", "kbps", *SCORES,
-    "encode_s", "decode_s", "encode_fps", "decode_fps", "rgb", "command", "version", "notices",
+    "clip",
+    "codec",
+    "q",
+    "error",
+    "width",
+    "height",
+    "rate",
+    "pictures",
+    "size_bytes",
+    "bpp",
+    "kbps",
+    *SCORES,
+    "encode_s",
+    "decode_s",
+    "encode_fps",
+    "decode_fps",
+    "rgb",
+    "command",
+    "version",
+    "notices",
 )
 _FIELDS = frozenset(item.name for item in fields(Row))
 

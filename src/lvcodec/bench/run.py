@@ -4,6 +4,7 @@ Finished points are kept in `points.jsonl` of the output folder and not coded ag
 point that fails are rows that say so. With several jobs points disturb each other's times: those of one point of each
 codec and clip are then taken anew at the end, alone.
 """
+
 from __future__ import annotations
 
 import importlib.util
@@ -136,8 +137,9 @@ class Work:
         save_crops(clip.raw, clip, box, self.plan.shown, crops, f"{clip.name}.{SOURCE}")
         for codec in self.plan.codecs:
             for q in codec.points:
-                yield Task(clip, codec, q, self.plan.metrics, box, self.plan.shown, folder, crops,
-                           alone=self.plan.jobs == 1)
+                yield Task(
+                    clip, codec, q, self.plan.metrics, box, self.plan.shown, folder, crops, alone=self.plan.jobs == 1
+                )
 
     def _known(self, task: Task) -> bool:
         """Whether a point needs no coding: it is finished, or its codec cannot even tell its version."""
@@ -199,8 +201,9 @@ class Work:
             self._total += len(wanted)
             with prepared(name, path, folder, self.plan.reading) as clip:
                 for codec, row in wanted:
-                    task = Task(clip, codec, row.q or 0, (), Box(0, 0, 2, 2), (), folder, folder, alone=True,
-                                measured=row)
+                    task = Task(
+                        clip, codec, row.q or 0, (), Box(0, 0, 2, 2), (), folder, folder, alone=True, measured=row
+                    )
                     timed = run_point(task)
                     if not timed.failed:
                         self.points.add(timed)

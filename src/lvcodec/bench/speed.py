@@ -5,6 +5,7 @@ a second, from the first that is there to the last, so that loading networks doe
 machine's matrix products reach; after it, on request, learned codecs of CompressAI with random weights on the same
 pictures. Ways take turns within each size and mode, the best of the rounds counts: trust ratios, and those of one run.
 """
+
 from __future__ import annotations
 
 import tempfile
@@ -68,8 +69,24 @@ def threads_of_torch(count: int) -> Iterator[None]:
 def scaled(clip: Path, target: Path, size: tuple[int, int], pictures: int) -> None:
     """The clip at another size, from its beginning again where it ends. Raises InputError if ffmpeg cannot."""
     process = FfmpegProcess(
-        ["-y", "-stream_loop", "-1", "-i", str(clip), "-map", "0:v:0", "-vf", "scale={}:{}".format(*size), "-pix_fmt",
-         "yuv420p", "-frames:v", str(pictures), str(target)], what=f"cannot scale {clip}")
+        [
+            "-y",
+            "-stream_loop",
+            "-1",
+            "-i",
+            str(clip),
+            "-map",
+            "0:v:0",
+            "-vf",
+            "scale={}:{}".format(*size),
+            "-pix_fmt",
+            "yuv420p",
+            "-frames:v",
+            str(pictures),
+            str(target),
+        ],
+        what=f"cannot scale {clip}",
+    )
     process.stdout.read()
     process.check()
 
@@ -90,8 +107,18 @@ def measure(clip: Path, mode: str, ways: Sequence[Way], quality: float, rounds: 
         for _ in range(rounds):
             for number, way in enumerate(ways):
                 with threads_of_torch(way.threads):
-                    encoded = rate(partial(lvcodec.encode, clip, stream, mode=mode, quality=quality, gop=GOP,
-                                           jobs=way.jobs, overwrite=True))
+                    encoded = rate(
+                        partial(
+                            lvcodec.encode,
+                            clip,
+                            stream,
+                            mode=mode,
+                            quality=quality,
+                            gop=GOP,
+                            jobs=way.jobs,
+                            overwrite=True,
+                        )
+                    )
                     decoded = rate(partial(lvcodec.decode, stream, shown, jobs=way.jobs, overwrite=True))
                 best[number] = max(best[number][0], encoded), max(best[number][1], decoded)
     return best
@@ -103,10 +130,21 @@ def products(threads: int) -> dict[str, float]:
     with threads_of_torch(threads), torch.inference_mode():
         if backends.int8_works():
             channels, side = 512, 64
-            x = Packed(torch.randint(0, 256, (1, channels, side, side), dtype=torch.uint8)
-                       .contiguous(memory_format=torch.channels_last), 0)
-            layer = fused.Fused(torch.randint(-64, 65, (channels, channels, 1, 1)), torch.zeros(channels),
-                                torch.full((channels,), 2.0**-12), act="relu", stride=1, groups=1, like=x)
+            x = Packed(
+                torch.randint(0, 256, (1, channels, side, side), dtype=torch.uint8).contiguous(
+                    memory_format=torch.channels_last
+                ),
+                0,
+            )
+            layer = fused.Fused(
+                torch.randint(-64, 65, (channels, channels, 1, 1)),
+                torch.zeros(channels),
+                torch.full((channels,), 2.0**-12),
+                act="relu",
+                stride=1,
+                groups=1,
+                like=x,
+            )
             found["8-bit layer"] = channels * channels * side * side / best_time(partial(layer, x)) / 1e9
         for name, kind in (("bfloat16", torch.bfloat16), ("float32", torch.float32), ("float64", torch.float64)):
             a, b = (torch.rand(1024, 1024).to(kind) for _ in range(2))
@@ -127,8 +165,10 @@ def best_time(function: Callable[[], object], times: int = 20) -> float:
 def rgb(clip: Path, size: tuple[int, int], pictures: int) -> list[torch.Tensor]:
     """The clip's first pictures, each (1, 3, H, W) in 0..1, repeated at their edges up to multiples of 128."""
     width, height = size
-    process = FfmpegProcess(["-i", str(clip), "-frames:v", str(pictures), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
-                            what=f"cannot read {clip}")
+    process = FfmpegProcess(
+        ["-i", str(clip), "-frames:v", str(pictures), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
+        what=f"cannot read {clip}",
+    )
     data = np.frombuffer(process.stdout.read(), np.uint8).reshape(pictures, height, width, 3)
     process.check()
     grown = np.pad(data, ((0, 0), (0, -height % 128), (0, -width % 128), (0, 0)), mode="edge")
@@ -172,18 +212,49 @@ def head(*cells: str) -> None:
 
 @click.command()
 @click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--size", "sizes", type=click.Choice(list(SIZES)), multiple=True, default=list(SIZES),
-              help="May be repeated.  [default: all]")
-@click.option("--mode", "modes", type=click.Choice(list(MODES)), multiple=True, default=list(MODES),
-              help="May be repeated.  [default: all]")
-@click.option("--way", "ways", multiple=True, default=("1x1", "2x1", "2x2"), show_default=True, metavar="THREADSxJOBS",
-              help="May be repeated.")
+@click.option(
+    "--size",
+    "sizes",
+    type=click.Choice(list(SIZES)),
+    multiple=True,
+    default=list(SIZES),
+    help="May be repeated.  [default: all]",
+)
+@click.option(
+    "--mode",
+    "modes",
+    type=click.Choice(list(MODES)),
+    multiple=True,
+    default=list(MODES),
+    help="May be repeated.  [default: all]",
+)
+@click.option(
+    "--way",
+    "ways",
+    multiple=True,
+    default=("1x1", "2x1", "2x2"),
+    show_default=True,
+    metavar="THREADSxJOBS",
+    help="May be repeated.",
+)
 @click.option("-q", "--quality", type=click.FloatRange(1, 6), default=4.0, show_default=True)
 @click.option("--rounds", type=click.IntRange(min=1), default=2, show_default=True, help="The best counts.")
-@click.option("--learned", "others", type=click.Choice(LEARNED), multiple=True,
-              help="Also CompressAI's, with random weights, at each size.")
-def main(clip: Path, sizes: tuple[str, ...], modes: tuple[str, ...], ways: tuple[str, ...], quality: float, rounds: int,
-         others: tuple[str, ...]) -> None:
+@click.option(
+    "--learned",
+    "others",
+    type=click.Choice(LEARNED),
+    multiple=True,
+    help="Also CompressAI's, with random weights, at each size.",
+)
+def main(
+    clip: Path,
+    sizes: tuple[str, ...],
+    modes: tuple[str, ...],
+    ways: tuple[str, ...],
+    quality: float,
+    rounds: int,
+    others: tuple[str, ...],
+) -> None:
     """Measure how fast CLIP's pictures are encoded and decoded here; print Markdown tables."""
     asked = [Way.parse(text) for text in ways]
     facts = machine.describe(jobs=1, threads=1)
@@ -199,15 +270,24 @@ def main(clip: Path, sizes: tuple[str, ...], modes: tuple[str, ...], ways: tuple
             for size, target in clips.items():
                 scaled(clip, target, SIZES[size], GOP * max(2, *(way.jobs for way in asked)))
                 for mode in modes:
-                    row(size, f"`{mode}`", *(value for pair in measure(target, mode, asked, quality, rounds)
-                                             for value in pair))
+                    row(
+                        size,
+                        f"`{mode}`",
+                        *(value for pair in measure(target, mode, asked, quality, rounds) for value in pair),
+                    )
             if others:
-                head("size", "model", *(f"{Way(threads, 1).label}: {what}" for threads in every
-                                        for what in ("encode", "decode")))
+                head(
+                    "size",
+                    "model",
+                    *(f"{Way(threads, 1).label}: {what}" for threads in every for what in ("encode", "decode")),
+                )
             for size, target in clips.items():
                 for name in others:
-                    row(size, name, *(f"{value:.2f}" for threads in every
-                                      for value in learned(name, target, SIZES[size], threads)))
+                    row(
+                        size,
+                        name,
+                        *(f"{value:.2f}" for threads in every for value in learned(name, target, SIZES[size], threads)),
+                    )
     except LvcError as error:
         raise click.ClickException(error.message) from error
 

@@ -1,4 +1,5 @@
 """What the rows say: curves per clip and averaged, BD-rates, and tables of them for Markdown and HTML."""
+
 from __future__ import annotations
 
 import math
@@ -21,9 +22,14 @@ METRIC_TITLES = {
     "ms_ssim": "MS-SSIM of luma, −10·log₁₀(1 − x) (dB)",
 }
 LADDER = (  # what is compared with what: (anchor, test)
-    ("x264-intra", "lvcodec-intra"), ("lvcodec-intra", "lvcodec-mfvc"), ("lvcodec-mfvc", "lvcodec-lds"),
-    ("lvcodec-lds", "lvcodec-aligned"), ("x264-veryfast", "lvcodec-aligned"), ("x265-veryfast", "lvcodec-aligned"),
-    ("x264-medium", "lvcodec-aligned"), ("x265-medium", "lvcodec-aligned"),
+    ("x264-intra", "lvcodec-intra"),
+    ("lvcodec-intra", "lvcodec-mfvc"),
+    ("lvcodec-mfvc", "lvcodec-lds"),
+    ("lvcodec-lds", "lvcodec-aligned"),
+    ("x264-veryfast", "lvcodec-aligned"),
+    ("x265-veryfast", "lvcodec-aligned"),
+    ("x264-medium", "lvcodec-aligned"),
+    ("x265-medium", "lvcodec-aligned"),
 )
 NEEDS = {"psnr_yuv": "psnr", "psnr_y": "psnr", "psnr_rgb": "rgb", "ssim": "ssim", "ms_ssim": "ms-ssim"}
 
@@ -101,7 +107,9 @@ class Summary:
         """BD-rate and BD-PSNR against the reference, by (place, codec)."""
         return {
             (place, codec): distance(curves[self.reference], curve)
-            for place, curves in self.curves.items() for codec, curve in curves.items() if codec != self.reference
+            for place, curves in self.curves.items()
+            for codec, curve in curves.items()
+            if codec != self.reference
         }
 
     # ---- tables ------------------------------------------------------------------------------------------------
@@ -118,10 +126,16 @@ class Summary:
         if self.clips:
             found += [self._speed(), self._points_table()]
         if self.failures:
-            found.append(Table("Failures", ["clip", "codec", "setting", "reason"], [
-                [row.clip, row.codec or "all", "" if row.q is None else f"{row.q:g}", row.error]
-                for row in self.failures
-            ]))
+            found.append(
+                Table(
+                    "Failures",
+                    ["clip", "codec", "setting", "reason"],
+                    [
+                        [row.clip, row.codec or "all", "" if row.q is None else f"{row.q:g}", row.error]
+                        for row in self.failures
+                    ],
+                )
+            )
         return found
 
     def _against(self, what: str, unit: str) -> Table:
@@ -138,8 +152,7 @@ class Summary:
             cells = [_signed(value) for value in values]
             if several:
                 average = self.distances[AVERAGE, codec]
-                cells += [_signed(_mean_of(values)),
-                          _signed(average.rate_percent if unit == "%" else average.psnr_db)]
+                cells += [_signed(_mean_of(values)), _signed(average.rate_percent if unit == "%" else average.psnr_db)]
                 each.append(average)
             rows.append([self.labels[codec], *cells])
             for place, found in zip(self.places, each, strict=True):
@@ -157,16 +170,27 @@ class Summary:
             return "no curve has an interval in common with it"
         return "intervals (dB): " + ", ".join(
             f"{self.labels[codec]} {d.low_db:.2f} to {d.high_db:.2f}"
-            for (place, codec), d in self.distances.items() if place == self.places[-1] and d.low_db is not None)
+            for (place, codec), d in self.distances.items()
+            if place == self.places[-1] and d.low_db is not None
+        )
 
     def _matrix(self) -> Table:
         rows = [
-            [self.labels[test], *("" if test == anchor else _signed(distance(self.overall(anchor),
-             self.overall(test)).rate_percent) for anchor in self.labels)]
+            [
+                self.labels[test],
+                *(
+                    "" if test == anchor else _signed(distance(self.overall(anchor), self.overall(test)).rate_percent)
+                    for anchor in self.labels
+                ),
+            ]
             for test in self.labels
         ]
-        return Table("BD-rate of each codec (row) against each other (column), %",
-                     ["codec", *self.labels.values()], rows, self._of_what())
+        return Table(
+            "BD-rate of each codec (row) against each other (column), %",
+            ["codec", *self.labels.values()],
+            rows,
+            self._of_what(),
+        )
 
     def _steps(self) -> Table:
         """Each mode against what it has to beat, at every effort; the clips where little moves by themselves."""
@@ -179,16 +203,20 @@ class Summary:
                 pair = [f"{name}{effort}" if name.startswith("lvcodec") else name for name in (before, test)]
                 if not set(pair) <= self.labels.keys():
                     continue
-                values = {place: distance(curves[pair[0]], curves[pair[1]]).rate_percent
-                          for place, curves in self.curves.items()}
+                values = {
+                    place: distance(curves[pair[0]], curves[pair[1]]).rate_percent
+                    for place, curves in self.curves.items()
+                }
                 cells = [_signed(values[clip]) for clip in self.clips]
                 if len(self.clips) > 1:
                     cells += [_signed(_mean_of([values[clip] for clip in self.clips])), _signed(values[AVERAGE])]
                 rows.append([self.labels[pair[1]], self.labels[pair[0]], *cells])
                 if calm and pair == [f"lvcodec-intra{effort}", f"lvcodec-mfvc{effort}"]:
-                    notes.append(f"{self.labels[pair[1]]} against {self.labels[pair[0]]} on the two clips where x264 "
-                                 f"gains most from prediction, {' and '.join(calm)}: "
-                                 f"{_signed(_mean_of([values[clip] for clip in calm]))}")
+                    notes.append(
+                        f"{self.labels[pair[1]]} against {self.labels[pair[0]]} on the two clips where x264 "
+                        f"gains most from prediction, {' and '.join(calm)}: "
+                        f"{_signed(_mean_of([values[clip] for clip in calm]))}"
+                    )
         heading = ["codec", "against", *self.clips, *(["mean of clips", AVERAGE] if len(self.clips) > 1 else [])]
         return Table("Each mode against what it has to beat, BD-rate (%)", heading, rows, "; ".join(notes) + ".")
 
@@ -196,8 +224,10 @@ class Summary:
         """The two clips where x264 gains most from prediction; none where that is not known."""
         if not {"x264-veryfast", "x264-intra"} <= self.labels.keys() or len(self.clips) < 3:
             return []
-        gains = {clip: distance(self.curves[clip]["x264-veryfast"], self.curves[clip]["x264-intra"]).rate_percent
-                 for clip in self.clips}
+        gains = {
+            clip: distance(self.curves[clip]["x264-veryfast"], self.curves[clip]["x264-intra"]).rate_percent
+            for clip in self.clips
+        }
         known = {clip: gain for clip, gain in gains.items() if gain is not None}
         return sorted(known, key=lambda clip: -known[clip])[:2] if len(known) == len(gains) else []
 
@@ -209,13 +239,19 @@ class Summary:
         rows = []
         for mode, model, percent in lines:
             ours = next((codec for codec in self.labels if codec.startswith("lvcodec") and codec.endswith(mode)), None)
-            cells = [model, _signed(percent), self.labels[ours] if ours else NA,
-                     _signed(self._rate(self.overall(self.reference), ours))]
+            cells = [
+                model,
+                _signed(percent),
+                self.labels[ours] if ours else NA,
+                _signed(self._rate(self.overall(self.reference), ours)),
+            ]
             if self.published:
                 cells.append(_signed(self._rate(published()[stand_in].points, ours)))
             rows.append(cells)
-        note = ("The paper: UVG, RGB PSNR, BD-rate (%) against the H.264 curve of MFVC's paper. "
-                f"Ours: {METRIC_TITLES[self.metric]}, {self._of_what(lower=True)}")
+        note = (
+            "The paper: UVG, RGB PSNR, BD-rate (%) against the H.264 curve of MFVC's paper. "
+            f"Ours: {METRIC_TITLES[self.metric]}, {self._of_what(lower=True)}"
+        )
         if self.published:
             note += f" That H.264 curve is published as a figure only; {stand_in} was read off it."
         return Table("Table 2 of Kim et al. 2022, and ours (%)", heading, rows, note)
@@ -234,21 +270,55 @@ class Summary:
             cells = [_mean(row.encode_fps for row in timed), _mean(row.decode_fps for row in timed)]
             version = next((row.version for row in self.rows if row.codec == codec), "")
             rows.append([label, *cells, str(len(timed)), version])
-        return Table("Speed, pictures a second", ["codec", "encode", "decode", "timed points", "version"], rows,
-                     "Mean over timed points; the whole of a command or call, files included, no point beside it.")
+        return Table(
+            "Speed, pictures a second",
+            ["codec", "encode", "decode", "timed points", "version"],
+            rows,
+            "Mean over timed points; the whole of a command or call, files included, no point beside it.",
+        )
 
     def _points_table(self) -> Table:
-        heading = ["clip", "codec", "setting", "bytes", "bpp", "kb/s", "Y", "U", "V", "YUV", "RGB", "SSIM", "MS-SSIM",
-                   "VMAF", "encode fps", "decode fps"]
+        heading = [
+            "clip",
+            "codec",
+            "setting",
+            "bytes",
+            "bpp",
+            "kb/s",
+            "Y",
+            "U",
+            "V",
+            "YUV",
+            "RGB",
+            "SSIM",
+            "MS-SSIM",
+            "VMAF",
+            "encode fps",
+            "decode fps",
+        ]
         rows = [
-            [row.clip, row.label, f"{row.q or 0:g}", f"{row.size_bytes}", f"{row.bpp:.4f}", f"{row.kbps:.1f}",
-             *(_plain(row.score(f"psnr_{plane}"), 2) for plane in ("y", "u", "v", "yuv", "rgb")),
-             _plain(row.score("ssim"), 4), _plain(row.score("ms_ssim"), 4), _plain(row.score("vmaf"), 2),
-             _plain(row.encode_fps, 1), _plain(row.decode_fps, 1)]
+            [
+                row.clip,
+                row.label,
+                f"{row.q or 0:g}",
+                f"{row.size_bytes}",
+                f"{row.bpp:.4f}",
+                f"{row.kbps:.1f}",
+                *(_plain(row.score(f"psnr_{plane}"), 2) for plane in ("y", "u", "v", "yuv", "rgb")),
+                _plain(row.score("ssim"), 4),
+                _plain(row.score("ms_ssim"), 4),
+                _plain(row.score("vmaf"), 2),
+                _plain(row.encode_fps, 1),
+                _plain(row.decode_fps, 1),
+            ]
             for row in self.rows
         ]
-        return Table(POINTS_TITLE, heading, rows,
-                     "PSNR in dB of the planes, 6:1:1 and as RGB (chroma upsampled by ffmpeg's bicubic filter).")
+        return Table(
+            POINTS_TITLE,
+            heading,
+            rows,
+            "PSNR in dB of the planes, 6:1:1 and as RGB (chroma upsampled by ffmpeg's bicubic filter).",
+        )
 
 
 def in_db(metric: str, value: float) -> float:

@@ -1,4 +1,5 @@
 """What ffmpeg adds to the metrics: pictures as RGB by one stated conversion, and VMAF; which parts it has."""
+
 from __future__ import annotations
 
 import re
@@ -23,8 +24,18 @@ _LOCATIONS = {code: name for name, code in CHROMA_LOCATIONS.items()}
 
 def raw_input(path: Path, video: VideoFormat) -> list[str]:
     """ffmpeg's arguments for a raw 8-bit 4:2:0 file."""
-    return ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", f"{video.width}x{video.height}",
-            "-framerate", str(video.rate), "-i", str(path)]
+    return [
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "yuv420p",
+        "-video_size",
+        f"{video.width}x{video.height}",
+        "-framerate",
+        str(video.rate),
+        "-i",
+        str(path),
+    ]
 
 
 def rgb_matrix(video: VideoFormat) -> str:
@@ -54,10 +65,13 @@ def rgb_psnr(reference: Path, decoded: Path, video: VideoFormat) -> Iterator[flo
 def _rgb(path: Path, video: VideoFormat) -> Iterator[bytes]:
     span = "pc" if video.colour.full_range else "tv"
     location = _LOCATIONS[video.colour.chroma_location or CHROMA_LOCATIONS["left"]]
-    scale = (f"scale=in_color_matrix={rgb_matrix(video)}:in_range={span}:out_range=pc:in_chroma_loc={location}:"
-             f"flags={RGB_FLAGS}:sws_dither=none,format=rgb24")
-    process = FfmpegProcess([*raw_input(path, video), "-vf", scale, "-f", "rawvideo", "-"],
-                            what=f"ffmpeg cannot convert {path.name} to RGB")
+    scale = (
+        f"scale=in_color_matrix={rgb_matrix(video)}:in_range={span}:out_range=pc:in_chroma_loc={location}:"
+        f"flags={RGB_FLAGS}:sws_dither=none,format=rgb24"
+    )
+    process = FfmpegProcess(
+        [*raw_input(path, video), "-vf", scale, "-f", "rawvideo", "-"], what=f"ffmpeg cannot convert {path.name} to RGB"
+    )
     size = 3 * video.width * video.height
     try:
         while data := process.stdout.read(size):
@@ -71,12 +85,22 @@ def vmaf(reference: Path, decoded: Path, video: VideoFormat) -> float | None:
     """VMAF by ffmpeg's libvmaf with its default model, mean over pictures; None where ffmpeg has no libvmaf."""
     if "libvmaf" not in filters():
         return None
-    done = run_ffmpeg("-v", "info", *raw_input(decoded, video), *raw_input(reference, video),
-                      "-lavfi", "libvmaf=n_threads=1", "-f", "null", "-")
+    done = run_ffmpeg(
+        "-v",
+        "info",
+        *raw_input(decoded, video),
+        *raw_input(reference, video),
+        "-lavfi",
+        "libvmaf=n_threads=1",
+        "-f",
+        "null",
+        "-",
+    )
     score = re.search(r"VMAF score: ([\d.]+)", done.stderr)
     if done.returncode or not score:
-        raise InputError(f"ffmpeg cannot compute VMAF: {last_words(done.stderr.splitlines()[-5:])}",
-                         "leave vmaf out of the metrics")
+        raise InputError(
+            f"ffmpeg cannot compute VMAF: {last_words(done.stderr.splitlines()[-5:])}", "leave vmaf out of the metrics"
+        )
     return float(score[1])
 
 
@@ -102,7 +126,13 @@ def version() -> str:
 def run_ffmpeg(*args: str) -> subprocess.CompletedProcess[str]:
     """Run ffmpeg to its end. Raises InputError if there is none."""
     try:
-        return subprocess.run([ffmpeg_exe(), "-hide_banner", "-nostdin", *args], capture_output=True, text=True,
-                              errors="replace", check=False, start_new_session=True)
+        return subprocess.run(
+            [ffmpeg_exe(), "-hide_banner", "-nostdin", *args],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            start_new_session=True,
+        )
     except OSError as error:
         raise InputError(f"cannot run ffmpeg: {error.strerror or error}") from error

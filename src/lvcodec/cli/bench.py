@@ -1,4 +1,5 @@
 """`lvcodec bench`: codecs compared on clips."""
+
 from __future__ import annotations
 
 import shlex
@@ -16,44 +17,103 @@ from lvcodec.errors import LvcError
 
 @click.command(epilog="Example: lvcodec bench clips/ --out report --preset quick")
 @click.argument("clips", nargs=-1, required=True, metavar="CLIP...|DIR")
-@click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), required=True,
-              help="Folder for the report. Points that are finished there are not coded again.")
-@click.option("--preset", type=click.Choice(list(PRESETS)),
-              help="uvg: UVG's 1080p files as the paper has them, and its Table 2. quick: few points of 24 pictures. "
-                   "ablation: each mode against what it has to beat.")
-@click.option("--modes", callback=name_list, metavar="LIST",
-              help="lvcodec's modes, separated by commas, or none.  [default: aligned]")
-@click.option("-q", "--quality", "qualities", callback=number_list, metavar="LIST",
-              help="Points of lvcodec's curves.  [default: 1,2,3,4,5,6]")
-@click.option("--family", type=click.Choice(["swift", "cheng2020"]), default="swift", show_default=True,
-              help="The networks.")
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for the report. Points that are finished there are not coded again.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    help="uvg: UVG's 1080p files as the paper has them, and its Table 2. quick: few points of 24 pictures. "
+    "ablation: each mode against what it has to beat.",
+)
+@click.option(
+    "--modes",
+    callback=name_list,
+    metavar="LIST",
+    help="lvcodec's modes, separated by commas, or none.  [default: aligned]",
+)
+@click.option(
+    "-q",
+    "--quality",
+    "qualities",
+    callback=number_list,
+    metavar="LIST",
+    help="Points of lvcodec's curves.  [default: 1,2,3,4,5,6]",
+)
+@click.option(
+    "--family", type=click.Choice(["swift", "cheng2020"]), default="swift", show_default=True, help="The networks."
+)
 @click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
 @click.option("--gop", type=click.IntRange(min=1), help="Pictures from one I-picture to the next.  [default: 12]")
-@click.option("--effort", "efforts", callback=effort_list, metavar="LIST", default="0", show_default=True,
-              help="Of lvcodec's encoder; each number is a curve of its own.")
-@click.option("--anchors", callback=name_list, metavar="LIST",
-              help="Codecs to compare with: x264-veryfast, x265-veryfast, x264-medium, x265-medium, x264-intra, "
-                   "svt-av1, vvenc; or all, or none.  [default: x264-veryfast,x265-veryfast]")
-@click.option("--anchor-file", "anchor_files", type=click.Path(path_type=Path, exists=True, dir_okay=False),
-              multiple=True, help="TOML file with further codecs, all of which are taken.")
+@click.option(
+    "--effort",
+    "efforts",
+    callback=effort_list,
+    metavar="LIST",
+    default="0",
+    show_default=True,
+    help="Of lvcodec's encoder; each number is a curve of its own.",
+)
+@click.option(
+    "--anchors",
+    callback=name_list,
+    metavar="LIST",
+    help="Codecs to compare with: x264-veryfast, x265-veryfast, x264-medium, x265-medium, x264-intra, "
+    "svt-av1, vvenc; or all, or none.  [default: x264-veryfast,x265-veryfast]",
+)
+@click.option(
+    "--anchor-file",
+    "anchor_files",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="TOML file with further codecs, all of which are taken.",
+)
 @click.option("--reference", metavar="NAME", help="The codec that BD-rates are against.  [default: the first anchor]")
-@click.option("--metrics", callback=name_list, metavar="LIST",
-              help="Of psnr, rgb, ssim, ms-ssim, vmaf.  [default: all]")
-@click.option("--metric", help="Of curves and BD-rates: psnr_yuv, psnr_y, psnr_rgb, ssim, ms_ssim.  "
-                               "[default: psnr_yuv]")
+@click.option(
+    "--metrics", callback=name_list, metavar="LIST", help="Of psnr, rgb, ssim, ms-ssim, vmaf.  [default: all]"
+)
+@click.option(
+    "--metric", help="Of curves and BD-rates: psnr_yuv, psnr_y, psnr_rgb, ssim, ms_ssim.  [default: psnr_yuv]"
+)
 @click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
 @click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell.")
 @click.option("--fps", "rate", metavar="R", callback=picture_rate, help="Pictures a second of raw video.")
 @click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]")
-@click.option("--pictures", "shown", callback=number_list, metavar="LIST", default="2,7,12", show_default=True,
-              help="Whose crops are shown, counted from 1.")
+@click.option(
+    "--pictures",
+    "shown",
+    callback=number_list,
+    metavar="LIST",
+    default="2,7,12",
+    show_default=True,
+    help="Whose crops are shown, counted from 1.",
+)
 @click.option("--crop", metavar="WxH+X+Y", help="The piece that is shown.  [default: the one with most detail]")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
-              help="Points coded side by side; times are then taken alone, of one point a codec and clip.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
-              help="Of lvcodec and of decoders; encoders to compare with have one, for equal bytes everywhere.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-              help="Where the networks run.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Points coded side by side; times are then taken alone, of one point a codec and clip.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Of lvcodec and of decoders; encoders to compare with have one, for equal bytes everywhere.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where the networks run.",
+)
 @output_options
 def bench(clips: tuple[str, ...], folder: Path, shown: tuple[float, ...], out: Output, **options: Any) -> None:
     """Compare lvcodec and other codecs on real files.
@@ -65,12 +125,13 @@ def bench(clips: tuple[str, ...], folder: Path, shown: tuple[float, ...], out: O
     from lvcodec.bench.comparison import Request, compare
 
     command = shlex.join(["lvcodec", *sys.argv[1:]])
-    request = Request(clips, folder, shown=tuple(int(number) for number in shown), command=command,
-                      **options)
+    request = Request(clips, folder, shown=tuple(int(number) for number in shown), command=command, **options)
     with out.progress("comparing", unit="points") as step:
         report = compare(request, on_point=step, on_notice=out.notice)
     out.answer(report.record, report.lines)
     out.notice(f"the report is {report.page}")
     if report.failures:
-        raise LvcError(f"{report.failures} of {len(report.record['rows'])} rows failed",
-                       "the table of failures says why; what is done is kept")
+        raise LvcError(
+            f"{report.failures} of {len(report.record['rows'])} rows failed",
+            "the table of failures says why; what is done is kept",
+        )

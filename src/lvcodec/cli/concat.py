@@ -1,4 +1,5 @@
 """`lvcodec concat`: streams in, one stream out, nothing decoded."""
+
 from __future__ import annotations
 
 import click

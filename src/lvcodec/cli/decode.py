@@ -1,4 +1,5 @@
 """`lvcodec decode`: stream in, video out."""
+
 from __future__ import annotations
 
 import click
@@ -13,19 +14,40 @@ from lvcodec.report import DecodeReport
 @click.command(epilog="Example: lvcodec decode clip.lvc clip.y4m")
 @click.argument("source")
 @click.argument("target")
-@click.option("--frames", metavar="A:B", callback=frame_range,
-              help="Only pictures A to B - 1, counted from 0.")
+@click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
 @click.option("--pix-fmt", metavar="F", help="Pixel format of TARGET (ffmpeg's name).  [default: yuv420p]")
-@click.option("--no-check", "check", is_flag=True, default=True, flag_value=False,
-              help="Do not compare each picture with the encoder's checksum.")
-@click.option("--conceal", is_flag=True,
-              help="Where the stream is damaged, repeat the last good picture up to the next I-picture.")
-@click.option("--jobs", type=click.IntRange(min=1),
-              help="GOPs decoded side by side.  [default: as many as threads, up to 4, fewer of large pictures]")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-              help="Where the networks run; the pixels are the same.")
-@click.option("--backend", type=click.Choice(["auto", "reference", "float", "int8"]), default="auto",
-              show_default=True, help="Who computes the networks; the pixels are the same. reference is very slow.")
+@click.option(
+    "--no-check",
+    "check",
+    is_flag=True,
+    default=True,
+    flag_value=False,
+    help="Do not compare each picture with the encoder's checksum.",
+)
+@click.option(
+    "--conceal",
+    is_flag=True,
+    help="Where the stream is damaged, repeat the last good picture up to the next I-picture.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="GOPs decoded side by side.  [default: as many as threads, up to 4, fewer of large pictures]",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where the networks run; the pixels are the same.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "reference", "float", "int8"]),
+    default="auto",
+    show_default=True,
+    help="Who computes the networks; the pixels are the same. reference is very slow.",
+)
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET if it exists.")
 @output_options
 def decode(
@@ -52,8 +74,18 @@ def decode(
     keep_freed_memory()
     with out.progress("decoding") as step:
         report = lvcodec.decode(
-            source, target, frames=frames, pix_fmt=pix_fmt, check=check, conceal=conceal, jobs=jobs,
-            device=device, backend=backend, overwrite=overwrite, on_picture=step, on_notice=out.notice,
+            source,
+            target,
+            frames=frames,
+            pix_fmt=pix_fmt,
+            check=check,
+            conceal=conceal,
+            jobs=jobs,
+            device=device,
+            backend=backend,
+            overwrite=overwrite,
+            on_picture=step,
+            on_notice=out.notice,
         )
     out.summary(report.as_dict(), summary_line(report))
 
@@ -61,7 +93,6 @@ def decode(
 def summary_line(report: DecodeReport) -> str:
     """Pictures, length and speed in one line."""
     line = (
-        f"{report.pictures} pictures ({report.duration_s:.2f} s) from {report.size_bytes} bytes, "
-        f"{report.fps:.1f} fps"
+        f"{report.pictures} pictures ({report.duration_s:.2f} s) from {report.size_bytes} bytes, {report.fps:.1f} fps"
     )
     return line + (f", {report.concealed} concealed" if report.concealed else "")

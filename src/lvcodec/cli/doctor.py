@@ -1,4 +1,5 @@
 """`lvcodec doctor`: what is installed, and whether it computes right. A command imports the modules that it needs."""
+
 from __future__ import annotations
 
 from dataclasses import asdict
@@ -50,15 +51,26 @@ def doctor(out: Output) -> None:
         "canary": [asdict(finding) for finding in findings],
         "agrees": not wrong,
     }
-    out.answer(record, [*_machine_lines(about), "", *_weights_lines(record["weights"]), *record["broken"], "",
-                        *_canary_lines(findings), *_verdict(wrong, failures)])
+    out.answer(
+        record,
+        [
+            *_machine_lines(about),
+            "",
+            *_weights_lines(record["weights"]),
+            *record["broken"],
+            "",
+            *_canary_lines(findings),
+            *_verdict(wrong, failures),
+        ],
+    )
     if wrong:
         first = wrong[0]
         raise CanaryError(
             f"{first.subject}: the {first.backend} backend on {first.device} gives {_short(first.got)}, not "
             f"{_short(first.expected)}",
             "--backend float or reference avoids it if those agree; please report it with the output of "
-            "lvcodec doctor --json")
+            "lvcodec doctor --json",
+        )
     if failures:
         raise failures[0]
 
@@ -81,18 +93,27 @@ def _weights(model: ModelInfo, failure: LvcError | None) -> dict[str, Any]:
     from lvcodec.models import canary
 
     told = "recorded" if failure is None and canary.recorded(model) else "not recorded"
-    return {"name": model.name, "family": model.family, "sha256": str(model.manifest["sha256"]),
-            "size_bytes": model.size_bytes, "path": str(model.path), "canary": told,
-            "result": "right" if failure is None else str(failure)}
+    return {
+        "name": model.name,
+        "family": model.family,
+        "sha256": str(model.manifest["sha256"]),
+        "size_bytes": model.size_bytes,
+        "path": str(model.path),
+        "canary": told,
+        "result": "right" if failure is None else str(failure),
+    }
 
 
 def _machine_lines(about: dict[str, Any]) -> list[str]:
-    rows = [*about["versions"].items(), ("processor", about["processor"]),
-            ("it has", " ".join(about["instruction_sets"]) or "unknown"),
-            ("torch uses", f"{about['torch_uses']}, {about['threads']} threads"),
-            *((name, f"{value} (a limit from the environment)") for name, value in about["limits"].items()),
-            *(("device", name) for name in about["devices"]),
-            *((f"backend {name}", state) for name, state in about["backends"].items())]
+    rows = [
+        *about["versions"].items(),
+        ("processor", about["processor"]),
+        ("it has", " ".join(about["instruction_sets"]) or "unknown"),
+        ("torch uses", f"{about['torch_uses']}, {about['threads']} threads"),
+        *((name, f"{value} (a limit from the environment)") for name, value in about["limits"].items()),
+        *(("device", name) for name in about["devices"]),
+        *((f"backend {name}", state) for name, state in about["backends"].items()),
+    ]
     width = max(len(name) for name, _ in rows)
     return [f"{name.ljust(width)}  {value}" for name, value in rows]
 
@@ -103,8 +124,20 @@ def _weights_lines(weights: list[dict[str, Any]]) -> list[str]:
 
 
 def _canary_lines(findings: list[Finding]) -> list[str]:
-    rows = [[f.subject, f.device, f.backend, _short(f.got), "right" if f.agrees and f.expected else
-             "as the reference" if f.agrees else f"WRONG, expected {_short(f.expected)}"] for f in findings]
+    rows = [
+        [
+            f.subject,
+            f.device,
+            f.backend,
+            _short(f.got),
+            "right"
+            if f.agrees and f.expected
+            else "as the reference"
+            if f.agrees
+            else f"WRONG, expected {_short(f.expected)}",
+        ]
+        for f in findings
+    ]
     return table([["canary", "device", "backend", "gives", "result"], *rows])
 
 

@@ -1,4 +1,5 @@
 """`lvcodec encode`: video in, stream out."""
+
 from __future__ import annotations
 
 from fractions import Fraction
@@ -18,36 +19,78 @@ SHIFTING = ("lds", "aligned")  # modes that have a shift
 @click.command(epilog="Example: lvcodec encode -q 4.5 --psnr clip_1920x1080_50.yuv clip.lvc")
 @click.argument("source")
 @click.argument("target")
-@click.option("-q", "--quality", type=click.FloatRange(1, 6), default=4.0, show_default=True,
-              help="From 1, the smallest stream, to 6, the best picture; fractions lie between.")
-@click.option("--mode", type=click.Choice(["intra", "mfvc", "lds", "aligned"]), default="aligned", show_default=True,
-              help="How a picture uses the one before it: not at all, its latents (MFVC), its pixels with latent "
-                   "shifting (LDS), or its pixels moved along (aligned).")
-@click.option("--family", type=click.Choice(["swift", "cheng2020"]), default="swift", show_default=True,
-              help="The networks: swift is made for small machines, cheng2020 is the published reference.")
+@click.option(
+    "-q",
+    "--quality",
+    type=click.FloatRange(1, 6),
+    default=4.0,
+    show_default=True,
+    help="From 1, the smallest stream, to 6, the best picture; fractions lie between.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["intra", "mfvc", "lds", "aligned"]),
+    default="aligned",
+    show_default=True,
+    help="How a picture uses the one before it: not at all, its latents (MFVC), its pixels with latent "
+    "shifting (LDS), or its pixels moved along (aligned).",
+)
+@click.option(
+    "--family",
+    type=click.Choice(["swift", "cheng2020"]),
+    default="swift",
+    show_default=True,
+    help="The networks: swift is made for small machines, cheng2020 is the published reference.",
+)
 @click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
-@click.option("--gop", type=click.IntRange(min=1), default=12, show_default=True,
-              help="Pictures from one I-picture to the next.")
-@click.option("--size", metavar="WxH", callback=picture_size,
-              help="Size of raw video, if its name does not tell.")
-@click.option("--fps", "rate", metavar="R", callback=picture_rate,
-              help="Pictures a second of raw video, if its name does not tell.")
+@click.option(
+    "--gop", type=click.IntRange(min=1), default=12, show_default=True, help="Pictures from one I-picture to the next."
+)
+@click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell.")
+@click.option(
+    "--fps",
+    "rate",
+    metavar="R",
+    callback=picture_rate,
+    help="Pictures a second of raw video, if its name does not tell.",
+)
 @click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]")
-@click.option("--frames", metavar="A:B", callback=frame_range,
-              help="Only pictures A to B - 1, counted from 0.")
-@click.option("--alpha", type=click.Choice(["1", "0.5"]),
-              help="Length of the shift in lds and aligned.  [default: 1; in lds of swift 0.5 where things move]")
-@click.option("--effort", type=click.IntRange(0, 64), default=0, show_default=True, metavar="N",
-              help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.")
+@click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
+@click.option(
+    "--alpha",
+    type=click.Choice(["1", "0.5"]),
+    help="Length of the shift in lds and aligned.  [default: 1; in lds of swift 0.5 where things move]",
+)
+@click.option(
+    "--effort",
+    type=click.IntRange(0, 64),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.",
+)
 @click.option("--recon", metavar="FILE", help="Also write the pictures that the decoder will show.")
 @click.option("--psnr", is_flag=True, help="Measure the PSNR of the planes, in the source's 8-bit 4:2:0.")
 @click.option("--verify", is_flag=True, help="Decode what was written and compare.")
-@click.option("--jobs", type=click.IntRange(min=1),
-              help="GOPs coded side by side.  [default: as many as threads, up to 4, fewer of large pictures]")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-              help="Where the networks run; the stream is the same.")
-@click.option("--backend", type=click.Choice(["auto", "reference", "float", "int8"]), default="auto",
-              show_default=True, help="Who computes the networks; the stream is the same. reference is very slow.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="GOPs coded side by side.  [default: as many as threads, up to 4, fewer of large pictures]",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where the networks run; the stream is the same.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "reference", "float", "int8"]),
+    default="auto",
+    show_default=True,
+    help="Who computes the networks; the stream is the same. reference is very slow.",
+)
 @click.option("--keep-partial", is_flag=True, help="Keep what is whole of a stream that was interrupted.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET (and the --recon file) if it exists.")
 @output_options
@@ -95,10 +138,29 @@ def encode(
     keep_freed_memory()
     with out.progress("encoding") as step:
         report = lvcodec.encode(
-            source, target, quality=quality, mode=mode, family=family, model=model, gop=gop, size=size,
-            rate=rate, pix_fmt=pix_fmt, frames=frames, alpha=float(alpha) if alpha else None, effort=effort,
-            recon=recon, psnr=psnr, verify=verify, jobs=jobs, device=device, backend=backend, overwrite=overwrite,
-            keep_partial=keep_partial, on_picture=step, on_notice=out.notice,
+            source,
+            target,
+            quality=quality,
+            mode=mode,
+            family=family,
+            model=model,
+            gop=gop,
+            size=size,
+            rate=rate,
+            pix_fmt=pix_fmt,
+            frames=frames,
+            alpha=float(alpha) if alpha else None,
+            effort=effort,
+            recon=recon,
+            psnr=psnr,
+            verify=verify,
+            jobs=jobs,
+            device=device,
+            backend=backend,
+            overwrite=overwrite,
+            keep_partial=keep_partial,
+            on_picture=step,
+            on_notice=out.notice,
         )
     out.summary(report.as_dict(), summary_line(report))
 

@@ -1,4 +1,5 @@
 """`lvcodec eval`: how far one video is from another."""
+
 from __future__ import annotations
 
 from fractions import Fraction
@@ -13,11 +14,14 @@ from lvcodec.cli.params import check_source, frame_range, name_list, picture_rat
 @click.command(epilog="Example: lvcodec eval clip.y4m decoded.y4m --metrics psnr,ssim")
 @click.argument("reference", metavar="REF")
 @click.argument("distorted", metavar="DIST")
-@click.option("--metrics", callback=name_list, metavar="LIST",
-              help="Of psnr, rgb, ssim, ms-ssim, vmaf, separated by commas.  [default: all]")
+@click.option(
+    "--metrics",
+    callback=name_list,
+    metavar="LIST",
+    help="Of psnr, rgb, ssim, ms-ssim, vmaf, separated by commas.  [default: all]",
+)
 @click.option("--each", is_flag=True, help="Also the figures of every picture.")
-@click.option("--frames", metavar="A:B", callback=frame_range,
-              help="Only pictures A to B - 1 of both, counted from 0.")
+@click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1 of both, counted from 0.")
 @click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell.")
 @click.option("--fps", "rate", metavar="R", callback=picture_rate, help="Pictures a second of raw video.")
 @click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]")
@@ -45,8 +49,13 @@ def eval(  # noqa: A001
     from lvcodec.bench.metrics import METRICS
 
     with out.progress("measuring") as step:
-        found = evaluate(Path(reference), Path(distorted), Reading(frames, size, rate, pix_fmt),
-                         metrics=metrics or METRICS, on_picture=step)
+        found = evaluate(
+            Path(reference),
+            Path(distorted),
+            Reading(frames, size, rate, pix_fmt),
+            metrics=metrics or METRICS,
+            on_picture=step,
+        )
     for text in found.notices:
         out.notice(text)
     rows = table(picture_table(found), right=range(20)) if each else []

@@ -1,4 +1,5 @@
 """`lvcodec info`: what a stream is, and what its pictures cost."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -75,14 +76,21 @@ def picture_lines(stream: StreamInfo) -> list[str]:
     heading += [f"{name} bits" for name in names]
     rows = [
         [
-            f"{picture.number}", picture.kind, f"{picture.quality:g}", f"{picture.payload_bytes}",
-            f"{picture.overhead_bytes}", f"{picture.size_bytes}",
+            f"{picture.number}",
+            picture.kind,
+            f"{picture.quality:g}",
+            f"{picture.payload_bytes}",
+            f"{picture.overhead_bytes}",
+            f"{picture.size_bytes}",
             *(f"{(picture.streams or {}).get(name, 0.0):.1f}" for name in names),
         ]
         for picture in stream.pictures
     ]
     total = [
-        "all", "", "", f"{stream.payload_bytes}",
+        "all",
+        "",
+        "",
+        f"{stream.payload_bytes}",
         f"{sum(picture.overhead_bytes for picture in stream.pictures)}",
         f"{sum(picture.size_bytes for picture in stream.pictures)}",
         *(f"{bits:.1f}" for bits in stream_totals(stream).values()),

@@ -1,4 +1,5 @@
 """`lvcodec inspect`: maps of one picture's symbols, means and bits."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -17,16 +18,26 @@ NAMES = {"plain": "without the shift", "shifted": "with the shift", "bits": "lat
 
 @click.command(epilog="Example: lvcodec inspect clip.lvc --frame 2 --channel 19 -o maps.png")
 @click.argument("source", metavar="STREAM")
-@click.option("--frame", "number", type=click.IntRange(min=0), default=1, show_default=True,
-              help="The picture, counted from 0 as in info --frames.")
-@click.option("--channel", type=click.IntRange(min=0),
-              help="The latent channel, counted from 0.  [default: the one that takes most bits]")
+@click.option(
+    "--frame",
+    "number",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="The picture, counted from 0 as in info --frames.",
+)
+@click.option(
+    "--channel",
+    type=click.IntRange(min=0),
+    help="The latent channel, counted from 0.  [default: the one that takes most bits]",
+)
 @click.option("--motion", is_flag=True, help="Draw the motion over the picture (P-pictures of aligned) instead.")
 @click.option("-o", "--output", "target", default="maps.png", show_default=True, help="The figure, a PNG.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace the figure if it exists.")
 @output_options
-def inspect(source: str, number: int, channel: int | None, motion: bool, target: str, overwrite: bool,
-            out: Output) -> None:
+def inspect(
+    source: str, number: int, channel: int | None, motion: bool, target: str, overwrite: bool, out: Output
+) -> None:
     """Draw what one picture of a stream is made of, and what that cost.
 
     Of a P-picture: the residual y_res, its mean, its direction from the mean (BFD), the shifted residual, and bits a
@@ -46,12 +57,21 @@ def inspect(source: str, number: int, channel: int | None, motion: bool, target:
     from lvcodec.bench.maps import inspect_picture
 
     with out.progress("decoding") as step:
-        found = inspect_picture(source, number, channel, Path(target), motion=motion, overwrite=overwrite,
-                                on_picture=step,
-                                name="stdin" if source == PIPE else Path(source).name)
+        found = inspect_picture(
+            source,
+            number,
+            channel,
+            Path(target),
+            motion=motion,
+            overwrite=overwrite,
+            on_picture=step,
+            name="stdin" if source == PIPE else Path(source).name,
+        )
     streams = [[name, f"{bits:.1f}"] for name, bits in found.maps.streams.items()]
-    out.answer(found.as_dict() | {"output": target}, [
-        found.heading, "", *bits_table(found), "", *table([["sub-stream", "bits"], *streams], right=[1])])
+    out.answer(
+        found.as_dict() | {"output": target},
+        [found.heading, "", *bits_table(found), "", *table([["sub-stream", "bits"], *streams], right=[1])],
+    )
     out.notice(f"the maps are {target}")
 
 
@@ -60,6 +80,12 @@ def bits_table(found: Inspection) -> list[str]:
     rows = []
     for name, bits in found.bits().items():
         meaning = "not coded" if found.maps.exact else "not coded; the least possible"
-        rows.append([NAMES[name], f"{bits['channel']:.1f}", f"{bits['all']:.1f}",
-                     "coded" if name == found.maps.coded else meaning])
+        rows.append(
+            [
+                NAMES[name],
+                f"{bits['channel']:.1f}",
+                f"{bits['all']:.1f}",
+                "coded" if name == found.maps.coded else meaning,
+            ]
+        )
     return table([["bits", f"channel {found.channel}", "all channels", ""], *rows], right=[1, 2])

@@ -3,6 +3,7 @@
 A command's module is imported when the command is invoked, so that `lvcodec --help` costs next to nothing.
 click's own `main` is not used: it turns Ctrl-C, a closed pipe and every EOFError into exit code 1.
 """
+
 from __future__ import annotations
 
 import errno

@@ -1,4 +1,5 @@
 """The allocator, set for arrays of megabytes that come and go with every picture."""
+
 from __future__ import annotations
 
 import ctypes

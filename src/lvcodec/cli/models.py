@@ -1,4 +1,5 @@
 """`lvcodec models`: the weights on this machine. A command imports the modules that it needs."""
+
 from __future__ import annotations
 
 import json
@@ -87,16 +88,13 @@ def verify(model: str | None, out: Output) -> None:
         raise failures[0]
 
 
-@models.command("import", epilog="Example: lvcodec models import "
-                                 "cheng2020-anchor-4-98b0b468.pth.tar models/cheng2020")
+@models.command("import", epilog="Example: lvcodec models import cheng2020-anchor-4-98b0b468.pth.tar models/cheng2020")
 @click.argument("checkpoints", nargs=-1, required=True)
 @click.argument("target")
 @click.option("--name", help="Name of the model.  [default: the folder's]")
 @overwrite_option
 @output_options
-def import_(
-    checkpoints: tuple[str, ...], target: str, name: str | None, overwrite: bool, out: Output
-) -> None:
+def import_(checkpoints: tuple[str, ...], target: str, name: str | None, overwrite: bool, out: Output) -> None:
     """Turn CompressAI checkpoints into weights.
 
     CHECKPOINTS are Cheng2020Anchor's as CompressAI publishes them, one a quality; the folder TARGET holds
@@ -108,7 +106,9 @@ def import_(
     from lvcodec.models import importers
 
     model = importers.import_compressai(
-        [Path(checkpoint) for checkpoint in checkpoints], Path(target), name=name or Path(target).name,
+        [Path(checkpoint) for checkpoint in checkpoints],
+        Path(target),
+        name=name or Path(target).name,
         overwrite=overwrite,
     )
     _made(model, out)
@@ -118,22 +118,23 @@ def import_(
 @click.argument("family", type=click.Choice(["swift", "cheng2020"]))
 @click.argument("target")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the weights.")
-@click.option("-q", "--quality", type=click.IntRange(1, 6), multiple=True,
-              help="Of cheng2020, which has a network a quality; may be repeated.  [default: 1]")
+@click.option(
+    "-q",
+    "--quality",
+    type=click.IntRange(1, 6),
+    multiple=True,
+    help="Of cheng2020, which has a network a quality; may be repeated.  [default: 1]",
+)
 @overwrite_option
 @output_options
-def init(
-    family: str, target: str, seed: int, quality: tuple[int, ...], overwrite: bool, out: Output
-) -> None:
+def init(family: str, target: str, seed: int, quality: tuple[int, ...], overwrite: bool, out: Output) -> None:
     """Create untrained weights, for tests and timing, in the folder TARGET."""
     if quality and family != "cheng2020":
         raise UsageError(f"--quality belongs to cheng2020: a model of {family} has all qualities")
     check_folder(target, overwrite=overwrite)
     from lvcodec.models import export
 
-    model = export.init_random(
-        family, Path(target), seed=seed, overwrite=overwrite, qualities=list(quality) or None
-    )
+    model = export.init_random(family, Path(target), seed=seed, overwrite=overwrite, qualities=list(quality) or None)
     _made(model, out)
 
 
@@ -149,11 +150,16 @@ def check_folder(target: str, *, overwrite: bool) -> None:
 
 def _summary(model: ModelInfo) -> dict[str, Any]:
     return {
-        "name": model.name, "family": model.family, "weights_id": model.weights_id,
-        "size_bytes": model.size_bytes, "path": str(model.path),
+        "name": model.name,
+        "family": model.family,
+        "weights_id": model.weights_id,
+        "size_bytes": model.size_bytes,
+        "path": str(model.path),
     }
 
 
 def _made(model: ModelInfo, out: Output) -> None:
-    out.summary(_summary(model), f"{model.path}: {model.name} ({model.family}), {model.size_bytes} bytes, "
-                                 f"weights {model.weights_id}")
+    out.summary(
+        _summary(model),
+        f"{model.path}: {model.name} ({model.family}), {model.size_bytes} bytes, weights {model.weights_id}",
+    )

@@ -1,4 +1,5 @@
 """What the commands say: progress, notices, the summary line or its JSON; stdout is for data and answers."""
+
 from __future__ import annotations
 
 import functools
@@ -39,9 +40,7 @@ class Output:
         from tqdm import tqdm
 
         tqdm.monitor_interval = 0  # its thread is of no use here, and would live in every forked worker
-        with tqdm(
-            desc=label, unit=f" {unit}", delay=PROGRESS_AFTER_S, leave=False, file=sys.stderr
-        ) as bar:
+        with tqdm(desc=label, unit=f" {unit}", delay=PROGRESS_AFTER_S, leave=False, file=sys.stderr) as bar:
             self._bar = bar
 
             def step(done: int, total: int | None) -> None:
@@ -83,8 +82,12 @@ class Output:
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add --json, --quiet and --debug to a command, and give it its `out`."""
 
-    @click.option("--json", "as_json", is_flag=True,
-                  help="Print the result as JSON on stdout (on stderr if the data goes to stdout).")
+    @click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print the result as JSON on stdout (on stderr if the data goes to stdout).",
+    )
     @click.option("--quiet", is_flag=True, help="No progress, notices or summary; errors only.")
     @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of a failure.")
     @functools.wraps(command)

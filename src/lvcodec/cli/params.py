@@ -1,4 +1,5 @@
 """Values of options, and the checks of paths that come before any slow work."""
+
 from __future__ import annotations
 
 import os
@@ -12,9 +13,7 @@ from lvcodec.errors import InputError, UsageError
 PIPE = "-"
 
 
-def frame_range(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> tuple[int | None, int | None] | None:
+def frame_range(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int | None, int | None] | None:
     """A:B, pictures A to B - 1 counted from 0; either may be left out."""
     if value is None:
         return None

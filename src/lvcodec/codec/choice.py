@@ -5,6 +5,7 @@
 with the bits of the very table that the symbol will be coded with. It takes a few operations on the symbols that are
 not at their table's centre, and costs the decoder nothing. nets/swift_refine.py goes further, and takes its time.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -50,8 +51,9 @@ def choose_shifted(real: Reals, worth: Reals | None, tables: TableSet, located: 
     return _cheaper(real, worth, tables, located, (shifted, known), (other, other + undo_of(other, mean8)))
 
 
-def _cheaper(real: Reals, worth: Reals, tables: TableSet, located: Located, first: tuple[Ints, Ints],
-             second: tuple[Ints, Ints]) -> Ints:
+def _cheaper(
+    real: Reals, worth: Reals, tables: TableSet, located: Located, first: tuple[Ints, Ints], second: tuple[Ints, Ints]
+) -> Ints:
     """The cheaper of two symbols each; first, second: symbols, and the residuals that they stand for."""
     at = np.flatnonzero(first[0] != second[0])
     index, centre, sign = (part.ravel()[at] for part in located)

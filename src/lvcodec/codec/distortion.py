@@ -1,4 +1,5 @@
 """PSNR of coded pictures, plane by plane, averaged over pictures."""
+
 from __future__ import annotations
 
 from typing import Any

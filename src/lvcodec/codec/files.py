@@ -1,4 +1,5 @@
 """Streams as files: a path, "-" for the standard streams, or a binary file object that stays open."""
+
 from __future__ import annotations
 
 import os

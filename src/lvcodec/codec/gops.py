@@ -3,6 +3,7 @@
 Every GOP starts with an I-picture and needs nothing from before it, so threads take whole GOPs and the results
 are put out in order; what is computed does not depend on how many there are.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
@@ -40,8 +41,9 @@ class CodedPicture:
     quality_index: int
 
 
-def encode_gop(pictures: Iterable[Picture], net: Network, p_net: Network, mode: Mode | None, alpha: Fraction
-               ) -> Iterator[CodedPicture]:
+def encode_gop(
+    pictures: Iterable[Picture], net: Network, p_net: Network, mode: Mode | None, alpha: Fraction
+) -> Iterator[CodedPicture]:
     """Code the pictures of one GOP, each as soon as it comes. net: for the I-picture; p_net: for the others."""
     state: State | None = None
     for picture in pictures:
@@ -55,9 +57,11 @@ def split(items: Iterable[In], length: int) -> Iterator[Iterator[In]]:
     """Consecutive runs of `length` items, each read as it is asked for; a run must be used up before the next."""
     source = iter(items)
     for first in source:
+
         def run(first: In = first) -> Iterator[In]:
             yield first
             yield from islice(source, length - 1)
+
         yield run()
 
 
@@ -74,8 +78,9 @@ def ahead_of(picture_bytes: int) -> int:
     return max(2, min(AHEAD, AHEAD_BYTES // picture_bytes))
 
 
-def each_gop(gops: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int,
-             ahead: int = AHEAD) -> Iterator[Out]:
+def each_gop(
+    gops: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int, ahead: int = AHEAD
+) -> Iterator[Out]:
     """Apply `work` to every GOP and chain the results in order, each as soon as it is there.
 
         gops ── a thread that reads ──► items of each GOP ── `jobs` threads that work ──► results ──► the caller

@@ -1,4 +1,5 @@
 """What a stream holds, without decoding its pixels where that is not asked for; joining streams."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -36,17 +37,29 @@ def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
 
 
 def _picture(record: PictureRecord, bits: Mapping[str, float] | None) -> PictureInfo:
-    return PictureInfo(record.number, record.kind, 1 + record.quality_index / 20, len(record.payload),
-                       record.overhead_bytes, bits)
+    return PictureInfo(
+        record.number, record.kind, 1 + record.quality_index / 20, len(record.payload), record.overhead_bytes, bits
+    )
 
 
 def _info(header: Header, pictures: Sequence[PictureInfo], size_bytes: int, complete: bool) -> StreamInfo:
     video = header.video
     return StreamInfo(
-        family=header.family, mode=header.mode, quality=header.quality,
-        weights_id=header.weights_id.hex(), width=video.width, height=video.height, rate=video.rate,
-        colour=video.colour, gop=header.gop, alpha=header.alpha, pictures=pictures, size_bytes=size_bytes,
-        duration_s=float(len(pictures) / video.rate), complete=complete)
+        family=header.family,
+        mode=header.mode,
+        quality=header.quality,
+        weights_id=header.weights_id.hex(),
+        width=video.width,
+        height=video.height,
+        rate=video.rate,
+        colour=video.colour,
+        gop=header.gop,
+        alpha=header.alpha,
+        pictures=pictures,
+        size_bytes=size_bytes,
+        duration_s=float(len(pictures) / video.rate),
+        complete=complete,
+    )
 
 
 def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mapping[str, float]]:

@@ -10,6 +10,7 @@ A P-picture has, whatever its mode, arrays of what was coded and of what goes wi
     plain      bits of y_res by the plain Laplace table
     shifted    bits of y_shift by the push-forward table; a half shift renames symbols, and its bits are the plain ones
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -108,16 +109,18 @@ class Recorder(Reader):
         super().__init__(payload)
         self.calls: list[Call] = []
 
-    def code(self, values: Array | None, tables: TableSet, index: Array, centre: Array | int = 0,
-             sign: Array | int = 1) -> NDArray[np.int32]:
+    def code(
+        self, values: Array | None, tables: TableSet, index: Array, centre: Array | int = 0, sign: Array | int = 1
+    ) -> NDArray[np.int32]:
         """See Coder.code."""
         read = super().code(values, tables, index, centre, sign)
         self.calls.append(Call(self._name, tables, index, np.asarray(centre), np.asarray(sign), read))
         return read
 
 
-def picture_maps(source: StreamLike, number: int, *, on_picture: Callable[[int, int], None] | None = None
-                 ) -> PictureMaps:
+def picture_maps(
+    source: StreamLike, number: int, *, on_picture: Callable[[int, int], None] | None = None
+) -> PictureMaps:
     """Decode a stream up to picture `number` (from 0) and take that one apart.
 
     on_picture(done, total): called after each picture that is decoded on the way.
@@ -152,16 +155,27 @@ def _no_such(number: int, count: int) -> UsageError:
 def _check(record: PictureRecord, state: State) -> None:
     got = planes_checksum(state.x_hat)
     if got != record.checksum:
-        raise MismatchError(f"picture {record.number} decoded to other pixels than the encoder's, so its maps would be "
-                            "wrong", "please report it", picture=record.number, expected=record.checksum, got=got)
+        raise MismatchError(
+            f"picture {record.number} decoded to other pixels than the encoder's, so its maps would be wrong",
+            "please report it",
+            picture=record.number,
+            expected=record.checksum,
+            got=got,
+        )
 
 
-def _take_apart(header: Header, record: PictureRecord, state: State | None, streams: Mapping[str, float],
-                shown: Picture) -> PictureMaps:
+def _take_apart(
+    header: Header, record: PictureRecord, state: State | None, streams: Mapping[str, float], shown: Picture
+) -> PictureMaps:
     """Decode a picture's symbols once more, and keep what goes through the coder. It has been decoded without fault."""
     device = pick_device("auto")
-    net = Network(loading.coding(store.by_id(header.weights_id), record.quality_index, device),
-                  header.video.width, header.video.height, device, record.quality_index)
+    net = Network(
+        loading.coding(store.by_id(header.weights_id), record.quality_index, device),
+        header.video.width,
+        header.video.height,
+        device,
+        record.quality_index,
+    )
     coder = Recorder(record.payload)
     mode = MODES[header.mode]
     if state is None or mode is None:
@@ -172,9 +186,17 @@ def _take_apart(header: Header, record: PictureRecord, state: State | None, stre
     [call] = [call for call in coder.calls if call.name in ("y_res", "y_shift")]
     merged = call.tables is net.tables["laplace_shifted"]
     alpha = header.alpha if call.name == "y_shift" else Fraction(1)
-    return PictureMaps(record.number, record.kind, _predicted(call, net, alpha, merged=merged),
-                       "shifted" if call.name == "y_shift" else "plain", not merged, alpha, streams, shown,
-                       reference.field)
+    return PictureMaps(
+        record.number,
+        record.kind,
+        _predicted(call, net, alpha, merged=merged),
+        "shifted" if call.name == "y_shift" else "plain",
+        not merged,
+        alpha,
+        streams,
+        shown,
+        reference.field,
+    )
 
 
 def _intra(z: Array, net: Network, coder: Recorder) -> dict[str, Array]:
@@ -182,12 +204,18 @@ def _intra(z: Array, net: Network, coder: Recorder) -> dict[str, Array]:
     passes = [call for call in coder.calls if call.name == "y"]
     shape = net.latent_shape()
     arrays: dict[str, Array] = {
-        "y": np.zeros(shape, np.int32), "mean": np.zeros(shape), "level": np.zeros(shape, np.int32),
+        "y": np.zeros(shape, np.int32),
+        "mean": np.zeros(shape),
+        "level": np.zeros(shape, np.int32),
         "bits": np.zeros(shape),
     }
     for call, (positions, _) in zip(passes, net.intra_passes(z), strict=True):
-        parts: dict[str, Array] = {"y": call.values, "mean": call.mean8 / grid.MEAN_STEPS, "level": call.level,
-                                   "bits": call.bits()}
+        parts: dict[str, Array] = {
+            "y": call.values,
+            "mean": call.mean8 / grid.MEAN_STEPS,
+            "level": call.level,
+            "bits": call.bits(),
+        }
         for name, part in parts.items():
             arrays[name].reshape(-1)[positions] = part
     return arrays
@@ -202,5 +230,11 @@ def _predicted(call: Call, net: Network, alpha: Fraction, *, merged: bool) -> di
     shifted = plain
     if alpha == 1:
         shifted = bits_of(net.tables["laplace_shifted"], call.index, call.centre, call.sign, y_shift)
-    return {"y_res": y_res, "mean": call.mean8 / grid.MEAN_STEPS, "bfd": bfd, "y_shift": y_shift, "plain": plain,
-            "shifted": shifted}
+    return {
+        "y_res": y_res,
+        "mean": call.mean8 / grid.MEAN_STEPS,
+        "bfd": bfd,
+        "y_shift": y_shift,
+        "plain": plain,
+        "shifted": shifted,
+    }

@@ -2,6 +2,7 @@
 
 A header may tell of pictures of 16384x16384, truly or not, and no limit below that would be right for everyone.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -20,5 +21,7 @@ def enough_memory() -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not any(words in str(error) for words in _ALLOCATORS):
             raise
-        raise InputError("there is not enough memory for pictures of this size",
-                         "fewer --jobs take less; lvcodec info shows the size") from error
+        raise InputError(
+            "there is not enough memory for pictures of this size",
+            "fewer --jobs take less; lvcodec info shows the size",
+        ) from error

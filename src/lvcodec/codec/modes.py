@@ -9,6 +9,7 @@
 
 Nothing else that codes knows a mode by name. (The container keeps P-pictures out of streams of intra.)
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -141,21 +142,32 @@ def _predict(real: Reals, reference: Reference, net: Network) -> tuple[Ints, tup
     return z, net.p_parameters(z, reference.latents)
 
 
-def _refine_residual(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction,
-                     worth: float) -> Symbols:
+def _refine_residual(
+    symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction, worth: float
+) -> Symbols:
     return _refined("y_res", symbols, picture, reference, net, worth, shifted=False)
 
 
-def _refined(name: str, symbols: Symbols, picture: Picture, reference: Reference, net: Network, worth: float, *,
-             shifted: bool) -> Symbols:
+def _refined(
+    name: str, symbols: Symbols, picture: Picture, reference: Reference, net: Network, worth: float, *, shifted: bool
+) -> Symbols:
     assert symbols.prior is not None
-    coded = net.refine_residual(picture, reference.picture, reference.latents, symbols.streams[name], symbols.prior,
-                                shifted=shifted, worth=worth, z_bfd=symbols.streams.get("z_bfd"))
+    coded = net.refine_residual(
+        picture,
+        reference.picture,
+        reference.latents,
+        symbols.streams[name],
+        symbols.prior,
+        shifted=shifted,
+        worth=worth,
+        z_bfd=symbols.streams.get("z_bfd"),
+    )
     return Symbols({**symbols.streams, name: coded}, symbols.prior)
 
 
-def _code_residual(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
-                   ) -> Symbols:
+def _code_residual(
+    symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
+) -> Symbols:
     z = code_hyper("z_t", "z_p", symbols, net, coder)
     prior = symbols.prior if symbols and symbols.prior else net.p_parameters(z, reference.latents)
     coder.begin("y_res")
@@ -184,8 +196,9 @@ def _shift(real: Reals, reference: Reference, net: Network, alpha: Fraction, wor
     return Symbols({"z_t": z, "y_shift": coded}, prior)
 
 
-def _refine_shifted(symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction,
-                    worth: float) -> Symbols:
+def _refine_shifted(
+    symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction, worth: float
+) -> Symbols:
     return _refined("y_shift", symbols, picture, reference, net, worth, shifted=alpha == 1)
 
 
@@ -197,15 +210,17 @@ def _analyse_shifted(latents: Tensor, reference: Reference, net: Network, alpha:
     return Symbols({**found.streams, "z_bfd": z_bfd}, found.prior)
 
 
-def _code_shifted(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
-                  ) -> Symbols:
+def _code_shifted(
+    symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
+) -> Symbols:
     coded = _code_aligned(symbols, reference, net, coder, alpha)
     z_bfd = code_hyper("z_bfd", "z_bfd", symbols, net, coder)
     return Symbols({**coded.streams, "z_bfd": z_bfd}, coded.prior)
 
 
-def _code_aligned(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
-                  ) -> Symbols:
+def _code_aligned(
+    symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
+) -> Symbols:
     z = code_hyper("z_t", "z_p", symbols, net, coder)
     prior = symbols.prior if symbols and symbols.prior else net.p_parameters(z, reference.latents)
     coder.begin("y_shift")
@@ -241,8 +256,24 @@ def _reconstruct_aligned(symbols: Symbols, reference: Reference, net: Network) -
 MODES: dict[str, Mode | None] = {
     "intra": None,
     "mfvc": Mode(_last_latents, _analyse_residual, _code_residual, _reconstruct_residual, refine=_refine_residual),
-    "lds": Mode(_last_latents, _analyse_shifted, _code_shifted, _reconstruct_shifted, refine=_refine_shifted,
-                alpha=None, worth=0.3),
-    "aligned": Mode(_aligned, _analyse_aligned, _code_aligned, _reconstruct_aligned, _search, _refine_shifted,
-                    coarser=20, worth=0.3, worth_half=0.3),
+    "lds": Mode(
+        _last_latents,
+        _analyse_shifted,
+        _code_shifted,
+        _reconstruct_shifted,
+        refine=_refine_shifted,
+        alpha=None,
+        worth=0.3,
+    ),
+    "aligned": Mode(
+        _aligned,
+        _analyse_aligned,
+        _code_aligned,
+        _reconstruct_aligned,
+        _search,
+        _refine_shifted,
+        coarser=20,
+        worth=0.3,
+        worth_half=0.3,
+    ),
 }

@@ -9,6 +9,7 @@ The field, one vector for each block of 16x16 luma pels in quarters of a pel, is
     . . . . . . . . .        midway: predicted by the median of both neighbours and the field before; how far the
     1 . . . 2 . . . 1        three are apart says how sure that is, and chooses the table
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -31,24 +32,32 @@ COARSEST = 32
 # in quarters of a pel; of vectors without neighbours, between neighbours two or more blocks off, and between blocks
 # side by side.
 FIRST, FAR, NEAR = range(3)
-LEVELS = np.array([
-    [[29] * 8] * 8,
-    [[8, 18, 23, 30, 34, 43, 48, 55],
-     [16, 20, 22, 23, 24, 28, 31, 34],
-     [21, 24, 26, 27, 28, 31, 33, 36],
-     [26, 28, 30, 32, 33, 36, 39, 41],
-     [32, 35, 35, 36, 38, 41, 44, 44],
-     [37, 38, 40, 41, 44, 46, 49, 52],
-     [40, 41, 43, 44, 47, 50, 53, 54],
-     [51, 51, 51, 52, 55, 56, 56, 58]],
-    [[6, 12, 12, 12, 12, 12, 12, 12],
-     [17, 19, 20, 21, 21, 21, 21, 21],
-     [22, 24, 25, 26, 26, 26, 27, 27],
-     [27, 29, 31, 32, 32, 34, 34, 34],
-     [34, 35, 36, 37, 38, 40, 41, 41],
-     [40, 40, 41, 41, 43, 45, 46, 47],
-     [45, 45, 45, 45, 47, 50, 51, 53],
-     [54, 54, 54, 54, 54, 56, 56, 58]]], dtype=np.int32)
+LEVELS = np.array(
+    [
+        [[29] * 8] * 8,
+        [
+            [8, 18, 23, 30, 34, 43, 48, 55],
+            [16, 20, 22, 23, 24, 28, 31, 34],
+            [21, 24, 26, 27, 28, 31, 33, 36],
+            [26, 28, 30, 32, 33, 36, 39, 41],
+            [32, 35, 35, 36, 38, 41, 44, 44],
+            [37, 38, 40, 41, 44, 46, 49, 52],
+            [40, 41, 43, 44, 47, 50, 53, 54],
+            [51, 51, 51, 52, 55, 56, 56, 58],
+        ],
+        [
+            [6, 12, 12, 12, 12, 12, 12, 12],
+            [17, 19, 20, 21, 21, 21, 21, 21],
+            [22, 24, 25, 26, 26, 26, 27, 27],
+            [27, 29, 31, 32, 32, 34, 34, 34],
+            [34, 35, 36, 37, 38, 40, 41, 41],
+            [40, 40, 41, 41, 43, 45, 46, 47],
+            [45, 45, 45, 45, 47, 50, 51, 53],
+            [54, 54, 54, 54, 54, 56, 56, 58],
+        ],
+    ],
+    dtype=np.int32,
+)
 _POWERS = 2 ** np.arange(LEVELS.shape[-1] - 1, dtype=np.int32)
 
 

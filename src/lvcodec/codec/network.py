@@ -3,6 +3,7 @@
 Symbols are int32 arrays (M, H, W) at 1/16 of the padded picture, hyper-latents (Z, H/4, W/4). `Latents` stay
 tensors: only the networks look into them.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -54,8 +55,19 @@ class Refiner(Protocol):
     """What chooses better symbols at some effort, the encoder's alone (nets/swift_refine.py)."""
 
     def intra(self, planes: Planes, shown: tuple[int, int], z: Ints, symbols: Ints) -> Ints: ...
-    def residual(self, planes: Planes, shown: tuple[int, int], before: Planes | None, reference: Tensor, coded: Ints,
-                 prior: tuple[Ints, Ints], *, shifted: bool, worth: float, z_bfd: Ints | None = None) -> Ints: ...
+    def residual(
+        self,
+        planes: Planes,
+        shown: tuple[int, int],
+        before: Planes | None,
+        reference: Tensor,
+        coded: Ints,
+        prior: tuple[Ints, Ints],
+        *,
+        shifted: bool,
+        worth: float,
+        z_bfd: Ints | None = None,
+    ) -> Ints: ...
 
 
 def padded(size: int) -> int:
@@ -70,8 +82,9 @@ class Network:
     refiner: the encoder's, if it takes the time.
     """
 
-    def __init__(self, coding: Coding, width: int, height: int, device: Any, quality_index: int,
-                 refiner: Refiner | None = None) -> None:
+    def __init__(
+        self, coding: Coding, width: int, height: int, device: Any, quality_index: int, refiner: Refiner | None = None
+    ) -> None:
         self.quality_index, self.refiner = quality_index, refiner
         self.coding, self.width, self.height, self.device = coding, width, height, device
         self._height, self._width = padded(height), padded(width)
@@ -124,31 +137,57 @@ class Network:
         assert self.refiner is not None
         return self.refiner.intra(self._padded(picture), (self.height, self.width), z, symbols)
 
-    def refine_residual(self, picture: Picture, before: Picture | None, reference: Tensor, coded: Ints,
-                        prior: tuple[Ints, Ints], *, shifted: bool, worth: float, z_bfd: Ints | None = None) -> Ints:
+    def refine_residual(
+        self,
+        picture: Picture,
+        before: Picture | None,
+        reference: Tensor,
+        coded: Ints,
+        prior: tuple[Ints, Ints],
+        *,
+        shifted: bool,
+        worth: float,
+        z_bfd: Ints | None = None,
+    ) -> Ints:
         """The same of a P-picture's symbols. before: the picture that is changed, if it is made by difference;
         reference: the latents that the residual is added to; shifted: whether the symbols are; worth: of its errors;
         z_bfd: what LCM gets."""
         assert self.refiner is not None
-        return self.refiner.residual(self._padded(picture), (self.height, self.width),
-                                     None if before is None else self._padded(before), reference, coded, prior,
-                                     shifted=shifted, worth=worth, z_bfd=z_bfd)
+        return self.refiner.residual(
+            self._padded(picture),
+            (self.height, self.width),
+            None if before is None else self._padded(before),
+            reference,
+            coded,
+            prior,
+            shifted=shifted,
+            worth=worth,
+            z_bfd=z_bfd,
+        )
 
     def _padded(self, picture: Picture) -> Planes:
         import torch
 
         y, u, v = (
-            torch.from_numpy(np.pad(plane, ((0, self._height // part - plane.shape[0]),
-                                            (0, self._width // part - plane.shape[1])), mode="edge"))
-            .to(self.device)[None, None] for plane, part in zip(picture.planes, (1, 2, 2), strict=True))
+            torch.from_numpy(
+                np.pad(
+                    plane,
+                    ((0, self._height // part - plane.shape[0]), (0, self._width // part - plane.shape[1])),
+                    mode="edge",
+                )
+            ).to(self.device)[None, None]
+            for plane, part in zip(picture.planes, (1, 2, 2), strict=True)
+        )
         return y, u, v
 
     def _picture(self, planes: Planes) -> Picture:
         import torch
 
         chroma = (self.height + 1) // 2, (self.width + 1) // 2
-        cut = [np.ascontiguousarray(p[0, 0, :h, :w].to(torch.uint8).cpu().numpy())
-               for p, (h, w) in zip(planes, ((self.height, self.width), chroma, chroma), strict=True)]
+        cut = [
+            np.ascontiguousarray(p[0, 0, :h, :w].to(torch.uint8).cpu().numpy())
+            for p, (h, w) in zip(planes, ((self.height, self.width), chroma, chroma), strict=True)
+        ]
         return Picture(*cut)
 
     def hyper(self, latents: Tensor) -> Ints:

@@ -1,9 +1,10 @@
 """One picture, the same three steps on both sides (docs/architecture.md has the figure).
 
-    analyse(x, state) -> symbols          the encoder's decisions (in I-pictures made on the walk, pass by pass)
-    code(symbols or None) -> symbols      writer and reader walk the same sub-streams
-    reconstruct(symbols, state) -> x_hat  what the decoder shows, and its next state
+analyse(x, state) -> symbols          the encoder's decisions (in I-pictures made on the walk, pass by pass)
+code(symbols or None) -> symbols      writer and reader walk the same sub-streams
+reconstruct(symbols, state) -> x_hat  what the decoder shows, and its next state
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -30,8 +31,9 @@ Decide = Callable[[Places, Located], Ints]  # what to code at these flat positio
 I_WORTH = 1.75  # of an I-picture's errors in choosing symbols, by trial (docs/training-log.md)
 
 
-def encode_picture(picture: Picture, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
-                   ) -> tuple[bytes, State, Coder]:
+def encode_picture(
+    picture: Picture, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
+) -> tuple[bytes, State, Coder]:
     """Code a picture; an I-picture if there is no state or the mode has no others.
 
     Returns payload, state, and the coder, which has the bits by sub-stream.
@@ -54,8 +56,9 @@ def encode_picture(picture: Picture, state: State | None, net: Network, mode: Mo
     return coder.finish(), after, coder
 
 
-def decode_picture(payload: bytes, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
-                   ) -> tuple[State, Coder]:
+def decode_picture(
+    payload: bytes, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
+) -> tuple[State, Coder]:
     """Decode a picture; an I-picture if there is no state or the mode has no others.
 
     Returns state, and the coder, which has the bits by sub-stream. Raises StreamError if the payload is damaged.

@@ -5,6 +5,7 @@
 Roughness finds the way to a smooth field; what it costs is counted last, by codec/vectors.py.
 Only the encoder does this, so it need not be exact, and may be replaced without touching the format.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -168,8 +169,9 @@ def _choose(errors: _Errors, field: Field, error: Floats, candidate: Field, pric
     return field, error
 
 
-def _choose_groups(errors: _Errors, field: Field, error: Floats, candidate: Field, price: float, side: int
-                   ) -> tuple[Field, Floats]:
+def _choose_groups(
+    errors: _Errors, field: Field, error: Floats, candidate: Field, price: float, side: int
+) -> tuple[Field, Floats]:
     """Take the candidate for whole groups of side x side blocks: what no block would gain by alone."""
     error_there = errors.of(candidate)
     gain = error - error_there + price * (_roughness(field, field) - _roughness(candidate, candidate))

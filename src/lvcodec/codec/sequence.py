@@ -1,4 +1,5 @@
 """Whole videos: source to stream, stream to sink. What the library's `encode` and `decode` call."""
+
 from __future__ import annotations
 
 import time
@@ -114,13 +115,28 @@ def encode(
             notices(text)
         video = pictures.format
         backend = canary.choose(info, index, where, backend, notices)
-        net = Network(loading.coding(info, index, where, backend), video.width, video.height, where, index,
-                      loading.refiner(info, index, effort))
+        net = Network(
+            loading.coding(info, index, where, backend),
+            video.width,
+            video.height,
+            where,
+            index,
+            loading.refiner(info, index, effort),
+        )
         coding = MODES[mode]
         p_index = loading.coarser(info, index, coding.coarser if coding else 0)
-        p_net = net if p_index == index else Network(
-            loading.coding(info, p_index, where, backend), video.width, video.height, where, p_index,
-            loading.refiner(info, p_index, effort))
+        p_net = (
+            net
+            if p_index == index
+            else Network(
+                loading.coding(info, p_index, where, backend),
+                video.width,
+                video.height,
+                where,
+                p_index,
+                loading.refiner(info, p_index, effort),
+            )
+        )
         shown = stack.enter_context(open_sink(recon, video, overwrite=overwrite)) if recon is not None else None
         out = stack.enter_context(create_stream(target, overwrite=overwrite))
         frames_in: Iterator[Picture] = iter(pictures)
@@ -128,11 +144,22 @@ def encode(
         if alpha is None and coding and coding.alpha is None and info.alpha != 1:
             first, frames_in = _ahead(frames_in, 2)
             length = _length_for(first, net)
-        header = Header(family=info.family, mode=mode, weights_id=bytes.fromhex(info.weights_id), video=video, gop=gop,
-                        quality_index=index, alpha=length)
+        header = Header(
+            family=info.family,
+            mode=mode,
+            weights_id=bytes.fromhex(info.weights_id),
+            video=video,
+            gop=gop,
+            quality_index=index,
+            alpha=length,
+        )
         writer = StreamWriter(out, header)
-        coded = each_gop(split(frames_in, gop), lambda p: encode_gop(p, net, p_net, coding, length),
-                         jobs or default_jobs(video.width, video.height), ahead_of(video.picture_bytes))
+        coded = each_gop(
+            split(frames_in, gop),
+            lambda p: encode_gop(p, net, p_net, coding, length),
+            jobs or default_jobs(video.width, video.height),
+            ahead_of(video.picture_bytes),
+        )
         payload_bytes, count = 0, 0
         try:
             with torch.inference_mode():
@@ -160,8 +187,15 @@ def encode(
             for _ in _decoded(StreamReader(written), Decoding(where, backend)):
                 pass
         notices("verified: the stream decodes to the encoder's pictures")
-    return EncodeReport.measured(video, pictures=count, size_bytes=writer.size_bytes, payload_bytes=payload_bytes,
-                                 elapsed_s=elapsed, psnr_db=meter.mean() if meter else None, notices=notices.texts)
+    return EncodeReport.measured(
+        video,
+        pictures=count,
+        size_bytes=writer.size_bytes,
+        payload_bytes=payload_bytes,
+        elapsed_s=elapsed,
+        psnr_db=meter.mean() if meter else None,
+        notices=notices.texts,
+    )
 
 
 def _ahead(pictures: Iterator[Picture], count: int) -> tuple[list[Picture], Iterator[Picture]]:
@@ -214,8 +248,9 @@ class Shown:
 class Networks:
     """The networks of a stream, by quality, made when they are first needed. backend: who computes them."""
 
-    def __init__(self, header: Header, device: torch.device, backend: str = "auto",
-                 on_notice: OnNotice | None = None) -> None:
+    def __init__(
+        self, header: Header, device: torch.device, backend: str = "auto", on_notice: OnNotice | None = None
+    ) -> None:
         self._header, self._device = header, device
         self._info = store.by_id(header.weights_id)
         if self._info.family != header.family:
@@ -230,11 +265,17 @@ class Networks:
         """
         header = self._header
         try:
-            return decode_picture(record.payload, None if record.kind == "I" else state, self._at(record.quality_index),
-                                  MODES[header.mode], header.alpha)
+            return decode_picture(
+                record.payload,
+                None if record.kind == "I" else state,
+                self._at(record.quality_index),
+                MODES[header.mode],
+                header.alpha,
+            )
         except (StreamError, UsageError) as error:  # the quality is the user's in encoding, here the stream's
-            raise StreamError(f"picture {record.number}: {error.message}", error.hint, offset=record.offset,
-                              picture=record.number) from error
+            raise StreamError(
+                f"picture {record.number}: {error.message}", error.hint, offset=record.offset, picture=record.number
+            ) from error
 
     def _at(self, index: int) -> Network:
         if index not in self._made:
@@ -267,6 +308,7 @@ def _gops(records: Iterator[PictureRecord | StreamError]) -> Iterator[Iterator[P
     """Records from one I-picture up to the next, each read as it is asked for."""
     following = next(records, None)
     while following is not None:
+
         def gop() -> Iterator[PictureRecord | StreamError]:
             nonlocal following
             first, begun = following, False
@@ -274,11 +316,13 @@ def _gops(records: Iterator[PictureRecord | StreamError]) -> Iterator[Iterator[P
                 yield first
                 begun, first = True, next(records, None)
             following = first
+
         yield gop()
 
 
-def _decode_gop(records: Iterable[PictureRecord | StreamError], networks: Networks, how: Decoding
-                ) -> Iterator[Shown | StreamError]:
+def _decode_gop(
+    records: Iterable[PictureRecord | StreamError], networks: Networks, how: Decoding
+) -> Iterator[Shown | StreamError]:
     """Decode one GOP. With `conceal`, damage is passed on as the error, and what depends on it is left out."""
     state: State | None = None
     for record in records:
@@ -306,8 +350,12 @@ def _check(picture: Picture, record: PictureRecord) -> None:
     if got != record.checksum:
         raise MismatchError(
             f"picture {record.number} decoded to other pixels than the encoder's "
-            f"(checksum {got:08x}, not {record.checksum:08x})", "please report it; --no-check decodes on",
-            picture=record.number, expected=record.checksum, got=got)
+            f"(checksum {got:08x}, not {record.checksum:08x})",
+            "please report it; --no-check decodes on",
+            picture=record.number,
+            expected=record.checksum,
+            got=got,
+        )
 
 
 def _decoded(reader: StreamReader, how: Decoding) -> Iterator[Shown | StreamError]:
@@ -318,12 +366,14 @@ def _decoded(reader: StreamReader, how: Decoding) -> Iterator[Shown | StreamErro
         return _decode_gop(gop, networks, how)
 
     video = reader.header.video
-    yield from each_gop(_gops(records), work, how.jobs or default_jobs(video.width, video.height),
-                        ahead_of(video.picture_bytes))
+    yield from each_gop(
+        _gops(records), work, how.jobs or default_jobs(video.width, video.height), ahead_of(video.picture_bytes)
+    )
 
 
-def _bridged(items: Iterable[Shown | StreamError], start: int, reader: StreamReader, notices: Notices
-             ) -> Iterator[Shown]:
+def _bridged(
+    items: Iterable[Shown | StreamError], start: int, reader: StreamReader, notices: Notices
+) -> Iterator[Shown]:
     """Repeat the last good picture (grey before the first) where numbers are missing, from picture `start` on."""
     last: Picture | None = None
     expected = start
@@ -406,5 +456,11 @@ def decode(
             raise InputError("there are no such pictures in the stream" if frames else "the stream holds no pictures")
         size_bytes = reader.size_bytes
     elapsed = time.monotonic() - began
-    return DecodeReport(pictures=count, size_bytes=size_bytes, fps=count / elapsed,
-                        duration_s=float(count / header.video.rate), concealed=concealed, notices=tuple(notices.texts))
+    return DecodeReport(
+        pictures=count,
+        size_bytes=size_bytes,
+        fps=count / elapsed,
+        duration_s=float(count / header.video.rate),
+        concealed=concealed,
+        notices=tuple(notices.texts),
+    )

@@ -1,4 +1,5 @@
 """The shift of Kim et al. 2022 (eq. 4 and 5) in whole numbers: where it moved a symbol, and what takes that back."""
+
 from __future__ import annotations
 
 from fractions import Fraction

@@ -7,6 +7,7 @@ A vector is paid for by itself, and again by those that it predicts, which the o
 A sweep goes through the field in the order of coding. Of each block it tries what predicts it, vectors beside it and
 those a quarter of a pel away; the blocks that it decides together neither predict each other nor another one together.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable

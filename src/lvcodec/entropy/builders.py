@@ -3,6 +3,7 @@
 What a table says is then shipped as integers, so nothing here needs to give the same result on two machines,
 and nothing that decodes calls it.
 """
+
 from __future__ import annotations
 
 import math

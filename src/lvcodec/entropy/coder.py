@@ -9,6 +9,7 @@ sub-streams of a picture writes the walk once. The order of the symbols is part 
 
 Damaged payloads mostly read as garbage: lengths and CRC are the container's, and come first.
 """
+
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
@@ -138,9 +139,7 @@ class Coder(ABC):
         return batch
 
     @abstractmethod
-    def _symbols(
-        self, values: NDArray[Any] | None, shape: tuple[int, ...], centre: Ints, sign: Ints
-    ) -> Ints | None:
+    def _symbols(self, values: NDArray[Any] | None, shape: tuple[int, ...], centre: Ints, sign: Ints) -> Ints | None:
         """The zigzag symbols to write, flat; None when reading."""
 
     @abstractmethod
@@ -172,9 +171,7 @@ class Writer(Coder):
         number += int(next(rise for rise in rises if rise <= room))
         return number.to_bytes(4 * (settled + 1), "big").rstrip(b"\0")
 
-    def _symbols(
-        self, values: NDArray[Any] | None, shape: tuple[int, ...], centre: Ints, sign: Ints
-    ) -> Ints | None:
+    def _symbols(self, values: NDArray[Any] | None, shape: tuple[int, ...], centre: Ints, sign: Ints) -> Ints | None:
         if values is None:
             raise InputError("a Writer needs the values to code")
         given = _integers("values", values)
@@ -203,9 +200,7 @@ class Reader(Coder):
         words = np.frombuffer(padded, dtype=">u4").astype(np.uint32)
         self._decoder = constriction.stream.queue.RangeDecoder(words)
 
-    def _symbols(
-        self, values: NDArray[Any] | None, shape: tuple[int, ...], centre: Ints, sign: Ints
-    ) -> Ints | None:
+    def _symbols(self, values: NDArray[Any] | None, shape: tuple[int, ...], centre: Ints, sign: Ints) -> Ints | None:
         if values is not None:
             raise InputError("a Reader takes None for the values")
         return None

@@ -3,6 +3,7 @@
 Networks put out whole numbers on this grid, so that the network's output *is* the table's number and nothing at
 coding time computes a probability.
 """
+
 from __future__ import annotations
 
 import numpy as np

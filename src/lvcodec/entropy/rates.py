@@ -1,4 +1,5 @@
 """Rates in floats, differentiable: nearly what the integer tables charge. For training and the encoder's search."""
+
 from __future__ import annotations
 
 import torch

@@ -4,6 +4,7 @@ A table is a vector of n >= 2 counts, each >= 1, that sum to 2**24. Entry s < n 
 integers 0, +1, -1, +2, -2, ...; the last entry is the escape, for every integer beyond. Nothing here computes
 a probability from a model: builders.py does, at export.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -85,8 +86,9 @@ class TableSet:
         return self._cost_bits
 
 
-def bits_of(tables: TableSet, index: NDArray[Any], centre: NDArray[Any], sign: NDArray[Any], values: NDArray[Any]
-            ) -> NDArray[np.float64]:
+def bits_of(
+    tables: TableSet, index: NDArray[Any], centre: NDArray[Any], sign: NDArray[Any], values: NDArray[Any]
+) -> NDArray[np.float64]:
     """Bits of each value (-log2 p, and those of an escape), of index's shape; arguments as for Coder.code."""
     symbols = zigzag(np.asarray((values - centre) * sign, np.int32))
     last = tables.lengths[index] - 1

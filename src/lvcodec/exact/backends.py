@@ -6,6 +6,7 @@
 
 On a GPU, TF32 and algorithms that transform the numbers (Winograd, FFT) are kept out.
 """
+
 from __future__ import annotations
 
 import os
@@ -59,8 +60,11 @@ def int8_fails(device: torch.device) -> bool:
 
 
 _CANARIES = (  # input and output channels, kernel, stride, groups, activation, zero of the input
-    (48, 32, 3, 1, 1, "clamp", 128), (48, 32, 1, 1, 1, "relu", 0), (20, 24, 5, 2, 1, "wide", 0),
-    (32, 32, 3, 1, 32, "clamp", 128), (33, 70, 3, 1, 1, "wide", 128),
+    (48, 32, 3, 1, 1, "clamp", 128),
+    (48, 32, 1, 1, 1, "relu", 0),
+    (20, 24, 5, 2, 1, "wide", 0),
+    (32, 32, 3, 1, 32, "clamp", 128),
+    (33, 70, 3, 1, 1, "wide", 128),
 )
 
 
@@ -94,14 +98,16 @@ def requantise(acc: Tensor, shift: Tensor) -> Tensor:
     return ((acc + half - 1 + odd) >> down) << up
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride: int, groups: int, transposed: bool
-             ) -> Tensor:
+def convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride: int, groups: int, transposed: bool
+) -> Tensor:
     """The sums of a convolution, zero padded by half the kernel; shapes as torch's conv2d. Coding adds its bias later:
     here it is training's."""
     padding = weight.shape[-1] // 2
     if transposed:
-        return F.conv_transpose2d(x, weight, bias, stride=stride, padding=padding, output_padding=stride - 1,
-                                  groups=groups)
+        return F.conv_transpose2d(
+            x, weight, bias, stride=stride, padding=padding, output_padding=stride - 1, groups=groups
+        )
     if x.dtype == torch.float64 and padding and bias is None:
         return _in_bands(x, weight, stride=stride, groups=groups)
     return F.conv2d(x, weight, bias, stride=stride, padding=padding, groups=groups)

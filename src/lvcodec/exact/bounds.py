@@ -4,6 +4,7 @@ A sum of integers is exact in floating point, in any order, as long as every par
 limit: 2**24 in float32, 2**53 in float64. Every partial sum of an output channel is at most
 sum(|w|) * max|x| + |bias|, so that one number, worked out in 64-bit integers, is the proof.
 """
+
 from __future__ import annotations
 
 import torch

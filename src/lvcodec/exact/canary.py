@@ -6,6 +6,7 @@
 
 Which networks are tried, and what follows, is models/canary.py's business.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -61,18 +62,25 @@ def numbers(shape: tuple[int, ...], low: int, high: int, step: int) -> Tensor:
 def _layers(backend: str) -> Iterator[tuple[Conv, Units]]:
     """Layers with their integers, and an input each."""
     forms = [
-        Conv(33, 24, 3, fmt=INT8, act="relu", in_max=128), Conv(48, 17, fmt=INT8, in_max=128),
-        Conv(20, 24, 5, fmt=INT8, act="wide", stride=2, in_max=128), Conv(32, 32, 3, fmt=INT8, groups=32, in_max=128),
-        Conv(12, 16, 3, fmt=WIDE, act="relu"), Conv(12, 16, 3, fmt=WIDE, act="wide", stride=2),
-        Conv(8, 10, 5, fmt=WIDE, act="relu", stride=2, transposed=True), Conv(24, 8, fmt=WIDE),
+        Conv(33, 24, 3, fmt=INT8, act="relu", in_max=128),
+        Conv(48, 17, fmt=INT8, in_max=128),
+        Conv(20, 24, 5, fmt=INT8, act="wide", stride=2, in_max=128),
+        Conv(32, 32, 3, fmt=INT8, groups=32, in_max=128),
+        Conv(12, 16, 3, fmt=WIDE, act="relu"),
+        Conv(12, 16, 3, fmt=WIDE, act="wide", stride=2),
+        Conv(8, 10, 5, fmt=WIDE, act="relu", stride=2, transposed=True),
+        Conv(24, 8, fmt=WIDE),
     ]
     for layer in forms:
         narrow = layer.fmt is INT8
         top, bits = (64, 10) if narrow else (2**15 - 1, 17)
         outputs, inputs = len(layer.bias), layer.weight.shape[0 if layer.transposed else 1] * layer.groups
-        layer.load_integers("canary", numbers(tuple(layer.weight.shape), -top, top, 48271).to(torch.int32),
-                            numbers((outputs,), -(2**bits), 2**bits, 69621),
-                            (bits - 2 + torch.arange(outputs) % 5).to(torch.int32))
+        layer.load_integers(
+            "canary",
+            numbers(tuple(layer.weight.shape), -top, top, 48271).to(torch.int32),
+            numbers((outputs,), -(2**bits), 2**bits, 69621),
+            (bits - 2 + torch.arange(outputs) % 5).to(torch.int32),
+        )
         x = numbers((1, inputs, 10, 12), layer.fmt.low, layer.fmt.high, 40692)
         if narrow and backend == "int8":
             data = (x + SIGNED).to(torch.uint8)
@@ -130,8 +138,12 @@ def installation(device: torch.device) -> dict[str, str]:
     """What the bits of a sum could depend on if a library were wrong."""
     name, sets = processor()
     return {
-        **versions(), "processor": name, "instruction sets": " ".join(sets), "device": device_name(device),
-        "torch uses": torch.backends.cpu.get_cpu_capability(), "oneDNN": str(torch.backends.mkldnn.enabled),
+        **versions(),
+        "processor": name,
+        "instruction sets": " ".join(sets),
+        "device": device_name(device),
+        "torch uses": torch.backends.cpu.get_cpu_capability(),
+        "oneDNN": str(torch.backends.mkldnn.enabled),
         **{variable: os.environ.get(variable, "") for variable in LIMITS},
     }
 

@@ -6,6 +6,7 @@ Its integer sums are exact on any processor as long as weights stay within +-64 
 It requantises in float32: exact, since sums stay below 2^24 and scales are powers of two, with one exception that
 `fits` keeps out. The operator is private to torch, so backends.py uses it only where a canary passes.
 """
+
 from __future__ import annotations
 
 import torch
@@ -38,22 +39,37 @@ class Fused:
     (both give a Packed) or "wide": float32, rounded to whole numbers.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, scale: Tensor, *, act: str, stride: int, groups: int, like: Packed
-                 ) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor, scale: Tensor, *, act: str, stride: int, groups: int, like: Packed
+    ) -> None:
         self.act, self.zero = act, like.zero
         self._scale, self._bias = scale, bias.to(torch.float32) * scale
         self._zeros = torch.zeros(len(scale), dtype=torch.int64)
         self._geometry = [stride] * 2, [weight.shape[-1] // 2] * 2, [1, 1], groups
         self._packed = torch.ops.onednn.qconv_prepack(
-            weight.to(torch.int8).contiguous(), self._scale, 1.0, self.zero, *self._geometry, list(like.data.shape))
+            weight.to(torch.int8).contiguous(), self._scale, 1.0, self.zero, *self._geometry, list(like.data.shape)
+        )
         self._operator = torch.ops.onednn.qconv2d_pointwise.default
 
     def __call__(self, x: Packed) -> Packed | Tensor:
         wide, rectified = self.act == "wide", self.act == "relu"
         zero_out = SIGNED if self.act == "clamp" else 0
         out: Tensor = self._operator(
-            x.data, 1.0, self.zero, self._packed, self._scale, self._zeros, self._bias, *self._geometry, 1.0, zero_out,
-            torch.float32 if wide else torch.uint8, "relu" if rectified else "none", [], "")
+            x.data,
+            1.0,
+            self.zero,
+            self._packed,
+            self._scale,
+            self._zeros,
+            self._bias,
+            *self._geometry,
+            1.0,
+            zero_out,
+            torch.float32 if wide else torch.uint8,
+            "relu" if rectified else "none",
+            [],
+            "",
+        )
         return out.round_() if wide else Packed(out, zero_out)
 
 
@@ -75,8 +91,9 @@ class Digits:
             digits.append((rest + 64 & 127) - 64)  # from -64 to 63
             rest = rest - digits[-1] >> DIGIT_BITS
         self._count, outputs = len(digits), len(digits) * len(weight)
-        self._layer = Fused(torch.cat(digits), torch.zeros(outputs), torch.ones(outputs), act="wide", stride=stride,
-                            groups=1, like=like)
+        self._layer = Fused(
+            torch.cat(digits), torch.zeros(outputs), torch.ones(outputs), act="wide", stride=stride, groups=1, like=like
+        )
 
     @staticmethod
     def fit(weight: Tensor, groups: int) -> bool:

@@ -1,10 +1,11 @@
 """Generalised divisive normalisation in whole numbers, and its inverse (Balle et al. 2016).
 
-    squares = clamp(round(x^2 * 2^-8))                    2^16 squares make 1.0; x^2 itself is exact
-    acc     = beta + sum_j gamma_j squares_j              a 1x1 convolution of integers, proved like any (bounds.py)
-    y       = x / sqrt(acc), inverse: x * sqrt(acc)       numpy's root (torch's is not correctly rounded), one
-                                                          division or product, one rounding, one clamp
+squares = clamp(round(x^2 * 2^-8))                    2^16 squares make 1.0; x^2 itself is exact
+acc     = beta + sum_j gamma_j squares_j              a 1x1 convolution of integers, proved like any (bounds.py)
+y       = x / sqrt(acc), inverse: x * sqrt(acc)       numpy's root (torch's is not correctly rounded), one
+                                                      division or product, one rounding, one clamp
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -18,8 +19,15 @@ from lvcodec.exact.rounding import round_ste
 SQUARE_MAX = 2**36  # |x| up to 1024; larger ones normalise as if they were 1024
 # 2^-16 for a square, 2^-32 for the sum under the root: what it needs above 2^53 is never kept.
 SQUARES = Format(
-    one=2**16, per_symbol=1, low=0, high=SQUARE_MAX, high_relu=SQUARE_MAX, weight_max=2**15 - 1, limit=2**53,
-    dtype=torch.float64, leak=0.0,
+    one=2**16,
+    per_symbol=1,
+    low=0,
+    high=SQUARE_MAX,
+    high_relu=SQUARE_MAX,
+    weight_max=2**15 - 1,
+    limit=2**53,
+    dtype=torch.float64,
+    leak=0.0,
 )
 ROOT_BITS = 16
 

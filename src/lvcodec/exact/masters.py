@@ -1,4 +1,5 @@
 """From float masters to integers: for training with simulated rounding, and for export. No decoder loads this."""
+
 from __future__ import annotations
 
 import torch

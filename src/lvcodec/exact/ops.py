@@ -13,6 +13,7 @@ no layer, and `backends.py` says who computes a layer.
 Only sums of integers below the format's limit (bounds.py) and single correctly rounded operations occur in
 coding, so every machine gets the same bits.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -52,13 +53,28 @@ class Format:
 # The form that fused int8 convolutions run: 8-bit activations, weights within +-64 (pairs of products then stay
 # below 2^15, so processors that add them in 16 bits do not saturate), power-of-two scales.
 INT8 = Format(
-    one=16, per_symbol=8, low=-128, high=127, high_relu=255, weight_max=64, limit=2**24, dtype=torch.float32, leak=0.0,
+    one=16,
+    per_symbol=8,
+    low=-128,
+    high=127,
+    high_relu=255,
+    weight_max=64,
+    limit=2**24,
+    dtype=torch.float32,
+    leak=0.0,
 )
 # For networks that were not trained for 8 bits: 24-bit activations in steps of 2^-12, 16-bit weights (half the file
 # of 20-bit ones, and still 80 dB and more above what they round away), sums in float64.
 WIDE = Format(
-    one=4096, per_symbol=4096, low=-(2**23), high=2**23 - 1, high_relu=2**23 - 1, weight_max=2**15 - 1, limit=2**53,
-    dtype=torch.float64, leak=0.01,
+    one=4096,
+    per_symbol=4096,
+    low=-(2**23),
+    high=2**23 - 1,
+    high_relu=2**23 - 1,
+    weight_max=2**15 - 1,
+    limit=2**53,
+    dtype=torch.float64,
+    leak=0.01,
 )
 
 
@@ -121,8 +137,12 @@ class Conv(nn.Module):
         self.simulate = False
         self.coding = False
         self.backend = "float"
-        shape = (in_channels if transposed else out_channels,
-                 (out_channels if transposed else in_channels) // groups, kernel, kernel)
+        shape = (
+            in_channels if transposed else out_channels,
+            (out_channels if transposed else in_channels) // groups,
+            kernel,
+            kernel,
+        )
         self.weight = nn.Parameter(torch.zeros(shape))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         if not zero and not self.weight.is_meta:  # where nothing is held, torch would load its compiler to draw numbers
@@ -169,8 +189,15 @@ class Conv(nn.Module):
                 if not self.transposed and Digits.fit(weight, self.groups):
                     layer = Digits(weight, stride=self.stride, like=x)
             elif fused.fits(shift, self.act):
-                layer = Fused(weight, bias, backends.scale_of(shift, torch.float32), act=self.act, stride=self.stride,
-                              groups=self.groups, like=x)
+                layer = Fused(
+                    weight,
+                    bias,
+                    backends.scale_of(shift, torch.float32),
+                    act=self.act,
+                    stride=self.stride,
+                    groups=self.groups,
+                    like=x,
+                )
             self._fused[key] = layer
         return self._fused[key]
 
@@ -217,8 +244,11 @@ class Conv(nn.Module):
         weight, bias, shift = (t.to(device) for t in self._given())
         dtype = self.fmt.dtype
         layout = torch.channels_last if dtype == torch.float32 else torch.contiguous_format
-        return (weight.to(dtype).contiguous(memory_format=layout), bias.to(dtype).view(1, -1, 1, 1),
-                backends.scale_of(shift, self.fmt.dtype).view(1, -1, 1, 1))
+        return (
+            weight.to(dtype).contiguous(memory_format=layout),
+            bias.to(dtype).view(1, -1, 1, 1),
+            backends.scale_of(shift, self.fmt.dtype).view(1, -1, 1, 1),
+        )
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """The layer's convolution with any weight of its shape."""
@@ -258,15 +288,14 @@ class Conv(nn.Module):
         self.coding = True
 
 
-def subpixel(in_channels: int, out_channels: int, *, fmt: Format, act: str = "relu", factor: int = 2,
-             kernel: int = 3) -> nn.Sequential:
+def subpixel(
+    in_channels: int, out_channels: int, *, fmt: Format, act: str = "relu", factor: int = 2, kernel: int = 3
+) -> nn.Sequential:
     """Upsampling as the fused int8 convolution can run it: a convolution, then a pixel shuffle.
 
     With kernel 3 and factor 2 it can do all that a transposed 5x5 convolution of stride 2 does.
     """
-    return nn.Sequential(
-        Conv(in_channels, out_channels * factor * factor, kernel, fmt=fmt, act=act), Shuffle(factor)
-    )
+    return nn.Sequential(Conv(in_channels, out_channels * factor * factor, kernel, fmt=fmt, act=act), Shuffle(factor))
 
 
 def layers(model: nn.Module) -> Iterator[tuple[str, Conv]]:

@@ -6,6 +6,7 @@
 Networks are written with the functions below, which take either. All that a Packed goes through are permutations,
 clamps and sums of small integers.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ class Packed:
     @property
     def shape(self) -> torch.Size:
         return self.data.shape
+
     def unpacked(self, dtype: torch.dtype) -> Tensor:
         """The same units in floating point."""
         return self.data.to(dtype).sub_(self.zero)

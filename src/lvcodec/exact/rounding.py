@@ -1,4 +1,5 @@
 """Rounding that training can pass through."""
+
 from __future__ import annotations
 
 from typing import Any

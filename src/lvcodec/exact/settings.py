@@ -4,6 +4,7 @@ Sums of whole numbers in float32 are exact only while torch multiplies in float3
 `torch.backends...fp32_precision` and autocast let it use bfloat16 or TF32 instead, in the whole process or in one
 thread; a program that trains may have set them before it decodes.
 """
+
 from __future__ import annotations
 
 import threading

@@ -3,6 +3,7 @@
 The hash that the reference backend gives is stored in the manifest (`record`, at export). Coding compares once on each
 installation, and takes the next backend where one differs (`choose`); `lvcodec doctor` compares all (`survey`).
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from lvcodec.codec.network import Coding
 
 KEY = "canary"  # in the manifest
-VERSION = 2     # of what is run and hashed: hashes of other versions are not compared
+VERSION = 2  # of what is run and hashed: hashes of other versions are not compared
 HEIGHT, WIDTH = 64, 128
-SHIFTED = 3     # samples between the two pictures
-REACH = 99      # quarters of a pel that vectors of the canary go, at most
+SHIFTED = 3  # samples between the two pictures
+REACH = 99  # quarters of a pel that vectors of the canary go, at most
 FORGED = 2**14  # factor to symbols, as only a forged stream has them: clamps
 
 
@@ -102,8 +103,10 @@ def record(info: ModelInfo) -> ModelInfo:
     import torch
 
     device = torch.device("cpu")
-    hashes = {str(index): digest(loading.coding(info, index, device, "reference"), device)
-              for index in loading.qualities(info)}
+    hashes = {
+        str(index): digest(loading.coding(info, index, device, "reference"), device)
+        for index in loading.qualities(info)
+    }
     manifest = {**info.manifest, KEY: {"version": VERSION, "sha256": hashes}}
     partial = info.path / (store.MANIFEST + ".partial")
     try:
@@ -117,8 +120,9 @@ def record(info: ModelInfo) -> ModelInfo:
 # ---- once on each installation -----------------------------------------------------------------------------------
 
 
-def choose(info: ModelInfo, quality_index: int, device: torch.device, name: str,
-           notify: Callable[[str], None] | None = None) -> str:
+def choose(
+    info: ModelInfo, quality_index: int, device: torch.device, name: str, notify: Callable[[str], None] | None = None
+) -> str:
     """The backend to code with: that of exact/backends.py for `name`, if it is right on this installation.
 
     One that was chosen by "auto" and gives other hashes than the manifest's is passed over, with a word to `notify`;
@@ -141,8 +145,10 @@ def choose(info: ModelInfo, quality_index: int, device: torch.device, name: str,
 
 
 def _passed_over(backend: str, next_one: str) -> str:
-    return (f"the {backend} backend does not compute right on this machine, so {next_one} is used; "
-            "please report what lvcodec doctor tells")
+    return (
+        f"the {backend} backend does not compute right on this machine, so {next_one} is used; "
+        "please report what lvcodec doctor tells"
+    )
 
 
 def _right(info: ModelInfo, quality_index: int, device: torch.device, backend: str) -> bool:
@@ -197,8 +203,12 @@ def plan(models: list[ModelInfo]) -> list[tuple[ModelInfo | None, int, str, str]
     """Model (None for the layers), quality index, device and backend of each canary; the reference comes first."""
     from lvcodec.exact import backends
 
-    order = [(device, backend) for device in devices() for backend in backends.FALLBACK[::-1]
-             if backend != "int8" or (device == "cpu" and backends.int8_works())]
+    order = [
+        (device, backend)
+        for device in devices()
+        for backend in backends.FALLBACK[::-1]
+        if backend != "int8" or (device == "cpu" and backends.int8_works())
+    ]
     subjects: list[tuple[ModelInfo | None, int]] = [(None, 0)]
     subjects += [(model, index) for model in models for index in loading.qualities(model)]
     return [(model, index, *where) for model, index in subjects for where in order]
@@ -237,8 +247,11 @@ def machine() -> dict[str, Any]:
     if not backends.int8_works():
         states["int8"] = "computes wrong, not used" if backends.int8_fails(cpu) else "not in this torch, not used"
     return {
-        "versions": canary.versions(), "processor": name, "instruction_sets": sets,
-        "torch_uses": torch.backends.cpu.get_cpu_capability(), "threads": torch.get_num_threads(),
+        "versions": canary.versions(),
+        "processor": name,
+        "instruction_sets": sets,
+        "torch_uses": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
         "limits": {name: os.environ[name] for name in canary.LIMITS if name in os.environ},
         "devices": [canary.device_name(torch.device(device)) for device in devices()],
         "backends": states,

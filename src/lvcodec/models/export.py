@@ -1,4 +1,5 @@
 """From float networks to shipped integers: layers, quantiser steps, frequency tables, manifest."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -95,8 +96,9 @@ def swift_arrays(model: Swift, pmfs: Mapping[str, NDArray[np.float64]]) -> dict[
     return arrays
 
 
-def init_random(family: str, target: Path, *, seed: int = 0, overwrite: bool = False,
-                qualities: list[int] | None = None) -> store.ModelInfo:
+def init_random(
+    family: str, target: Path, *, seed: int = 0, overwrite: bool = False, qualities: list[int] | None = None
+) -> store.ModelInfo:
     """A model with random weights, for tests and timings: it codes exactly and compresses badly.
 
     qualities: of cheng2020, 1..6 (one network each); a swift model always has all.
@@ -111,10 +113,19 @@ def init_random(family: str, target: Path, *, seed: int = 0, overwrite: bool = F
         shape = SwiftShape()
         model = Swift(shape)
         randomise(model)
-        arrays = swift_arrays(model, {"z_intra": flat_pmf(shape.z_channels), "z_p": flat_pmf(shape.temporal),
-                                      "z_bfd": flat_pmf(shape.temporal)})
-        return store.write(target, name=target.name, family=family, shape=shape.as_dict(), arrays=arrays, about=about,
-                           overwrite=overwrite)
+        arrays = swift_arrays(
+            model,
+            {"z_intra": flat_pmf(shape.z_channels), "z_p": flat_pmf(shape.temporal), "z_bfd": flat_pmf(shape.temporal)},
+        )
+        return store.write(
+            target,
+            name=target.name,
+            family=family,
+            shape=shape.as_dict(),
+            arrays=arrays,
+            about=about,
+            overwrite=overwrite,
+        )
     from lvcodec.models import importers
 
     return importers.random_cheng2020(target, qualities or [1], about, overwrite=overwrite)

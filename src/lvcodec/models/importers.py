@@ -4,6 +4,7 @@ A checkpoint is a pickle and is read with `weights_only=True`. CompressAI itself
 an image codec; the modules of P-pictures are then put in a neutral state (`calm`), unless the checkpoint has them
 under "temporal." and "shift.", their priors under "entropy_bottleneck_p." and "entropy_bottleneck_bfd.".
 """
+
 from __future__ import annotations
 
 import math
@@ -37,8 +38,9 @@ _BOTTLENECK = re.compile(r"^(entropy_bottleneck(?:_p|_bfd)?)\._?(matri|bias|fact
 _NOT_LAYERS = ("entropy_bottleneck", "gaussian_conditional.")
 
 
-def import_compressai(paths: list[Path], target: Path, *, name: str, overwrite: bool,
-                      qualities: list[int] | None = None) -> store.ModelInfo:
+def import_compressai(
+    paths: list[Path], target: Path, *, name: str, overwrite: bool, qualities: list[int] | None = None
+) -> store.ModelInfo:
     """Make a model of Cheng2020Anchor checkpoints, one a quality, and record its canary.
 
     qualities: of each path; without it they are read from the file names ("cheng2020-anchor-3-e49be189.pth.tar",
@@ -68,8 +70,10 @@ def import_compressai(paths: list[Path], target: Path, *, name: str, overwrite: 
         "sources": {str(number): path.name for number, path in zip(numbers, paths, strict=True)},
     }
     if untrained:
-        about["untrained"] = (f"qualities {untrained}: the checkpoints hold an image codec; P-picture modules are in a "
-                              "neutral state, so modes mfvc and lds decode but compress badly")
+        about["untrained"] = (
+            f"qualities {untrained}: the checkpoints hold an image codec; P-picture modules are in a "
+            "neutral state, so modes mfvc and lds decode but compress badly"
+        )
     return canary.record(_write(target, name, channels, arrays, about, overwrite=overwrite))
 
 
@@ -143,8 +147,11 @@ def build(state: Mapping[str, Tensor], seed: int) -> tuple[Cheng2020, dict[str, 
         missing = not any(key.startswith(("temporal.", "shift.")) for key in state)
         if missing:
             calm(model)
-    wanted = {f"{key}": parameter for key, parameter in model.named_parameters()
-              if not (missing and key.startswith(("temporal.", "shift.")))}
+    wanted = {
+        f"{key}": parameter
+        for key, parameter in model.named_parameters()
+        if not (missing and key.startswith(("temporal.", "shift.")))
+    }
     known = set()
     with torch.no_grad():
         for key, parameter in wanted.items():
@@ -156,8 +163,11 @@ def build(state: Mapping[str, Tensor], seed: int) -> tuple[Cheng2020, dict[str, 
             parameter.copy_(value)
             known.add(source)
         _mask(model.context_prediction)
-    unknown = sorted(key for key in state if key not in known and key.endswith((".weight", ".bias"))
-                     and not key.startswith(_NOT_LAYERS))
+    unknown = sorted(
+        key
+        for key in state
+        if key not in known and key.endswith((".weight", ".bias")) and not key.startswith(_NOT_LAYERS)
+    )
     if unknown:
         raise WeightsError(f"has a layer that Cheng2020Anchor lacks, {unknown[0]}")
     present = {name: prefix for name, prefix in PRIORS.items() if name == "z_intra" or not missing}
@@ -311,8 +321,16 @@ def network_arrays(model: Cheng2020, pmfs: Mapping[str, Floats], quality: int) -
     return arrays
 
 
-def _write(target: Path, name: str, channels: dict[str, int], arrays: Arrays, about: dict[str, Any], *,
-           overwrite: bool) -> store.ModelInfo:
+def _write(
+    target: Path, name: str, channels: dict[str, int], arrays: Arrays, about: dict[str, Any], *, overwrite: bool
+) -> store.ModelInfo:
     arrays = {**arrays, **export.table_arrays(), "grid.thresholds": thresholds()}
-    return store.write(target, name=name, family="cheng2020", shape={"channels": channels}, arrays=arrays, about=about,
-                       overwrite=overwrite)
+    return store.write(
+        target,
+        name=name,
+        family="cheng2020",
+        shape={"channels": channels},
+        arrays=arrays,
+        about=about,
+        overwrite=overwrite,
+    )

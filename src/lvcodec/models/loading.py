@@ -1,4 +1,5 @@
 """From a model's integers to networks that code: the one place that knows the families by name."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -47,8 +48,9 @@ def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cp
     return build(info, cached_integers(info.path, info.weights_id), quality_index, device, backend)
 
 
-def build(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str = "cpu",
-          backend: str = "auto") -> Coding:
+def build(
+    info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str = "cpu", backend: str = "auto"
+) -> Coding:
     """The same from integers that are at hand already."""
     import torch
 
@@ -60,8 +62,7 @@ def build(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.dev
         return _swift(info, arrays, quality_index, device, backend)
     if info.family == "cheng2020":
         return _cheng2020(info, arrays, quality_index, device, backend)
-    raise WeightsError(f"{info.path} holds a model of an unknown family, {info.family}",
-                       "a newer lvcodec may know it")
+    raise WeightsError(f"{info.path} holds a model of an unknown family, {info.family}", "a newer lvcodec may know it")
 
 
 def refiner(info: ModelInfo, quality_index: int, passes: int) -> Refiner | None:
@@ -99,8 +100,9 @@ def _swift_twin(info: ModelInfo) -> tuple[Swift, dict[str, torch.Tensor]]:
     model = Swift(SwiftShape(**info.manifest["shape"]))
     with torch.no_grad():
         for name, layer in layers(model):
-            weight, bias, shift = (torch.from_numpy(arrays[f"layers.{name}.{part}"]).float()
-                                   for part in ("weight", "bias", "shift"))
+            weight, bias, shift = (
+                torch.from_numpy(arrays[f"layers.{name}.{part}"]).float() for part in ("weight", "bias", "shift")
+            )
             scale = backends.scale_of(shift + layer.unit_bits, torch.float32)
             layer.weight.copy_(layer.shape_back(layer.per_output(weight) * scale[:, None]))
             layer.bias.copy_(bias * scale / layer.fmt.one)
@@ -142,8 +144,7 @@ def load_layers(model: torch.nn.Module, arrays: Arrays, prefix: str) -> None:
 _built: dict[tuple[str, str, str], Any] = {}  # networks do not depend on the quality in swift: built once
 
 
-def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: str
-           ) -> Coding:
+def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: str) -> Coding:
     import torch
 
     from lvcodec.exact.ops import use_backend
@@ -165,8 +166,7 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.de
     return SwiftCoding(model, steps, tables, centres, quality_index)
 
 
-def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: str
-           ) -> Coding:
+def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: str) -> Coding:
     import torch
 
     from lvcodec.exact.ops import use_backend

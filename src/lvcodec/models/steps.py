@@ -1,4 +1,5 @@
 """The quantiser's learned steps, in floats: for training, and as integer tables at export."""
+
 from __future__ import annotations
 
 import torch
@@ -39,8 +40,11 @@ def export_steps(model: Swift) -> dict[str, Tensor]:
     with torch.no_grad():
         steps = steps_for_training(model, 1 + torch.arange(QUALITIES, dtype=torch.float64) / 20)
         scaled = {
-            "gain": steps.gain * 2.0**GAIN_BITS, "inverse": steps.inverse * 2.0**INVERSE_BITS,
-            "mean": steps.mean * 2.0**MEAN_BITS, "offset": steps.offset * 2.0**OFFSET_BITS,
-            "norm": model.norm.double() * 2.0**NORM_BITS, "spread": model.spread.double() * 2.0**SPREAD_BITS,
+            "gain": steps.gain * 2.0**GAIN_BITS,
+            "inverse": steps.inverse * 2.0**INVERSE_BITS,
+            "mean": steps.mean * 2.0**MEAN_BITS,
+            "offset": steps.offset * 2.0**OFFSET_BITS,
+            "norm": model.norm.double() * 2.0**NORM_BITS,
+            "spread": model.spread.double() * 2.0**SPREAD_BITS,
         }
         return {k: torch.round(v).reshape(-1, v.shape[1]).squeeze(0).to(torch.int32).cpu() for k, v in scaled.items()}

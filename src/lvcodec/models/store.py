@@ -6,6 +6,7 @@ carry the first eight bytes. Loading checks the hash and, layer by layer, that n
 Models are looked for in the folder inside the package, then in those of the environment variable LVCODEC_MODELS
 (separated as in PATH), then in ~/.local/share/lvcodec/models.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -102,21 +103,29 @@ def find(name_or_path: str | os.PathLike[str]) -> ModelInfo:
     path = Path(name_or_path)
     if (path / MANIFEST).is_file():
         return read_info(path)
-    return _first(lambda info: info.name == str(name_or_path), f"no model is called {name_or_path}",
-                  "lvcodec models list shows what is there")
+    return _first(
+        lambda info: info.name == str(name_or_path),
+        f"no model is called {name_or_path}",
+        "lvcodec models list shows what is there",
+    )
 
 
 def default_of(family: str) -> ModelInfo:
     """The first model of a family. Raises WeightsError if there is none."""
-    return _first(lambda info: info.family == family, f"no weights of the {family} family are installed",
-                  "make some with lvcodec models init or import, and name them with --model")
+    return _first(
+        lambda info: info.family == family,
+        f"no weights of the {family} family are installed",
+        "make some with lvcodec models init or import, and name them with --model",
+    )
 
 
 def by_id(weights_id: bytes) -> ModelInfo:
     """The model that a stream was made with. Raises WeightsError if it is not installed."""
-    return _first(lambda info: info.weights_id == weights_id.hex(),
-                  f"the stream was made with weights {weights_id.hex()}, which are not installed",
-                  "put the model's folder where the environment variable LVCODEC_MODELS points")
+    return _first(
+        lambda info: info.weights_id == weights_id.hex(),
+        f"the stream was made with weights {weights_id.hex()}, which are not installed",
+        "put the model's folder where the environment variable LVCODEC_MODELS points",
+    )
 
 
 def fingerprint(family: str, shape: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
@@ -144,20 +153,35 @@ def read_integers(info: ModelInfo) -> dict[str, NDArray[Any]]:
         raise WeightsError(f"cannot read the weights in {info.path}: {error}") from error
     got = fingerprint(info.family, info.manifest.get("shape", {}), arrays)
     if got != info.manifest["sha256"]:
-        raise WeightsError(f"the weights in {info.path} are damaged: their hash is {got[:16]}, not {info.weights_id}",
-                           "install the model again")
+        raise WeightsError(
+            f"the weights in {info.path} are damaged: their hash is {got[:16]}, not {info.weights_id}",
+            "install the model again",
+        )
     return arrays
 
 
-def write(folder: Path, *, name: str, family: str, shape: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]],
-          about: Mapping[str, Any], overwrite: bool) -> ModelInfo:
+def write(
+    folder: Path,
+    *,
+    name: str,
+    family: str,
+    shape: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    about: Mapping[str, Any],
+    overwrite: bool,
+) -> ModelInfo:
     """Put a model into `folder` (made if need be). Raises WeightsError if one is there and `overwrite` is not set."""
     from safetensors.numpy import save_file
 
     if (folder / MANIFEST).exists() and not overwrite:
         raise WeightsError(f"{folder} already holds a model", "-y replaces it")
-    manifest = {"name": name, "family": family, "sha256": fingerprint(family, shape, arrays), "shape": dict(shape),
-                **about}
+    manifest = {
+        "name": name,
+        "family": family,
+        "sha256": fingerprint(family, shape, arrays),
+        "shape": dict(shape),
+        **about,
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / (INTEGERS + ".partial")

@@ -9,6 +9,7 @@ sequence is what CompressAI's is, so a checkpoint's keys are this module's ("h_a
 gdn.gamma, which are `bias` and `weight` here (exact/gdn.py). Kim et al. 2022, Table 1 says the rest; all is in
 units of exact/ops.py's WIDE format, so latents have 4096 units to a symbol.
 """
+
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -75,15 +76,21 @@ class Cheng2020(nn.Module):
         super().__init__()
         self.n = n
         self.g_a = nn.Sequential(
-            ResidualBlockWithStride(3, n), ResidualBlock(n),
-            ResidualBlockWithStride(n, n), ResidualBlock(n),
-            ResidualBlockWithStride(n, n), ResidualBlock(n),
+            ResidualBlockWithStride(3, n),
+            ResidualBlock(n),
+            ResidualBlockWithStride(n, n),
+            ResidualBlock(n),
+            ResidualBlockWithStride(n, n),
+            ResidualBlock(n),
             Conv(n, n, 3, fmt=WIDE, stride=2),
         )
         self.g_s = nn.Sequential(
-            ResidualBlock(n), ResidualBlockUpsample(n),
-            ResidualBlock(n), ResidualBlockUpsample(n),
-            ResidualBlock(n), ResidualBlockUpsample(n),
+            ResidualBlock(n),
+            ResidualBlockUpsample(n),
+            ResidualBlock(n),
+            ResidualBlockUpsample(n),
+            ResidualBlock(n),
+            ResidualBlockUpsample(n),
             ResidualBlock(n),
             nn.Sequential(
                 Conv(n, 3 * 4, 3, fmt=WIDE, act="wide", unit_bits=unit_bits_for(WIDE, 2**RGB_BITS)),

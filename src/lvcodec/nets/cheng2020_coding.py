@@ -8,6 +8,7 @@ each of all channels, with the parameters that raster order would give.
         3  4  5  6  7  8
         6  7  8  9 10 11
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -42,8 +43,14 @@ class Cheng2020Coding:
     Raises WeightsError if the thresholds are not such.
     """
 
-    def __init__(self, model: Cheng2020, thresholds: NDArray[np.int32], tables: dict[str, TableSet],
-                 centres: dict[str, NDArray[np.int32]], device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        model: Cheng2020,
+        thresholds: NDArray[np.int32],
+        tables: dict[str, TableSet],
+        centres: dict[str, NDArray[np.int32]],
+        device: torch.device | str = "cpu",
+    ) -> None:
         self.model, self.tables, self.centres = model, tables, centres
         if thresholds.shape != (grid.LEVELS - 1,) or (np.diff(thresholds.astype(np.int64)) < 0).any():
             raise WeightsError("the thresholds of the scale grid are not in order")
@@ -86,8 +93,9 @@ class Cheng2020Coding:
         y, u, v = (plane.clamp(0, 255) for plane in rgb.to_planes(self.model.g_s(units)))
         return y, u, v
 
-    def changed(self, planes: tuple[Tensor, Tensor, Tensor], before: Tensor, after: Tensor
-                ) -> tuple[Tensor, Tensor, Tensor]:
+    def changed(
+        self, planes: tuple[Tensor, Tensor, Tensor], before: Tensor, after: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Padded planes of bytes, and U_DEC(after) - U_DEC(before) added, each in whole levels, unclamped."""
         old, new = (rgb.to_planes(self.model.g_s(clamp(y, WIDE))) for y in (before, after))
         y, u, v = ((x.double() + b - a).clamp(0, 255) for x, a, b in zip(planes, old, new, strict=True))
@@ -107,8 +115,9 @@ class Cheng2020Coding:
         psi = psi.flatten(2)
         for inside, taps, known in wavefronts(height, width):
 
-            def parameters(y_hat: Tensor, inside: Tensor = inside, taps: Tensor = taps, known: Tensor = known
-                           ) -> tuple[Tensor, Tensor]:
+            def parameters(
+                y_hat: Tensor, inside: Tensor = inside, taps: Tensor = taps, known: Tensor = known
+            ) -> tuple[Tensor, Tensor]:
                 patches = y_hat.flatten(2)[:, :, taps.to(y_hat.device)].double() * known.to(y_hat.device)
                 context = self.context(_units(patches).reshape(1, -1, 1, inside.numel()))
                 here = psi[:, :, inside.to(psi.device)].unsqueeze(2)

@@ -1,4 +1,5 @@
 """Blocks of the swift family: residual, dense or depthwise, all in 8-bit units."""
+
 from __future__ import annotations
 
 from torch import nn

@@ -4,6 +4,7 @@ Always BT.709 with limited range, whatever the clip says of its colours: inside 
 and no more. Nothing is clipped or rounded to 8 bits on the way, so samples outside the nominal range (a full-range
 clip's black) come back too. Chroma is repeated on the way in and averaged over 2x2 pixels on the way out.
 """
+
 from __future__ import annotations
 
 from fractions import Fraction

@@ -4,6 +4,7 @@ The encoder moves each residual one step, or half a step, towards its mean where
 (`shift_direction`), sends what a whole step destroys in a small hyper-latent (BFD-E), and the decoder's LCM repairs the
 latent.
 """
+
 from __future__ import annotations
 
 import torch

@@ -6,6 +6,7 @@
 Latents y are held as whole *latent units*, 16 for one step of an orthonormal transform coefficient; symbols are
 y * gain. Networks see latents divided by their deviation (`norm`). Everything in pixels is 4:2:0, minus 128.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -33,8 +34,15 @@ UNITS_PER_COEFFICIENT = 16
 UNITS_PER_LEVEL = 16  # of the decoder's output, before the last rounding
 # The linear path carries more than 8 bits: float64 sums.
 LINEAR = Format(
-    one=1, per_symbol=1, low=-LATENT_MAX, high=LATENT_MAX, high_relu=LATENT_MAX, weight_max=2**16, limit=2**53,
-    dtype=torch.float64, leak=0.0,
+    one=1,
+    per_symbol=1,
+    low=-LATENT_MAX,
+    high=LATENT_MAX,
+    high_relu=LATENT_MAX,
+    weight_max=2**16,
+    limit=2**53,
+    dtype=torch.float64,
+    leak=0.0,
 )
 
 
@@ -98,22 +106,31 @@ class Swift(nn.Module):
         self.shape = shape
         m, c8, c16 = shape.latent, shape.width8, shape.width16
         kernel = 3 if shape.lapped else 1
-        self.enc_linear = Conv(PATCH_CHANNELS, m, kernel, fmt=LINEAR, act="wide", in_max=128,
-                               unit_bits=unit_bits_for(LINEAR, UNITS_PER_COEFFICIENT))
+        self.enc_linear = Conv(
+            PATCH_CHANNELS,
+            m,
+            kernel,
+            fmt=LINEAR,
+            act="wide",
+            in_max=128,
+            unit_bits=unit_bits_for(LINEAR, UNITS_PER_COEFFICIENT),
+        )
         self.dec_linear = Conv(m, PATCH_CHANNELS, kernel, fmt=LINEAR, act="wide", in_max=LATENT_MAX)
         self.enc_in = Conv(96, c8, 3, fmt=INT8, in_max=128)
         self.enc8 = residuals(c8, shape.depth8, shape.block)
         self.enc_down = Conv(4 * c8, c16, fmt=INT8, in_max=128)
         self.enc16 = residuals(c16, shape.depth16, shape.block)
-        self.enc_out = Conv(c16, m, fmt=INT8, act="wide", in_max=128, zero=True,
-                            unit_bits=unit_bits_for(INT8, PARAMETER_GRID))
+        self.enc_out = Conv(
+            c16, m, fmt=INT8, act="wide", in_max=128, zero=True, unit_bits=unit_bits_for(INT8, PARAMETER_GRID)
+        )
         self.dec_latent = Conv(m + 1, c16, fmt=INT8, in_max=128)
         self.dec16 = residuals(c16, shape.depth16, shape.block)
         self.dec_up = subpixel(c16, c8, fmt=INT8, act="clamp", kernel=1)
         self.dec_pixels = Conv(96, c8, fmt=INT8, in_max=128)
         self.dec8 = residuals(c8, shape.depth8, shape.block)
-        self.dec_out = Conv(c8, 96, 3, fmt=INT8, act="wide", in_max=128, zero=True,
-                            unit_bits=unit_bits_for(INT8, 16 * UNITS_PER_LEVEL))
+        self.dec_out = Conv(
+            c8, 96, 3, fmt=INT8, act="wide", in_max=128, zero=True, unit_bits=unit_bits_for(INT8, 16 * UNITS_PER_LEVEL)
+        )
         self.hyper_enc = hyper_encoder(m + 1, shape.hyper, INT8, z_channels=shape.z_channels)
         self.hyper_dec = hyper_decoder(shape.hyper, INT8, z_channels=shape.z_channels)
         first, psi = self.first_group, 2 * shape.hyper + 1
@@ -235,10 +252,10 @@ class Swift(nn.Module):
 
     def p_parameters(self, z: Tensor, y_ref: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
         """P-HD, TPM and EPM: mean (eighths of a symbol) and level of each residual."""
-        mean, log_scale = self.temporal.parameters_of(
-            self.symbol_view(z), self.view(y_ref), self._plane(steps, y_ref))
-        return self._on_grid(mean, log_scale, torch.full_like(steps.offset, grid.MEAN_STEPS / PARAMETER_GRID),
-                             steps.offset)
+        mean, log_scale = self.temporal.parameters_of(self.symbol_view(z), self.view(y_ref), self._plane(steps, y_ref))
+        return self._on_grid(
+            mean, log_scale, torch.full_like(steps.offset, grid.MEAN_STEPS / PARAMETER_GRID), steps.offset
+        )
 
     def shift_hyper(self, direction: Tensor, y: Tensor) -> Tensor:
         """BFD-E. direction: -1, 0, 1; y: latent units of the picture's own latents."""
@@ -250,8 +267,9 @@ class Swift(nn.Module):
         y_known: the residual as far as the decoder knows it, in symbols. It passes through unchanged; the network adds
         to it, starting from nothing.
         """
-        out = self.shift.correction(self.symbol_view(z), self.symbol_view(y_known), self.view(y_ref),
-                                    self._plane(steps, y_ref))
+        out = self.shift.correction(
+            self.symbol_view(z), self.symbol_view(y_known), self.view(y_ref), self._plane(steps, y_ref)
+        )
         if self.enc_out.coding:
             return planar(out).to(y_known.dtype).div_(LATENT_GRID).add_(y_known)
         return y_known + out.to(y_known.dtype) / LATENT_GRID
@@ -297,14 +315,21 @@ def channels_to_bytes(x: Packed) -> tuple[Tensor, Tensor, Tensor]:
 
 def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
     """The quantiser of one quality from the exported integer tables (models/steps.py), exact."""
+
     def row(name: str, bits: int) -> Tensor:
         return (tables[name][quality_index].to(torch.float64) * 2.0**-bits).view(1, -1, 1, 1)
+
     offset = row("offset", OFFSET_BITS)
     if bool((offset.abs() <= 2**16).all()):
         # Added to whole numbers times 2^-5, it is exact in float32 below 2^19, and a level is clamped to 0..67.
         offset = offset.float()
-    return Steps(row("gain", GAIN_BITS), row("inverse", INVERSE_BITS), row("mean", MEAN_BITS), offset,
-                 torch.full((1, 1, 1, 1), float(quality_index - 50), device=offset.device))
+    return Steps(
+        row("gain", GAIN_BITS),
+        row("inverse", INVERSE_BITS),
+        row("mean", MEAN_BITS),
+        offset,
+        torch.full((1, 1, 1, 1), float(quality_index - 50), device=offset.device),
+    )
 
 
 GAIN_BITS, INVERSE_BITS, MEAN_BITS, OFFSET_BITS, NORM_BITS, SPREAD_BITS = 28, 8, 20, 5, 24, 12

@@ -1,4 +1,5 @@
 """The swift family at one quality, as the loop sees it (codec/network.py): whole numbers in, whole numbers out."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -31,8 +32,14 @@ class SwiftCoding:
     The model must hold its integers (models/loading.py loads them).
     """
 
-    def __init__(self, model: Swift, steps: dict[str, Tensor], tables: dict[str, TableSet],
-                 centres: dict[str, NDArray[np.int32]], quality_index: int) -> None:
+    def __init__(
+        self,
+        model: Swift,
+        steps: dict[str, Tensor],
+        tables: dict[str, TableSet],
+        centres: dict[str, NDArray[np.int32]],
+        quality_index: int,
+    ) -> None:
         self.model, self.tables, self.centres = model, tables, centres
         self.steps, self.quality_index = steps_from_tables(steps, quality_index), quality_index
 
@@ -74,8 +81,9 @@ class SwiftCoding:
         """U_DEC: latent units to padded planes of levels 0..255."""
         return self._planes(self.model.synthesis(units, self.steps))
 
-    def changed(self, planes: tuple[Tensor, Tensor, Tensor], before: Tensor, after: Tensor
-                ) -> tuple[Tensor, Tensor, Tensor]:
+    def changed(
+        self, planes: tuple[Tensor, Tensor, Tensor], before: Tensor, after: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Padded planes of bytes, and U_DEC(after) - U_DEC(before) added before anything is rounded or clamped."""
         made = self.model.synthesis(torch.cat([after, before]).clamp_(-LATENT_MAX, LATENT_MAX), self.steps)
         if not self.model.packs:

@@ -9,6 +9,7 @@ takes a random part of the steps that seem to pay, and keeps the picture if it d
 trusted to be more than was thought, and other steps are tried from the best picture so far. The curvature is that of an
 orthonormal transform, which the linear path nearly is.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -49,8 +50,9 @@ class Refiner:
 
     def __init__(self, model: Swift, steps: Steps, quality_index: int, passes: int) -> None:
         self.model, self.passes = model, passes
-        self.steps = Steps(*(part.float() for part in (steps.gain, steps.inverse, steps.mean, steps.offset,
-                                                       steps.plane)))
+        self.steps = Steps(
+            *(part.float() for part in (steps.gain, steps.inverse, steps.mean, steps.offset, steps.plane))
+        )
         self.lmbda = lambda_of(1 + quality_index / 20)
         self.curvature = step_worth(self.steps.inverse, self.lmbda)  # halved: 2 / 2
 
@@ -96,8 +98,19 @@ class Refiner:
                     change[:, group] += (moved - own) * inside
         return bits, up, down
 
-    def residual(self, planes: Planes, shown: tuple[int, int], before: Planes | None, reference: Tensor, coded: Ints,
-                 prior: tuple[Ints, Ints], *, shifted: bool, worth: float, z_bfd: Ints | None = None) -> Ints:
+    def residual(
+        self,
+        planes: Planes,
+        shown: tuple[int, int],
+        before: Planes | None,
+        reference: Tensor,
+        coded: Ints,
+        prior: tuple[Ints, Ints],
+        *,
+        shifted: bool,
+        worth: float,
+        z_bfd: Ints | None = None,
+    ) -> Ints:
         """Better symbols of a P-picture.
 
         before: padded levels of the picture that is changed, where the picture is made by difference; reference: the
@@ -113,11 +126,22 @@ class Refiner:
                     made = self.model.synthesis(reference, self.steps).float() / UNITS_PER_LEVEL
                 x = x - _channels(before) + made
             z = None if z_bfd is None else _batch(z_bfd)
-            return self._residual(x, weight, reference, _batch(coded), _batch(prior[0]), _batch(prior[1]), shifted,
-                                  worth, z)
+            return self._residual(
+                x, weight, reference, _batch(coded), _batch(prior[0]), _batch(prior[1]), shifted, worth, z
+            )
 
-    def _residual(self, x: Tensor, weight: Tensor, reference: Tensor, coded: Tensor, mean8: Tensor, level: Tensor,
-                  shifted: bool, worth: float, z_bfd: Tensor | None) -> Ints:
+    def _residual(
+        self,
+        x: Tensor,
+        weight: Tensor,
+        reference: Tensor,
+        coded: Tensor,
+        mean8: Tensor,
+        level: Tensor,
+        shifted: bool,
+        worth: float,
+        z_bfd: Tensor | None,
+    ) -> Ints:
         mean, count = mean8 / grid.MEAN_STEPS, shifted_bits if shifted else laplace_bits
         worth = worth * self.lmbda
 

@@ -1,4 +1,5 @@
 """What errors are worth in bits at a quality of swift, for the encoder's choices. No decoder loads this."""
+
 from __future__ import annotations
 
 import numpy as np

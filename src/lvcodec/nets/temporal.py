@@ -6,6 +6,7 @@
 All tensors are in the units of the family's format (exact/ops.py). Widths follow Table 1 as k * N // 3; N is the
 width of the hidden layers, M the number of latent channels (the paper has N = M).
 """
+
 from __future__ import annotations
 
 from torch import Tensor, nn

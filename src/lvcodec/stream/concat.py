@@ -1,4 +1,5 @@
 """Streams of one coding, joined without decoding them."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

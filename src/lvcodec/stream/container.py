@@ -1,10 +1,11 @@
 """Streams written and read, record by record; neither needs a file that can seek.
 
-    StreamWriter:  header ► picture ► picture ► … ► finish          (end record)
-    StreamReader:  header ► picture ► picture ► … ► StopIteration   (complete)
-                              │ StreamError: the record is damaged, nothing of it is taken
-                              └ resync() ► the next I-picture
+StreamWriter:  header ► picture ► picture ► … ► finish          (end record)
+StreamReader:  header ► picture ► picture ► … ► StopIteration   (complete)
+                          │ StreamError: the record is damaged, nothing of it is taken
+                          └ resync() ► the next I-picture
 """
+
 from __future__ import annotations
 
 from bisect import bisect_right
@@ -47,9 +48,7 @@ class StreamWriter:
         self._finished = False
         self._write(header.to_bytes())
 
-    def picture(
-        self, kind: str, payload: bytes, checksum: int, quality_index: int | None = None
-    ) -> PictureRecord:
+    def picture(self, kind: str, payload: bytes, checksum: int, quality_index: int | None = None) -> PictureRecord:
         """Append a picture, and return it as a reader will. The first is an I-picture.
 
         checksum: planes_checksum of what it decodes to. quality_index: 0..100; None for that of the picture
@@ -103,11 +102,11 @@ class StreamReader:
         self.complete = False
         self.count: int | None = None
         self._input = Lookahead(file)
-        self._next = 0                          # number of the next picture
-        self._since_intra = 0                   # pictures since the last I-picture, that in; 0 before any
-        self._quality = 0                       # of the picture before
-        self._index: Index | None = Index()     # of all pictures so far; None after a jump
-        self._end: End | None = None            # the end record, once somebody has read it
+        self._next = 0  # number of the next picture
+        self._since_intra = 0  # pictures since the last I-picture, that in; 0 before any
+        self._quality = 0  # of the picture before
+        self._index: Index | None = Index()  # of all pictures so far; None after a jump
+        self._end: End | None = None  # the end record, once somebody has read it
         self.header = self._read_header()
         self._search = Search(self._input, self.header)
 
@@ -204,7 +203,12 @@ class StreamReader:
         elif picture.kind == "I":
             self._quality = self.header.quality_index
         record = PictureRecord(
-            picture.kind, self._quality, picture.payload, picture.checksum, self._input.offset, self._next,
+            picture.kind,
+            self._quality,
+            picture.payload,
+            picture.checksum,
+            self._input.offset,
+            self._next,
             picture.size_bytes - len(picture.payload),
         )
         self._input.take(picture.size_bytes)

@@ -3,6 +3,7 @@
 docs/bitstream.md prints these tables (a test compares), layout.py writes and reads by them, header_rows shows
 the header by them.
 """
+
 from __future__ import annotations
 
 from lvcodec.stream.layout import Condition, Field
@@ -43,18 +44,26 @@ def payload_limit(width: int, height: int) -> int:
 
 HEADER = (
     Field("magic", "bytes", "an lvcodec stream", size=4, equals=MAGIC, framing=True),
-    Field("version", "u8", "of the container, which is this page", one_of={VERSION: "this layout"},
-          newer=True, framing=True),
-    Field("syntax", "u8", "version of what payloads hold and how pictures are made of it",
-          one_of={SYNTAX: "this syntax"}, newer=True),
+    Field(
+        "version",
+        "u8",
+        "of the container, which is this page",
+        one_of={VERSION: "this layout"},
+        newer=True,
+        framing=True,
+    ),
+    Field(
+        "syntax",
+        "u8",
+        "version of what payloads hold and how pictures are made of it",
+        one_of={SYNTAX: "this syntax"},
+        newer=True,
+    ),
     Field("family", "u8", "whose networks", one_of=FAMILIES, newer=True),
-    Field("mode", "u8", "how a P-picture uses the picture before it",
-          one_of=MODES, newer=True),
+    Field("mode", "u8", "how a P-picture uses the picture before it", one_of=MODES, newer=True),
     Field("weights_id", "bytes", "first 8 bytes of the SHA-256 of the weights' integers", size=8),
-    Field("width", "u16", "of Y in samples; half of it, rounded up, of U and V",
-          at_least=1, at_most=MAX_SIDE),
-    Field("height", "u16", "of Y in samples; half of it, rounded up, of U and V",
-          at_least=1, at_most=MAX_SIDE),
+    Field("width", "u16", "of Y in samples; half of it, rounded up, of U and V", at_least=1, at_most=MAX_SIDE),
+    Field("height", "u16", "of Y in samples; half of it, rounded up, of U and V", at_least=1, at_most=MAX_SIDE),
     Field("rate_num", "u32", "pictures a second, numerator", at_least=1),
     Field("rate_den", "u32", "pictures a second, denominator", at_least=1),
     Field("primaries", "u8", "colour primaries, a code of ITU-T H.273; 2 unspecified"),
@@ -64,8 +73,13 @@ HEADER = (
     Field("chroma_location", "u8", "0 unspecified, else H.273's chroma sample location type + 1", at_most=6),
     Field("gop", "u16", "most pictures from an I-picture up to the next one", at_least=1, at_most=MAX_GOP),
     Field("quality", "u8", "quality index q, for a quality of 1 + q/20", at_most=MAX_QUALITY_INDEX),
-    Field("flags", "u8", "bit 0: the shift of `lds` and `aligned` is 1/2 instead of 1; the others are 0",
-          one_of={0: "alpha 1", 1: "alpha 1/2"}, newer=True),
+    Field(
+        "flags",
+        "u8",
+        "bit 0: the shift of `lds` and `aligned` is 1/2 instead of 1; the others are 0",
+        one_of={0: "alpha 1", 1: "alpha 1/2"},
+        newer=True,
+    ),
     Field("crc", "crc", "CRC-32 of the header before it"),
 )
 
@@ -76,8 +90,13 @@ PICTURE = (
     Field("kind", "u8", "the letters I, i, P, p", one_of=KINDS, framing=True),
     Field("number", "varint", "of the picture in the stream, from 0", at_most=MAX_PICTURES - 1, when=_INTRA),
     Field("quality", "u8", "quality index, as in the header", at_most=MAX_QUALITY_INDEX, when=_QUALITY),
-    Field("length", "varint", "bytes of the payload; below the limit for the picture's size",
-          at_most=payload_limit(MAX_SIDE, MAX_SIDE), framing=True),
+    Field(
+        "length",
+        "varint",
+        "bytes of the payload; below the limit for the picture's size",
+        at_most=payload_limit(MAX_SIDE, MAX_SIDE),
+        framing=True,
+    ),
     Field("payload", "bytes", "the symbols, entropy-coded", size="length"),
     Field("checksum", "u32", "of the decoded planes"),
     Field("crc", "crc", "CRC-32 of the record before it"),
@@ -88,12 +107,18 @@ MIN_PICTURE_BYTES = 10  # a P-picture without payload
 END = (
     Field("kind", "u8", "the letter E", one_of={KIND_END: "end"}, framing=True),
     Field("pictures", "varint", "how many the stream has", at_most=MAX_PICTURES, framing=True),
-    Field("gops", "varint", "how many of them are I-pictures: entries of the index", at_most=MAX_PICTURES,
-          framing=True),
+    Field(
+        "gops", "varint", "how many of them are I-pictures: entries of the index", at_most=MAX_PICTURES, framing=True
+    ),
 )
 INDEX_ENTRY = (
-    Field("size", "varint", "bytes from the I-picture's record up to the next one's, or to the end record",
-          at_least=MIN_PICTURE_BYTES + 1, framing=True),
+    Field(
+        "size",
+        "varint",
+        "bytes from the I-picture's record up to the next one's, or to the end record",
+        at_least=MIN_PICTURE_BYTES + 1,
+        framing=True,
+    ),
     Field("pictures", "varint", "how many they hold", at_least=1, at_most=MAX_GOP, framing=True),
 )
 END_TAIL = (
@@ -102,5 +127,9 @@ END_TAIL = (
 )
 
 TABLES = {
-    "Header": HEADER, "Picture": PICTURE, "End": END, "End: index entry": INDEX_ENTRY, "End: tail": END_TAIL,
+    "Header": HEADER,
+    "Picture": PICTURE,
+    "End": END,
+    "End: index entry": INDEX_ENTRY,
+    "End: tail": END_TAIL,
 }

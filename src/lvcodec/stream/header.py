@@ -1,4 +1,5 @@
 """The header: what all pictures of a stream share."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

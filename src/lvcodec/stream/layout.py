@@ -7,6 +7,7 @@
 A layout is a tuple of fields in the order of the bytes; numbers are little-endian. A value out of its range
 fails when it is written (InputError) and when it is read (StreamError).
 """
+
 from __future__ import annotations
 
 import zlib

@@ -4,6 +4,7 @@ Short reads are put together, and no more is asked of the file than somebody wan
 checked before anything of it is taken, on a pipe too, and a length that lies costs no more memory than there
 are bytes.
 """
+
 from __future__ import annotations
 
 import io

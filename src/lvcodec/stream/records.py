@@ -2,6 +2,7 @@
 
 Each is written and read by its layout in fields.py. Whether records fit together is container.py's business.
 """
+
 from __future__ import annotations
 
 import zlib

@@ -8,6 +8,7 @@
 A record is whole if its CRC is right. Nothing else says where records begin, so a forged stream could make
 the byte-by-byte search test one long record after another: what it may look at is limited.
 """
+
 from __future__ import annotations
 
 import re
@@ -18,10 +19,10 @@ from lvcodec.stream.header import Header
 from lvcodec.stream.lookahead import Lookahead
 from lvcodec.stream.records import End, WrittenPicture, head_size, read_end, read_picture
 
-EFFORT = 1 << 32            # bytes that all searches in a stream may check, some seconds' work
-EFFORT_A_BYTE = 64          # and as many more for each byte of the stream
-PLACE_EFFORT = 1 << 14      # looking at a place at all takes as long as checking so many bytes
-END_EFFORT = 1 << 10        # and a byte of an end record
+EFFORT = 1 << 32  # bytes that all searches in a stream may check, some seconds' work
+EFFORT_A_BYTE = 64  # and as many more for each byte of the stream
+PLACE_EFFORT = 1 << 14  # looking at a place at all takes as long as checking so many bytes
+END_EFFORT = 1 << 10  # and a byte of an end record
 
 _END = bytes([fields.KIND_END])
 _KINDS = bytes(fields.KINDS) + _END

@@ -5,6 +5,7 @@
 
 All is chosen by a seeded generator. Positions are in luma pels; chroma is sampled at the same places.
 """
+
 from __future__ import annotations
 
 import math
@@ -76,8 +77,13 @@ def _move(random: np.random.Generator) -> Move:
     waves = np.zeros((2, 5), np.float32)
     for wave in waves:
         length, angle = random.uniform(*WAVE), random.uniform(0, 2 * math.pi)
-        wave[:] = (some(MAX_WARP), some(MAX_WARP), 2 * math.pi / length * math.sin(angle),
-                   2 * math.pi / length * math.cos(angle), random.uniform(0, 2 * math.pi))
+        wave[:] = (
+            some(MAX_WARP),
+            some(MAX_WARP),
+            2 * math.pi / length * math.sin(angle),
+            2 * math.pi / length * math.cos(angle),
+            random.uniform(0, 2 * math.pi),
+        )
     return Move((some(MAX_PAN), some(MAX_PAN)), some(MAX_ZOOM), some(MAX_TURN), waves)
 
 

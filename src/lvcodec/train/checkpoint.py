@@ -3,6 +3,7 @@
 A checkpoint holds the stage that it trained. `assemble` takes the networks of each stage from the last checkpoint
 that trained it, so that the stages can be trained one after another or side by side.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -108,8 +109,11 @@ def average(networks: Networks, others: Sequence[Path]) -> None:
         shapes = [{name: value.shape for name, value in state.items()} for state in states]
         if any(shape != shapes[0] for shape in shapes):
             raise InputError("networks of other shapes have no mean")
-        mean = {name: torch.stack([state[name] for state in states]).mean(dim=0)
-                for name, value in states[0].items() if value.is_floating_point()}
+        mean = {
+            name: torch.stack([state[name] for state in states]).mean(dim=0)
+            for name, value in states[0].items()
+            if value.is_floating_point()
+        }
         networks[number].load_state_dict(states[0] | mean)
 
 

@@ -7,6 +7,7 @@
 Distortion is 255^2 * MSE over RGB, or 1 - MS-SSIM of RGB; rates are in bits a luma pixel. A fresh network begins as
 CompressAI's does, with the modules of P-pictures in a neutral state (models/importers.py).
 """
+
 from __future__ import annotations
 
 import warnings
@@ -76,8 +77,10 @@ SHAPE = {"channels": (1, 512), "weight_bits": (4, 16)}  # of new networks: least
 def fresh(quality: int, shape: str) -> tuple[Cheng2020, Priors]:
     """Untrained networks. shape: "channels=N,weight_bits=B" for others than the published ones, or part of it."""
     given = dict(item.partition("=")[::2] for item in filter(None, shape.split(",")))
-    if not all(name in SHAPE and value.isdecimal() and SHAPE[name][0] <= int(value) <= SHAPE[name][1]
-               for name, value in given.items()):
+    if not all(
+        name in SHAPE and value.isdecimal() and SHAPE[name][0] <= int(value) <= SHAPE[name][1]
+        for name, value in given.items()
+    ):
         raise UsageError("the shape of a cheng2020 network is channels=N (1 to 512), weight_bits=B (4 to 16)")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
@@ -99,8 +102,10 @@ def from_compressai(state: dict[str, Tensor], quality: int) -> tuple[Cheng2020, 
     priors = Priors(model.n)
     for name, prefix in importers.PRIORS.items():
         bottleneck = getattr(priors, name).bottleneck
-        own = {key: importers.rename(f"entropy_bottleneck.{key}").removeprefix("entropy_bottleneck.")
-               for key, _ in bottleneck.named_parameters()}
+        own = {
+            key: importers.rename(f"entropy_bottleneck.{key}").removeprefix("entropy_bottleneck.")
+            for key, _ in bottleneck.named_parameters()
+        }
         found = {key: state[f"{prefix}.{given}"] for key, given in own.items() if f"{prefix}.{given}" in state}
         bottleneck.load_state_dict(bottleneck.state_dict() | found)
     return model, priors
@@ -168,8 +173,9 @@ class _AtLeast(torch.autograd.Function):
 # ---- stages -----------------------------------------------------------------------------------------------------
 
 
-def intra(model: Cheng2020, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
-          measure: Measure = MSE) -> Outcome:
+def intra(
+    model: Cheng2020, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False, measure: Measure = MSE
+) -> Outcome:
     """clip: (B, 1, 96, H/8, W/8). `hard` rounds where training adds noise."""
     x = to_rgb(clip[:, 0])
     y = model.g_a(x) / ONE
@@ -194,8 +200,9 @@ def p_rate(model: Cheng2020, priors: Priors, y_ref: Tensor, y_res: Tensor, *, ha
     return bits, mean
 
 
-def p(model: Cheng2020, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
-      measure: Measure = MSE) -> Outcome:
+def p(
+    model: Cheng2020, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False, measure: Measure = MSE
+) -> Outcome:
     """clip: (B, 2, 96, H/8, W/8), coded as by mfvc."""
     with torch.no_grad():
         y_ref, y = (latents(model, to_rgb(clip[:, t])) for t in (0, 1))
@@ -204,8 +211,9 @@ def p(model: Cheng2020, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
     return outcome(per_pixel(bits, clip[:, 1]), nothing, nothing, quality, measure)
 
 
-def shift(model: Cheng2020, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
-          measure: Measure = MSE) -> Outcome:
+def shift(
+    model: Cheng2020, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False, measure: Measure = MSE
+) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures through the real reference loop of lds."""
     with torch.no_grad():
         y_ref = latents(model, to_rgb(clip[:, 0]))
@@ -231,8 +239,9 @@ def shift(model: Cheng2020, priors: Priors, clip: Tensor, quality: Tensor, *, ha
 
 
 STAGES = {
-    "intra": Stage(intra, 1, ("g_a", "g_s", "h_a", "h_s", "context_prediction", "entropy_parameters"), ("z_intra",),
-                   recorded=True),
+    "intra": Stage(
+        intra, 1, ("g_a", "g_s", "h_a", "h_s", "context_prediction", "entropy_parameters"), ("z_intra",), recorded=True
+    ),
     "p": Stage(p, 2, ("temporal",), ("z_p",), recorded=True),
     "shift": Stage(shift, 4, ("shift",), ("z_bfd",), recorded=True),
 }

@@ -3,6 +3,7 @@
 Gradients pass to the latents as through rounding. All tensors broadcast against (B, M, H, W); mean8: eighths of a step,
 whole; worth: as `worth_of` gives it.
 """
+
 from __future__ import annotations
 
 import torch
@@ -39,8 +40,9 @@ def choose_shifted(real: Tensor, mean8: Tensor, level: Tensor, worth: Tensor) ->
         shifted = y_res - shift_direction(y_res, mean8)
         error = real - shifted - shift_undo(shifted, mean8)
         other = shifted + torch.where(error.abs() > 0.5, torch.sign(error), torch.sign(_centre(mean8) - shifted))
-        costs = [shifted_bits(s, mean, level) + worth * (real - s - shift_undo(s, mean8)).square()
-                 for s in (shifted, other)]
+        costs = [
+            shifted_bits(s, mean, level) + worth * (real - s - shift_undo(s, mean8)).square() for s in (shifted, other)
+        ]
         chosen = torch.where(costs[1] < costs[0], other, shifted)
     return chosen + (real - real.detach())
 

@@ -1,4 +1,5 @@
 """A run's curves as a PNG: loss, rate and PSNR, learning rate, and what validation found."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -4,6 +4,7 @@ cropped at random.
 Photographs are reduced to two sizes, videos to a short side of at most 360, which also takes out the traces of
 their own compression.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -65,9 +66,25 @@ class Clip:
 def _raw(path: Path, scale: str, count: int) -> tuple[bytes, int, int]:
     import imageio_ffmpeg
 
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-i", str(path), "-map", "0:v:0",
-               "-vf", f"{scale},crop=trunc(iw/2)*2:trunc(ih/2)*2", "-frames:v", str(count), "-pix_fmt", "yuv420p",
-               "-f", "yuv4mpegpipe", "-"]
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-v",
+        "error",
+        "-nostdin",
+        "-i",
+        str(path),
+        "-map",
+        "0:v:0",
+        "-vf",
+        f"{scale},crop=trunc(iw/2)*2:trunc(ih/2)*2",
+        "-frames:v",
+        str(count),
+        "-pix_fmt",
+        "yuv420p",
+        "-f",
+        "yuv4mpegpipe",
+        "-",
+    ]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode or not done.stdout:
         raise InputError(f"cannot read {path}: {done.stderr.decode(errors='replace').strip()[-200:]}")
@@ -82,8 +99,14 @@ def _silent(_: str) -> None:
     pass
 
 
-def prepare(folders: Sequence[Path], cache: Path, *, least: int = 192, notice: Callable[[str], None] = _silent,
-            on_file: Callable[[int, int | None], None] = lambda done, total: None) -> list[Clip]:
+def prepare(
+    folders: Sequence[Path],
+    cache: Path,
+    *,
+    least: int = 192,
+    notice: Callable[[str], None] = _silent,
+    on_file: Callable[[int, int | None], None] = lambda done, total: None,
+) -> list[Clip]:
     """All pictures under `folders`, converted into `cache` the first time.
 
     least: pixels of the short side; smaller ones are left out. Unreadable files are too, and `notice` is told.
@@ -96,8 +119,13 @@ def prepare(folders: Sequence[Path], cache: Path, *, least: int = 192, notice: C
         on_file(done, len(sources))
         still = path.suffix.lower() in PHOTOS
         short = "scale='if(lt(iw,ih),{0},-2)':'if(lt(iw,ih),-2,{0})':flags=lanczos"
-        scales = [short.format(720), short.format(SHORT_SIDE)] if still else [
-            f"scale='if(lt(iw,ih),min({SHORT_SIDE},iw),-2)':'if(lt(iw,ih),-2,min({SHORT_SIDE},ih))':flags=lanczos"]
+        scales = (
+            [short.format(720), short.format(SHORT_SIDE)]
+            if still
+            else [
+                f"scale='if(lt(iw,ih),min({SHORT_SIDE},iw),-2)':'if(lt(iw,ih),-2,min({SHORT_SIDE},ih))':flags=lanczos"
+            ]
+        )
         for number, scale in enumerate(scales):
             key = hashlib.sha1(f"{path}{scale}".encode()).hexdigest()[:16]
             target = cache / f"{key}_{number}.npy"
@@ -118,8 +146,14 @@ def prepare(folders: Sequence[Path], cache: Path, *, least: int = 192, notice: C
     return clips
 
 
-def gather(folders: Sequence[Path], cache: Path, *, least: int, notice: Callable[[str], None] = _silent,
-           on_file: Callable[[int, int | None], None] = lambda done, total: None) -> list[Source]:
+def gather(
+    folders: Sequence[Path],
+    cache: Path,
+    *,
+    least: int,
+    notice: Callable[[str], None] = _silent,
+    on_file: Callable[[int, int | None], None] = lambda done, total: None,
+) -> list[Source]:
     """All pictures to train on: Vimeo-90k trees among the folders as they are, the others as `prepare` has them."""
     trees = {folder: vimeo.find_tree(folder) for folder in folders if folder.is_dir()}
     found: list[Source] = []
@@ -152,8 +186,10 @@ class Crops:
         if length == 1 and (self.stills or self.moving):
             return
         if not (self.animated and self.stills) and not any(c.count >= length for c in self.moving):
-            raise InputError(f"the data holds no video of {length} pictures or more",
-                             "--animate sets photographs in motion" if self.stills else "name folders with videos")
+            raise InputError(
+                f"the data holds no video of {length} pictures or more",
+                "--animate sets photographs in motion" if self.stills else "name folders with videos",
+            )
 
     def _pool(self, length: int, stills: float) -> tuple[Sequence[Source], bool]:
         """From which sources to take a sample, and whether to set a still in motion."""
@@ -206,8 +242,7 @@ class Crops:
 
 
 def channels_of(raw: Tensor, size: int) -> Tensor:
-    """Raw pictures (B, T, size * size * 3/2) uint8 as channels (swift.planes_to_channels), (B, T, 96, size/8, size/8).
-    """
+    """Raw pictures (B, T, size * size * 3/2) uint8 as channels (swift.planes_to_channels): (B, T, 96, size/8, size/8)."""
     from lvcodec.nets.swift import planes_to_channels
 
     count, length, half = *raw.shape[:2], size // 2
@@ -218,8 +253,9 @@ def channels_of(raw: Tensor, size: int) -> Tensor:
     return x.reshape(count, length, *x.shape[1:])
 
 
-def _cut(frames: np.ndarray, size: tuple[int, int], top: int, left: int, high: int, wide: int
-         ) -> tuple[np.ndarray, np.ndarray]:
+def _cut(
+    frames: np.ndarray, size: tuple[int, int], top: int, left: int, high: int, wide: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Luma (N, high, wide) and chroma (N, 2, high/2, wide/2) of a piece of raw pictures (N, H*3/2, W)."""
     height, width = size
     y = frames[:, top : top + high, left : left + wide]

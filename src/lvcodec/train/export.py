@@ -1,5 +1,6 @@
 """Checkpoints become a model's folder: integers for the codec, masters for training on, and the manifest with what
 each stage's training was and what came of it."""
+
 from __future__ import annotations
 
 import json
@@ -21,8 +22,11 @@ RECIPES = ("training", "averaged_with")  # of a manifest
 def recipe(path: Path) -> dict[str, Any]:
     """What a checkpoint says of its training."""
     state = checkpoint.read(path)
-    told: dict[str, Any] = {"stage": state["stage"], "steps": state["step"],
-                            "processor_hours": round(state["used_s"] / 3600, 2)}
+    told: dict[str, Any] = {
+        "stage": state["stage"],
+        "steps": state["step"],
+        "processor_hours": round(state["used_s"] / 3600, 2),
+    }
     return told | ({"settings": state["settings"]} if "settings" in state else {})
 
 
@@ -44,8 +48,9 @@ def pmfs_of(priors: Any) -> dict[str, Any]:
     return {name: getattr(priors, name).pmf().numpy() for name in importers.PRIORS}
 
 
-def write(target: Path, paths: Sequence[Path], *, about: dict[str, Any], overwrite: bool,
-          averaged: Sequence[Path] = ()) -> tuple[store.ModelInfo, Networks | None]:
+def write(
+    target: Path, paths: Sequence[Path], *, about: dict[str, Any], overwrite: bool, averaged: Sequence[Path] = ()
+) -> tuple[store.ModelInfo, Networks | None]:
     """Put the integers of checkpoints into a folder; returns the model and, of swift, its float networks.
 
     Of swift the first gives all networks, each other one those that its stage trained; of cheng2020 the same holds for
@@ -57,10 +62,15 @@ def write(target: Path, paths: Sequence[Path], *, about: dict[str, Any], overwri
     if families != {"cheng2020"}:
         model, priors = checkpoint.assemble(paths)
         checkpoint.average((model, priors), averaged)
-        info = store.write(target, name=target.name, family="swift", shape=model.shape.as_dict(),
-                           arrays=arrays_of(model, priors), overwrite=overwrite,
-                           about={**about, "alpha": float(FAMILIES["swift"].alpha),
-                                  "largest_sums": export.largest_sums(model)})
+        info = store.write(
+            target,
+            name=target.name,
+            family="swift",
+            shape=model.shape.as_dict(),
+            arrays=arrays_of(model, priors),
+            overwrite=overwrite,
+            about={**about, "alpha": float(FAMILIES["swift"].alpha), "largest_sums": export.largest_sums(model)},
+        )
         return info, (model, priors)
     if averaged:
         raise InputError("only networks of swift can be averaged")
@@ -69,9 +79,15 @@ def write(target: Path, paths: Sequence[Path], *, about: dict[str, Any], overwri
         model, priors = checkpoint.assemble(of_quality, "cheng2020", quality)
         arrays |= importers.network_arrays(model, pmfs_of(priors), quality)
         channels[str(quality)] = model.n
-    info = store.write(target, name=target.name, family="cheng2020", shape={"channels": channels}, arrays=arrays,
-                       overwrite=overwrite, about={**about, "alpha": float(FAMILIES["cheng2020"].alpha),
-                                            "qualities": sorted(map(int, channels))})
+    info = store.write(
+        target,
+        name=target.name,
+        family="cheng2020",
+        shape={"channels": channels},
+        arrays=arrays,
+        overwrite=overwrite,
+        about={**about, "alpha": float(FAMILIES["cheng2020"].alpha), "qualities": sorted(map(int, channels))},
+    )
     return info, None
 
 
@@ -89,8 +105,16 @@ def plain(target: Path, path: Path) -> Sequence[int]:
     return found
 
 
-def ship(target: Path, paths: Sequence[Path], *, about: str, data: str, licence: str, averaged: Sequence[Path] = (),
-         overwrite: bool = False) -> store.ModelInfo:
+def ship(
+    target: Path,
+    paths: Sequence[Path],
+    *,
+    about: str,
+    data: str,
+    licence: str,
+    averaged: Sequence[Path] = (),
+    overwrite: bool = False,
+) -> store.ModelInfo:
     """Make a model of checkpoints as `write` does, with canary, recipe and, of swift, masters.
 
     about: one line for `lvcodec models list`; data: what it was trained on; licence: of the weights.
@@ -98,8 +122,7 @@ def ship(target: Path, paths: Sequence[Path], *, about: str, data: str, licence:
     """
     from safetensors.numpy import save
 
-    told = {"about": about, "licence": licence, "data": data,
-            "training": [_of(path) for path in paths]}
+    told = {"about": about, "licence": licence, "data": data, "training": [_of(path) for path in paths]}
     if averaged:
         told["averaged_with"] = [_of(path) for path in averaged]
     info, networks = write(target, paths, about=told, averaged=averaged, overwrite=overwrite)
@@ -109,18 +132,28 @@ def ship(target: Path, paths: Sequence[Path], *, about: str, data: str, licence:
     info = canary.record(info)
     for finding in canary.survey([info]):
         if not finding.agrees:
-            raise WeightsError(f"{finding.subject}: the {finding.backend} backend on {finding.device} gives "
-                               f"{finding.got}", "lvcodec doctor tells more")
+            raise WeightsError(
+                f"{finding.subject}: the {finding.backend} backend on {finding.device} gives {finding.got}",
+                "lvcodec doctor tells more",
+            )
     return info
 
 
 def note_measured(info: store.ModelInfo, measured: Mapping[str, Judged]) -> None:
     """Write into a model's manifest what held-out clips cost, by mode."""
-    told = {mode: {"over_x264_percent": {name: None if math.isnan(x) else round(x, 1)
-                                         for name, x in zip(judged.names, judged.over_x264, strict=True)},
-                   "bpp_psnr_db": {name: [[round(bpp, 4), round(psnr, 2)] for bpp, psnr in curve]
-                                   for name, curve in zip(judged.names, judged.curves, strict=True)}}
-            for mode, judged in measured.items()}
+    told = {
+        mode: {
+            "over_x264_percent": {
+                name: None if math.isnan(x) else round(x, 1)
+                for name, x in zip(judged.names, judged.over_x264, strict=True)
+            },
+            "bpp_psnr_db": {
+                name: [[round(bpp, 4), round(psnr, 2)] for bpp, psnr in curve]
+                for name, curve in zip(judged.names, judged.curves, strict=True)
+            },
+        }
+        for mode, judged in measured.items()
+    }
     path = info.path / store.MANIFEST
     manifest = json.loads(path.read_text(encoding="utf-8")) | {"measured": told}
     partial = path.with_suffix(".partial")

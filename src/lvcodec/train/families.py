@@ -1,4 +1,5 @@
 """What training has to know of a family: its stages, its networks new and stored, what holds after each step."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -45,11 +46,25 @@ def _nothing(model: nn.Module) -> None:
 
 
 FAMILIES = {
-    "swift": Family(joint.STAGES, _swift, lambda model: model.shape.as_dict(), lambda model: True, _nothing,
-                    ("enc_linear", "dec_linear", "enc_in", "enc_out", "dec_out", "dec_latent", "dec_pixels", "prior."),
-                    torch.channels_last, ALPHA),
-    "cheng2020": Family(cheng2020.STAGES, cheng2020.networks, cheng2020.shape_of, cheng2020.rounds,
-                        cheng2020.constrain, (),
-                        # its 1x1 layers of stride 2: channels last, torch 2.14's gradient of them overruns memory
-                        torch.contiguous_format, Fraction(1)),
+    "swift": Family(
+        joint.STAGES,
+        _swift,
+        lambda model: model.shape.as_dict(),
+        lambda model: True,
+        _nothing,
+        ("enc_linear", "dec_linear", "enc_in", "enc_out", "dec_out", "dec_latent", "dec_pixels", "prior."),
+        torch.channels_last,
+        ALPHA,
+    ),
+    "cheng2020": Family(
+        cheng2020.STAGES,
+        cheng2020.networks,
+        cheng2020.shape_of,
+        cheng2020.rounds,
+        cheng2020.constrain,
+        (),
+        # its 1x1 layers of stride 2: channels last, torch 2.14's gradient of them overruns memory
+        torch.contiguous_format,
+        Fraction(1),
+    ),
 }

@@ -1,6 +1,7 @@
 """What each step of a run is trained on: a function of the run's seed and the step alone, so that a run that goes on
 sees what it would have seen. Beside a GPU other processes cut it out ahead of time.
 """
+
 from __future__ import annotations
 
 import os
@@ -51,8 +52,14 @@ def feed(crops: Crops, settings: Settings, stage: Stage, device: torch.device, *
     """Samples of the step `first` and of those after it, on the device; without end."""
     beside = device.type == "cuda"
     processes = min(MOST_PROCESSES, max(1, (os.cpu_count() or 1) // 3)) if beside else 0
-    loader = DataLoader(_Steps(crops, settings, stage), batch_size=None, sampler=_From(first), num_workers=processes,
-                        pin_memory=beside, generator=torch.Generator())
+    loader = DataLoader(
+        _Steps(crops, settings, stage),
+        batch_size=None,
+        sampler=_From(first),
+        num_workers=processes,
+        pin_memory=beside,
+        generator=torch.Generator(),
+    )
     for raw in loader:
         clip, single, quality = (part.to(device, non_blocking=True) for part in raw)
         yield Samples(channels_of(clip, settings.crop), channels_of(single, settings.crop), quality)

@@ -8,6 +8,7 @@ bilinearly, so that a picture also learns what it is worth as a reference. Each 
 quality; motion is free here. So that the other modes keep their rates, P-HE, P-HD, TPM and EPM also pay for the first
 residual as `mfvc` and `lds` would code it.
 """
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -29,8 +30,9 @@ from lvcodec.train.stages import Fields, Outcome, Priors, Stage, find_motion
 ASIDE = 0.3  # what the rates of the other modes count
 
 
-def joint(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
-          measure: Measure = MSE) -> Outcome:
+def joint(
+    model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False, measure: Measure = MSE
+) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures; the outcome has T * B samples."""
     found, y_hat, x_hat = stages.code_intra(model, priors, clip[:, 0], quality, hard=hard, measure=measure)
     aside = _other_modes(model, priors, clip[:, 1], y_hat, quality, hard=hard) * found.weight * ASIDE
@@ -38,14 +40,24 @@ def joint(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
     coarser = stages.p_quality("aligned", quality)
     for t in range(1, clip.shape[1]):
         shown = round_ste(x_hat / UNITS_PER_LEVEL).clamp(-128, 127)
-        here, x_hat, fields = code_aligned(model, priors, clip[:, t], shown, coarser, fields, hard=hard,
-                                           measure=measure)
+        here, x_hat, fields = code_aligned(
+            model, priors, clip[:, t], shown, coarser, fields, hard=hard, measure=measure
+        )
         found = found.joined(here)
     return replace(found, aside=aside)
 
 
-def code_aligned(model: Swift, priors: Priors, x: Tensor, shown: Tensor, quality: Tensor, before: Fields | None, *,
-                 hard: bool, measure: Measure) -> tuple[Outcome, Tensor, Fields]:
+def code_aligned(
+    model: Swift,
+    priors: Priors,
+    x: Tensor,
+    shown: Tensor,
+    quality: Tensor,
+    before: Fields | None,
+    *,
+    hard: bool,
+    measure: Measure,
+) -> tuple[Outcome, Tensor, Fields]:
     """One P-picture of `aligned`. x, shown: (B, 96, H/8, W/8) levels - 128, shown whole; quality: the P-picture's.
 
     Returns what it costs, the picture in UNITS_PER_LEVEL a level, and the motion, from which the next search begins.
@@ -83,8 +95,9 @@ def _with_gradient(aligned: Tensor, shown: Tensor, fields: Fields) -> Tensor:
     field = torch.from_numpy(fields).to(shown.device)
     with torch.autocast(shown.device.type, enabled=False):
         y, u, v = channels_to_planes(shown.float())
-        soft = planes_to_channels(soft_warp(y, field), soft_warp(u, field, chroma=True),
-                                  soft_warp(v, field, chroma=True))
+        soft = planes_to_channels(
+            soft_warp(y, field), soft_warp(u, field, chroma=True), soft_warp(v, field, chroma=True)
+        )
         return aligned + (soft - soft.detach())
 
 
@@ -95,8 +108,11 @@ def soft_warp(planes: Tensor, field: Tensor, *, chroma: bool = False) -> Tensor:
     height, width = planes.shape[2:]
     grown = F.pad(field.to(planes.dtype), (1, 1, 1, 1), mode="replicate") / steps
     (rows, down), (columns, across) = (_blocks(size, side, planes) for size in (height, width))
-    place = torch.stack(torch.meshgrid(torch.arange(height, device=planes.device),
-                                       torch.arange(width, device=planes.device), indexing="ij")).to(planes.dtype)
+    place = torch.stack(
+        torch.meshgrid(
+            torch.arange(height, device=planes.device), torch.arange(width, device=planes.device), indexing="ij"
+        )
+    ).to(planes.dtype)
     last = torch.tensor([height - 1, width - 1], device=planes.device).view(1, 2, 1, 1)
     seen = torch.zeros_like(planes)
     for i, j in product((0, 1), (0, 1)):  # the four blocks that make a pel

@@ -1,4 +1,5 @@
 """The start of the linear path: the Karhunen-Loeve transform of training patches."""
+
 from __future__ import annotations
 
 import math
@@ -16,10 +17,12 @@ def start_from_klt(model: Swift, crops: Crops, *, batches: int = 60, size: int =
     Luma and chroma are scaled by the square roots of their weights in the distortion, so that one step size, from
     D = step**2 / 12 = 0.72 / lambda, is right for all coefficients.
     """
-    patches = torch.cat([
-        F.pixel_unshuffle(crops.batch(16, size, stills=0.7)[:, 0], 2).permute(0, 2, 3, 1).reshape(-1, 384)
-        for _ in range(batches)
-    ])
+    patches = torch.cat(
+        [
+            F.pixel_unshuffle(crops.batch(16, size, stills=0.7)[:, 0], 2).permute(0, 2, 3, 1).reshape(-1, 384)
+            for _ in range(batches)
+        ]
+    )
     weight = torch.full((384,), 0.5)
     weight[:256] = 0.75  # pixel_unshuffle keeps each of the 96 channels' four positions together
     scale = weight.sqrt().double()

@@ -1,4 +1,5 @@
 """A run's log as CSV: a line every so many steps, with means since the line before."""
+
 from __future__ import annotations
 
 import csv

@@ -1,9 +1,10 @@
 """The loop around a run's steps: log, curves, checkpoints, validation, and a stop that loses nothing.
 
-    RUN/checkpoint.pt   all that the run needs to go on, written beside its place and renamed
-    RUN/log.csv         a line every so many steps        RUN/validation.csv    held-out clips, real streams
-    RUN/curves.png      both as curves
+RUN/checkpoint.pt   all that the run needs to go on, written beside its place and renamed
+RUN/log.csv         a line every so many steps        RUN/validation.csv    held-out clips, real streams
+RUN/curves.png      both as curves
 """
+
 from __future__ import annotations
 
 import signal
@@ -83,9 +84,15 @@ def asked_to_stop() -> Iterator[Callable[[], int]]:
         restore()
 
 
-def train(run: Run, folder: Path, *, pace: Pace = USUAL, held_out: HeldOut | None = None,
-          on_step: Callable[[Step], None] = lambda step: None,
-          on_validated: Callable[[list[validation.Measured]], None] = lambda found: None) -> Ended:
+def train(
+    run: Run,
+    folder: Path,
+    *,
+    pace: Pace = USUAL,
+    held_out: HeldOut | None = None,
+    on_step: Callable[[Step], None] = lambda step: None,
+    on_validated: Callable[[list[validation.Measured]], None] = lambda found: None,
+) -> Ended:
     """Train to the end or until a signal; the folder then holds a checkpoint of the last step."""
     first = run.workers.rank == 0
     progress = run.progress
@@ -102,8 +109,10 @@ def train(run: Run, folder: Path, *, pace: Pace = USUAL, held_out: HeldOut | Non
             if progress.step % pace.log_steps == 0 or run.part >= 1:
                 loss, rate, squared = run.means()
                 if first:
-                    log.append(folder / LOG, log.Line(progress.step, progress.used_s, loss, rate,
-                                                      log.psnr_db(squared), run.learning_rate))
+                    log.append(
+                        folder / LOG,
+                        log.Line(progress.step, progress.used_s, loss, rate, log.psnr_db(squared), run.learning_rate),
+                    )
             if progress.used_s - saved_s >= pace.save_s or run.part >= 1 or stop:
                 save(run, folder)
                 saved_s = progress.used_s
@@ -130,8 +139,9 @@ def save(run: Run, folder: Path) -> None:
 def validate(run: Run, folder: Path, held_out: HeldOut, asked: Callable[[], object]) -> list[validation.Measured]:
     """Code held-out clips with the checkpoint's weights; the run's random numbers stay what they were."""
     with torch.random.fork_rng(devices=[]):
-        found = list(held_out.measure(folder / CHECKPOINT, step=run.progress.step, time_s=run.progress.used_s,
-                                      stop=asked))
+        found = list(
+            held_out.measure(folder / CHECKPOINT, step=run.progress.step, time_s=run.progress.used_s, stop=asked)
+        )
     validation.append(folder / VALIDATION, found)
     _draw(run, folder)
     return found
@@ -139,8 +149,12 @@ def validate(run: Run, folder: Path, held_out: HeldOut, asked: Callable[[], obje
 
 def _draw(run: Run, folder: Path) -> None:
     settings = run.settings
-    curves.draw(folder / CURVES, log.read(folder / LOG), validation.read(folder / VALIDATION),
-                f"{settings.family} {settings.stage}: {run.progress.step} steps, {run.progress.used_s / 3600:.2f} h")
+    curves.draw(
+        folder / CURVES,
+        log.read(folder / LOG),
+        validation.read(folder / VALIDATION),
+        f"{settings.family} {settings.stage}: {run.progress.step} steps, {run.progress.used_s / 3600:.2f} h",
+    )
 
 
 def _told(run: Run) -> Step:

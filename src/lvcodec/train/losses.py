@@ -5,6 +5,7 @@ rate + lambda * 255^2 * MSE of pixels in 0..1. MS-SSIM is taken plane by plane a
 the same, with CompressAI's lambdas: rate + lambda * (1 - MS-SSIM). Rates are in bits a luma pixel. Lambdas are
 geometric between qualities.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -34,8 +35,9 @@ def squared_error(x: Tensor, x_hat: Tensor) -> Tensor:
 def structural_error(x: Tensor, x_hat: Tensor) -> Tensor:
     """(B,) 1 - MS-SSIM, weighted over planes; arguments as for squared_error, sides above 160 pixels."""
     planes = zip(channels_to_planes(x), channels_to_planes(x_hat.float() / UNITS_PER_LEVEL), strict=True)
-    return sum_of_planes([ms_ssim(a, b, 255.0, LUMA_WINDOW if i == 0 else CHROMA_WINDOW)
-                          for i, (a, b) in enumerate(planes)])
+    return sum_of_planes(
+        [ms_ssim(a, b, 255.0, LUMA_WINDOW if i == 0 else CHROMA_WINDOW) for i, (a, b) in enumerate(planes)]
+    )
 
 
 def sum_of_planes(each: list[Tensor]) -> Tensor:
@@ -48,8 +50,14 @@ def ms_ssim(a: Tensor, b: Tensor, peak: float, window: int) -> Tensor:
     from pytorch_msssim import ms_ssim as compute
 
     with torch.autocast(a.device.type, enabled=False):
-        found: Tensor = compute(a.float(), b.float(), data_range=peak, size_average=False, win_size=window,
-                                win_sigma=1.5 * (window - 1) / (LUMA_WINDOW - 1))
+        found: Tensor = compute(
+            a.float(),
+            b.float(),
+            data_range=peak,
+            size_average=False,
+            win_size=window,
+            win_sigma=1.5 * (window - 1) / (LUMA_WINDOW - 1),
+        )
         return found
 
 
@@ -86,8 +94,10 @@ def check_crop(loss: str, crop: int) -> None:
     if loss != "ms-ssim":
         return
     if crop <= least:
-        raise UsageError(f"MS-SSIM has {SCALES} scales, for which crops of {crop} pixels are too small",
-                         f"take --crop {-(-(least + 1) // 64) * 64} or more")
+        raise UsageError(
+            f"MS-SSIM has {SCALES} scales, for which crops of {crop} pixels are too small",
+            f"take --crop {-(-(least + 1) // 64) * 64} or more",
+        )
     try:
         import pytorch_msssim  # noqa: F401
     except ImportError as error:

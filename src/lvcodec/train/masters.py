@@ -4,6 +4,7 @@ A weight's master is (integer + fraction) * 2^-bits, and the integers are shippe
 rounding took away is kept, in four bits, two to a byte. That is ten bits and more a weight for half a byte, where
 half precision would take two bytes. Everything that is not a layer's weight is kept in float32.
 """
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Muon for hidden convolutions, Adam for the rest (figures in docs/training-log.md)."""
+
 from __future__ import annotations
 
 import math
@@ -48,8 +49,15 @@ class Muon(torch.optim.Optimizer):
                     p.add_(step.reshape(p.shape), alpha=-group["lr"] * size)
 
 
-def optimisers(named: list[tuple[str, nn.Parameter]], *, muon_lr: float, adam_lr: float, linear_lr: float,
-               plain: tuple[str, ...], muon: bool = True) -> list[torch.optim.Optimizer]:
+def optimisers(
+    named: list[tuple[str, nn.Parameter]],
+    *,
+    muon_lr: float,
+    adam_lr: float,
+    linear_lr: float,
+    plain: tuple[str, ...],
+    muon: bool = True,
+) -> list[torch.optim.Optimizer]:
     """Muon (if `muon`) on convolution weights except those whose name starts with one of `plain`, depthwise and 1-D;
     Adam else, with a rate of its own for the linear path, which starts well and spoils easily."""
     hidden: list[nn.Parameter] = []

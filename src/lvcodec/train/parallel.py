@@ -2,6 +2,7 @@
 
 Every process has its own samples and the same weights. Without torchrun there is one process, and nothing is exchanged.
 """
+
 from __future__ import annotations
 
 import os
@@ -89,8 +90,10 @@ def start(device: str) -> Workers:
     count = int(os.environ.get("WORLD_SIZE", "1"))
     place = int(os.environ.get("LOCAL_RANK", "0"))
     if name == "cuda" and place >= torch.cuda.device_count():
-        raise UsageError(f"there are {torch.cuda.device_count()} CUDA devices, and process {place + 1} has none",
-                         "start fewer processes")
+        raise UsageError(
+            f"there are {torch.cuda.device_count()} CUDA devices, and process {place + 1} has none",
+            "start fewer processes",
+        )
     chosen = torch.device(name, place) if name == "cuda" else torch.device(name)
     if name == "cuda":
         torch.cuda.set_device(chosen)

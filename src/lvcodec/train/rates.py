@@ -1,4 +1,5 @@
 """The learned rates of hyper-latents, differentiable; those of latents are entropy/rates.py."""
+
 from __future__ import annotations
 
 import warnings

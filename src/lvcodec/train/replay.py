@@ -3,6 +3,7 @@
 A network as small as swift keeps a GPU busy for a tenth of the time that Python takes to start its thousands of
 operations; recorded once, they are started together.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -3,6 +3,7 @@
 Time is the processor's, divided by the threads, so that runs on a busy machine compare; on a GPU it is the clock's.
 Networks run in bfloat16 where torch's autocast does so; the linear path and all rates in float32.
 """
+
 from __future__ import annotations
 
 import time
@@ -40,8 +41,9 @@ class Progress:
 class Run:
     """A stage's networks, optimisers and data."""
 
-    def __init__(self, settings: Settings, model: Any, priors: Any, crops: Crops, workers: Workers | None = None
-                 ) -> None:
+    def __init__(
+        self, settings: Settings, model: Any, priors: Any, crops: Crops, workers: Workers | None = None
+    ) -> None:
         self.settings, self.model, self.priors, self.crops = settings, model, priors, crops
         self.workers = workers or Workers(torch.device("cpu"))
         self.family = FAMILIES[settings.family]
@@ -53,14 +55,20 @@ class Run:
         for p in [*model.parameters(), *priors.parameters()]:
             p.requires_grad_(False)
         chosen = [(n, p) for n, p in model.named_parameters() if n.startswith(self.stage.trained)]
-        chosen += [(f"prior.{n}", p) for prior in self.stage.priors
-                   for n, p in getattr(priors, prior).named_parameters()]
+        chosen += [
+            (f"prior.{n}", p) for prior in self.stage.priors for n, p in getattr(priors, prior).named_parameters()
+        ]
         for _, p in chosen:
             p.requires_grad_(True)
         self.parameters = [p for _, p in chosen]
-        self.optimisers = optimisers(chosen, muon_lr=settings.muon_lr, adam_lr=settings.adam_lr,
-                                     linear_lr=settings.linear_lr, plain=self.family.adam_only,
-                                     muon=settings.optimiser == "muon")
+        self.optimisers = optimisers(
+            chosen,
+            muon_lr=settings.muon_lr,
+            adam_lr=settings.adam_lr,
+            linear_lr=settings.linear_lr,
+            plain=self.family.adam_only,
+            muon=settings.optimiser == "muon",
+        )
         self.peaks = [[group["lr"] for group in o.param_groups] for o in self.optimisers]
         self.workers.alike([model, priors])
         self.average = checkpoint.Average({"model": model, "priors": priors}, None)
@@ -76,8 +84,9 @@ class Run:
         for o, saved in zip(self.optimisers, state["optimisers"], strict=True):
             o.load_state_dict(saved)
         self._feed = None
-        self.progress = Progress(state["used_s"], state["step"], list(state.get("sums", [0.0] * 3)),
-                                 state.get("summed", 0))
+        self.progress = Progress(
+            state["used_s"], state["step"], list(state.get("sums", [0.0] * 3)), state.get("summed", 0)
+        )
         self.average = checkpoint.Average({"model": self.model, "priors": self.priors}, state["average"])
         first = {"torch": state["torch_random"], "cuda": state.get("cuda_random")}
         every = [first, *state.get("other_random", [])]
@@ -88,12 +97,21 @@ class Run:
         """What `resume` needs. With several processes, all of them have to ask for it."""
         first, *others = self.workers.all(self._random())
         return {
-            "family": self.settings.family, "quality": self.settings.quality,
-            "shape": self.family.shape_of(self.model), "model": self.model.state_dict(),
-            "priors": self.priors.state_dict(), "average": self.average.state(), "stage": self.settings.stage,
-            "optimisers": [o.state_dict() for o in self.optimisers], "used_s": self.progress.used_s,
-            "step": self.progress.step, "sums": list(self.progress.sums), "summed": self.progress.summed,
-            "torch_random": first["torch"], "cuda_random": first["cuda"], "other_random": others,
+            "family": self.settings.family,
+            "quality": self.settings.quality,
+            "shape": self.family.shape_of(self.model),
+            "model": self.model.state_dict(),
+            "priors": self.priors.state_dict(),
+            "average": self.average.state(),
+            "stage": self.settings.stage,
+            "optimisers": [o.state_dict() for o in self.optimisers],
+            "used_s": self.progress.used_s,
+            "step": self.progress.step,
+            "sums": list(self.progress.sums),
+            "summed": self.progress.summed,
+            "torch_random": first["torch"],
+            "cuda_random": first["cuda"],
+            "other_random": others,
             "settings": asdict(self.settings),
         }
 
@@ -134,12 +152,14 @@ class Run:
         """What a batch costs."""
         count = len(samples.clip)
         with torch.autocast(self.workers.device.type, torch.bfloat16):
-            found = self.stage.step(self.model, self.priors, samples.clip, samples.quality[:count],
-                                    measure=self.measure)
+            found = self.stage.step(
+                self.model, self.priors, samples.clip, samples.quality[:count], measure=self.measure
+            )
             if len(samples.single):
                 single = self.family.stages["intra"].step
-                found = found.joined(single(self.model, self.priors, samples.single, samples.quality[count:],
-                                            measure=self.measure))
+                found = found.joined(
+                    single(self.model, self.priors, samples.single, samples.quality[count:], measure=self.measure)
+                )
         return found
 
     def _backward(self, samples: Samples) -> Tensor:

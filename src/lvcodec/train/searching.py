@@ -1,4 +1,5 @@
 """The encoder's search for motion, for all samples of a batch: in turn, or beside a GPU in processes of their own."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """How a stage is trained: one record, and the presets that it is filled from."""
+
 from __future__ import annotations
 
 import math
@@ -51,15 +52,21 @@ class Settings:
 
 
 _PAPER: dict[str, Any] = {
-    "batch": 16, "crop": 256, "optimiser": "adam", "adam_lr": 1e-4, "linear_lr": 1e-4, "schedule": "steps",
+    "batch": 16,
+    "crop": 256,
+    "optimiser": "adam",
+    "adam_lr": 1e-4,
+    "linear_lr": 1e-4,
+    "schedule": "steps",
 }
 _CHENG2020: dict[str, Any] = {"optimiser": "adam", "adam_lr": 1e-4, "linear_lr": 1e-4}
 PAPER_STEPS = {"intra": 500_000, "p": 500_000, "shift": 100_000, "joint": 100_000}
 PRESETS = ("short", "paper")
 
 
-def settings_of(preset: str, stage: str, *, minutes: float | None, steps: int | None, given: Mapping[str, Any]
-                ) -> Settings:
+def settings_of(
+    preset: str, stage: str, *, minutes: float | None, steps: int | None, given: Mapping[str, Any]
+) -> Settings:
     """A preset with what is given in place of its values; None in `given` is not given.
 
     Raises UsageError if there is no total, or a value is out of range.

@@ -5,6 +5,7 @@ with random weights, backend by backend: P-pictures decoded and encoded a second
 and the milliseconds of a decoded picture's 8-bit layers. Backends take turns, so that their ratios hold on a shared
 machine.
 """
+
 from __future__ import annotations
 
 import tempfile
@@ -44,6 +45,7 @@ def count_macs(model: Swift) -> dict[str, int]:
         def count(_module, _inputs, output):
             per_output = layer.weight[0].numel() if not layer.transposed else layer.weight[:, 0].numel()
             found[name] = found.get(name, 0) + per_output * output.numel()
+
         return count
 
     handles = [layer.register_forward_hook(hook(name, layer)) for name, layer in layers(model)]
@@ -61,10 +63,15 @@ def count_macs(model: Swift) -> dict[str, int]:
         handle.remove()
     encoder = {k: v for k, v in found.items() if k.startswith("enc")}
     decoder = {k: v for k, v in found.items() if k.startswith("dec")}
-    temporal = {k: v for k, v in p_picture.items()
-                if k.startswith(("temporal", "shift")) and "ph_e" not in k and "bfd_e" not in k}
-    per_pixel = {name: sum(part.values()) // 64**2 for name, part in
-                 (("U_ENC", encoder), ("U_DEC", decoder), ("temporal", temporal))}
+    temporal = {
+        k: v
+        for k, v in p_picture.items()
+        if k.startswith(("temporal", "shift")) and "ph_e" not in k and "bfd_e" not in k
+    }
+    per_pixel = {
+        name: sum(part.values()) // 64**2
+        for name, part in (("U_ENC", encoder), ("U_DEC", decoder), ("temporal", temporal))
+    }
     return {**per_pixel, "lds decoder": sum(per_pixel.values())}
 
 
@@ -85,11 +92,21 @@ def random_model(model: Swift):
     """The model with random weights, as the codec finds it."""
     export.randomise(model)
     shape = model.shape
-    pmfs = {"z_intra": export.flat_pmf(shape.z_channels), "z_p": export.flat_pmf(shape.temporal),
-            "z_bfd": export.flat_pmf(shape.temporal)}
+    pmfs = {
+        "z_intra": export.flat_pmf(shape.z_channels),
+        "z_p": export.flat_pmf(shape.temporal),
+        "z_bfd": export.flat_pmf(shape.temporal),
+    }
     with tempfile.TemporaryDirectory() as folder:
-        yield store.write(Path(folder) / "random", name="random", family="swift", shape=shape.as_dict(),
-                          arrays=export.swift_arrays(model, pmfs), about={}, overwrite=True)
+        yield store.write(
+            Path(folder) / "random",
+            name="random",
+            family="swift",
+            shape=shape.as_dict(),
+            arrays=export.swift_arrays(model, pmfs),
+            about={},
+            overwrite=True,
+        )
 
 
 def made_up(width: int, height: int) -> list[Picture]:
@@ -105,8 +122,9 @@ def made_up(width: int, height: int) -> list[Picture]:
     return pictures
 
 
-def speeds(info: store.ModelInfo, mode_name: str, width: int, height: int, backends: Sequence[str], times: int
-           ) -> dict[str, Speed]:
+def speeds(
+    info: store.ModelInfo, mode_name: str, width: int, height: int, backends: Sequence[str], times: int
+) -> dict[str, Speed]:
     """The best of so many rounds, by backend."""
     mode, one, clip = MODES[mode_name], Fraction(1), made_up(width, height)
     found, steps = {name: Speed() for name in backends}, {}
@@ -153,10 +171,12 @@ def seconds(function: Callable[[], object]) -> float:
 @click.command()
 @click.argument("shapes", nargs=-1)
 @click.option("--threads", type=int, default=2, show_default=True)
-@click.option("--mode", type=click.Choice([name for name, mode in MODES.items() if mode]), default="lds",
-              show_default=True)
-@click.option("--backend", "backends", type=click.Choice(BACKENDS), multiple=True, default=("float", "int8"),
-              show_default=True)
+@click.option(
+    "--mode", type=click.Choice([name for name, mode in MODES.items() if mode]), default="lds", show_default=True
+)
+@click.option(
+    "--backend", "backends", type=click.Choice(BACKENDS), multiple=True, default=("float", "int8"), show_default=True
+)
 def main(shapes: tuple[str, ...], threads: int, mode: str, backends: tuple[str, ...]) -> None:
     """Print a Markdown table of SHAPES ("latent=192,block=depthwise"; "" is the default)."""
     torch.set_num_threads(threads)

@@ -6,6 +6,7 @@
 
 What distortion and lambda are is in losses.py; the stage that trains all of it together is in joint.py.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -106,14 +107,16 @@ def z_bits(prior: ChannelPrior, z: Tensor, *, hard: bool) -> Tensor:
     return bits.reshape(z.shape[1], z.shape[0], -1).sum(dim=(0, 2))
 
 
-def intra(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
-          measure: Measure = MSE) -> Outcome:
+def intra(
+    model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False, measure: Measure = MSE
+) -> Outcome:
     """clip: (B, 1, 96, H/8, W/8). `hard` rounds where training adds noise: what a file would cost."""
     return code_intra(model, priors, clip[:, 0], quality, hard=hard, measure=measure)[0]
 
 
-def code_intra(model: Swift, priors: Priors, x: Tensor, quality: Tensor, *, hard: bool, measure: Measure
-               ) -> tuple[Outcome, Tensor, Tensor]:
+def code_intra(
+    model: Swift, priors: Priors, x: Tensor, quality: Tensor, *, hard: bool, measure: Measure
+) -> tuple[Outcome, Tensor, Tensor]:
     """One I-picture, (B, 96, H/8, W/8): what it costs, its symbols, and the picture in UNITS_PER_LEVEL a level.
 
     A model that rounds as its integers will is given, and pays for, the symbols that the encoder would choose; one that
@@ -153,8 +156,17 @@ def as_pixels(x_hat: Tensor) -> Tensor:
     return torch.round(x_hat / UNITS_PER_LEVEL).clamp(-128, 127)
 
 
-def p_rate(model: Swift, priors: Priors, ref_units: Tensor, real: Tensor, steps: Steps, worth: Tensor, *, hard: bool,
-           shifted: Tensor | bool = False) -> tuple[Tensor, Tensor, Tensor]:
+def p_rate(
+    model: Swift,
+    priors: Priors,
+    ref_units: Tensor,
+    real: Tensor,
+    steps: Steps,
+    worth: Tensor,
+    *,
+    hard: bool,
+    shifted: Tensor | bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Bits of one P-picture's residual and hyper-latent, (B,); the symbols that the encoder would choose; and their
     means in eighths of a symbol, whole.
 
@@ -184,22 +196,30 @@ def align(shown: Tensor, x: Tensor, quality: Tensor) -> Tensor:
 
 def find_motion(shown: Tensor, x: Tensor, quality: Tensor, fields: Fields | None = None) -> tuple[Tensor, Fields]:
     """The same and the motion itself, (B, 2, rows, columns); `fields`: that of the pictures before, if there is any."""
-    sides = [[plane.detach().to(torch.uint8).cpu().numpy()[:, 0] for plane in channels_to_planes(side)]
-             for side in (shown, x)]
+    sides = [
+        [plane.detach().to(torch.uint8).cpu().numpy()[:, 0] for plane in channels_to_planes(side)]
+        for side in (shown, x)
+    ]
     with torch.autocast(x.device.type, enabled=False):  # the warp is the decoder's: whole numbers
-        found = searching.search_all([
-            searching.Task(before, after, None if fields is None else fields[number], float(q))
-            for number, (before, after, q) in enumerate(zip(
-                zip(*sides[0], strict=True), zip(*sides[1], strict=True), quality.tolist(), strict=True))
-        ], processes=searching.beside(x.device))
-    y, u, v = (torch.from_numpy(np.stack(part)[:, None]).float()
-               for part in zip(*(moved for _, moved in found), strict=True))
+        found = searching.search_all(
+            [
+                searching.Task(before, after, None if fields is None else fields[number], float(q))
+                for number, (before, after, q) in enumerate(
+                    zip(zip(*sides[0], strict=True), zip(*sides[1], strict=True), quality.tolist(), strict=True)
+                )
+            ],
+            processes=searching.beside(x.device),
+        )
+    y, u, v = (
+        torch.from_numpy(np.stack(part)[:, None]).float() for part in zip(*(moved for _, moved in found), strict=True)
+    )
     aligned = planes_to_channels(y, u, v).to(x.device).contiguous(memory_format=torch.channels_last)
     return aligned, np.stack([field for field, _ in found])
 
 
-def p(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
-      measure: Measure = MSE) -> Outcome:
+def p(
+    model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False, measure: Measure = MSE
+) -> Outcome:
     """clip: (B, 2, 96, H/8, W/8). Samples in turn are coded as by mfvc and aligned, and every sixth as by lds."""
     before, x = clip[:, 0], clip[:, 1]
     number = torch.arange(len(x), device=x.device)
@@ -241,8 +261,9 @@ def p_quality(mode: str, quality: Tensor) -> Tensor:
     return (quality - coding.coarser / 20).clamp(min=1)
 
 
-def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False,
-          measure: Measure = MSE) -> Outcome:
+def shift(
+    model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False, measure: Measure = MSE
+) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures through the real reference loop."""
     with torch.no_grad():
         _, y_ref, _ = code_intra(model, priors, clip[:, 0], quality, hard=True, measure=measure)
@@ -257,8 +278,9 @@ def shift(model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: 
     return found
 
 
-def code_shifted(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool,
-                 measure: Measure) -> tuple[Outcome, Tensor]:
+def code_shifted(
+    model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool, measure: Measure
+) -> tuple[Outcome, Tensor]:
     """One P-picture of `lds`, shifted by a half. x: (B, 96, H/8, W/8) levels - 128; y_ref: its reference's symbols.
 
     Returns what it costs, and the picture in UNITS_PER_LEVEL a level.

@@ -1,4 +1,5 @@
 """From what a user asks for to a run that is ready: checked before slow work, begun anew or taken up again."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -38,8 +39,9 @@ class Request:
     held_out: Path | None = None
 
 
-def ready(request: Request, *, notice: Notice = lambda text: None, on_file: OnFile = lambda done, total: None
-          ) -> tuple[Run, HeldOut | None]:
+def ready(
+    request: Request, *, notice: Notice = lambda text: None, on_file: OnFile = lambda done, total: None
+) -> tuple[Run, HeldOut | None]:
     """The run and its held-out clips.
 
     Raises UsageError or InputError if it cannot be trained as asked, or the folder holds another run.
@@ -56,17 +58,25 @@ def ready(request: Request, *, notice: Notice = lambda text: None, on_file: OnFi
     earlier = request.folder / loop.CHECKPOINT
     state = checkpoint.read(earlier) if earlier.exists() else None
     if state is not None:
-        _check_same(settings, state["stage"], {"family": checkpoint.family_of(state), **state.get("settings", {})},
-                    request.folder)
+        _check_same(
+            settings,
+            state["stage"],
+            {"family": checkpoint.family_of(state), **state.get("settings", {})},
+            request.folder,
+        )
     if workers.rank:
         notice, on_file = _unheard, _unheard  # the first tells
         workers.wait()  # until it has filled the cache
-    crops = Crops(gather(request.data, request.cache, least=settings.crop, notice=notice, on_file=on_file),
-                  request.seed + workers.rank, animated=settings.animated)
+    crops = Crops(
+        gather(request.data, request.cache, least=settings.crop, notice=notice, on_file=on_file),
+        request.seed + workers.rank,
+        animated=settings.animated,
+    )
     held_out = None
     if request.held_out is not None:
-        held_out = HeldOut(prepare([request.held_out], request.cache / "held-out", notice=notice),
-                           settings.stage, settings.family)
+        held_out = HeldOut(
+            prepare([request.held_out], request.cache / "held-out", notice=notice), settings.stage, settings.family
+        )
     if not workers.rank:
         workers.wait()
     crops.check(stage.length)
@@ -74,8 +84,11 @@ def ready(request: Request, *, notice: Notice = lambda text: None, on_file: OnFi
         run = resumed(settings, request.folder, crops, workers)
         notice(f"going on after step {run.progress.step}")
     else:
-        model, priors = (checkpoint.assemble(request.start, settings.family, settings.quality) if request.start
-                         else _new_model(request, crops))
+        model, priors = (
+            checkpoint.assemble(request.start, settings.family, settings.quality)
+            if request.start
+            else _new_model(request, crops)
+        )
         run = Run(settings, model, priors, crops, workers)
     return run, held_out
 

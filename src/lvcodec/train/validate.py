@@ -4,6 +4,7 @@ Checkpoints are judged by estimated rates (-log2 p of rounded symbols) of single
 streams. PSNR is (6 Y + U + V) / 8 on the planes, averaged over pictures; sides are cut to multiples of 64, so that
 estimate and stream code the same.
 """
+
 from __future__ import annotations
 
 import io
@@ -65,8 +66,10 @@ def estimated(path: Path, shown: Sequence[Picture]) -> Curve:
     """A checkpoint's single pictures, its networks rounded as their integers will be."""
     model, priors, state = load(path, average=True)
     if family_of(state) != "swift":
-        raise UsageError(f"{path} is of {family_of(state)}, and only checkpoints of swift can be judged",
-                         "export it, and judge the model")
+        raise UsageError(
+            f"{path} is of {family_of(state)}, and only checkpoints of swift can be judged",
+            "export it, and judge the model",
+        )
     model.eval()
     simulate(model, on=True)
     x, curve = _channels(shown), []
@@ -79,8 +82,9 @@ def estimated(path: Path, shown: Sequence[Picture]) -> Curve:
     return curve
 
 
-def coded(folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence[int] = QUALITIES, effort: int = 0
-          ) -> Curve:
+def coded(
+    folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence[int] = QUALITIES, effort: int = 0
+) -> Curve:
     """A model's real streams, GOP 12."""
     import lvcodec
 
@@ -94,8 +98,17 @@ def coded(folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence
             for picture in shown:
                 sink.write(picture)
         for quality in qualities:
-            report = lvcodec.encode(source, io.BytesIO(), model=folder, family=family, mode=mode, quality=quality,
-                                    effort=effort, psnr=True, backend=backend)
+            report = lvcodec.encode(
+                source,
+                io.BytesIO(),
+                model=folder,
+                family=family,
+                mode=mode,
+                quality=quality,
+                effort=effort,
+                psnr=True,
+                backend=backend,
+            )
             if report.psnr_db is not None:
                 curve.append((report.bpp, report.psnr_db.yuv))
     return curve
@@ -107,13 +120,35 @@ def x264(shown: Sequence[Picture], mode: str) -> Curve:
 
     height, width = shown[0].planes[0].shape
     raw = b"".join(p.tobytes() for p in shown)
-    tools = (["-preset", "medium", "-g", "1"] if mode == "intra" else
-             ["-preset", "veryfast", "-tune", "zerolatency", "-g", "12", "-bf", "0", "-sc_threshold", "0"])
+    tools = (
+        ["-preset", "medium", "-g", "1"]
+        if mode == "intra"
+        else ["-preset", "veryfast", "-tune", "zerolatency", "-g", "12", "-bf", "0", "-sc_threshold", "0"]
+    )
     as_raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}"]
     ffmpeg, curve = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin"], []
     for crf in CRFS:
-        stream = _piped([*ffmpeg, *as_raw, "-i", "-", "-c:v", "libx264", *tools, "-crf", str(crf), "-threads", "1",
-                         "-bsf:v", "filter_units=remove_types=6", "-f", "h264", "-"], raw)
+        stream = _piped(
+            [
+                *ffmpeg,
+                *as_raw,
+                "-i",
+                "-",
+                "-c:v",
+                "libx264",
+                *tools,
+                "-crf",
+                str(crf),
+                "-threads",
+                "1",
+                "-bsf:v",
+                "filter_units=remove_types=6",
+                "-f",
+                "h264",
+                "-",
+            ],
+            raw,
+        )
         back = _piped([*ffmpeg, "-f", "h264", "-i", "-", *as_raw[:4], "-"], stream)
         size = len(raw) // len(shown)
         got = [Picture.frombuffer(back[i * size : (i + 1) * size], width, height) for i in range(len(shown))]
@@ -161,8 +196,15 @@ class Judged:
     over_x264: list[float]
 
 
-def judge(paths: Sequence[Path], clips: Sequence[Clip], mode: str, *, count: int | None = None, step: int | None = None,
-          effort: int = 0) -> Iterator[Judged]:
+def judge(
+    paths: Sequence[Path],
+    clips: Sequence[Clip],
+    mode: str,
+    *,
+    count: int | None = None,
+    step: int | None = None,
+    effort: int = 0,
+) -> Iterator[Judged]:
     """Compare checkpoints and models with x264, clip by clip.
 
     count, step: pictures of a clip, and from one to the next, else as pace_of says. effort: the encoder's, of models.

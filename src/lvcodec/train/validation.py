@@ -1,4 +1,5 @@
 """Validation within a run: its weights exported, held-out clips coded to real streams, what came out in a CSV."""
+
 from __future__ import annotations
 
 import csv

@@ -1,8 +1,9 @@
 """Vimeo-90k's septuplets (Xue et al. 2019), read picture by picture when they are asked for: nothing is converted.
 
-    TREE/sep_trainlist.txt               a line a sequence: 00001/0001
-    TREE/sequences/00001/0001/im1.png    to im7.png, RGB
+TREE/sep_trainlist.txt               a line a sequence: 00001/0001
+TREE/sequences/00001/0001/im1.png    to im7.png, RGB
 """
+
 from __future__ import annotations
 
 import struct

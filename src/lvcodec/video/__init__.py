@@ -2,6 +2,7 @@
 
 Imports no network library; ffmpeg is looked for only when it is needed.
 """
+
 from lvcodec.video.colour import Colour, planes_to_rgb, rgb_to_planes
 from lvcodec.video.picture import Picture, VideoFormat
 from lvcodec.video.sink import Sink, open_sink

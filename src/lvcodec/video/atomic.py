@@ -2,6 +2,7 @@
 
 Devices and named pipes (/dev/null, /dev/full, a FIFO) are written directly: there is nothing to rename.
 """
+
 from __future__ import annotations
 
 import os
@@ -70,16 +71,14 @@ def put_in_place(partial: Path, path: Path, *, overwrite: bool) -> None:
             os.link(partial, path)
         except FileExistsError:
             raise
-        except OSError:                          # a file system without hard links
+        except OSError:  # a file system without hard links
             if path.exists():
                 raise FileExistsError(path) from None
             os.replace(partial, path)
             return
         os.unlink(partial)
     except FileExistsError as exc:
-        raise InputError(
-            f"output {path} exists", "give another name, or -y (overwrite=True) to replace it"
-        ) from exc
+        raise InputError(f"output {path} exists", "give another name, or -y (overwrite=True) to replace it") from exc
     except OSError as exc:
         raise write_error(str(path), exc) from exc
 
@@ -156,7 +155,7 @@ class AtomicFile:
         try:
             self._file.close()
         except OSError:
-            pass                                # a full disk, met again while closing
+            pass  # a full disk, met again while closing
         if self._partial is not None:
             self._partial.unlink(missing_ok=True)
             self._partial = None

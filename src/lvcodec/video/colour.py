@@ -14,6 +14,7 @@ the binary point, int32 sums, one rounding half up at the end, clipped to 0..255
 
 An odd side repeats its last column or row before the 2x2 sum.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -84,7 +85,13 @@ MATRICES = {
     "ycgco-ro": 17,
 }
 CHROMA_LOCATIONS = {
-    "unspecified": 0, "left": 1, "center": 2, "topleft": 3, "top": 4, "bottomleft": 5, "bottom": 6,
+    "unspecified": 0,
+    "left": 1,
+    "center": 2,
+    "topleft": 3,
+    "top": 4,
+    "bottomleft": 5,
+    "bottom": 6,
 }
 # Y4M's tags of 8-bit 4:2:0; what has no tag of its own is written as plain 420
 Y4M_LOCATIONS = {"420": 0, "420mpeg2": 1, "420jpeg": 2, "420paldv": 3}
@@ -127,7 +134,9 @@ class Colour:
     def describe(self) -> str:
         """One line for people, as "BT.709-like codes": `bt709/bt709/bt709 limited left`."""
         parts = [
-            _name(PRIMARIES, self.primaries), _name(TRANSFERS, self.transfer), _name(MATRICES, self.matrix),
+            _name(PRIMARIES, self.primaries),
+            _name(TRANSFERS, self.transfer),
+            _name(MATRICES, self.matrix),
         ]
         location = _name(CHROMA_LOCATIONS, self.chroma_location)
         return f"{'/'.join(parts)} {'full' if self.full_range else 'limited'} {location}"
@@ -171,7 +180,7 @@ def rgb_to_planes(rgb: Plane, colour: Colour) -> tuple[Plane, Plane, Plane]:
     y_span, c_span, offset = _spans(colour)
     scale = Fraction(y_span, 255)
     red, blue = _fixed(scale * kr), _fixed(scale * kb)
-    green = _fixed(scale) - red - blue                      # so that white is exactly the top of the range
+    green = _fixed(scale) - red - blue  # so that white is exactly the top of the range
     r, g, b = (plane.astype(np.int32) for plane in rgb)
     luma = offset + ((r * red + g * green + b * blue + (_ONE >> 1)) >> 16)
     r4, g4, b4 = _sum_2x2(r), _sum_2x2(g), _sum_2x2(b)
@@ -201,7 +210,7 @@ def _spans(colour: Colour) -> tuple[int, int, int]:
 
 
 def _fixed(value: Fraction) -> int:
-    return int(value * _ONE + Fraction(1, 2))               # value >= 0
+    return int(value * _ONE + Fraction(1, 2))  # value >= 0
 
 
 def _repeat(plane: npt.NDArray[np.int32], shape: tuple[int, ...]) -> npt.NDArray[np.int32]:

@@ -7,6 +7,7 @@ input.
 - Grey keeps its samples; chroma is 128.
 - RGB becomes BT.709 limited range, chroma left-sited. Alpha is dropped.
 """
+
 from __future__ import annotations
 
 import re

@@ -20,7 +20,20 @@ from lvcodec.video.source import Options, Source
 
 # what ffmpeg opens as numbered pictures, if the name reads as a pattern
 _STILLS = {
-    ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".tga", ".dpx", ".exr", ".jp2", ".jxl",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".ppm",
+    ".pgm",
+    ".tga",
+    ".dpx",
+    ".exr",
+    ".jp2",
+    ".jxl",
 }
 
 
@@ -32,8 +45,16 @@ class FfmpegSource(Source):
     """
 
     def __init__(
-        self, name: str, input_args: list[str], probe: Probe, options: Options, *, feed: Feeder | None = None,
-        reader: ByteReader | None = None, total: int | None = None, notices: list[str] | None = None,
+        self,
+        name: str,
+        input_args: list[str],
+        probe: Probe,
+        options: Options,
+        *,
+        feed: Feeder | None = None,
+        reader: ByteReader | None = None,
+        total: int | None = None,
+        notices: list[str] | None = None,
     ) -> None:
         check_size(probe.width, probe.height, name)
         options.contradict(name, (probe.width, probe.height), probe.pix_fmt)
@@ -69,7 +90,7 @@ class FfmpegSource(Source):
     def from_path(cls, path: Path, options: Options) -> FfmpegSource:
         """Open a file. Raises InputError if ffmpeg finds no video in it."""
         args = ["-i", file_argument(path)]
-        if "%" in path.name and path.suffix.lower() in _STILLS:      # a file of that very name, no pattern
+        if "%" in path.name and path.suffix.lower() in _STILLS:  # a file of that very name, no pattern
             args = ["-pattern_type", "none", *args]
         name = str(path)
         try:
@@ -91,13 +112,18 @@ class FfmpegSource(Source):
         notices = []
         if total < len(numbers):
             notices.append(
-                f"{pattern} has a gap after number {first + total - 1}: "
-                f"{total} of {len(numbers)} pictures are taken"
+                f"{pattern} has a gap after number {first + total - 1}: {total} of {len(numbers)} pictures are taken"
             )
         rate = options.rate or Fraction(25)
         args = [
-            "-f", "image2", "-framerate", f"{rate.numerator}/{rate.denominator}", "-start_number", str(first),
-            "-i", file_argument(pattern),
+            "-f",
+            "image2",
+            "-framerate",
+            f"{rate.numerator}/{rate.denominator}",
+            "-start_number",
+            str(first),
+            "-i",
+            file_argument(pattern),
         ]
         name = str(pattern)
         return cls(name, args, probe_path(args, name), options, total=total, notices=notices)
@@ -132,9 +158,7 @@ class FfmpegSource(Source):
                 f"{self.format.width}x{self.format.height}"
             )
         if self._process.lines:
-            self.notices.append(
-                f"ffmpeg decoded {self.name} with errors: {last_words(list(self._process.lines))}"
-            )
+            self.notices.append(f"ffmpeg decoded {self.name} with errors: {last_words(list(self._process.lines))}")
 
     def _release(self) -> None:
         if self._process is not None:

@@ -3,6 +3,7 @@
 Pictures (PNG and its like) get RGB from lvcodec's own exact conversion; all else gets the planes as they are,
 with the colour description.
 """
+
 from __future__ import annotations
 
 import re
@@ -136,9 +137,7 @@ class PicturesSink(Sink):
             f"%d{path.suffix}",
         ]
         try:
-            self._process = FfmpegProcess(
-                args, what=f"ffmpeg cannot write {path}", stdin_open=True, cwd=self._folder
-            )
+            self._process = FfmpegProcess(args, what=f"ffmpeg cannot write {path}", stdin_open=True, cwd=self._folder)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
@@ -215,7 +214,7 @@ class PipedSink(Sink):
                 self._file.flush()
         except (OSError, ValueError) as exc:
             self._failure = exc
-            self._process.stdout.close()            # ffmpeg's next write fails, then ours does
+            self._process.stdout.close()  # ffmpeg's next write fails, then ours does
 
     def _raise(self) -> None:
         if isinstance(self._failure, OSError):
@@ -255,5 +254,3 @@ def feed_picture(process: FfmpegProcess, parts: tuple[Any, ...]) -> None:
         raise process.error() from exc
     except OSError as exc:
         raise write_error(process.what, exc) from exc
-
-

@@ -1,4 +1,5 @@
 """How ffmpeg encodes: what each suffix stands for, and the options that carry size, rate and colour to it."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -31,19 +32,30 @@ def _encoder(text: str, args: str, *, even: bool = False) -> Encoder:
 
 
 _FFV1 = _encoder("FFV1, lossless", "-c:v ffv1 -level 3 -g 1")
-_FFV1_SMALL = _encoder("FFV1, lossless", "-c:v ffv1 -level 1 -g 1")      # level 3 cannot slice some tiny sizes
+_FFV1_SMALL = _encoder("FFV1, lossless", "-c:v ffv1 -level 1 -g 1")  # level 3 cannot slice some tiny sizes
 _FFV1_AVI = _encoder("FFV1, lossless, in AVI, which keeps no colour description", "-c:v ffv1 -level 3 -g 1")
 _X264 = _encoder("H.264 by libx264, crf 10, preset medium", "-c:v libx264 -crf 10 -preset medium", even=True)
 _X265 = _encoder(
     "H.265 by libx265, crf 10, preset medium",
-    "-c:v libx265 -crf 10 -preset medium -x265-params log-level=error", even=True,
+    "-c:v libx265 -crf 10 -preset medium -x265-params log-level=error",
+    even=True,
 )
-_VP9 = _encoder(
-    "VP9 by libvpx, crf 10", "-c:v libvpx-vp9 -crf 10 -b:v 0 -deadline good -cpu-used 4 -row-mt 1"
-)
+_VP9 = _encoder("VP9 by libvpx, crf 10", "-c:v libvpx-vp9 -crf 10 -b:v 0 -deadline good -cpu-used 4 -row-mt 1")
 _ENCODERS = {
-    ".mkv": _FFV1, ".nut": _FFV1, ".avi": _FFV1_AVI, ".webm": _VP9, ".mp4": _X264, ".mov": _X264, ".m4v": _X264,
-    ".ts": _X264, ".flv": _X264, ".h264": _X264, ".264": _X264, ".avc": _X264, ".h265": _X265, ".265": _X265,
+    ".mkv": _FFV1,
+    ".nut": _FFV1,
+    ".avi": _FFV1_AVI,
+    ".webm": _VP9,
+    ".mp4": _X264,
+    ".mov": _X264,
+    ".m4v": _X264,
+    ".ts": _X264,
+    ".flv": _X264,
+    ".h264": _X264,
+    ".264": _X264,
+    ".avc": _X264,
+    ".h265": _X265,
+    ".265": _X265,
     ".hevc": _X265,
 }
 RGB_PICTURES = {
@@ -64,9 +76,7 @@ def encoder_for(path: Path, fmt: VideoFormat, pix_fmt: str | None) -> Encoder:
     if suffix == ".y4m" or suffix in RAW_SUFFIXES:
         wanted = pix_fmt or "yuv420p"
         muxer = "yuv4mpegpipe" if suffix == ".y4m" else "rawvideo"
-        return Encoder(
-            f"uncompressed {wanted} ({FLAGS})", ("-c:v", "rawvideo", "-strict", "-1", "-f", muxer), wanted
-        )
+        return Encoder(f"uncompressed {wanted} ({FLAGS})", ("-c:v", "rawvideo", "-strict", "-1", "-f", muxer), wanted)
     if not suffix:
         raise InputError(
             f"{path} has no suffix that says what to write", "name it .yuv, .y4m, .mkv, .mp4, .webm or .png"
@@ -89,8 +99,16 @@ def input_args(fmt: VideoFormat, pix_fmt: str) -> list[str]:
     """ffmpeg's options for raw pictures of `fmt` in `pix_fmt` on its standard input."""
     rate = f"{fmt.rate.numerator}/{fmt.rate.denominator}"
     return [
-        "-f", "rawvideo", "-pix_fmt", pix_fmt, "-video_size", f"{fmt.width}x{fmt.height}", "-framerate", rate,
-        "-i", "pipe:0",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        pix_fmt,
+        "-video_size",
+        f"{fmt.width}x{fmt.height}",
+        "-framerate",
+        rate,
+        "-i",
+        "pipe:0",
     ]
 
 
@@ -120,9 +138,17 @@ def output_args(encoder: Encoder, fmt: VideoFormat) -> list[str]:
         tags += ["-chroma_sample_location", location]
     pixels = [] if encoder.pix_fmt is None else ["-pix_fmt", encoder.pix_fmt]
     return [
-        "-fflags", "+bitexact", "-fps_mode", "passthrough",
-        "-vf", f"setparams={':'.join(marks)},{change}",
-        *encoder.args, *pixels, "-color_range", there, *tags,
+        "-fflags",
+        "+bitexact",
+        "-fps_mode",
+        "passthrough",
+        "-vf",
+        f"setparams={':'.join(marks)},{change}",
+        *encoder.args,
+        *pixels,
+        "-color_range",
+        there,
+        *tags,
     ]
 
 

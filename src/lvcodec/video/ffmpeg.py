@@ -3,6 +3,7 @@ translated.
 
 imageio-ffmpeg is imported on first use only: raw and Y4M clips of 8-bit 4:2:0 need no ffmpeg.
 """
+
 from __future__ import annotations
 
 import re
@@ -17,7 +18,7 @@ from lvcodec.errors import InputError, LvcError
 
 Feeder = Callable[[Callable[[bytes | bytearray], Any]], None]
 KEPT_LINES = 50
-_MESSAGE = re.compile(r"(?:\[[^\]]* @ [^\]]*\] )*\[(\w+)\] (.*)")      # [part @ address] [level] text
+_MESSAGE = re.compile(r"(?:\[[^\]]* @ [^\]]*\] )*\[(\w+)\] (.*)")  # [part @ address] [level] text
 
 
 def ffmpeg_exe() -> str:
@@ -27,9 +28,7 @@ def ffmpeg_exe() -> str:
 
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as exc:
-        raise InputError(
-            "no ffmpeg binary was found", "install imageio-ffmpeg or set IMAGEIO_FFMPEG_EXE"
-        ) from exc
+        raise InputError("no ffmpeg binary was found", "install imageio-ffmpeg or set IMAGEIO_FFMPEG_EXE") from exc
 
 
 class FfmpegProcess:
@@ -42,7 +41,12 @@ class FfmpegProcess:
     """
 
     def __init__(
-        self, args: list[str], *, what: str, feed: Feeder | None = None, stdin_open: bool = False,
+        self,
+        args: list[str],
+        *,
+        what: str,
+        feed: Feeder | None = None,
+        stdin_open: bool = False,
         cwd: Path | None = None,
     ) -> None:
         self.what = what
@@ -54,8 +58,12 @@ class FfmpegProcess:
         try:
             # a session of its own: Ctrl-C is ours to handle, and we end ffmpeg ourselves
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE if piped else subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, cwd=cwd, start_new_session=True,
+                command,
+                stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=cwd,
+                start_new_session=True,
             )
         except OSError as exc:
             raise InputError(f"cannot run ffmpeg: {exc.strerror or exc}") from exc
@@ -84,8 +92,8 @@ class FfmpegProcess:
         try:
             feed(self.stdin.write)
         except (BrokenPipeError, ConnectionResetError):
-            pass                                # ffmpeg has ended: `check` says why, if it was an error
-        except BaseException as exc:            # handed to the thread that reads
+            pass  # ffmpeg has ended: `check` says why, if it was an error
+        except BaseException as exc:  # handed to the thread that reads
             self._failure = exc
         finally:
             self._close_stdin()
@@ -132,7 +140,7 @@ class FfmpegProcess:
         if self._feeder is None:
             self._close_stdin()
         elif self._feeder.is_alive():
-            self._feeder.join(timeout=0.2)      # it may wait for a pipe that we do not own; it is a daemon
+            self._feeder.join(timeout=0.2)  # it may wait for a pipe that we do not own; it is a daemon
 
 
 def last_words(lines: list[str]) -> str:

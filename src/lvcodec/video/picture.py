@@ -1,4 +1,5 @@
 """One picture of a clip, and what all pictures of a clip share."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from lvcodec.errors import InputError
 from lvcodec.video.colour import Colour, Plane
 
 MAX_SIDE = 65535
-MAX_PIXELS = 1 << 28        # 16384 x 16384: a lying header costs no more than 400 MB
+MAX_PIXELS = 1 << 28  # 16384 x 16384: a lying header costs no more than 400 MB
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,14 +69,10 @@ class PlanarSource(Source):
         if length is not None and (length - len(line)) % each == 0:
             total = (length - len(line)) // each
         fmt = VideoFormat(header.width, header.height, rate, header.colour)
-        return cls(
-            reader, raw, fmt, total=total, framed=True, guessed=False, options=options, notices=notices
-        )
+        return cls(reader, raw, fmt, total=total, framed=True, guessed=False, options=options, notices=notices)
 
     @classmethod
-    def from_raw(
-        cls, reader: ByteReader, path: Path | None, length: int | None, options: Options
-    ) -> PlanarSource:
+    def from_raw(cls, reader: ByteReader, path: Path | None, length: int | None, options: Options) -> PlanarSource:
         """Size, rate and format from the options, else from the name. Raises InputError if that does not
         fit."""
         hints = rawformat.name_hints(path.name) if path else rawformat.NameHints()
@@ -89,9 +85,7 @@ class PlanarSource(Source):
                 "give the size, as in --size 352x288, or name it clip_352x288_25.yuv",
             )
         check_size(*size, name)
-        notices = (
-            ["interlaced input (by its name) is coded as progressive pictures"] if hints.interlaced else []
-        )
+        notices = ["interlaced input (by its name) is coded as progressive pictures"] if hints.interlaced else []
         said = options.pix_fmt or hints.pix_fmt
         raw = raw_format(said or "yuv420p")
         total = None
@@ -125,8 +119,21 @@ class PlanarSource(Source):
 
         fmt = self.format
         args = [
-            "-f", "rawvideo", "-pix_fmt", self._raw.name, "-video_size", f"{fmt.width}x{fmt.height}",
-            "-i", "pipe:0", "-fps_mode", "passthrough", "-vf", self._filters, "-f", "rawvideo", "pipe:1",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            self._raw.name,
+            "-video_size",
+            f"{fmt.width}x{fmt.height}",
+            "-i",
+            "pipe:0",
+            "-fps_mode",
+            "passthrough",
+            "-vf",
+            self._filters,
+            "-f",
+            "rawvideo",
+            "pipe:1",
         ]
         self._process = FfmpegProcess(args, what=f"converting {self.name} failed", feed=feed)
         yield from pictures_of(self._process, fmt, f"converting {self.name}")
@@ -157,8 +164,7 @@ class PlanarSource(Source):
     def _need(self, got_bytes: int, number: int) -> None:
         if got_bytes < self._each_bytes:
             raise InputError(
-                f"{self.name} is cut within picture {number}: "
-                f"{got_bytes} of its {self._each_bytes} bytes are there",
+                f"{self.name} is cut within picture {number}: {got_bytes} of its {self._each_bytes} bytes are there",
                 None if self._framed else "check size and pixel format",
             )
 
@@ -171,7 +177,8 @@ class PlanarSource(Source):
         if not line.startswith(b"FRAME") or not line.endswith(b"\n"):
             cut = b"FRAME".startswith(line[:5]) or (line.startswith(b"FRAME") and len(line) < y4m.MAX_LINE)
             raise InputError(
-                f"{self.name} is cut before picture {number}" if cut
+                f"{self.name} is cut before picture {number}"
+                if cut
                 else f"{self.name} has no FRAME line before picture {number}, but {line[:12]!r}"
             )
         return True

@@ -2,6 +2,7 @@
 
 One picture is decoded to nothing, so that size and rotation are those of what will come out.
 """
+
 from __future__ import annotations
 
 import re
@@ -19,7 +20,7 @@ _STREAM = re.compile(r"^ *Stream #0:(\d+)[^:]*: (Video|Audio|Subtitle|Data|Attac
 _PIXELS = re.compile(r", ([a-z][a-z0-9_]*)(?:\(((?:[^()]|\([^()]*\))*)\))?, (\d+)x(\d+)")
 _INTERLACED = re.compile(r"(top|bottom) (coded )?first")
 _VFR_TOLERANCE = Fraction(1, 2000)
-_TEXT_CODECS = {"ansi", "xbin", "bintext", "idf"}           # ffmpeg draws text files as pictures
+_TEXT_CODECS = {"ansi", "xbin", "bintext", "idf"}  # ffmpeg draws text files as pictures
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,24 @@ def probe_command(input_args: list[str]) -> list[str]:
     """ffmpeg's arguments that decode one picture to nothing and tell all about it."""
     # one thread: no more of a pipe is taken than one picture needs
     return [
-        ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-v", "verbose", "-threads", "1", *input_args,
-        "-map", "0:V:0", "-frames:v", "1", "-fps_mode", "passthrough", "-f", "null", "-",
+        ffmpeg_exe(),
+        "-hide_banner",
+        "-nostdin",
+        "-nostats",
+        "-v",
+        "verbose",
+        "-threads",
+        "1",
+        *input_args,
+        "-map",
+        "0:V:0",
+        "-frames:v",
+        "1",
+        "-fps_mode",
+        "passthrough",
+        "-f",
+        "null",
+        "-",
     ]
 
 
@@ -87,7 +104,7 @@ def probe_pipe(reader: ByteReader) -> tuple[Probe, bytes]:
         try:
             with process:
                 while process.poll() is None:
-                    if not reader.ready(0.02):      # ffmpeg may have had enough of a pipe that stands still
+                    if not reader.ready(0.02):  # ffmpeg may have had enough of a pipe that stands still
                         continue
                     if not (data := reader.read_some()):
                         break
@@ -117,9 +134,7 @@ def parse_probe(text: str, name: str) -> Probe:
             raise InputError(f"{name} has no video stream, only {_kinds(streams)}")
         raise InputError(f"ffmpeg cannot read {name}: {_reason(source)}")
     # ffmpeg's stream specifier V leaves out cover pictures and thumbnails
-    moving = [
-        item for item in videos if "(attached pic)" not in item[1] and "(timed thumbnails)" not in item[1]
-    ]
+    moving = [item for item in videos if "(attached pic)" not in item[1] and "(timed thumbnails)" not in item[1]]
     if not moving:
         raise InputError(f"{name} has no video stream, only a cover picture")
     index, line = moving[0]
@@ -164,9 +179,7 @@ def _rate(line: str, output: str, text: str) -> tuple[Fraction, str | None]:
     nominal = Fraction(int(exact[1]), int(exact[2])) if exact and int(exact[1]) and int(exact[2]) else None
     mean = _printed(average[1]) if average else None
     if mean is None or mean == 0:
-        return nominal or Fraction(
-            25
-        ), None if nominal else "no picture rate is stated: 25 a second are assumed"
+        return nominal or Fraction(25), None if nominal else "no picture rate is stated: 25 a second are assumed"
     # the average is printed with two decimals
     if nominal is None or abs(nominal - mean) > max(Fraction(6, 1000), nominal * _VFR_TOLERANCE):
         constant = parse_rate(mean)
@@ -218,7 +231,7 @@ def _colour(pix_fmt: str, tags: str, shown_tags: str) -> Colour:
     primaries = transfer = matrix = UNSPECIFIED
     full_range = pix_fmt.startswith("yuvj")
     location = 0
-    for part in [*shown_tags.split(", "), *tags.split(", ")]:        # the input's own tags win
+    for part in [*shown_tags.split(", "), *tags.split(", ")]:  # the input's own tags win
         names = part.split("/")
         if part in {"tv", "pc"}:
             full_range = part == "pc"
@@ -258,9 +271,7 @@ def _reason(text: str) -> str:
     lines = [
         line
         for line in text.splitlines()
-        if any(word in line.lower() for word in telling)
-        and "Statistics" not in line
-        and "decode errors" not in line
+        if any(word in line.lower() for word in telling) and "Statistics" not in line and "decode errors" not in line
     ]
     return last_words(lines[:6])
 

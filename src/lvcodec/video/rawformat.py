@@ -4,6 +4,7 @@ Names as in the field: `park_1920x1080_50.yuv`, `akiyo_cif.yuv`, `Beauty_1920x10
 `goat_176x144_25_10bit.yuv`, `crew_720p60.yuv`, `x_352x288_yuv422p10le_30.yuv`. Formats are named as in
 ffmpeg.
 """
+
 from __future__ import annotations
 
 import re
@@ -25,18 +26,55 @@ RAW_SUFFIXES = {
     ".yuv444p",
     ".rgb",
 }
-NATIVE = {"yuv420p", "yuvj420p", "yv12", "gray"}            # read without ffmpeg
+NATIVE = {"yuv420p", "yuvj420p", "yv12", "gray"}  # read without ffmpeg
 
 _NAMED_SIZES = {
-    "sqcif": (128, 96), "qcif": (176, 144), "cif": (352, 288), "4cif": (704, 576), "16cif": (1408, 1152),
-    "sif": (352, 240), "qvga": (320, 240), "vga": (640, 480), "svga": (800, 600), "xga": (1024, 768),
-    "ntsc": (720, 480), "pal": (720, 576), "720p": (1280, 720), "1080p": (1920, 1080), "1080i": (1920, 1080),
-    "1440p": (2560, 1440), "2160p": (3840, 2160), "uhd": (3840, 2160), "4320p": (7680, 4320),
+    "sqcif": (128, 96),
+    "qcif": (176, 144),
+    "cif": (352, 288),
+    "4cif": (704, 576),
+    "16cif": (1408, 1152),
+    "sif": (352, 240),
+    "qvga": (320, 240),
+    "vga": (640, 480),
+    "svga": (800, 600),
+    "xga": (1024, 768),
+    "ntsc": (720, 480),
+    "pal": (720, 576),
+    "720p": (1280, 720),
+    "1080p": (1920, 1080),
+    "1080i": (1920, 1080),
+    "1440p": (2560, 1440),
+    "2160p": (3840, 2160),
+    "uhd": (3840, 2160),
+    "4320p": (7680, 4320),
 }
 _FURTHER_SIZES = [
-    (64, 64), (256, 256), (160, 120), (416, 240), (424, 240), (480, 270), (512, 288), (640, 360), (832, 480),
-    (854, 480), (960, 540), (1024, 576), (1280, 800), (1440, 1080), (1920, 1088), (2048, 1080), (2048, 1152),
-    (2560, 1600), (4096, 2160), (448, 256), (512, 512), (1024, 1024), (768, 512), (320, 180), (320, 256),
+    (64, 64),
+    (256, 256),
+    (160, 120),
+    (416, 240),
+    (424, 240),
+    (480, 270),
+    (512, 288),
+    (640, 360),
+    (832, 480),
+    (854, 480),
+    (960, 540),
+    (1024, 576),
+    (1280, 800),
+    (1440, 1080),
+    (1920, 1088),
+    (2048, 1080),
+    (2048, 1152),
+    (2560, 1600),
+    (4096, 2160),
+    (448, 256),
+    (512, 512),
+    (1024, 1024),
+    (768, 512),
+    (320, 180),
+    (320, 256),
 ]
 COMMON_SIZES = sorted({*_NAMED_SIZES.values(), *_FURTHER_SIZES})
 
@@ -138,9 +176,7 @@ def raw_format(name: str) -> RawFormat:
         base = key.replace("yuvj", "yuv", 1)
     others = {"nv12", "nv21", "nv16", "yv12", "p010le", "p016le", "p210le", "yuyv422", "uyvy422"}
     if base not in _SUBSAMPLING and base not in _PACKED_BYTES and base not in others:
-        raise UsageError(
-            f"pixel format {name!r} is not known for raw video", "yuv420p, yuv420p10le, yuv422p, gray …"
-        )
+        raise UsageError(f"pixel format {name!r} is not known for raw video", "yuv420p, yuv420p10le, yuv422p, gray …")
     return RawFormat(key)
 
 
@@ -166,7 +202,7 @@ def name_hints(name: str) -> NameHints:
     for token in [*tokens, suffix if suffix != "raw" else ""]:
         found, token_rate, lines = _size_token(token)
         if found:
-            size = size if size and "x" not in token else found         # 1920x1080 says more than 1080p
+            size = size if size and "x" not in token else found  # 1920x1080 says more than 1080p
             rate, after_size = token_rate or rate, True
             interlaced = interlaced or lines
             continue
@@ -272,6 +308,4 @@ def _is_format(token: str, *, words: bool) -> bool:
 
 
 def _says_format(tokens: list[str]) -> bool:
-    return any(
-        token in _CHROMA_TOKENS or re.fullmatch(r"\d+(?:bits?|bpp|b)(?:le)?", token) for token in tokens
-    )
+    return any(token in _CHROMA_TOKENS or re.fullmatch(r"\d+(?:bits?|bpp|b)(?:le)?", token) for token in tokens)

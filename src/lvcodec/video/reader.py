@@ -2,6 +2,7 @@
 
 Never more is taken from a pipe than was asked for, so pictures flow as they arrive.
 """
+
 from __future__ import annotations
 
 import io
@@ -78,7 +79,7 @@ class ByteReader:
             return True
         try:
             return bool(select.select([self.file], [], [], timeout_s)[0])
-        except (OSError, ValueError):       # no file descriptor, or one that this system cannot wait for
+        except (OSError, ValueError):  # no file descriptor, or one that this system cannot wait for
             return True
 
     def line(self, limit: int) -> bytes:
@@ -124,9 +125,7 @@ def read_error(name: str, exc: OSError) -> InputError:
     if isinstance(exc, FileNotFoundError):
         return InputError(f"there is no file {name}")
     if isinstance(exc, IsADirectoryError):
-        return InputError(
-            f"{name} is a folder", "name a file in it, or a pattern such as folder/img_%03d.png"
-        )
+        return InputError(f"{name} is a folder", "name a file in it, or a pattern such as folder/img_%03d.png")
     return InputError(f"cannot read {name}: {exc.strerror or exc}")
 
 
@@ -140,5 +139,5 @@ def looks_like_text(head: bytes) -> bool:
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as exc:
-        return exc.start >= len(head) - 3 and exc.start > 0     # a letter cut in two by the end of the head
+        return exc.start >= len(head) - 3 and exc.start > 0  # a letter cut in two by the end of the head
     return True

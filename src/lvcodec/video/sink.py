@@ -6,6 +6,7 @@
 
 Every picture is flushed as it comes. `notices` says what a format cannot keep and how ffmpeg encodes.
 """
+
 from __future__ import annotations
 
 import os
@@ -21,7 +22,11 @@ from lvcodec.video.atomic import AtomicFile, check_output, write_error
 from lvcodec.video.picture import Picture, VideoFormat
 
 _SUFFIX_FORMATS = {
-    ".nv12": "nv12", ".yv12": "yv12", ".rgb": "rgb24", ".yuv422p": "yuv422p", ".yuv444p": "yuv444p",
+    ".nv12": "nv12",
+    ".yv12": "yv12",
+    ".rgb": "rgb24",
+    ".yuv422p": "yuv422p",
+    ".yuv444p": "yuv444p",
 }
 
 
@@ -114,7 +119,10 @@ class FileSink(Sink):
 
 
 def open_sink(
-    target: str | os.PathLike[str] | BinaryIO, fmt: VideoFormat, *, pix_fmt: str | None = None,
+    target: str | os.PathLike[str] | BinaryIO,
+    fmt: VideoFormat,
+    *,
+    pix_fmt: str | None = None,
     overwrite: bool = False,
 ) -> Sink:
     """Open a place for pictures of `fmt`.

@@ -9,6 +9,7 @@ One picture is held at a time, and nothing waits for the end of the input. `noti
 converted; it may grow until the last picture. How things are recognised: Y4M by its first bytes, raw by its
 suffix (or `size` given for a pipe or a file without a telling suffix), all else is ffmpeg's.
 """
+
 from __future__ import annotations
 
 import os
@@ -125,16 +126,18 @@ class ArraySource(Source):
     """Pictures that are in memory already. Raises InputError if one has not the format's size."""
 
     def __init__(
-        self, pictures: Sequence[Picture] | Sequence[Plane] | Plane, fmt: VideoFormat, *,
-        frames: Frames | None = None, notices: Iterable[str] = (),
+        self,
+        pictures: Sequence[Picture] | Sequence[Plane] | Plane,
+        fmt: VideoFormat,
+        *,
+        frames: Frames | None = None,
+        notices: Iterable[str] = (),
     ) -> None:
         super().__init__("the array", fmt, total=len(pictures), frames=frames, notices=notices)
         self._items = pictures
 
     @classmethod
-    def from_rgb(
-        cls, rgb: Plane, *, rate: Fraction | None = None, frames: Frames | None = None
-    ) -> ArraySource:
+    def from_rgb(cls, rgb: Plane, *, rate: Fraction | None = None, frames: Frames | None = None) -> ArraySource:
         """From (N, H, W, 3) or (H, W, 3) uint8; pictures are converted to BT.709 limited range one at a
         time."""
         from lvcodec.video.colour import Colour
@@ -142,9 +145,7 @@ class ArraySource(Source):
         if rgb.ndim == 3:
             rgb = rgb[None]
         if rgb.dtype != np.uint8 or rgb.ndim != 4 or rgb.shape[3] != 3:
-            raise InputError(
-                f"an array of {rgb.dtype} {rgb.shape} is no video", "give (N, H, W, 3) uint8, RGB"
-            )
+            raise InputError(f"an array of {rgb.dtype} {rgb.shape} is no video", "give (N, H, W, 3) uint8, RGB")
         # the mean of 2x2 pixels sits in their middle
         colour = Colour(1, 1, 1, full_range=False, chroma_location=2)
         notices = ["RGB is converted to 8-bit 4:2:0, BT.709, limited range"]
@@ -160,8 +161,7 @@ class ArraySource(Source):
                 item = Picture(*rgb_to_planes(np.moveaxis(item, 2, 0), self.format.colour))
             if (item.width, item.height) != (self.format.width, self.format.height):
                 raise InputError(
-                    f"picture {number} is {item.width}x{item.height}, "
-                    f"not {self.format.width}x{self.format.height}"
+                    f"picture {number} is {item.width}x{item.height}, not {self.format.width}x{self.format.height}"
                 )
             yield item
 
@@ -170,9 +170,12 @@ class ArraySource(Source):
 
 
 def open_source(
-    source: str | os.PathLike[str] | BinaryIO | Plane | tuple[Sequence[Picture], VideoFormat] | Source, *,
-    size: str | tuple[int, int] | None = None, rate: Fraction | int | float | str | None = None,
-    pix_fmt: str | None = None, frames: Frames | None = None,
+    source: str | os.PathLike[str] | BinaryIO | Plane | tuple[Sequence[Picture], VideoFormat] | Source,
+    *,
+    size: str | tuple[int, int] | None = None,
+    rate: Fraction | int | float | str | None = None,
+    pix_fmt: str | None = None,
+    frames: Frames | None = None,
 ) -> Source:
     """Open video for reading.
 
@@ -199,9 +202,7 @@ def open_source(
         raise InputError(f"{type(source).__name__} is no video", "give a path, a binary file, or an array")
     name = getattr(source, "name", None)
     path = Path(name) if isinstance(name, str) and os.path.isfile(name) and _at_start(source) else None
-    return _open_reader(
-        ByteReader(source, str(path) if path else "the input file", owned=False), path, options
-    )
+    return _open_reader(ByteReader(source, str(path) if path else "the input file", owned=False), path, options)
 
 
 class Options:

@@ -3,6 +3,7 @@
 What the format has no tag for (primaries, transfer, matrix) is written as a parameter of our own,
 `XLVCODEC=primaries:transfer:matrix`; others skip parameters that begin with X.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -71,9 +72,7 @@ def parse_header(line: bytes, name: str) -> Y4mHeader:
             elif tag == "I" and value in _INTERLACED:
                 notices.append(f"interlaced input ({_INTERLACED[value]}) is coded as progressive pictures")
             elif tag == "A" and (aspect := _ratio(value)) not in (None, 1):
-                notices.append(
-                    f"the sample aspect ratio {aspect} is not kept: pictures stay {width}x{height}"
-                )
+                notices.append(f"the sample aspect ratio {aspect} is not kept: pictures stay {width}x{height}")
             elif tag == "X" and value.startswith("COLORRANGE="):
                 full_range = value.partition("=")[2].upper() == "FULL"
             elif tag == "X" and value.startswith("LVCODEC="):
