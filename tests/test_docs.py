@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lvcodec"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# The training log is an archive: it names what was there when it was written.
+PAGES = [ROOT / "README.md", *sorted(set((ROOT / "docs").glob("*.md")) - {ROOT / "docs" / "training-log.md"})]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 BITSTREAM = (ROOT / "docs" / "bitstream.md").read_text(encoding="utf-8")
 
@@ -29,17 +30,10 @@ def section(text: str, title: str) -> str:
 # ---- architecture.md ----------------------------------------------------------------------------------------
 
 
-def listed_files() -> list[str]:
-    return re.findall(r"^\| `([^`]+\.py)` \|", section(ARCHITECTURE, "Files"), re.MULTILINE)
-
-
-def test_every_file_is_listed_once() -> None:
-    listed = Counter(listed_files())
-    tree = {path.relative_to(PACKAGE).as_posix(): path.stat().st_size for path in PACKAGE.rglob("*.py")}
-    may_be_left_out = {name for name, size in tree.items() if name.endswith("__init__.py") and size == 0}
-    assert not [name for name, count in listed.items() if count > 1], "listed twice"
-    assert sorted(tree.keys() - listed.keys() - may_be_left_out) == [], "not in docs/architecture.md"
-    assert sorted(listed.keys() - tree.keys()) == [], "in docs/architecture.md, but not in src/lvcodec"
+def test_every_module_says_what_it_is_for() -> None:
+    """Modules tell it themselves; the page has no list of them."""
+    silent = [path for path in PACKAGE.rglob("*.py") if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
+    assert [path.name for path in silent if path.stat().st_size] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

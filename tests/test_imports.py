@@ -13,26 +13,31 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lvcodec"
-ANYWHERE = {"lvcodec", "errors", "report"}  # lvcodec: the lazy functions and the version
+ANYWHERE = {"lvcodec", "errors", "report", "names", "quality"}  # lvcodec: the lazy functions and the version
 
 # Data flows video -> codec -> (nets -> exact) -> entropy -> stream, and back; codec alone knows them all.
 ALLOWED = {
     "errors": set(),
     "report": set(),
-    "lvcodec": {"codec"},
+    "names": set(),
+    "quality": set(),
+    "options": set(),
+    "lvcodec": {"codec", "options"},
     "video": set(),
     "stream": {"video"},
     "entropy": set(),
     "exact": set(),
-    "nets": {"exact", "entropy", "video"},
-    "models": {"nets", "exact", "entropy"},
-    "codec": {"video", "stream", "entropy", "exact", "nets", "models"},
-    "cli": {"models", "video", "bench", "train"},
-    "train": {"video", "entropy", "exact", "nets", "models", "codec"},
-    "bench": {"video", "stream", "entropy", "exact", "nets", "models", "codec"},
+    "nets": {"exact", "entropy", "video", "encoder"},
+    "models": {"nets", "exact", "entropy", "encoder"},
+    "codec": {"video", "stream", "entropy", "exact", "nets", "models", "encoder", "measure"},
+    "encoder": {"video", "stream", "entropy", "exact", "nets", "models", "codec", "measure"},
+    "measure": {"video"},
+    "cli": {"models", "video", "bench", "train", "measure"},
+    "train": {"video", "entropy", "exact", "nets", "models", "codec", "encoder", "measure"},
+    "bench": {"video", "stream", "entropy", "exact", "nets", "models", "codec", "measure"},
 }
 # Types may be named more freely: models hands out what codec declares.
-ALLOWED_FOR_TYPES = {"report": {"video"}, "models": {"codec"}, "nets": {"codec"}}
+ALLOWED_FOR_TYPES = {"report": {"video"}, "models": {"codec", "encoder"}, "nets": {"codec"}}
 LIGHT = ("video", "stream", "cli")
 HEAVY = ("torch", "scipy", "compressai")
 

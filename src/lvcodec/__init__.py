@@ -199,7 +199,7 @@ def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
     streams: also count the bits of each sub-stream, which needs the stream's weights (and loads torch).
     Raises InputError, StreamError; WeightsError with `streams`.
     """
-    from lvcodec.codec import inspect
+    from lvcodec.codec import probe as inspect
 
     return inspect.probe(source, streams=streams)
 
@@ -211,6 +211,6 @@ def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool
 
     Raises UsageError if the streams do not fit together, InputError, StreamError.
     """
-    from lvcodec.codec import inspect
+    from lvcodec.codec import probe as inspect
 
     return inspect.concat(sources, target, overwrite=overwrite)

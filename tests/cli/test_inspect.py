@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import lvcodec
-from lvcodec.codec.maps import picture_maps
+from lvcodec.codec.latent_maps import picture_maps
 from lvcodec.codec.modes import MODES
 from lvcodec.codec.network import Network
 from lvcodec.codec.sequence import Networks

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 import torch
 
-from lvcodec.codec.gops import AHEAD, default_jobs, each_gop, split
+from lvcodec.codec.pipeline import AHEAD, default_jobs, each_gop, split
 
 JOBS = pytest.mark.parametrize("jobs", [1, 3])
 

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from lvcodec.codec import motion
-from lvcodec.codec import search as search_module
 from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.network import Network
 from lvcodec.codec.picture import decode_picture, encode_picture
-from lvcodec.codec.search import search
+from lvcodec.encoder import search as search_module
+from lvcodec.encoder.search import search
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Reader, Writer
 from lvcodec.entropy.tables import TableSet

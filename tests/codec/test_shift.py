@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lvcodec.codec.shift import direction_of
-from lvcodec.nets.shift import shift_direction
+from lvcodec.nets.compensation import shift_direction
 
 
 @pytest.mark.parametrize("centre", [0, 2**15, -(2**15)])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lvcodec.codec.shift import direction_of, undo_of
-from lvcodec.nets.shift import shift_undo
+from lvcodec.nets.compensation import shift_undo
 
 RESIDUALS = np.arange(-9, 10, dtype=np.int32)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from lvcodec.train.data import Clip
-    from lvcodec.train.run import Run
+    from lvcodec.train.data.crops import Clip
+    from lvcodec.train.run.run import Run
 
 TINY = "latent=24,width8=16,depth8=1,width16=16,depth16=1,block=depthwise,hyper=8,z_channels=8,context=8,temporal=9"
 
@@ -35,7 +35,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def clips(make_clip) -> list[Clip]:
     """Three moving clips of six pictures, 128x128."""
-    from lvcodec.train.data import Clip
+    from lvcodec.train.data.crops import Clip
 
     made = []
     for seed in range(3):
@@ -51,11 +51,11 @@ def fresh(clips) -> Callable[..., Run]:
     import torch
 
     from lvcodec.nets.swift import Swift, SwiftShape
-    from lvcodec.train.data import Crops
-    from lvcodec.train.klt import start_from_klt
-    from lvcodec.train.run import Run
+    from lvcodec.train.data.crops import Crops
+    from lvcodec.train.run.run import Run
     from lvcodec.train.settings import Settings
-    from lvcodec.train.stages import Priors
+    from lvcodec.train.stages.klt import start_from_klt
+    from lvcodec.train.stages.swift import Priors
 
     def make(stage: str, total: float = 1e6, **settings: Any) -> Run:
         torch.manual_seed(1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lvcodec.train import animate as animation
-from lvcodec.train.animate import Motion, Move, animate
+from lvcodec.train.data import animate as animation
+from lvcodec.train.data.animate import Motion, Move, animate
 
 SIZE = (64, 96)
 

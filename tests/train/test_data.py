@@ -11,8 +11,9 @@ import torch
 
 from lvcodec.errors import InputError
 from lvcodec.nets.swift import channels_to_planes
-from lvcodec.train import data, vimeo
-from lvcodec.train.data import Clip, Crops
+from lvcodec.train.data import crops as data
+from lvcodec.train.data import vimeo
+from lvcodec.train.data.crops import Clip, Crops
 
 
 @pytest.fixture(scope="module")

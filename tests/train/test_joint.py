@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-joint = pytest.importorskip("lvcodec.train.joint", reason="pip install '.[train]'")
+joint = pytest.importorskip("lvcodec.train.stages.joint", reason="pip install '.[train]'")
 
 from lvcodec.codec.modes import MODES  # noqa: E402
 from lvcodec.codec.network import Network  # noqa: E402
@@ -17,8 +17,9 @@ from lvcodec.codec.picture import encode_picture  # noqa: E402
 from lvcodec.exact import ops, warp  # noqa: E402
 from lvcodec.models import loading, store  # noqa: E402
 from lvcodec.nets.swift import UNITS_PER_LEVEL, channels_to_planes, planes_to_channels  # noqa: E402
-from lvcodec.train import export, stages  # noqa: E402
-from lvcodec.train.losses import MSE  # noqa: E402
+from lvcodec.train.results import export  # noqa: E402
+from lvcodec.train.stages import swift as stages  # noqa: E402
+from lvcodec.train.stages.losses import MSE  # noqa: E402
 from lvcodec.video.picture import Picture  # noqa: E402
 
 

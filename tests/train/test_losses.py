@@ -8,8 +8,8 @@ import torch
 
 from lvcodec.errors import UsageError
 from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels
-from lvcodec.train import losses
 from lvcodec.train.settings import PAPER_STEPS, settings_of
+from lvcodec.train.stages import losses
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_small_crops_are_refused_for_ms_ssim() -> None:
 
 
 def test_a_stage_trains_by_ms_ssim(fresh, make_clip) -> None:
-    from lvcodec.train.data import Clip
+    from lvcodec.train.data.crops import Clip
 
     run = fresh("intra", loss="ms-ssim", crop=192, batch=1)
     raw = np.stack([np.frombuffer(p.tobytes(), np.uint8).reshape(288, 192) for p in make_clip(192, 192, 3, 1)])

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from lvcodec.errors import UsageError
-from lvcodec.train.parallel import Workers, start
+from lvcodec.train.run.parallel import Workers, start
 from lvcodec.video.picture import VideoFormat
 from lvcodec.video.sink import open_sink
 
@@ -21,7 +21,7 @@ pytest.importorskip("compressai", reason="training's priors are CompressAI's: pi
 
 AVERAGE = """
 import torch
-from lvcodec.train.parallel import start
+from lvcodec.train.run.parallel import start
 workers = start("cpu")
 a, b, unused = (torch.nn.Parameter(torch.full(shape, float(workers.rank))) for shape in ((2, 3), (4,), (1,)))
 workers.alike([torch.nn.ParameterList([a, b])])
@@ -63,7 +63,7 @@ def test_gradients_are_averaged() -> None:
 
 TRAIN = """
 import os, pathlib, sys, torch
-from lvcodec.train import loop, start
+from lvcodec.train.run import loop, start
 from lvcodec.train.settings import Settings
 folder, shape = pathlib.Path(sys.argv[1]), sys.argv[2]
 settings = Settings("intra", 5, True, batch=2, crop=64)
@@ -93,7 +93,7 @@ def test_two_processes_train_one_model(make_clip, tmp_path: Path, tiny: str) -> 
             sink.write(picture)
     for code, said in together(["-c", TRAIN, str(tmp_path), tiny, "stop"]):
         assert (code, said.splitlines()[-1:]) == (0, ["done 5"]), said
-    from lvcodec.train import checkpoint, log
+    from lvcodec.train.results import checkpoint, log
 
     state = checkpoint.read(tmp_path / "run" / "checkpoint.pt")
     assert state["step"] == 5 and len(state["other_random"]) == 1

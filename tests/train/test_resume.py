@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lvcodec.train import log
+from lvcodec.train.results import log
 
-checkpoint = pytest.importorskip("lvcodec.train.checkpoint", reason="pip install '.[train]'")
-loop = pytest.importorskip("lvcodec.train.loop")
+checkpoint = pytest.importorskip("lvcodec.train.results.checkpoint", reason="pip install '.[train]'")
+loop = pytest.importorskip("lvcodec.train.run.loop")
 
 STEPS = 9
 PACE = loop.Pace(log_steps=2, save_s=1e9)

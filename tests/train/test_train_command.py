@@ -76,7 +76,7 @@ def test_a_run_is_stopped_and_goes_on(arguments, tmp_path: Path) -> None:
     _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert "nothing is lost: the same command goes on from there" in said and "Traceback" not in said
-    from lvcodec.train import checkpoint
+    from lvcodec.train.results import checkpoint
 
     step = checkpoint.read(tmp_path / "run" / "checkpoint.pt")["step"]
     assert step >= 5
@@ -199,7 +199,7 @@ def test_checkpoints_are_validated_and_exported(arguments, videos: Path, tmp_pat
 
 def test_the_bar_tells_rate_psnr_and_time_left(monkeypatch) -> None:
     from lvcodec.cli.train import bar
-    from lvcodec.train.loop import Step
+    from lvcodec.train.run.loop import Step
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

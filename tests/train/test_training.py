@@ -12,16 +12,19 @@ import torch
 pytest.importorskip("compressai", reason="training takes its factorised priors from CompressAI: pip install '.[train]'")
 
 from lvcodec.codec import motion  # noqa: E402
-from lvcodec.codec.search import search  # noqa: E402
+from lvcodec.encoder.search import search  # noqa: E402
 from lvcodec.entropy.rates import laplace_bits, shifted_bits  # noqa: E402
 from lvcodec.errors import InputError  # noqa: E402
 from lvcodec.models import export, store  # noqa: E402
-from lvcodec.nets.shift import shift_direction  # noqa: E402
+from lvcodec.nets.compensation import shift_direction  # noqa: E402
 from lvcodec.nets.swift import channels_to_planes, planes_to_channels  # noqa: E402
-from lvcodec.train import checkpoint, masters  # noqa: E402
-from lvcodec.train.feed import feed  # noqa: E402
-from lvcodec.train.joint import STAGES  # noqa: E402
-from lvcodec.train.stages import align  # noqa: E402
+from lvcodec.train.results import (
+    checkpoint,
+    masters,  # noqa: E402
+)
+from lvcodec.train.run.feed import feed  # noqa: E402
+from lvcodec.train.stages.joint import STAGES  # noqa: E402
+from lvcodec.train.stages.swift import align  # noqa: E402
 from lvcodec.video.picture import Picture  # noqa: E402
 
 EXPECTED = {"intra": {"enc_in", "hyper_enc"}, "p": {"temporal"}, "shift": {"shift"}}

@@ -8,10 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from lvcodec.bench.anchors import Anchor, choose, load_anchors
-from lvcodec.bench.clips import Reading, find_clips
 from lvcodec.bench.crops import parse_box
-from lvcodec.bench.metrics import METRICS
 from lvcodec.bench.ours import Lvcodec
 from lvcodec.bench.point import Codec
 from lvcodec.bench.presets import ALL, PRESETS, Preset
@@ -19,6 +16,9 @@ from lvcodec.bench.report import Report, write_report
 from lvcodec.bench.run import OnNotice, OnPoint, Plan, run
 from lvcodec.bench.summary import METRIC_TITLES, NEEDS, Summary
 from lvcodec.errors import UsageError
+from lvcodec.measure.anchors import Anchor, choose, load_anchors
+from lvcodec.measure.clips import Reading, find_clips
+from lvcodec.measure.metrics import METRICS
 
 MODES = ("intra", "mfvc", "lds", "aligned")
 

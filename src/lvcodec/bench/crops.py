@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.bench.clips import Clip
 from lvcodec.bench.rows import Row
-from lvcodec.bench.viaffmpeg import HD_HEIGHT
 from lvcodec.errors import UsageError
+from lvcodec.measure.clips import Clip
+from lvcodec.measure.viaffmpeg import HD_HEIGHT
 from lvcodec.video.colour import Colour, planes_to_rgb
 from lvcodec.video.picture import Picture, VideoFormat
 

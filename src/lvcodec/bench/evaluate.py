@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import lvcodec
-from lvcodec.bench import viaffmpeg
-from lvcodec.bench.clips import Reading, prepared
-from lvcodec.bench.metrics import METRICS, SCORES, Measured, measure
 from lvcodec.errors import InputError, UsageError
+from lvcodec.measure import viaffmpeg
+from lvcodec.measure.clips import Reading, prepared
+from lvcodec.measure.metrics import METRICS, SCORES, Measured, measure
 from lvcodec.video.rawformat import RAW_SUFFIXES, name_hints
 from lvcodec.video.source import STREAM_MAGIC
 

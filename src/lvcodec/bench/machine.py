@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import lvcodec
-from lvcodec.bench import viaffmpeg
+from lvcodec.measure import viaffmpeg
 
 
 def describe(*, jobs: int, threads: int) -> dict[str, str]:

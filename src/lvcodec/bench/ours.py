@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lvcodec
-from lvcodec.bench.clips import Clip
+from lvcodec.measure.clips import Clip
 from lvcodec.models import store
 
 MODELS_VARIABLE = "LVCODEC_MODELS"

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from lvcodec.bench import viaffmpeg
-from lvcodec.bench.clips import Clip
 from lvcodec.bench.crops import Box, save_crops
-from lvcodec.bench.metrics import Measured, measure
 from lvcodec.bench.rows import Row
 from lvcodec.errors import LvcError
+from lvcodec.measure import viaffmpeg
+from lvcodec.measure.clips import Clip
+from lvcodec.measure.metrics import Measured, measure
 
 RESULTS_VERSION = 1  # raise it when figures change their meaning: finished points are coded again then
 

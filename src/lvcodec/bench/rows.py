@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from lvcodec.bench.metrics import SCORES
 from lvcodec.errors import InputError
+from lvcodec.measure.metrics import SCORES
 
 NA = "n/a"
 
@@ -19,7 +19,7 @@ class Row:
     """What one point cost and gave, or why it failed.
 
     key: hash of all that the figures depend on. q: the codec's own setting. times in seconds, the processes' or
-    calls' whole; None where other work ran beside them. scores: see lvcodec.bench.metrics.Scores. picture_psnr_db:
+    calls' whole; None where other work ran beside them. scores: see lvcodec.measure.metrics.Scores. picture_psnr_db:
     (6 Y + U + V) / 8 of the pictures that are shown. error: empty where all went well.
     """
 

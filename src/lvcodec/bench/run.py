@@ -21,12 +21,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from lvcodec.bench.clips import Clip, Reading, prepared
 from lvcodec.bench.crops import SOURCE, Box, busiest, read_pictures, save_crops
-from lvcodec.bench.metrics import METRICS
 from lvcodec.bench.point import Codec, Task, failed, key_of, run_point
 from lvcodec.bench.rows import PointFile, Row
 from lvcodec.errors import InputError, LvcError, UsageError
+from lvcodec.measure.clips import Clip, Reading, prepared
+from lvcodec.measure.metrics import METRICS
 
 OnPoint = Callable[[int, int], None]
 OnNotice = Callable[[str], None]

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from lvcodec.bench.bdrate import Distance, Point, distance
 from lvcodec.bench.ours import EFFORT
 from lvcodec.bench.presets import Preset, Published, paper_table2, published
 from lvcodec.bench.rows import NA, Row
+from lvcodec.measure.bdrate import Distance, Point, distance
 
 AVERAGE = "average"
 POINTS_TITLE = "All points"

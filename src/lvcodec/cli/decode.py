@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import lvcodec
-from lvcodec.cli.memory import keep_freed_memory
+from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range
 from lvcodec.report import DecodeReport

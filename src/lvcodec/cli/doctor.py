@@ -153,7 +153,7 @@ def _short(digest: str | None) -> str:
 
 
 def _ffmpeg_version() -> str:
-    from lvcodec.bench import viaffmpeg
+    from lvcodec.measure import viaffmpeg
 
     try:
         return viaffmpeg.version().removeprefix("ffmpeg version ")

@@ -7,7 +7,7 @@ from fractions import Fraction
 import click
 
 import lvcodec
-from lvcodec.cli.memory import keep_freed_memory
+from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range, picture_rate, picture_size
 from lvcodec.errors import UsageError

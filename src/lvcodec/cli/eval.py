@@ -44,9 +44,9 @@ def eval(  # noqa: A001
     """
     check_source(reference)
     check_source(distorted)
-    from lvcodec.bench.clips import Reading
     from lvcodec.bench.evaluate import evaluate, lines, picture_table
-    from lvcodec.bench.metrics import METRICS
+    from lvcodec.measure.clips import Reading
+    from lvcodec.measure.metrics import METRICS
 
     with out.progress("measuring") as step:
         found = evaluate(

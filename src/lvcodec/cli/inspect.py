@@ -11,7 +11,7 @@ from lvcodec.cli.output import Output, output_options, table
 from lvcodec.cli.params import PIPE, check_source, check_target
 
 if TYPE_CHECKING:
-    from lvcodec.bench.maps import Inspection
+    from lvcodec.bench.latent_figure import Inspection
 
 NAMES = {"plain": "without the shift", "shifted": "with the shift", "bits": "latent"}
 
@@ -54,7 +54,7 @@ def inspect(
     """
     check_source(source)
     check_target(target, source, overwrite=overwrite)
-    from lvcodec.bench.maps import inspect_picture
+    from lvcodec.bench.latent_figure import inspect_picture
 
     with out.progress("decoding") as step:
         found = inspect_picture(

@@ -15,7 +15,7 @@ from lvcodec.cli.output import Output, output_options
 from lvcodec.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from lvcodec.train.loop import Step
+    from lvcodec.train.run.loop import Step
 
 FOLDER = click.Path(path_type=Path)
 RATE = click.FloatRange(0, 1)
@@ -227,8 +227,8 @@ def _train(
         raise UsageError("--shape is of new models", "leave it out where --start gives the model")
     check_exist(*data, *start, *([held_out] if held_out else []))
     from lvcodec.cli.main import Stopped
-    from lvcodec.train import loop
-    from lvcodec.train import start as begin
+    from lvcodec.train.run import loop
+    from lvcodec.train.run import start as begin
     from lvcodec.train.settings import settings_of
 
     settings = settings_of(preset, stage, minutes=minutes, steps=steps, given=given)
@@ -352,9 +352,9 @@ def export(
 
     check_folder(str(target), overwrite=overwrite)
     from lvcodec.models import store
-    from lvcodec.train import export as making
-    from lvcodec.train.data import prepare
-    from lvcodec.train.validate import judge
+    from lvcodec.train.data.crops import prepare
+    from lvcodec.train.results import export as making
+    from lvcodec.train.results.judge import judge
 
     info = making.ship(
         target, checkpoints, about=about, data=data, licence=licence, averaged=averaged, overwrite=overwrite
@@ -401,8 +401,8 @@ def validate(
     the mode intra, else veryfast zerolatency with GOPs of 12.
     """
     check_exist(*paths, clips)
-    from lvcodec.train.data import prepare
-    from lvcodec.train.validate import judge
+    from lvcodec.train.data.crops import prepare
+    from lvcodec.train.results.judge import judge
 
     records, lines = [], []
     for judged in judge(paths, prepare([clips], cache, notice=out.notice), mode, count=count, step=step, effort=effort):

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.codec import motion
-from lvcodec.codec.choice import Reals, choose, choose_shifted
 from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Ints, Network
 from lvcodec.codec.shift import direction_of, undo_of
+from lvcodec.encoder.symbols import Reals, choose, choose_shifted
 from lvcodec.entropy import grid
 from lvcodec.video.picture import Picture
 
@@ -116,7 +116,7 @@ def _aligned(state: State, net: Network, field: Field | None) -> Reference:
 
 
 def _search(picture: Picture, state: State, net: Network) -> Field:
-    from lvcodec.codec.search import SWEEPS, search  # the encoder's, and its library is large
+    from lvcodec.encoder.search import SWEEPS, search  # the encoder's, and its library is large
 
     before, quality = motion.before(state.x_hat, state.field), 1 + net.quality_index / 20
     return search(picture, state.x_hat, before, quality, SWEEPS if net.refiner is None else 3 * SWEEPS)

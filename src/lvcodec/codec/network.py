@@ -52,7 +52,7 @@ class Coding(Protocol):
 
 
 class Refiner(Protocol):
-    """What chooses better symbols at some effort, the encoder's alone (nets/swift_refine.py)."""
+    """What chooses better symbols at some effort, the encoder's alone (encoder/refine.py)."""
 
     def intra(self, planes: Planes, shown: tuple[int, int], z: Ints, symbols: Ints) -> Ints: ...
     def residual(

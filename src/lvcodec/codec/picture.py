@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.codec import motion
-from lvcodec.codec.choice import Located, choose
 from lvcodec.codec.modes import Mode, Reference, State, Symbols, code_hyper
 from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Ints, Network
+from lvcodec.encoder.symbols import Located, choose
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder, Reader, Writer
 from lvcodec.video.picture import Picture

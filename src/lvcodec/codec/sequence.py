@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lvcodec.codec.distortion import PsnrMeter
-from lvcodec.codec.files import create_stream, is_path, open_stream
-from lvcodec.codec.gops import CodedPicture, ahead_of, default_jobs, each_gop, encode_gop, split
-from lvcodec.codec.memory import enough_memory
 from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.network import Network
+from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.codec.picture import decode_picture
+from lvcodec.codec.pipeline import CodedPicture, ahead_of, default_jobs, each_gop, encode_gop, split
 from lvcodec.codec.shift import length_for
 from lvcodec.entropy.coder import Coder
 from lvcodec.errors import InputError, LvcError, MismatchError, StreamError, TruncatedStreamError, UsageError
 from lvcodec.exact.backends import pick_device
 from lvcodec.exact.settings import whole_products
+from lvcodec.measure.psnr import PsnrMeter
 from lvcodec.models import canary, loading, store
 from lvcodec.report import DecodeReport, EncodeReport
 from lvcodec.stream.container import StreamReader, StreamWriter
+from lvcodec.stream.files import create_stream, is_path, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import PictureRecord, planes_checksum
 from lvcodec.video.picture import Picture

@@ -74,8 +74,8 @@ def refiner(info: ModelInfo, quality_index: int, passes: int) -> Refiner | None:
         return None
     if info.family != "swift":
         raise UsageError(f"effort is for the swift family, not for {info.family}", "leave --effort out")
+    from lvcodec.encoder.refine import Refiner
     from lvcodec.nets.swift import steps_from_tables
-    from lvcodec.nets.swift_refine import Refiner
 
     if info.weights_id not in _twins:
         _twins.clear()

@@ -26,7 +26,7 @@ from lvcodec.errors import WeightsError
 
 MANIFEST = "manifest.json"
 INTEGERS = "integers.safetensors"
-MASTERS = "masters.safetensors"  # for training on (train/masters.py); no decoder reads them
+MASTERS = "masters.safetensors"  # for training on (train/results/masters.py); no decoder reads them
 ID_BYTES = 8
 
 

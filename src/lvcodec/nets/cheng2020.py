@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import WIDE, Conv, clamp, subpixel
+from lvcodec.nets.compensation import ShiftCompensation
 from lvcodec.nets.rgb import RGB_BITS
-from lvcodec.nets.shift import ShiftCompensation
 from lvcodec.nets.temporal import TemporalPrior, unit_bits_for
 
 WIDTHS = {1: 128, 2: 128, 3: 128, 4: 192, 5: 192, 6: 192}  # N by quality, as published

@@ -25,7 +25,7 @@ from lvcodec.errors import WeightsError
 from lvcodec.exact.ops import WIDE, Conv, clamp, to_units
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import CONTEXT, ONE, SYMBOL_MAX, Cheng2020, causal_taps
-from lvcodec.nets.shift import LATENT_GRID
+from lvcodec.nets.compensation import LATENT_GRID
 from lvcodec.nets.temporal import PARAMETER_GRID
 
 ROW_STEP = CONTEXT // 2 + 1  # passes between a position and the one below it

@@ -22,8 +22,8 @@ from lvcodec.errors import UsageError
 from lvcodec.exact.ops import INT8, Conv, Format, add, subpixel, to_units
 from lvcodec.exact.packed import Packed, Units, blocks, join, keep, pack, planar, plane, shuffle, unshuffle
 from lvcodec.exact.rounding import round_ste
+from lvcodec.nets.compensation import LATENT_GRID, ShiftCompensation
 from lvcodec.nets.layers import residuals
-from lvcodec.nets.shift import LATENT_GRID, ShiftCompensation
 from lvcodec.nets.temporal import PARAMETER_GRID, TemporalPrior, hyper_decoder, hyper_encoder, unit_bits_for
 
 PATCH_CHANNELS = 384  # 256 of Y, 64 of U, 64 of V: one 16x16 patch in 4:2:0

@@ -64,7 +64,7 @@ class SwiftCoding:
 
     def worth(self) -> Tensor:
         """As swift_worth.step_worth, (1, M, 1, 1)."""
-        from lvcodec.nets.swift_worth import lambda_of, step_worth
+        from lvcodec.encoder.distortion import lambda_of, step_worth
 
         return step_worth(self.steps.inverse, lambda_of(1 + self.quality_index / 20))
 

@@ -1,0 +1,207 @@
+"""One picture's latents as a figure: what was coded, what was expected, what it cost (Kim et al. 2022, Figure 4)."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lvcodec.codec.latent_maps import PictureMaps, picture_maps
+from lvcodec.codec.motion import Field
+from lvcodec.errors import InputError, UsageError
+from lvcodec.exact.warp import BLOCK, STEPS
+from lvcodec.video.atomic import AtomicFile
+
+if TYPE_CHECKING:
+    from lvcodec import StreamLike
+
+PANEL_INCHES = 4.6  # width of a map and its bar
+DPI = 110
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One map of the figure.
+
+    kind: "symbols" and "mean" (about zero), "signs", "level" or "bits"; maps of a kind share a scale. note: what
+    stands below the title.
+    """
+
+    array: str
+    title: str
+    kind: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A picture taken apart, and the channel of it that was drawn."""
+
+    maps: PictureMaps
+    channel: int
+    heading: str
+
+    def bits(self) -> dict[str, dict[str, float]]:
+        """Bits of each map of bits, by its array: in the channel, and in all of them."""
+        arrays = {panel.array: self.maps.arrays[panel.array] for panel in panels(self.maps) if panel.kind == "bits"}
+        return {
+            name: {"channel": float(array[self.channel].sum()), "all": float(array.sum())}
+            for name, array in arrays.items()
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        maps = self.maps
+        return {
+            "picture": maps.number,
+            "kind": maps.kind,
+            "channel": self.channel,
+            "channels": maps.channels,
+            "residual_exact": maps.exact,
+            "coded": maps.coded,
+            "bits": self.bits(),
+            "streams": dict(maps.streams),
+        }
+
+
+def inspect_picture(
+    source: StreamLike,
+    number: int,
+    channel: int | None,
+    target: Path,
+    *,
+    motion: bool = False,
+    overwrite: bool = False,
+    name: str = "",
+    on_picture: Callable[[int, int], None] | None = None,
+) -> Inspection:
+    """Draw the maps of picture `number` (from 0) to target (.png); channel None is the one that takes most bits.
+
+    motion: draw the motion over the picture instead. name: what the figure calls the stream. Raises UsageError if
+    there is no such picture, channel or motion, StreamError, MismatchError, WeightsError, InputError.
+    """
+    if target.suffix.lower() != ".png":
+        raise UsageError(f"the maps are a PNG, and {target} is not named .png")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise InputError("drawing needs the package matplotlib", "pip install 'lvcodec[bench]'")
+    maps = picture_maps(source, number, on_picture=on_picture)
+    if channel is None:
+        channel = maps.dearest()
+    if channel >= maps.channels:
+        raise UsageError(f"there is no channel {channel}", f"the latent has {maps.channels}, counted from 0")
+    heading = f"{name or 'stream'}: picture {number} ({maps.kind}), channel {channel} of {maps.channels}"
+    if motion:
+        heading = f"{name or 'stream'}: picture {number} ({maps.kind})"
+    inspection = Inspection(maps, channel, heading)
+    if motion and maps.field is None:
+        raise UsageError(f"picture {number} has no motion", "P-pictures of the mode aligned have")
+    with AtomicFile(target, overwrite=overwrite) as file:
+        file.write(_draw_motion(inspection, maps.field) if motion and maps.field is not None else _draw(inspection))
+    return inspection
+
+
+def panels(maps: PictureMaps) -> list[Panel]:
+    """The maps of a picture, in reading order, three a line (two for an I-picture)."""
+    if maps.kind == "I":
+        return [
+            Panel("y", "ŷ, the latent", "symbols"),
+            Panel("mean", "μ, its expected value", "symbols"),
+            Panel("level", "level of its scale (6 to the octave from 0.05)", "level"),
+            Panel("bits", "bits", "bits", "coded"),
+        ]
+    guessed = "" if maps.exact else "exact beyond half a step from μ, else the likeliest"
+    plain, shifted = ("coded", "not coded") if maps.coded == "plain" else ("not coded", "coded")
+    if not maps.exact:
+        plain = "not coded; of the likeliest residual, so the least possible"
+    step = "" if maps.alpha == 1 else f", half a step ({float(maps.alpha):g})"
+    return [
+        Panel("y_res", "ŷ_res, the residual", "symbols", guessed),
+        Panel("mean", "μ, its expected value", "mean"),
+        Panel("bfd", "BFD, its direction from μ", "signs", guessed),
+        Panel("y_shift", f"ŷ_shift, shifted towards μ{step}", "symbols"),
+        Panel("plain", "bits without the shift", "bits", plain),
+        Panel("shifted", "bits with the shift", "bits", shifted),
+    ]
+
+
+def _draw(found: Inspection) -> bytes:
+    """The figure as PNG."""
+    from matplotlib.figure import Figure
+
+    maps, bits, shown = found.maps, found.bits(), panels(found.maps)
+    columns = 2 if maps.kind == "I" else 3
+    lines = -(-len(shown) // columns)
+    height, width = maps.arrays[maps.coded].shape[1:]
+    panel_height = min(max(PANEL_INCHES * 0.8 * height / width, 1.2), 2 * PANEL_INCHES) + 0.7
+    figure = Figure(figsize=(PANEL_INCHES * columns, panel_height * lines + 0.5), layout="constrained")
+    figure.suptitle(f"{found.heading}; each square is 16x16 pixels", fontsize=10)
+    for axis, panel in zip(figure.subplots(lines, columns, squeeze=False).flat, shown, strict=True):
+        total = f": {bits[panel.array]['channel']:.1f}" if panel.kind == "bits" else ""
+        axis.set_title(panel.title + total + (f"\n({panel.note})" if panel.note else ""), fontsize=9)
+        image = axis.imshow(
+            maps.arrays[panel.array][found.channel], interpolation="nearest", **_scale(maps, found.channel, panel.kind)
+        )
+        axis.tick_params(labelsize=7)
+        axis.locator_params(integer=True)
+        bar = figure.colorbar(image, ax=axis, ticks=[-1, 0, 1] if panel.kind == "signs" else None)
+        bar.ax.tick_params(labelsize=7)
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=DPI)
+    return data.getvalue()
+
+
+def _draw_motion(found: Inspection, field: Field) -> bytes:
+    """The decoded picture with an arrow for each block, from where its content was in the picture before, as PNG."""
+    from matplotlib.figure import Figure
+
+    y = found.maps.shown.y
+    height, width = y.shape
+    figure = Figure(figsize=(10, max(10 * height / width, 1.5) + 0.6), layout="constrained")
+    axis = figure.subplots()
+    pels = field / STEPS
+    longest = float(np.hypot(*pels).max())
+    bits = found.maps.streams.get("motion", 0.0)
+    axis.set_title(
+        f"{found.heading}: motion of {BLOCK}x{BLOCK} blocks since the picture before, {bits:.0f} bits; "
+        f"the longest vector has {longest:.2f} pixels",
+        fontsize=10,
+    )
+    axis.imshow(y, cmap="gray", vmin=0, vmax=255, alpha=0.7)
+    rows, columns = np.indices(field.shape[1:]) * BLOCK + BLOCK / 2 - 0.5
+    moved = np.abs(field).any(axis=0)
+    stretch = max(1.0, BLOCK / longest) if longest else 1.0  # short vectors are drawn longer, all alike
+    axis.quiver(
+        (columns + stretch * pels[1])[moved],
+        (rows + stretch * pels[0])[moved],
+        -stretch * pels[1][moved],
+        -stretch * pels[0][moved],
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        color="tab:red",
+        width=0.0016,
+    )
+    axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    axis.set_xlabel(f"arrows {stretch:.1f} times as long as the motion", fontsize=9)
+    axis.tick_params(labelsize=7)
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=DPI)
+    return data.getvalue()
+
+
+def _scale(maps: PictureMaps, channel: int, kind: str) -> dict[str, Any]:
+    """Colours and limits for all maps of one kind, so that they compare."""
+    if kind == "signs":
+        return {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}
+    arrays = [maps.arrays[panel.array][channel] for panel in panels(maps) if panel.kind == kind]
+    if kind in ("symbols", "mean"):
+        most = max(float(np.abs(array).max()) for array in arrays) or 1.0
+        return {"cmap": "RdBu_r", "vmin": -most, "vmax": most}
+    if kind == "level":
+        return {"cmap": "viridis"}
+    return {"cmap": "magma", "vmin": 0, "vmax": max(float(array.max()) for array in arrays) or 1.0}

@@ -1,0 +1,240 @@
+"""What the entropy coder saw of one picture: symbols, means, and what each cost, latent position by latent position.
+
+A P-picture has, whatever its mode, arrays of what was coded and of what goes with it:
+
+    y_res      the residual: it was coded, or follows from what was. But where y_shift, shifted by one, is within half
+               a step of the mean, the stream does not tell it, and it is the likeliest one (in general y_shift itself)
+    mean       what the decoder expects of y_res, in quantiser steps
+    bfd        the direction of y_res from its mean (equation 4); so it is as sure as y_res
+    y_shift    y_res moved by the shift: what was coded, or what would have been with a shift by one
+    plain      bits of y_res by the plain Laplace table
+    shifted    bits of y_shift by the push-forward table; a half shift renames symbols, and its bits are the plain ones
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lvcodec.codec.modes import MODES, State
+from lvcodec.codec.motion import Field
+from lvcodec.codec.network import Network
+from lvcodec.codec.picture import code_intra, p_reference
+from lvcodec.codec.sequence import Networks
+from lvcodec.codec.shift import direction_of, undo_of
+from lvcodec.entropy import grid
+from lvcodec.entropy.coder import Reader
+from lvcodec.entropy.tables import TableSet, bits_of
+from lvcodec.errors import MismatchError, UsageError
+from lvcodec.exact.backends import pick_device
+from lvcodec.exact.settings import whole_products
+from lvcodec.models import loading, store
+from lvcodec.stream.container import StreamReader
+from lvcodec.stream.files import open_stream
+from lvcodec.stream.header import Header
+from lvcodec.stream.records import PictureRecord, planes_checksum
+from lvcodec.video.picture import Picture
+
+if TYPE_CHECKING:
+    from lvcodec import StreamLike
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class PictureMaps:
+    """Arrays (M, H/16, W/16) of one picture by name, H and W padded.
+
+    number: from 0. kind: "I" or "P". arrays: of a P-picture as above, of an I-picture y, mean, level (of the scale
+    grid), bits. coded: the name of the array that holds the bits that the stream spent. exact: whether y_res is known
+    everywhere. alpha: the length of the shift of y_shift. streams: bits of each sub-stream, as `lvcodec.probe` gives
+    them. shown: the decoded picture. field: the motion, (2, rows, columns) in quarters of a pel, where a mode has any.
+    """
+
+    number: int
+    kind: str
+    arrays: Mapping[str, Array]
+    coded: str
+    exact: bool
+    alpha: Fraction
+    streams: Mapping[str, float]
+    shown: Picture
+    field: Field | None = None
+
+    @property
+    def channels(self) -> int:
+        """M."""
+        return int(self.arrays[self.coded].shape[0])
+
+    def dearest(self) -> int:
+        """The channel that the stream spent most bits on."""
+        return int(self.arrays[self.coded].sum(axis=(1, 2)).argmax())
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the coder: arguments and result."""
+
+    name: str
+    tables: TableSet
+    index: Array
+    centre: Array
+    sign: Array
+    values: Array
+
+    @property
+    def mean8(self) -> Array:
+        """Means in eighths of a step."""
+        return np.asarray(self.centre * grid.MEAN_STEPS + self.sign * (self.index % grid.FRACTIONS))
+
+    @property
+    def level(self) -> Array:
+        """Levels of the scale grid."""
+        return np.asarray(self.index // grid.FRACTIONS)
+
+    def bits(self) -> Array:
+        """What each symbol took."""
+        return bits_of(self.tables, self.index, self.centre, self.sign, self.values)
+
+
+class Recorder(Reader):
+    """A reader that remembers what it was asked, and what it answered."""
+
+    def __init__(self, payload: bytes) -> None:
+        super().__init__(payload)
+        self.calls: list[Call] = []
+
+    def code(
+        self, values: Array | None, tables: TableSet, index: Array, centre: Array | int = 0, sign: Array | int = 1
+    ) -> NDArray[np.int32]:
+        """See Coder.code."""
+        read = super().code(values, tables, index, centre, sign)
+        self.calls.append(Call(self._name, tables, index, np.asarray(centre), np.asarray(sign), read))
+        return read
+
+
+def picture_maps(
+    source: StreamLike, number: int, *, on_picture: Callable[[int, int], None] | None = None
+) -> PictureMaps:
+    """Decode a stream up to picture `number` (from 0) and take that one apart.
+
+    on_picture(done, total): called after each picture that is decoded on the way.
+    Raises UsageError if there is no such picture, StreamError, MismatchError, WeightsError, InputError.
+    """
+    import torch
+
+    with open_stream(source) as file, whole_products(), torch.inference_mode():
+        reader = StreamReader(file)
+        networks = Networks(reader.header, pick_device("auto"))
+        reader.index()
+        if reader.count is not None and number >= reader.count:
+            raise _no_such(number, reader.count)
+        first = reader.seek(number)
+        state: State | None = None
+        for record in reader:
+            before = None if record.kind == "I" else state
+            state, coder = networks.decode(record, before)
+            if on_picture:
+                on_picture(record.number - first + 1, number - first + 1)
+            if record.number == number:
+                _check(record, state)
+                streams = {name: bits for name, bits in coder.bits.items() if name}
+                return _take_apart(reader.header, record, before, streams, state.x_hat)
+    raise _no_such(number, reader.count or 0)
+
+
+def _no_such(number: int, count: int) -> UsageError:
+    return UsageError(f"there is no picture {number}", f"the stream has {count}, counted from 0")
+
+
+def _check(record: PictureRecord, state: State) -> None:
+    got = planes_checksum(state.x_hat)
+    if got != record.checksum:
+        raise MismatchError(
+            f"picture {record.number} decoded to other pixels than the encoder's, so its maps would be wrong",
+            "please report it",
+            picture=record.number,
+            expected=record.checksum,
+            got=got,
+        )
+
+
+def _take_apart(
+    header: Header, record: PictureRecord, state: State | None, streams: Mapping[str, float], shown: Picture
+) -> PictureMaps:
+    """Decode a picture's symbols once more, and keep what goes through the coder. It has been decoded without fault."""
+    device = pick_device("auto")
+    net = Network(
+        loading.coding(store.by_id(header.weights_id), record.quality_index, device),
+        header.video.width,
+        header.video.height,
+        device,
+        record.quality_index,
+    )
+    coder = Recorder(record.payload)
+    mode = MODES[header.mode]
+    if state is None or mode is None:
+        arrays = _intra(code_intra(None, None, net, coder).streams["z"], net, coder)
+        return PictureMaps(record.number, record.kind, arrays, "bits", True, header.alpha, streams, shown)
+    reference = p_reference(None, state, net, mode, coder)
+    mode.code(None, reference, net, coder, header.alpha)
+    [call] = [call for call in coder.calls if call.name in ("y_res", "y_shift")]
+    merged = call.tables is net.tables["laplace_shifted"]
+    alpha = header.alpha if call.name == "y_shift" else Fraction(1)
+    return PictureMaps(
+        record.number,
+        record.kind,
+        _predicted(call, net, alpha, merged=merged),
+        "shifted" if call.name == "y_shift" else "plain",
+        not merged,
+        alpha,
+        streams,
+        shown,
+        reference.field,
+    )
+
+
+def _intra(z: Array, net: Network, coder: Recorder) -> dict[str, Array]:
+    """An I-picture's arrays: the passes of its latents, put together."""
+    passes = [call for call in coder.calls if call.name == "y"]
+    shape = net.latent_shape()
+    arrays: dict[str, Array] = {
+        "y": np.zeros(shape, np.int32),
+        "mean": np.zeros(shape),
+        "level": np.zeros(shape, np.int32),
+        "bits": np.zeros(shape),
+    }
+    for call, (positions, _) in zip(passes, net.intra_passes(z), strict=True):
+        parts: dict[str, Array] = {
+            "y": call.values,
+            "mean": call.mean8 / grid.MEAN_STEPS,
+            "level": call.level,
+            "bits": call.bits(),
+        }
+        for name, part in parts.items():
+            arrays[name].reshape(-1)[positions] = part
+    return arrays
+
+
+def _predicted(call: Call, net: Network, alpha: Fraction, *, merged: bool) -> dict[str, Array]:
+    """A P-picture's arrays. merged: y_shift was coded, and several residuals stand behind a symbol."""
+    y_res = call.values + undo_of(call.values, call.mean8) if merged else call.values
+    bfd = direction_of(y_res, call.mean8)
+    y_shift = y_res - (bfd if alpha == 1 else float(alpha) * bfd)
+    plain = bits_of(net.tables["laplace"], call.index, call.centre, call.sign, y_res)
+    shifted = plain
+    if alpha == 1:
+        shifted = bits_of(net.tables["laplace_shifted"], call.index, call.centre, call.sign, y_shift)
+    return {
+        "y_res": y_res,
+        "mean": call.mean8 / grid.MEAN_STEPS,
+        "bfd": bfd,
+        "y_shift": y_shift,
+        "plain": plain,
+        "shifted": shifted,
+    }

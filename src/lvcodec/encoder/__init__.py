@@ -1,0 +1,1 @@
+"""What only an encoder needs: decisions, searches, rates. No decoder imports this package."""

@@ -1,0 +1,166 @@
+"""Distortion of decoded pictures against their source: PSNR, SSIM, MS-SSIM, and through ffmpeg RGB PSNR and VMAF.
+
+All figures are taken picture by picture on 8-bit 4:2:0 planes as they are, and averaged over pictures.
+`psnr_yuv` is (6 Y + U + V) / 8 in dB. `ms_ssim` is pytorch-msssim's on luma, None where the shorter side is 160 or
+less. `psnr_rgb` and `vmaf` come from lvcodec.measure.viaffmpeg; what this ffmpeg cannot give is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lvcodec.errors import InputError
+from lvcodec.measure import viaffmpeg
+from lvcodec.measure.psnr import psnr_db
+from lvcodec.report import PlanePsnr
+from lvcodec.video.colour import Plane
+from lvcodec.video.picture import Picture, VideoFormat
+
+METRICS = ("psnr", "rgb", "ssim", "ms-ssim", "vmaf")
+MS_SSIM_SIDE = 160  # pytorch-msssim's five scales need a shorter side above this
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of one picture, or means over pictures: PSNR in dB, SSIM and MS-SSIM up to 1, VMAF up to 100.
+
+    None: not asked for, or not to be had at this size.
+    """
+
+    psnr_y: float | None = None
+    psnr_u: float | None = None
+    psnr_v: float | None = None
+    psnr_yuv: float | None = None
+    psnr_rgb: float | None = None
+    ssim_y: float | None = None
+    ssim_u: float | None = None
+    ssim_v: float | None = None
+    ssim: float | None = None
+    ms_ssim: float | None = None
+    vmaf: float | None = None
+
+
+SCORES = tuple(field.name for field in fields(Scores))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The mean over pictures, and each picture's own figures (without VMAF)."""
+
+    mean: Scores
+    pictures: tuple[Scores, ...]
+
+
+def measure(
+    reference: Path,
+    decoded: Path,
+    video: VideoFormat,
+    *,
+    metrics: Sequence[str] = METRICS,
+    on_picture: Callable[[int, int], None] | None = None,
+) -> Measured:
+    """Compare two raw 8-bit 4:2:0 files of one format.
+
+    Raises InputError if they hold no whole pictures, or different numbers of them.
+    """
+    count = count_pictures(reference, video)
+    got = count_pictures(decoded, video)
+    if got != count:
+        raise InputError(f"there are {got} decoded pictures and {count} in the source")
+    rgb: Iterator[float | None] = iter(())
+    if "rgb" in metrics:
+        rgb = viaffmpeg.rgb_psnr(reference, decoded, video)
+    each = []
+    for number, pair in enumerate(zip(read_raw(reference, video), read_raw(decoded, video), strict=True), 1):
+        each.append(Scores(**_planes(*pair, metrics), psnr_rgb=next(rgb, None)))
+        if on_picture:
+            on_picture(number, count)
+    vmaf = viaffmpeg.vmaf(reference, decoded, video) if "vmaf" in metrics else None
+    means = {name: _mean([getattr(scores, name) for scores in each]) for name in SCORES if name != "vmaf"}
+    return Measured(Scores(**means, vmaf=vmaf), tuple(each))
+
+
+def count_pictures(path: Path, video: VideoFormat) -> int:
+    """Pictures of a raw file. Raises InputError if it holds none or ends within one."""
+    size = path.stat().st_size
+    count, rest = divmod(size, video.picture_bytes)
+    if rest or not count:
+        raise InputError(f"{path.name} has {size} bytes, no whole number of {video.width}x{video.height} pictures")
+    return count
+
+
+def read_raw(path: Path, video: VideoFormat) -> Iterator[Picture]:
+    """The pictures of a raw 8-bit 4:2:0 file."""
+    with open(path, "rb") as file:
+        while data := file.read(video.picture_bytes):
+            yield Picture.frombuffer(data, video.width, video.height)
+
+
+def _planes(reference: Picture, decoded: Picture, metrics: Sequence[str]) -> dict[str, float | None]:
+    """Figures of one picture that need its planes alone."""
+    found: dict[str, float | None] = {}
+    pairs = list(zip(reference.planes, decoded.planes, strict=True))
+    if "psnr" in metrics:
+        psnr = PlanePsnr.weighted(*(psnr_db(*pair) for pair in pairs))
+        found |= {"psnr_y": psnr.y, "psnr_u": psnr.u, "psnr_v": psnr.v, "psnr_yuv": psnr.yuv}
+    if "ssim" in metrics:
+        each = [ssim(*pair) for pair in pairs]
+        found |= dict(zip(("ssim_y", "ssim_u", "ssim_v"), each, strict=True))
+        sizes = [plane.size for plane in reference.planes]
+        if None not in each:
+            found["ssim"] = sum(s * n for s, n in zip(each, sizes, strict=True) if s is not None) / sum(sizes)
+    if "ms-ssim" in metrics:
+        found["ms_ssim"] = ms_ssim(reference.y, decoded.y)
+    return found
+
+
+def ssim(reference: Plane, decoded: Plane) -> float | None:
+    """SSIM of a plane as ffmpeg's filter has it: 8x8 windows, 4 apart. None for a side below 8."""
+    if min(reference.shape) < 8:
+        return None
+    a, b = reference.astype(np.int64), decoded.astype(np.int64)
+    sum_a, sum_b = _windows(a), _windows(b)
+    squares, products = _windows(a * a + b * b), _windows(a * b)
+    c1 = int(0.01**2 * 255**2 * 64 + 0.5)
+    c2 = int(0.03**2 * 255**2 * 64 * 63 + 0.5)
+    variance = 64 * squares - sum_a * sum_a - sum_b * sum_b
+    covariance = 64 * products - sum_a * sum_b
+    over = (2 * sum_a * sum_b + c1) * (2.0 * covariance + c2)
+    under = (sum_a * sum_a + sum_b * sum_b + c1) * (1.0 * variance + c2)
+    return float((over / under).mean())
+
+
+def _windows(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sums over 8x8 windows, 4 apart; what lies beyond the last whole 4x4 block is left out, as in ffmpeg."""
+    height, width = (side // 4 * 4 for side in values.shape)
+    blocks = values[:height, :width].reshape(height // 4, 4, width // 4, 4).sum(axis=(1, 3))
+    total: NDArray[np.int64] = blocks[:-1, :-1] + blocks[:-1, 1:] + blocks[1:, :-1] + blocks[1:, 1:]
+    return total
+
+
+def ms_ssim(reference: Plane, decoded: Plane) -> float | None:
+    """pytorch-msssim's MS-SSIM of a plane; None where the shorter side is 160 or less.
+
+    Raises InputError if pytorch-msssim is not installed.
+    """
+    if min(reference.shape) <= MS_SSIM_SIDE:
+        return None
+    try:
+        import torch
+        from pytorch_msssim import ms_ssim as compute
+    except ImportError as error:
+        raise InputError("MS-SSIM needs pytorch-msssim", "pip install 'lvcodec[bench]', or leave it out") from error
+    with torch.inference_mode():
+        x, x_hat = (torch.from_numpy(np.array(plane)).float()[None, None] for plane in (reference, decoded))
+        return float(compute(x, x_hat, data_range=255))
+
+
+def _mean(values: Sequence[Any]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None

@@ -1,0 +1,19 @@
+"""The names that users choose from, where no network is needed to know them.
+
+What stands behind a name is elsewhere: a mode's prediction in codec/modes.py, the encoder's decisions for it in
+encoder/decisions.py, a family's networks in nets/ and models/loading.py, a backend in exact/backends.py. Their numbers
+in a stream are in stream/fields.py. tests/test_names.py holds all of them against these lists.
+"""
+
+from __future__ import annotations
+
+MODES = ("intra", "mfvc", "lds", "aligned")
+SHIFTING_MODES = ("lds", "aligned")  # those whose residuals are shifted, so that alpha means something
+DEFAULT_MODE = "aligned"
+
+FAMILIES = ("swift", "cheng2020")
+DEFAULT_FAMILY = "swift"
+
+BACKENDS = ("int8", "float", "reference")  # the fastest first
+DEVICES = ("cpu", "cuda")
+AUTO = "auto"  # for a backend or a device: the fastest that computes right

@@ -1,0 +1,1 @@
+"""What a run leaves: checkpoints, masters, models, logs, curves, figures on held-out clips."""

@@ -1,0 +1,1 @@
+"""A run: steps, optimisers, processes, and the loop around them."""

@@ -1,0 +1,78 @@
+"""What each step of a run is trained on: a function of the run's seed and the step alone, so that a run that goes on
+sees what it would have seen. Beside a GPU other processes cut it out ahead of time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from lvcodec.train.data.crops import Crops, channels_of
+from lvcodec.train.settings import Settings
+from lvcodec.train.stages.swift import Stage
+
+MOST_PROCESSES = 6
+
+
+@dataclass(frozen=True)
+class Samples:
+    """clip: (B, T, 96, H/8, W/8) levels - 128, from one source each; single: (n, 1, 96, H/8, W/8), pictures that are
+    coded by themselves; quality: (B + n,), of all."""
+
+    clip: Tensor
+    single: Tensor
+    quality: Tensor
+
+
+class _Steps(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """Raw samples by step."""
+
+    def __init__(self, crops: Crops, settings: Settings, stage: Stage) -> None:
+        self.crops, self.settings, self.stage = crops, settings, stage
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        crops, settings = self.crops, self.settings
+        crops.begin(step)
+        alone = round(settings.batch * self.stage.alone)
+        clip = crops.cut(settings.batch - alone, settings.crop, length=self.stage.length)
+        single = crops.cut(alone, settings.crop) if alone else clip[:0, :1]
+        if settings.quality is None:
+            quality = torch.from_numpy(1 + 5 * crops.random.random(settings.batch)).float()
+        else:
+            quality = torch.full((settings.batch,), float(settings.quality))
+        return clip, single, quality
+
+
+def feed(crops: Crops, settings: Settings, stage: Stage, device: torch.device, *, first: int) -> Iterator[Samples]:
+    """Samples of the step `first` and of those after it, on the device; without end."""
+    beside = device.type == "cuda"
+    processes = min(MOST_PROCESSES, max(1, (os.cpu_count() or 1) // 3)) if beside else 0
+    loader = DataLoader(
+        _Steps(crops, settings, stage),
+        batch_size=None,
+        sampler=_From(first),
+        num_workers=processes,
+        pin_memory=beside,
+        generator=torch.Generator(),
+    )
+    for raw in loader:
+        clip, single, quality = (part.to(device, non_blocking=True) for part in raw)
+        yield Samples(channels_of(clip, settings.crop), channels_of(single, settings.crop), quality)
+
+
+class _From:
+    """first, first + 1, ..."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+
+    def __iter__(self) -> Iterator[int]:
+        step = self.first
+        while True:
+            yield step
+            step += 1

@@ -1,0 +1,44 @@
+"""The start of the linear path: the Karhunen-Loeve transform of training patches."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from lvcodec.nets.swift import LAMBDAS, UNITS_PER_COEFFICIENT, Swift
+from lvcodec.train.data.crops import Crops
+
+
+def start_from_klt(model: Swift, crops: Crops, *, batches: int = 60, size: int = 192) -> None:
+    """Set the linear path, deviations and quantiser steps so that the codec works before any training.
+
+    Luma and chroma are scaled by the square roots of their weights in the distortion, so that one step size, from
+    D = step**2 / 12 = 0.72 / lambda, is right for all coefficients.
+    """
+    patches = torch.cat(
+        [
+            F.pixel_unshuffle(crops.batch(16, size, stills=0.7)[:, 0], 2).permute(0, 2, 3, 1).reshape(-1, 384)
+            for _ in range(batches)
+        ]
+    )
+    weight = torch.full((384,), 0.5)
+    weight[:256] = 0.75  # pixel_unshuffle keeps each of the 96 channels' four positions together
+    scale = weight.sqrt().double()
+    scaled = patches.double() * scale
+    centred = scaled - scaled.mean(dim=0)
+    values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
+    m = model.shape.latent
+    basis = vectors.flip(1)[:, :m].T  # (M, 384), strongest first
+    deviation = values.flip(0)[:m].clamp_min(0.25).sqrt().float()
+    centre = 1 if model.shape.lapped else 0
+    with torch.no_grad():
+        model.enc_linear.weight.zero_()
+        model.dec_linear.weight.zero_()
+        model.enc_linear.weight[:, :, centre, centre] = (basis * scale).float()
+        model.dec_linear.weight[:, :, centre, centre] = (basis / scale).T.float()
+        for row, lmbda in enumerate(LAMBDAS):
+            model.log_step[row] = math.log(math.sqrt(12 * 0.72 / lmbda))
+        model.norm.copy_((16 / (UNITS_PER_COEFFICIENT * deviation)).view(1, -1, 1, 1))
+        model.spread.copy_((UNITS_PER_COEFFICIENT * deviation / 256).view(1, -1, 1, 1))

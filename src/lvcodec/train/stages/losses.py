@@ -1,0 +1,104 @@
+"""What distortion is and what a bit is worth against it: squared error, or 1 - MS-SSIM.
+
+Squared errors are in levels, planes weighted Y:U:V = 6:1:1; lambda is the paper's (Kim et al. 2022; CompressAI):
+rate + lambda * 255^2 * MSE of pixels in 0..1. MS-SSIM is taken plane by plane at the plane's own resolution, weighted
+the same, with CompressAI's lambdas: rate + lambda * (1 - MS-SSIM). Rates are in bits a luma pixel. Lambdas are
+geometric between qualities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from lvcodec.errors import InputError, UsageError
+from lvcodec.nets.swift import LAMBDAS, UNITS_PER_LEVEL, channels_to_planes
+
+PIXELS = 64  # luma pixels of one position at 1/8
+MS_SSIM_LAMBDAS = (2.40, 4.58, 8.73, 16.64, 31.73, 60.50)  # of qualities 1..6
+WEIGHTS = (6 / 8, 1 / 8, 1 / 8)  # Y, U, V
+SCALES = 5
+LUMA_WINDOW, CHROMA_WINDOW = 11, 5  # a window of chroma spans what one of luma does
+
+
+def squared_error(x: Tensor, x_hat: Tensor) -> Tensor:
+    """(B,) weighted squared error a luma pixel; x in levels - 128, x_hat in UNITS_PER_LEVEL a level."""
+    error = (x_hat.float() / UNITS_PER_LEVEL - x).square()
+    luma, chroma = error[:, :64].sum(dim=(1, 2, 3)), error[:, 64:].sum(dim=(1, 2, 3))
+    return (0.75 * luma + 0.5 * chroma) / (PIXELS * x.shape[2] * x.shape[3])
+
+
+def structural_error(x: Tensor, x_hat: Tensor) -> Tensor:
+    """(B,) 1 - MS-SSIM, weighted over planes; arguments as for squared_error, sides above 160 pixels."""
+    planes = zip(channels_to_planes(x), channels_to_planes(x_hat.float() / UNITS_PER_LEVEL), strict=True)
+    return sum_of_planes(
+        [ms_ssim(a, b, 255.0, LUMA_WINDOW if i == 0 else CHROMA_WINDOW) for i, (a, b) in enumerate(planes)]
+    )
+
+
+def sum_of_planes(each: list[Tensor]) -> Tensor:
+    """1 - the weighted mean of the planes' figures."""
+    return 1 - torch.stack([weight * value for weight, value in zip(WEIGHTS, each, strict=True)]).sum(dim=0)
+
+
+def ms_ssim(a: Tensor, b: Tensor, peak: float, window: int) -> Tensor:
+    """(B,) MS-SSIM of images (B, C, H, W) with values up to `peak`, in float32."""
+    from pytorch_msssim import ms_ssim as compute
+
+    with torch.autocast(a.device.type, enabled=False):
+        found: Tensor = compute(
+            a.float(),
+            b.float(),
+            data_range=peak,
+            size_average=False,
+            win_size=window,
+            win_sigma=1.5 * (window - 1) / (LUMA_WINDOW - 1),
+        )
+        return found
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A distortion and its lambdas, of qualities 1..6. error: (x, x_hat) to (B,)."""
+
+    name: str
+    error: Callable[[Tensor, Tensor], Tensor]
+    lambdas: tuple[float, ...]
+
+    def lmbda(self, quality: Tensor) -> Tensor:
+        """Lambda at fractional qualities 1..6, (B,)."""
+        logs = _logs(self.lambdas, quality.dtype, quality.device)
+        position = (quality - 1).clamp(0, 5)
+        low = position.floor().clamp(max=4).long()
+        return torch.exp(logs[low] + (position - low) * (logs[low + 1] - logs[low]))
+
+
+@lru_cache
+def _logs(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Kept on the device: what is recorded there (train/run/cuda_graph.py) cannot copy from the host."""
+    return torch.log(torch.tensor(values, dtype=dtype, device=device))
+
+
+MSE = Measure("mse", squared_error, LAMBDAS)
+MS_SSIM = Measure("ms-ssim", structural_error, MS_SSIM_LAMBDAS)
+MEASURES = {measure.name: measure for measure in (MSE, MS_SSIM)}
+
+
+def check_crop(loss: str, crop: int) -> None:
+    """Raise UsageError if crops are too small for MS-SSIM's scales, InputError if its package is missing."""
+    least = (LUMA_WINDOW - 1) * 2 ** (SCALES - 1)
+    if loss != "ms-ssim":
+        return
+    if crop <= least:
+        raise UsageError(
+            f"MS-SSIM has {SCALES} scales, for which crops of {crop} pixels are too small",
+            f"take --crop {-(-(least + 1) // 64) * 64} or more",
+        )
+    try:
+        import pytorch_msssim  # noqa: F401
+    except ImportError as error:
+        raise InputError("MS-SSIM needs the package pytorch-msssim", "pip install 'lvcodec[train]'") from error

@@ -1,0 +1,164 @@
+"""The metrics against ffmpeg's and pytorch-msssim's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lvcodec.errors import InputError
+from lvcodec.measure import viaffmpeg
+from lvcodec.measure.metrics import Measured, measure, ms_ssim, read_raw, ssim
+from lvcodec.video.colour import Colour
+from lvcodec.video.picture import VideoFormat
+
+WriteClip = Callable[..., Path]
+Pair = tuple[Path, Path, VideoFormat]
+
+
+@pytest.fixture(scope="module", params=[(192, 176), (70, 46)], ids=["192x176", "70x46"])
+def pair(request: pytest.FixtureRequest, write_clip: WriteClip, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """A raw clip and a noisy copy; the first picture is equal in both, so that its PSNR has no bound."""
+    width, height = request.param
+    folder = tmp_path_factory.mktemp("pair")
+    video = VideoFormat(width, height, Fraction(25), Colour(1, 1, 1))
+    reference = write_clip(folder / "ref.yuv", width, height, 3)
+    noisy = write_clip(folder / "dist.yuv", width, height, 3, noise=9)
+    data = bytearray(noisy.read_bytes())
+    data[: video.picture_bytes] = reference.read_bytes()[: video.picture_bytes]
+    noisy.write_bytes(data)
+    return reference, noisy, video
+
+
+@pytest.fixture(scope="module")
+def measured(pair: Pair) -> Measured:
+    return measure(*pair)
+
+
+def stats(pair: Pair, graph: str, folder: Path) -> list[dict[str, float]]:
+    """What an ffmpeg filter writes into its stats_file, a dict a picture."""
+    reference, decoded, video = pair
+    path = folder / "stats.txt"
+    done = viaffmpeg.run_ffmpeg(
+        "-v",
+        "error",
+        *viaffmpeg.raw_input(decoded, video),
+        *viaffmpeg.raw_input(reference, video),
+        "-lavfi",
+        graph.format(stats=path),
+        "-f",
+        "null",
+        "-",
+    )
+    assert done.returncode == 0, done.stderr
+    return [
+        {name.lower(): float(value) for name, value in re.findall(r"(\w+):([\d.]+|inf)", line)}
+        for line in path.read_text().splitlines()
+    ]
+
+
+def test_psnr_is_ffmpegs(pair: Pair, measured: Measured, tmp_path: Path) -> None:
+    theirs = stats(pair, "psnr=stats_file={stats}", tmp_path)
+    for ours, their in zip(measured.pictures, theirs, strict=True):
+        for plane in "yuv":
+            value = min(their[f"psnr_{plane}"], 100)
+            assert getattr(ours, f"psnr_{plane}") == pytest.approx(value, abs=0.01)
+    assert measured.pictures[0].psnr_yuv == 100
+    mean = measured.mean
+    assert mean.psnr_y == pytest.approx(np.mean([p.psnr_y for p in measured.pictures]))
+    assert mean.psnr_yuv == pytest.approx((6 * mean.psnr_y + mean.psnr_u + mean.psnr_v) / 8)
+
+
+def test_ssim_is_ffmpegs(pair: Pair, measured: Measured, tmp_path: Path) -> None:
+    theirs = stats(pair, "ssim=stats_file={stats}", tmp_path)
+    for ours, their in zip(measured.pictures, theirs, strict=True):
+        for name, key in (("ssim_y", "y"), ("ssim_u", "u"), ("ssim_v", "v"), ("ssim", "all")):
+            assert getattr(ours, name) == pytest.approx(their[key], abs=0.0005)
+    assert measured.mean.ssim is not None and measured.mean.ssim < 0.99
+
+
+def test_rgb_psnr_is_ffmpegs(pair: Pair, measured: Measured, tmp_path: Path) -> None:
+    """The same conversion inside one ffmpeg, compared by its own filter."""
+    one = (
+        f"scale=in_color_matrix=bt709:in_range=tv:out_range=pc:in_chroma_loc=left:flags={viaffmpeg.RGB_FLAGS}:"
+        "sws_dither=none,format=rgb24,format=gbrp"
+    )
+    theirs = stats(pair, f"[0:v]{one}[a];[1:v]{one}[b];[a][b]psnr=stats_file={{stats}}", tmp_path)
+    for ours, their in zip(measured.pictures, theirs, strict=True):
+        assert ours.psnr_rgb == pytest.approx(min(their["psnr_avg"], 100), abs=0.01)
+
+
+def test_ms_ssim_is_pytorch_msssims(pair: Pair, measured: Measured) -> None:
+    import torch
+    from pytorch_msssim import ms_ssim as compute
+
+    if min(pair[2].width, pair[2].height) <= 160:
+        assert measured.mean.ms_ssim is None
+        return
+    reference, decoded = ([p.y for p in read_raw(path, pair[2])] for path in pair[:2])
+    x, x_hat = (torch.from_numpy(np.stack(planes)).float()[:, None] for planes in (reference, decoded))
+    theirs = compute(x, x_hat, data_range=255, size_average=False)
+    assert [p.ms_ssim for p in measured.pictures] == pytest.approx(theirs.tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("side, known", [(160, False), (161, True)])
+def test_ms_ssim_needs_more_than_160(side: int, known: bool) -> None:
+    plane = np.zeros((side, 200), np.uint8)
+    assert (ms_ssim(plane, plane) is not None) == known
+
+
+def test_vmaf(pair: Pair, measured: Measured, tmp_path: Path) -> None:
+    if "libvmaf" not in viaffmpeg.filters():
+        pytest.skip("this ffmpeg has no libvmaf")
+    reference, _, video = pair
+    grey = tmp_path / "grey.yuv"
+    grey.write_bytes(bytes([128]) * reference.stat().st_size)
+    same, lost = (viaffmpeg.vmaf(reference, decoded, video) for decoded in (reference, grey))
+    assert same is not None and lost is not None and measured.mean.vmaf is not None
+    assert 0 <= lost < 60 < measured.mean.vmaf <= same <= 100
+
+
+def test_no_libvmaf(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viaffmpeg, "filters", lambda: frozenset({"psnr"}))
+    assert viaffmpeg.vmaf(*pair) is None
+
+
+def test_tiny_planes_have_no_ssim() -> None:
+    plane = np.zeros((4, 40), np.uint8)
+    assert ssim(plane, plane) is None
+
+
+def test_only_what_is_asked_for(pair: Pair) -> None:
+    mean = measure(*pair, metrics=("psnr",)).mean
+    assert mean.psnr_y is not None
+    assert (mean.ssim, mean.ms_ssim, mean.psnr_rgb, mean.vmaf) == (None, None, None, None)
+
+
+def test_missing_pictures(pair: Pair, tmp_path: Path) -> None:
+    reference, decoded, video = pair
+    short = tmp_path / "short.yuv"
+    short.write_bytes(decoded.read_bytes()[: video.picture_bytes])
+    with pytest.raises(InputError, match="1 decoded pictures and 3"):
+        measure(reference, short, video)
+    short.write_bytes(decoded.read_bytes()[:-5])
+    with pytest.raises(InputError, match="no whole number"):
+        measure(reference, short, video)
+
+
+@pytest.mark.parametrize(
+    "matrix, height, name",
+    [
+        (2, 720, "bt709"),
+        (2, 288, "bt601"),
+        (1, 288, "bt709"),
+        (9, 64, "bt2020"),
+    ],
+)
+def test_rgb_matrix(matrix: int, height: int, name: str) -> None:
+    video = VideoFormat(64, height, Fraction(25), replace(Colour(), matrix=matrix))
+    assert viaffmpeg.rgb_matrix(video) == name

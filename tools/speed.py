@@ -1,0 +1,296 @@
+"""How fast the codec is on this machine: python tools/speed.py CLIP
+
+For each size that the clip is scaled to, each mode, and each way to share the processor: pictures encoded and decoded
+a second, from the first that is there to the last, so that loading networks does not count. Before that, what the
+machine's matrix products reach; after it, on request, learned codecs of CompressAI with random weights on the same
+pictures. Ways take turns within each size and mode, the best of the rounds counts: trust ratios, and those of one run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+import lvcodec
+from lvcodec.bench import machine
+from lvcodec.codec.modes import MODES
+from lvcodec.errors import LvcError
+from lvcodec.exact import backends, fused
+from lvcodec.exact.packed import Packed
+from lvcodec.video.ffmpeg import FfmpegProcess
+
+SIZES = {"QCIF": (176, 144), "CIF": (352, 288), "720p": (1280, 720), "1080p": (1920, 1080)}
+GOP = 6
+LEARNED = ("ssf2020", "cheng2020-anchor")
+
+
+@dataclass(frozen=True)
+class Way:
+    """So many threads of the processor, shared by so many GOPs at a time."""
+
+    threads: int
+    jobs: int
+
+    @property
+    def label(self) -> str:
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        return threads if self.jobs == 1 else f"{threads}, {self.jobs} jobs"
+
+    @classmethod
+    def parse(cls, text: str) -> Way:
+        """From "2x1": threads, jobs."""
+        threads, _, jobs = text.partition("x")
+        if not (threads.isdecimal() and jobs.isdecimal() and int(threads) and int(jobs)):
+            raise click.BadParameter(f"{text} is not THREADSxJOBS")
+        return cls(int(threads), int(jobs))
+
+
+@contextmanager
+def threads_of_torch(count: int) -> Iterator[None]:
+    """So many threads while the context lasts."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def scaled(clip: Path, target: Path, size: tuple[int, int], pictures: int) -> None:
+    """The clip at another size, from its beginning again where it ends. Raises InputError if ffmpeg cannot."""
+    process = FfmpegProcess(
+        [
+            "-y",
+            "-stream_loop",
+            "-1",
+            "-i",
+            str(clip),
+            "-map",
+            "0:v:0",
+            "-vf",
+            "scale={}:{}".format(*size),
+            "-pix_fmt",
+            "yuv420p",
+            "-frames:v",
+            str(pictures),
+            str(target),
+        ],
+        what=f"cannot scale {clip}",
+    )
+    process.stdout.read()
+    process.check()
+
+
+def rate(code: Callable[..., object]) -> float:
+    """Pictures a second of a function that calls `on_picture` after each."""
+    times: list[float] = []
+    code(on_picture=lambda done, total: times.append(time.perf_counter()))
+    return (len(times) - 1) / (times[-1] - times[0])
+
+
+def measure(clip: Path, mode: str, ways: Sequence[Way], quality: float, rounds: int) -> list[tuple[float, float]]:
+    """Pictures encoded and decoded a second, the best of the rounds, by way."""
+    best = [(0.0, 0.0)] * len(ways)
+    with tempfile.TemporaryDirectory() as folder:
+        stream, shown = Path(folder) / "a.lvc", Path(folder) / "a.y4m"
+        lvcodec.encode(clip, stream, mode=mode, quality=quality, gop=GOP, frames=(0, 2))  # networks are loaded
+        for _ in range(rounds):
+            for number, way in enumerate(ways):
+                with threads_of_torch(way.threads):
+                    encoded = rate(
+                        partial(
+                            lvcodec.encode,
+                            clip,
+                            stream,
+                            mode=mode,
+                            quality=quality,
+                            gop=GOP,
+                            jobs=way.jobs,
+                            overwrite=True,
+                        )
+                    )
+                    decoded = rate(partial(lvcodec.decode, stream, shown, jobs=way.jobs, overwrite=True))
+                best[number] = max(best[number][0], encoded), max(best[number][1], decoded)
+    return best
+
+
+def products(threads: int) -> dict[str, float]:
+    """Billions of multiply-accumulates a second of the best large products: as the layers are computed, and plain."""
+    found: dict[str, float] = {}
+    with threads_of_torch(threads), torch.inference_mode():
+        if backends.int8_works():
+            channels, side = 512, 64
+            x = Packed(
+                torch.randint(0, 256, (1, channels, side, side), dtype=torch.uint8).contiguous(
+                    memory_format=torch.channels_last
+                ),
+                0,
+            )
+            layer = fused.Fused(
+                torch.randint(-64, 65, (channels, channels, 1, 1)),
+                torch.zeros(channels),
+                torch.full((channels,), 2.0**-12),
+                act="relu",
+                stride=1,
+                groups=1,
+                like=x,
+            )
+            found["8-bit layer"] = channels * channels * side * side / best_time(partial(layer, x)) / 1e9
+        for name, kind in (("bfloat16", torch.bfloat16), ("float32", torch.float32), ("float64", torch.float64)):
+            a, b = (torch.rand(1024, 1024).to(kind) for _ in range(2))
+            found[name] = 1024**3 / best_time(partial(torch.mm, a, b)) / 1e9
+    return found
+
+
+def best_time(function: Callable[[], object], times: int = 20) -> float:
+    """Seconds of the fastest of so many calls."""
+    best = float("inf")
+    for _ in range(times):
+        began = time.perf_counter()
+        function()
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+def rgb(clip: Path, size: tuple[int, int], pictures: int) -> list[torch.Tensor]:
+    """The clip's first pictures, each (1, 3, H, W) in 0..1, repeated at their edges up to multiples of 128."""
+    width, height = size
+    process = FfmpegProcess(
+        ["-i", str(clip), "-frames:v", str(pictures), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
+        what=f"cannot read {clip}",
+    )
+    data = np.frombuffer(process.stdout.read(), np.uint8).reshape(pictures, height, width, 3)
+    process.check()
+    grown = np.pad(data, ((0, 0), (0, -height % 128), (0, -width % 128), (0, 0)), mode="edge")
+    return [torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255 for picture in grown]
+
+
+def learned(name: str, clip: Path, size: tuple[int, int], threads: int, pictures: int = 3) -> tuple[float, float]:
+    """Pictures encoded and decoded a second by a model of CompressAI's with random weights, to bytes and back."""
+    with warnings.catch_warnings(), threads_of_torch(threads), torch.inference_mode():
+        warnings.simplefilter("ignore")
+        from compressai.zoo import cheng2020_anchor, ssf2020
+
+        torch.manual_seed(0)
+        model = (ssf2020 if name == "ssf2020" else cheng2020_anchor)(1, pretrained=False).eval()
+        model.update(force=True)
+        shown = rgb(clip, size, pictures)
+        began = time.perf_counter()
+        if name == "ssf2020":
+            made = model.compress(shown)
+            between = time.perf_counter()
+            model.decompress(*made)
+        else:
+            every = [model.compress(x) for x in shown]
+            between = time.perf_counter()
+            for one in every:
+                model.decompress(one["strings"], one["shape"])
+        return pictures / (between - began), pictures / (time.perf_counter() - between)
+
+
+def row(*cells: object) -> None:
+    """Print a row of a Markdown table."""
+    click.echo("| " + " | ".join(f"{cell:.1f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
+
+
+def head(*cells: str) -> None:
+    """Print the head of one."""
+    click.echo()
+    row(*cells)
+    row(*("---" for _ in cells))
+
+
+@click.command()
+@click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--size",
+    "sizes",
+    type=click.Choice(list(SIZES)),
+    multiple=True,
+    default=list(SIZES),
+    help="May be repeated.  [default: all]",
+)
+@click.option(
+    "--mode",
+    "modes",
+    type=click.Choice(list(MODES)),
+    multiple=True,
+    default=list(MODES),
+    help="May be repeated.  [default: all]",
+)
+@click.option(
+    "--way",
+    "ways",
+    multiple=True,
+    default=("1x1", "2x1", "2x2"),
+    show_default=True,
+    metavar="THREADSxJOBS",
+    help="May be repeated.",
+)
+@click.option("-q", "--quality", type=click.FloatRange(1, 6), default=4.0, show_default=True)
+@click.option("--rounds", type=click.IntRange(min=1), default=2, show_default=True, help="The best counts.")
+@click.option(
+    "--learned",
+    "others",
+    type=click.Choice(LEARNED),
+    multiple=True,
+    help="Also CompressAI's, with random weights, at each size.",
+)
+def main(
+    clip: Path,
+    sizes: tuple[str, ...],
+    modes: tuple[str, ...],
+    ways: tuple[str, ...],
+    quality: float,
+    rounds: int,
+    others: tuple[str, ...],
+) -> None:
+    """Measure how fast CLIP's pictures are encoded and decoded here; print Markdown tables."""
+    asked = [Way.parse(text) for text in ways]
+    facts = machine.describe(jobs=1, threads=1)
+    click.echo(", ".join(f"{name} {facts[name]}" for name in ("processor", "cores", "python", "torch", "lvcodec")))
+    try:
+        every = {threads: products(threads) for threads in sorted({way.threads for way in asked})}
+        head("threads", *(f"{name}, GMAC/s" for name in next(iter(every.values()))))
+        for threads, found in every.items():
+            row(threads, *found.values())
+        head("size", "mode", *(f"{way.label}: {what}" for way in asked for what in ("encode", "decode")))
+        with tempfile.TemporaryDirectory() as folder:
+            clips = {size: Path(folder) / f"{size}.y4m" for size in sizes}
+            for size, target in clips.items():
+                scaled(clip, target, SIZES[size], GOP * max(2, *(way.jobs for way in asked)))
+                for mode in modes:
+                    row(
+                        size,
+                        f"`{mode}`",
+                        *(value for pair in measure(target, mode, asked, quality, rounds) for value in pair),
+                    )
+            if others:
+                head(
+                    "size",
+                    "model",
+                    *(f"{Way(threads, 1).label}: {what}" for threads in every for what in ("encode", "decode")),
+                )
+            for size, target in clips.items():
+                for name in others:
+                    row(
+                        size,
+                        name,
+                        *(f"{value:.2f}" for threads in every for value in learned(name, target, SIZES[size], threads)),
+                    )
+    except LvcError as error:
+        raise click.ClickException(error.message) from error
+
+
+if __name__ == "__main__":
+    main()
