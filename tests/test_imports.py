@@ -108,12 +108,12 @@ def test_directions_are_seen() -> None:
     """The walk finds imports in functions and branches, relative ones, and tells type-only ones apart."""
     source = (
         "from typing import TYPE_CHECKING\n"
-        "if TYPE_CHECKING:\n    from lvcodec.codec.network import Coding\n"
+        "if TYPE_CHECKING:\n    from lvcodec.nets.coding import Coding\n"
         "def f():\n    from lvcodec import cli\n    from ..stream import fields\n"
         "    import lvcodec.exact.ops\n"
     )
     assert list(imports(ast.parse(source), "lvcodec.video")) == [
-        ("lvcodec.codec.network", True),
+        ("lvcodec.nets.coding", True),
         ("lvcodec.cli", False),
         ("lvcodec.stream", False),
         ("lvcodec.exact.ops", False),
@@ -140,7 +140,7 @@ def test_light_parts() -> None:
 
 def test_no_scipy_when_coding() -> None:
     """scipy and compressai are for export and training."""
-    assert loaded_by("import lvcodec.codec.sequence, lvcodec.models.loading", "scipy", "compressai") == []
+    assert loaded_by("import lvcodec.codec.decoding, lvcodec.models.loading", "scipy", "compressai") == []
 
 
 def test_all_packages_are_packed() -> None:

@@ -17,7 +17,7 @@ import torch
 from second_decoder import checksum_of, decode
 
 import lvcodec
-from lvcodec.codec.modes import MODES
+from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import layers
 from lvcodec.models import export, importers, store
@@ -196,9 +196,9 @@ def test_mfvc_of_changing_quality(
     source: MakeSource, tmp_path: Path, swift: store.ModelInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No encoder of ours makes such, but decoders have to agree: after the I-picture, latents of other steps."""
-    mode = MODES["mfvc"]
-    assert mode is not None
-    monkeypatch.setitem(MODES, "mfvc", replace(mode, coarser=7))
+    decisions = DECISIONS["mfvc"]
+    assert decisions is not None
+    monkeypatch.setitem(DECISIONS, "mfvc", replace(decisions, coarser=7))
     stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
     lvcodec.encode(source(67, 45, 3), stream, recon=recon, model=swift.path, quality=3, mode="mfvc")
     monkeypatch.undo()

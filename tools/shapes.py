@@ -25,7 +25,10 @@ from torch import nn
 
 from lvcodec.codec.modes import MODES
 from lvcodec.codec.network import Network, padded
-from lvcodec.codec.picture import decode_picture, encode_picture
+from lvcodec.codec.picture import decode_picture
+from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.encoder.network import EncoderNetwork
+from lvcodec.encoder.picture import encode_picture
 from lvcodec.exact.backends import BACKENDS
 from lvcodec.exact.ops import INT8, Conv, layers
 from lvcodec.exact.packed import Units
@@ -126,16 +129,20 @@ def speeds(
     info: store.ModelInfo, mode_name: str, width: int, height: int, backends: Sequence[str], times: int
 ) -> dict[str, Speed]:
     """The best of so many rounds, by backend."""
-    mode, one, clip = MODES[mode_name], Fraction(1), made_up(width, height)
+    mode, decisions, one, clip = MODES[mode_name], DECISIONS[mode_name], Fraction(1), made_up(width, height)
     found, steps = {name: Speed() for name in backends}, {}
     with torch.inference_mode():
         for name in backends:
-            net = Network(loading.coding(info, 60, backend=name), width, height, torch.device("cpu"), 60)
-            _, first, _ = encode_picture(clip[0], None, net, mode, one)
-            _, second, _ = encode_picture(clip[1], first, net, mode, one)
-            payload, _, _ = encode_picture(clip[2], second, net, mode, one)
+            net = EncoderNetwork(loading.coding(info, 60, backend=name), width, height, torch.device("cpu"), 60)
+            _, first, _ = encode_picture(clip[0], None, net, decisions, one)
+            _, second, _ = encode_picture(clip[1], first, net, decisions, one)
+            payload, _, _ = encode_picture(clip[2], second, net, decisions, one)
             decode = partial(decode_picture, payload, second, net, mode, one)
-            steps[name] = decode, partial(encode_picture, clip[2], second, net, mode, one), layer_calls(net, decode)
+            steps[name] = (
+                decode,
+                partial(encode_picture, clip[2], second, net, decisions, one),
+                layer_calls(net, decode),
+            )
         for _ in range(times):
             for name, (decode, encode, calls) in steps.items():
                 speed = found[name]

@@ -5,7 +5,7 @@ Rates count every byte of the stream, headers included, over the real size of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lvcodec.video.colour import Colour
     from lvcodec.video.picture import VideoFormat
+
+OnPicture = Callable[[int, int | None], None]  # pictures done, and how many there are, if that is known
+OnNotice = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,14 @@ import numpy as np
 import pytest
 
 import lvcodec
+from lvcodec.codec.gop import decode_record
 from lvcodec.codec.latent_maps import picture_maps
-from lvcodec.codec.modes import MODES
-from lvcodec.codec.network import Network
-from lvcodec.codec.sequence import Networks
 from lvcodec.codec.shift import direction_of
+from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Writer
 from lvcodec.entropy.tables import TOTAL, TableSet, bits_of
-from lvcodec.exact.backends import pick_device
-from lvcodec.models import loading, store
 from lvcodec.stream.container import StreamReader
 from lvcodec.video.picture import Picture
 
@@ -79,18 +77,19 @@ def encoders_view(
     a step; and what gives the bits of residuals unshifted."""
     with open(path, "rb") as file:
         reader = StreamReader(file)
-        header, device = reader.header, pick_device("auto")
-        networks, state = Networks(header, device), None
+        header, state = reader.header, None
+        networks = EncoderNetworks.of_stream(header)
         for _ in range(number):
-            state, _ = networks.decode(next(reader), state)
+            state, _ = decode_record(next(reader), state, header, networks)
         index = next(reader).quality_index
-    mode = MODES[header.mode]
-    assert mode is not None and state is not None
+    decisions = DECISIONS[header.mode]
+    assert decisions is not None and state is not None
     size = header.video.width, header.video.height
-    net = Network(loading.coding(store.by_id(header.weights_id), index, device), *size, device, index)
+    net = networks.at(index)
     latents = net.analyse(Picture.frombuffer(planes[number], *size))
-    reference = mode.reference(state, net, None)
-    found = mode.analyse(latents, reference, net, Fraction(header.alpha), mode.worth_at(header.alpha))
+    reference = decisions.mode.reference(state, net, None)
+    weight = decisions.distortion_weight_at(header.alpha)
+    found = decisions.analyse(latents, reference, net, Fraction(header.alpha), weight)
     chosen = found.streams["y_res" if header.mode == "mfvc" else "y_shift"]
     mean8, level = net.p_parameters(found.streams["z_t"], reference.latents)
     located = grid.locate(mean8, level)

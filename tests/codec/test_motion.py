@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from lvcodec.codec import motion
 from lvcodec.codec.modes import MODES, State
-from lvcodec.codec.network import Network
-from lvcodec.codec.picture import decode_picture, encode_picture
+from lvcodec.codec.picture import decode_picture
 from lvcodec.encoder import search as search_module
+from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.encoder.network import EncoderNetwork
+from lvcodec.encoder.picture import encode_picture
 from lvcodec.encoder.search import search
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Reader, Writer
@@ -196,10 +198,10 @@ def test_a_rough_field_must_be_worth_its_bits() -> None:
 # ---- in the loop ----------------------------------------------------------------------------------------------
 
 
-def still_symbols(net: Network) -> Network:
+def still_symbols(net: EncoderNetwork) -> EncoderNetwork:
     """The network with symbols that are all zero, as if nothing were worth sending."""
     net.scaled = lambda latents: np.zeros(net.latent_shape())  # type: ignore[method-assign]
-    net.worth = lambda factor: None  # type: ignore[method-assign]
+    net.distortion_weights = lambda factor: None  # type: ignore[method-assign]
     return net
 
 
@@ -209,17 +211,16 @@ def test_what_is_not_sent_is_the_aligned_picture(
     random_model: str, make_clip: Callable[..., list[Picture]], size: tuple[int, int], quality_index: int
 ) -> None:
     """Where no residual is sent, x_hat is the aligned picture itself, in a clip that moves as in one that does not."""
-    mode = MODES["aligned"]
-    assert mode is not None
+    mode, decisions = MODES["aligned"], DECISIONS["aligned"]
     info = store.find(random_model)
     with torch.inference_mode():
         coding = loading.coding(info, quality_index)
-        net = Network(coding, *size, torch.device("cpu"), quality_index)
+        net = EncoderNetwork(coding, *size, torch.device("cpu"), quality_index)
         clip = make_clip(*size, 3)
         for pictures in ([clip[0], clip[0]], clip):
-            _, first, _ = encode_picture(pictures[0], None, net, mode, Fraction(1, 2))
-            quiet = still_symbols(Network(coding, *size, torch.device("cpu"), quality_index))
-            payload, after, _ = encode_picture(pictures[-1], first, quiet, mode, Fraction(1, 2))
+            _, first, _ = encode_picture(pictures[0], None, net, decisions, Fraction(1, 2))
+            quiet = still_symbols(EncoderNetwork(coding, *size, torch.device("cpu"), quality_index))
+            payload, after, _ = encode_picture(pictures[-1], first, quiet, decisions, Fraction(1, 2))
             decoded, _ = decode_picture(payload, first, net, mode, Fraction(1, 2))
             assert after.field is not None
             want = motion.align(first.x_hat, after.field)

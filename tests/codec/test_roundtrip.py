@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import lvcodec
-from lvcodec.codec.network import Network
+from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.errors import InputError, MismatchError, StreamError, TruncatedStreamError, UsageError, WeightsError
 from lvcodec.models import store
 from lvcodec.stream.container import StreamReader
@@ -63,7 +63,7 @@ def test_decoder_shows_the_recon(clip, tmp_path, random_model, mode, quality, si
 def test_mfvc_shows_the_intra_pictures(clip, tmp_path, random_model, quality, monkeypatch) -> None:
     """The residuals are of whole latents: no error can propagate. (Where the encoder takes the nearest symbols: by
     their bits it would choose others in each mode.)"""
-    monkeypatch.setattr(Network, "worth", lambda self, factor: None)
+    monkeypatch.setattr(EncoderNetwork, "distortion_weights", lambda self, factor: None)
     source = clip(96, 80, 5)
     for mode in ("intra", "mfvc"):
         lvcodec.encode(

@@ -14,11 +14,13 @@ import torch
 
 import lvcodec
 from lvcodec.encoder.distortion import CHROMA, LUMA
-from lvcodec.encoder.refine import Refiner
+from lvcodec.encoder.float_twin import float_twin
+from lvcodec.encoder.refine import refiner_of
 from lvcodec.errors import UsageError
 from lvcodec.exact.ops import layers
 from lvcodec.models import loading, store
-from lvcodec.nets.swift import LAMBDAS, UNITS_PER_LEVEL, planes_to_channels, steps_from_tables
+from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels, steps_from_tables
+from lvcodec.quality import LAMBDAS
 
 SIDE = 128
 
@@ -32,12 +34,12 @@ def moving(pictures: int) -> np.ndarray:
     return np.stack([colour[:, 2 * t : 2 * t + SIDE] for t in range(pictures)])
 
 
-def cost(report: lvcodec.report.EncodeReport, quality: int, worth: float = 1.0) -> float:
+def cost(report: lvcodec.report.EncodeReport, quality: int, weight: float = 1.0) -> float:
     """Bits and lambda times the weighted squared error of a whole coded clip, luma from its PSNR."""
     assert report.psnr_db is not None
     mse = [255.0**2 / 10 ** (value / 10) for value in (report.psnr_db.y, report.psnr_db.u, report.psnr_db.v)]
     error = LUMA * mse[0] + CHROMA / 4 * (mse[1] + mse[2])
-    return report.bpp + worth * LAMBDAS[quality - 1] * error
+    return report.bpp + weight * LAMBDAS[quality - 1] * error
 
 
 @pytest.mark.parametrize("quality", [1, 4])
@@ -49,7 +51,7 @@ def test_effort_pays(mode: str, quality: int) -> None:
         stream, shown = io.BytesIO(), io.BytesIO()
         report = lvcodec.encode(clip, stream, mode=mode, quality=quality, effort=effort, psnr=True, recon=shown)
         sizes.append(report.size_bytes)
-        costs.append(cost(report, quality, worth=0.5 if mode in ("lds", "aligned") else 1.0))
+        costs.append(cost(report, quality, weight=0.5 if mode in ("lds", "aligned") else 1.0))
         decoded = io.BytesIO()
         lvcodec.decode(io.BytesIO(stream.getvalue()), decoded)
         assert decoded.getvalue() == shown.getvalue()
@@ -70,8 +72,7 @@ def test_the_same_stream_each_time() -> None:
 def test_no_more_than_it_began_with() -> None:
     """The best of all rounds is kept: with one round that may be the first."""
     info = store.default_of("swift")
-    made = loading.refiner(info, 60, 1)
-    assert isinstance(made, Refiner)
+    refiner = refiner_of(info, 60, 1)
     seen: list[float] = []
 
     def costs(s: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -79,14 +80,14 @@ def test_no_more_than_it_began_with() -> None:
         return s.square().sum(), -torch.ones(2, *s.shape), torch.zeros(s.shape)  # promises what is not true
 
     start = torch.zeros(1, 3, 2, 2)
-    assert np.array_equal(made._descend(costs, start), np.zeros((3, 2, 2)))
+    assert np.array_equal(refiner._descend(costs, start), np.zeros((3, 2, 2)))
     assert len(seen) == 2 and seen[1] > seen[0]
 
 
 def test_the_float_twin_is_the_shipped_network() -> None:
     """Its weights are the integers exactly; its pictures are theirs but for the rounding between layers."""
     info = store.default_of("swift")
-    twin, tables = loading._swift_twin(info)
+    twin, tables = float_twin(info.path, info.weights_id)
     arrays = store.cached_integers(info.path, info.weights_id)
     for name, layer in layers(twin):
         shift = torch.from_numpy(arrays[f"layers.{name}.shift"]).float() + layer.unit_bits
@@ -108,7 +109,7 @@ def _floats(steps: object) -> object:
 
 
 def test_effort_is_for_swift(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="effort is 0 or more"):
+    with pytest.raises(UsageError, match="effort is -1; it must be 0 to 64"):
         lvcodec.encode(moving(1), io.BytesIO(), effort=-1)
     done = subprocess.run(
         [sys.executable, "-m", "lvcodec", "encode", "--effort", "65", "a.y4m", "b.lvc"],
@@ -127,5 +128,4 @@ def test_cheng2020_has_no_effort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LVCODEC_MODELS", str(tmp_path))
     info = export.init_random("cheng2020", tmp_path / "random-cheng", qualities=[1])
     with pytest.raises(UsageError, match="effort is for the swift family"):
-        loading.refiner(info, 0, 1)
-    assert loading.refiner(info, 0, 0) is None
+        refiner_of(info, 0, 1)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lvcodec.codec.shift import direction_of, undo_of
-from lvcodec.encoder.symbols import choose, choose_shifted
+from lvcodec.encoder.symbols import decide, decide_shifted
 from lvcodec.entropy import builders, grid
 from lvcodec.entropy.tables import TableSet, bits_of
 
@@ -16,7 +16,7 @@ SIZE = 4000
 REAL = RNG.laplace(0, 1.5, SIZE)
 MEAN8 = RNG.integers(-9, 10, SIZE).astype(np.int32)
 LEVEL = RNG.integers(4, 40, SIZE).astype(np.int32)
-WORTH = RNG.uniform(0.5, 12, SIZE)
+WEIGHTS = RNG.uniform(0.5, 12, SIZE)
 LOCATED = grid.locate(MEAN8, LEVEL)
 
 
@@ -27,18 +27,18 @@ def tables() -> dict[str, TableSet]:
 
 
 def cost(tables: TableSet, symbols: np.ndarray, known: np.ndarray) -> np.ndarray:
-    return bits_of(tables, *LOCATED, symbols) + WORTH * (REAL - known) ** 2
+    return bits_of(tables, *LOCATED, symbols) + WEIGHTS * (REAL - known) ** 2
 
 
 def test_no_symbol_beside_is_cheaper(tables: dict[str, TableSet]) -> None:
-    chosen, nearest = choose(REAL, WORTH, tables["plain"], LOCATED), np.rint(REAL).astype(np.int32)
+    chosen, nearest = decide(REAL, WEIGHTS, tables["plain"], LOCATED), np.rint(REAL).astype(np.int32)
     costs = [cost(tables["plain"], nearest + by, nearest + by) for by in (-1, 0, 1)]
     np.testing.assert_allclose(cost(tables["plain"], chosen, chosen), np.min(costs, axis=0))
     assert 0.02 < (chosen != nearest).mean() < 0.5
 
 
 def test_no_shifted_symbol_beside_is_cheaper(tables: dict[str, TableSet]) -> None:
-    chosen = choose_shifted(REAL, WORTH, tables["shifted"], LOCATED, MEAN8)
+    chosen = decide_shifted(REAL, WEIGHTS, tables["shifted"], LOCATED, MEAN8)
     y_res = np.rint(REAL).astype(np.int32)
     shifted = y_res - direction_of(y_res, MEAN8)
     costs = [cost(tables["shifted"], s, s + undo_of(s, MEAN8)) for s in (shifted - 1, shifted, shifted + 1)]
@@ -52,9 +52,9 @@ def test_no_shifted_symbol_beside_is_cheaper(tables: dict[str, TableSet]) -> Non
 
 def test_the_nearest_where_worth_is_unknown(tables: dict[str, TableSet]) -> None:
     y_res = np.rint(REAL).astype(np.int32)
-    np.testing.assert_array_equal(choose(REAL, None, tables["plain"], LOCATED), y_res)
+    np.testing.assert_array_equal(decide(REAL, None, tables["plain"], LOCATED), y_res)
     np.testing.assert_array_equal(
-        choose_shifted(REAL, None, tables["shifted"], LOCATED, MEAN8), y_res - direction_of(y_res, MEAN8)
+        decide_shifted(REAL, None, tables["shifted"], LOCATED, MEAN8), y_res - direction_of(y_res, MEAN8)
     )
 
 
@@ -62,17 +62,17 @@ def test_training_chooses_the_same(tables: dict[str, TableSet]) -> None:
     """But where costs are nearly equal, or a symbol hardly occurs: its bits are those of the distributions, not of the
     tables, and end at 22."""
     training = pytest.importorskip("lvcodec.train.stages.symbols", reason="pip install '.[train]'")
-    real, mean8, level, worth = (torch.from_numpy(part).double() for part in (REAL, MEAN8, LEVEL, WORTH))
+    real, mean8, level, worth = (torch.from_numpy(part).double() for part in (REAL, MEAN8, LEVEL, WEIGHTS))
     gaussian = builders.scale_grid_tables("gaussian", grid.scales(), grid.fractions())
     apart = np.abs(REAL - MEAN8 / grid.MEAN_STEPS) / grid.scales()[LEVEL]
     for reach, found, expected in (
-        (10, training.choose(real, mean8, level, worth, laplace=True), choose(REAL, WORTH, tables["plain"], LOCATED)),
+        (10, training.choose(real, mean8, level, worth, laplace=True), decide(REAL, WEIGHTS, tables["plain"], LOCATED)),
         (
             10,
             training.choose_shifted(real, mean8, level, worth),
-            choose_shifted(REAL, WORTH, tables["shifted"], LOCATED, MEAN8),
+            decide_shifted(REAL, WEIGHTS, tables["shifted"], LOCATED, MEAN8),
         ),
-        (3, training.choose(real, mean8, level, worth), choose(REAL, WORTH, gaussian, LOCATED)),
+        (3, training.choose(real, mean8, level, worth), decide(REAL, WEIGHTS, gaussian, LOCATED)),
     ):
         likely = apart < reach
         assert likely.sum() > 1000 and (found.numpy() == expected)[likely].mean() > 0.995
@@ -80,7 +80,7 @@ def test_training_chooses_the_same(tables: dict[str, TableSet]) -> None:
 
 def test_gradients_pass_as_through_rounding() -> None:
     training = pytest.importorskip("lvcodec.train.stages.symbols", reason="pip install '.[train]'")
-    real, mean8, level, worth = (torch.from_numpy(part).float() for part in (REAL, MEAN8, LEVEL, WORTH))
+    real, mean8, level, worth = (torch.from_numpy(part).float() for part in (REAL, MEAN8, LEVEL, WEIGHTS))
     for function in (training.choose, training.choose_shifted):
         leaf = real.clone().requires_grad_()
         function(leaf, mean8, level, worth).sum().backward()

@@ -12,7 +12,7 @@ import pytest
 import torch
 from golden import models, streams
 
-from lvcodec.codec import sequence
+import lvcodec
 from lvcodec.errors import WeightsError
 from lvcodec.exact import backends, fused
 from lvcodec.exact import canary as layers
@@ -167,11 +167,11 @@ def test_coding_tells_of_it_and_is_right(golden_models: dict[str, ModelInfo], mo
     golden = streams.STREAMS[0]
     notices: list[str] = []
     out = io.BytesIO()
-    report = sequence.decode(io.BytesIO(golden.path.read_bytes()), out, on_notice=notices.append)
+    report = lvcodec.decode(io.BytesIO(golden.path.read_bytes()), out, on_notice=notices.append)
     assert report.pictures == streams.PICTURES
     assert len([text for text in notices if "the int8 backend does not compute right" in text]) == 1
     stream = io.BytesIO()
-    report = sequence.encode(
+    report = lvcodec.encode(
         io.BytesIO(streams.clip()),
         stream,
         model=golden_models["swift"].path,

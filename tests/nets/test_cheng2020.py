@@ -12,7 +12,10 @@ import torch
 
 from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.network import Network
-from lvcodec.codec.picture import decode_picture, encode_picture
+from lvcodec.codec.picture import decode_picture
+from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.encoder.network import EncoderNetwork
+from lvcodec.encoder.picture import encode_picture
 from lvcodec.entropy import grid
 from lvcodec.exact import masters
 from lvcodec.exact.gdn import Gdn
@@ -81,13 +84,13 @@ def pictures(width: int, height: int, count: int) -> list[Picture]:
 
 def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: Fraction) -> list[tuple[bytes, Picture]]:
     """Payload and picture of each; the decoder's equal the encoder's."""
-    net = Network(coding, clip[0].width, clip[0].height, torch.device("cpu"), 0)
+    net = EncoderNetwork(coding, clip[0].width, clip[0].height, torch.device("cpu"), 0)
     mode = MODES[name]
     sent: State | None = None
     got: State | None = None
     out = []
     for picture in clip:
-        payload, sent, writer = encode_picture(picture, sent if mode else None, net, mode, alpha)
+        payload, sent, writer = encode_picture(picture, sent if mode else None, net, DECISIONS[name], alpha)
         got, reader = decode_picture(payload, got if mode else None, net, mode, alpha)
         assert writer.bits == reader.bits
         for ours, theirs in zip(sent.x_hat.planes, got.x_hat.planes, strict=True):

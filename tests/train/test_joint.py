@@ -11,9 +11,9 @@ import torch
 
 joint = pytest.importorskip("lvcodec.train.stages.joint", reason="pip install '.[train]'")
 
-from lvcodec.codec.modes import MODES  # noqa: E402
-from lvcodec.codec.network import Network  # noqa: E402
-from lvcodec.codec.picture import encode_picture  # noqa: E402
+from lvcodec.encoder.decisions import DECISIONS  # noqa: E402
+from lvcodec.encoder.network import EncoderNetwork  # noqa: E402
+from lvcodec.encoder.picture import encode_picture  # noqa: E402
 from lvcodec.exact import ops, warp  # noqa: E402
 from lvcodec.models import loading, store  # noqa: E402
 from lvcodec.nets.swift import UNITS_PER_LEVEL, channels_to_planes, planes_to_channels  # noqa: E402
@@ -43,14 +43,14 @@ def test_a_p_picture_is_the_codecs(fresh, make_clip, tmp_path: Path) -> None:
         overwrite=False,
     )
     first, second = make_clip(128, 128, 4, 7)[::3]
-    mode, one = MODES["aligned"], Fraction(1)
+    decisions, one = DECISIONS["aligned"], Fraction(1)
     with torch.inference_mode():
         nets = [
-            Network(loading.coding(info, index, backend="float"), 128, 128, torch.device("cpu"), index)
-            for index in (80, 80 - mode.coarser)
+            EncoderNetwork(loading.coding(info, index, backend="float"), 128, 128, torch.device("cpu"), index)
+            for index in (80, 80 - decisions.coarser)
         ]
-        _, state, _ = encode_picture(first, None, nets[0], mode, one)
-        _, after, coder = encode_picture(second, state, nets[1], mode, one)
+        _, state, _ = encode_picture(first, None, nets[0], decisions, one)
+        _, after, coder = encode_picture(second, state, nets[1], decisions, one)
     ops.simulate(model, True)
     with torch.no_grad():
         quality = stages.p_quality("aligned", torch.tensor([5.0]))

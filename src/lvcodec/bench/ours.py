@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +88,13 @@ class Lvcodec:
 
     def prepare(self) -> None:
         """Load what coding needs, so that the first point's time does not hold it. Raises LvcError if that fails."""
-        import lvcodec.codec.sequence  # noqa: F401
-        from lvcodec.exact.backends import pick_device
-        from lvcodec.models import loading
+        import lvcodec.encoder.encoding  # noqa: F401
+        from lvcodec.encoder.network import EncoderNetworks
+        from lvcodec.quality import index_of
+        from lvcodec.video.picture import VideoFormat
 
-        index = round(20 * (self.points[0] - 1))
-        loading.coding(self._info(), index, pick_device(self.device))
-        loading.refiner(self._info(), index, self.effort)
+        index, anything = index_of(self.points[0]), VideoFormat(64, 64, Fraction(1))
+        EncoderNetworks(self._info(), anything, index, device=self.device, effort=self.effort).at(index)
 
     @contextmanager
     def _setting(self) -> Iterator[None]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 import lvcodec
+from lvcodec.cli.coding_options import backend_option, device_option, jobs_option
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range
+from lvcodec.options import Decoding
 from lvcodec.report import DecodeReport
 
 
@@ -29,64 +33,24 @@ from lvcodec.report import DecodeReport
     is_flag=True,
     help="Where the stream is damaged, repeat the last good picture up to the next I-picture.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    help="GOPs decoded side by side.  [default: as many as threads, up to 4, fewer of large pictures]",
-)
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where the networks run; the pixels are the same.",
-)
-@click.option(
-    "--backend",
-    type=click.Choice(["auto", "reference", "float", "int8"]),
-    default="auto",
-    show_default=True,
-    help="Who computes the networks; the pixels are the same. reference is very slow.",
-)
+@jobs_option("decoded")
+@device_option("pixels")
+@backend_option("pixels")
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET if it exists.")
 @output_options
-def decode(
-    source: str,
-    target: str,
-    frames: tuple[int | None, int | None] | None,
-    pix_fmt: str | None,
-    check: bool,
-    conceal: bool,
-    jobs: int | None,
-    device: str,
-    backend: str,
-    overwrite: bool,
-    out: Output,
-) -> None:
+def decode(source: str, target: str, out: Output, **options: Any) -> None:
     """Turn an lvcodec stream back into video.
 
     SOURCE is a stream, or "-" for stdin. TARGET is written by its name: .y4m, raw .yuv, or anything that
     ffmpeg writes (a notice says how); "-" is Y4M on stdout. TARGET appears when it is complete.
     """
+    decoding = Decoding(**options).validate()
     check_source(source)
-    check_target(target, source, overwrite=overwrite)
+    check_target(target, source, overwrite=decoding.overwrite)
     out.data_on_stdout = target == PIPE
     keep_freed_memory()
     with out.progress("decoding") as step:
-        report = lvcodec.decode(
-            source,
-            target,
-            frames=frames,
-            pix_fmt=pix_fmt,
-            check=check,
-            conceal=conceal,
-            jobs=jobs,
-            device=device,
-            backend=backend,
-            overwrite=overwrite,
-            on_picture=step,
-            on_notice=out.notice,
-        )
+        report = lvcodec.decode(source, target, decoding, on_picture=step, on_notice=out.notice)
     out.summary(report.as_dict(), summary_line(report))
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from typing import Any
 
 import click
 
 import lvcodec
+from lvcodec import names, quality
+from lvcodec.cli.coding_options import backend_option, device_option, jobs_option
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range, picture_rate, picture_size
 from lvcodec.errors import UsageError
+from lvcodec.options import MAX_EFFORT, MAX_GOP, Encoding
 from lvcodec.report import EncodeReport
 
-SHIFTING = ("lds", "aligned")  # modes that have a shift
+USUAL = Encoding()
 
 
 @click.command(epilog="Example: lvcodec encode -q 4.5 --psnr clip_1920x1080_50.yuv clip.lvc")
@@ -22,29 +25,33 @@ SHIFTING = ("lds", "aligned")  # modes that have a shift
 @click.option(
     "-q",
     "--quality",
-    type=click.FloatRange(1, 6),
-    default=4.0,
+    type=click.FloatRange(quality.LOWEST, quality.HIGHEST),
+    default=float(USUAL.quality),
     show_default=True,
     help="From 1, the smallest stream, to 6, the best picture; fractions lie between.",
 )
 @click.option(
     "--mode",
-    type=click.Choice(["intra", "mfvc", "lds", "aligned"]),
-    default="aligned",
+    type=click.Choice(names.MODES),
+    default=USUAL.mode,
     show_default=True,
     help="How a picture uses the one before it: not at all, its latents (MFVC), its pixels with latent "
     "shifting (LDS), or its pixels moved along (aligned).",
 )
 @click.option(
     "--family",
-    type=click.Choice(["swift", "cheng2020"]),
-    default="swift",
+    type=click.Choice(names.FAMILIES),
+    default=USUAL.family,
     show_default=True,
     help="The networks: swift is made for small machines, cheng2020 is the published reference.",
 )
 @click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
 @click.option(
-    "--gop", type=click.IntRange(min=1), default=12, show_default=True, help="Pictures from one I-picture to the next."
+    "--gop",
+    type=click.IntRange(1, MAX_GOP),
+    default=USUAL.gop,
+    show_default=True,
+    help="Pictures from one I-picture to the next.",
 )
 @click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell.")
 @click.option(
@@ -63,8 +70,8 @@ SHIFTING = ("lds", "aligned")  # modes that have a shift
 )
 @click.option(
     "--effort",
-    type=click.IntRange(0, 64),
-    default=0,
+    type=click.IntRange(0, MAX_EFFORT),
+    default=USUAL.effort,
     show_default=True,
     metavar="N",
     help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.",
@@ -72,97 +79,41 @@ SHIFTING = ("lds", "aligned")  # modes that have a shift
 @click.option("--recon", metavar="FILE", help="Also write the pictures that the decoder will show.")
 @click.option("--psnr", is_flag=True, help="Measure the PSNR of the planes, in the source's 8-bit 4:2:0.")
 @click.option("--verify", is_flag=True, help="Decode what was written and compare.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    help="GOPs coded side by side.  [default: as many as threads, up to 4, fewer of large pictures]",
-)
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where the networks run; the stream is the same.",
-)
-@click.option(
-    "--backend",
-    type=click.Choice(["auto", "reference", "float", "int8"]),
-    default="auto",
-    show_default=True,
-    help="Who computes the networks; the stream is the same. reference is very slow.",
-)
+@jobs_option("coded")
+@device_option("stream")
+@backend_option("stream")
 @click.option("--keep-partial", is_flag=True, help="Keep what is whole of a stream that was interrupted.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET (and the --recon file) if it exists.")
 @output_options
-def encode(
-    source: str,
-    target: str,
-    quality: float,
-    mode: str,
-    family: str,
-    model: str | None,
-    gop: int,
-    size: tuple[int, int] | None,
-    rate: Fraction | None,
-    pix_fmt: str | None,
-    frames: tuple[int | None, int | None] | None,
-    alpha: str | None,
-    effort: int,
-    recon: str | None,
-    psnr: bool,
-    verify: bool,
-    jobs: int | None,
-    device: str,
-    backend: str,
-    keep_partial: bool,
-    overwrite: bool,
-    out: Output,
-) -> None:
+def encode(source: str, target: str, alpha: str | None, out: Output, **options: Any) -> None:
     """Code a video into an lvcodec stream.
 
     SOURCE is anything that ffmpeg reads, a .y4m or raw .yuv file, or "-" for Y4M on stdin. TARGET is the
     stream, or "-" for stdout. Raw video tells its size and rate by options or by its name
     (clip_352x288_25.yuv).
     """
-    if alpha is not None and mode not in SHIFTING:
-        raise UsageError(f"--alpha belongs to --mode {' and '.join(SHIFTING)}, not to {mode}")
-    if verify and target == PIPE:
-        raise UsageError("--verify reads the stream back and needs a file as TARGET")
-    check_source(source)
-    check_target(target, source, overwrite=overwrite)
-    if recon is not None:
-        if recon == PIPE == target:
-            raise UsageError("the stream and --recon cannot both go to stdout")
-        check_target(recon, source, target, overwrite=overwrite)
-    out.data_on_stdout = PIPE in (target, recon)
+    encoding = Encoding(alpha=float(alpha) if alpha else None, **options)
+    check(source, target, encoding)
+    out.data_on_stdout = PIPE in (target, encoding.recon)
     keep_freed_memory()
     with out.progress("encoding") as step:
-        report = lvcodec.encode(
-            source,
-            target,
-            quality=quality,
-            mode=mode,
-            family=family,
-            model=model,
-            gop=gop,
-            size=size,
-            rate=rate,
-            pix_fmt=pix_fmt,
-            frames=frames,
-            alpha=float(alpha) if alpha else None,
-            effort=effort,
-            recon=recon,
-            psnr=psnr,
-            verify=verify,
-            jobs=jobs,
-            device=device,
-            backend=backend,
-            overwrite=overwrite,
-            keep_partial=keep_partial,
-            on_picture=step,
-            on_notice=out.notice,
-        )
+        report = lvcodec.encode(source, target, encoding, on_picture=step, on_notice=out.notice)
     out.summary(report.as_dict(), summary_line(report))
+
+
+def check(source: str, target: str, encoding: Encoding) -> None:
+    """Refuse what cannot work, before torch is loaded. Raises UsageError or InputError."""
+    encoding.validate()
+    if encoding.alpha is not None and encoding.mode not in names.SHIFTING_MODES:
+        raise UsageError(f"--alpha belongs to --mode {' and '.join(names.SHIFTING_MODES)}, not to {encoding.mode}")
+    if encoding.verify and target == PIPE:
+        raise UsageError("--verify reads the stream back and needs a file as TARGET")
+    check_source(source)
+    check_target(target, source, overwrite=encoding.overwrite)
+    if isinstance(encoding.recon, str):
+        if encoding.recon == PIPE == target:
+            raise UsageError("the stream and --recon cannot both go to stdout")
+        check_target(encoding.recon, source, target, overwrite=encoding.overwrite)
 
 
 def summary_line(report: EncodeReport) -> str:

@@ -21,23 +21,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.codec.gop import check_picture, decode_record
 from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Network
-from lvcodec.codec.picture import code_intra, p_reference
-from lvcodec.codec.sequence import Networks
+from lvcodec.codec.networks import Networks
+from lvcodec.codec.picture import code_intra, code_reference
 from lvcodec.codec.shift import direction_of, undo_of
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Reader
 from lvcodec.entropy.tables import TableSet, bits_of
-from lvcodec.errors import MismatchError, UsageError
-from lvcodec.exact.backends import pick_device
+from lvcodec.errors import UsageError
 from lvcodec.exact.settings import whole_products
-from lvcodec.models import loading, store
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.files import open_stream
 from lvcodec.stream.header import Header
-from lvcodec.stream.records import PictureRecord, planes_checksum
+from lvcodec.stream.records import PictureRecord
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def picture_maps(
 
     with open_stream(source) as file, whole_products(), torch.inference_mode():
         reader = StreamReader(file)
-        networks = Networks(reader.header, pick_device("auto"))
+        networks = Networks.of_stream(reader.header)
         reader.index()
         if reader.count is not None and number >= reader.count:
             raise _no_such(number, reader.count)
@@ -138,13 +137,14 @@ def picture_maps(
         state: State | None = None
         for record in reader:
             before = None if record.kind == "I" else state
-            state, coder = networks.decode(record, before)
+            state, coder = decode_record(record, before, reader.header, networks)
             if on_picture:
                 on_picture(record.number - first + 1, number - first + 1)
             if record.number == number:
-                _check(record, state)
+                check_picture(state.x_hat, record, "its maps would be wrong")
                 streams = {name: bits for name, bits in coder.bits.items() if name}
-                return _take_apart(reader.header, record, before, streams, state.x_hat)
+                net = networks.at(record.quality_index)
+                return _take_apart(reader.header, record, before, net, streams, state.x_hat)
     raise _no_such(number, reader.count or 0)
 
 
@@ -152,36 +152,21 @@ def _no_such(number: int, count: int) -> UsageError:
     return UsageError(f"there is no picture {number}", f"the stream has {count}, counted from 0")
 
 
-def _check(record: PictureRecord, state: State) -> None:
-    got = planes_checksum(state.x_hat)
-    if got != record.checksum:
-        raise MismatchError(
-            f"picture {record.number} decoded to other pixels than the encoder's, so its maps would be wrong",
-            "please report it",
-            picture=record.number,
-            expected=record.checksum,
-            got=got,
-        )
-
-
 def _take_apart(
-    header: Header, record: PictureRecord, state: State | None, streams: Mapping[str, float], shown: Picture
+    header: Header,
+    record: PictureRecord,
+    state: State | None,
+    net: Network,
+    streams: Mapping[str, float],
+    shown: Picture,
 ) -> PictureMaps:
     """Decode a picture's symbols once more, and keep what goes through the coder. It has been decoded without fault."""
-    device = pick_device("auto")
-    net = Network(
-        loading.coding(store.by_id(header.weights_id), record.quality_index, device),
-        header.video.width,
-        header.video.height,
-        device,
-        record.quality_index,
-    )
     coder = Recorder(record.payload)
     mode = MODES[header.mode]
     if state is None or mode is None:
         arrays = _intra(code_intra(None, None, net, coder).streams["z"], net, coder)
         return PictureMaps(record.number, record.kind, arrays, "bits", True, header.alpha, streams, shown)
-    reference = p_reference(None, state, net, mode, coder)
+    reference = code_reference(None, state, net, mode, coder)
     mode.code(None, reference, net, coder, header.alpha)
     [call] = [call for call in coder.calls if call.name in ("y_res", "y_shift")]
     merged = call.tables is net.tables["laplace_shifted"]

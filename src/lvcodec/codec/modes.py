@@ -7,7 +7,8 @@
             round(U_ENC(x_hat of the one before))
     aligned U_ENC of the picture before, aligned   motion, z_t, y_shift    aligned + U_DEC(y_ref + y_res) - U_DEC(y_ref)
 
-Nothing else that codes knows a mode by name. (The container keeps P-pictures out of streams of intra.)
+Nothing else that decodes knows a mode by name; what the encoder decides in each stands in encoder/decisions.py. (The
+container keeps P-pictures out of streams of intra.)
 """
 
 from __future__ import annotations
@@ -17,15 +18,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.codec import motion
 from lvcodec.codec.motion import Field
-from lvcodec.codec.network import Ints, Network
+from lvcodec.codec.network import Network
 from lvcodec.codec.shift import direction_of, undo_of
-from lvcodec.encoder.symbols import Reals, choose, choose_shifted
 from lvcodec.entropy import grid
+from lvcodec.nets.coding import Ints
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
@@ -69,29 +69,16 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Mode:
-    """A way to predict a picture from the one before it.
+    """A way to predict a picture from the one before it: what both sides do.
 
-    search: the encoder's, in modes that send motion. refine: the encoder's choice of better symbols, if it takes the
-    time. alpha: the length of the shift, where none is asked for; None: 1, or as codec/shift.py says where LCM was
-    trained for 1/2. coarser: how many quality indices P-pictures are below their I-picture, where the weights have such
-    qualities. worth: of errors of P-pictures, where those of pictures that stand alone are worth 1; worth_half: that
-    if alpha is 1/2.
+    sends_motion: whether a field of vectors is coded before all else, and `reference` needs it.
+    code: walks the sub-streams; symbols to write, or None to read them; returns those known on both sides.
     """
 
     reference: Callable[[State, Network, Field | None], Reference]
-    analyse: Callable[[Tensor, Reference, Network, Fraction, float], Symbols]
     code: Callable[[Symbols | None, Reference, Network, Coder, Fraction], Symbols]
     reconstruct: Callable[[Symbols, Reference, Network], State]
-    search: Callable[[Picture, State, Network], Field] | None = None
-    refine: Callable[[Symbols, Picture, Reference, Network, Fraction, float], Symbols] | None = None
-    alpha: Fraction | None = Fraction(1)
-    coarser: int = 0
-    worth: float = 1.0
-    worth_half: float = 1.0
-
-    def worth_at(self, alpha: Fraction) -> float:
-        """What the encoder takes errors of P-pictures to be worth."""
-        return self.worth if alpha == 1 else self.worth_half
+    sends_motion: bool = False
 
 
 def code_hyper(name: str, tables: str, symbols: Symbols | None, net: Network, coder: Coder) -> Ints:
@@ -101,6 +88,14 @@ def code_hyper(name: str, tables: str, symbols: Symbols | None, net: Network, co
     return coder.code(symbols.streams[name] if symbols else None, net.tables[tables], index, centre)
 
 
+def _prior(z: Ints, symbols: Symbols | None, reference: Reference, net: Network) -> tuple[Ints, Ints]:
+    """Means and levels of a P-picture's residuals; the encoder has worked them out already."""
+    return symbols.prior if symbols and symbols.prior else net.p_parameters(z, reference.latents)
+
+
+# ---- mfvc ---------------------------------------------------------------------------------------------------------
+
+
 def _last_latents(state: State, net: Network, field: Field | None) -> Reference:
     """Those of the picture shown last, worked out again where it has none in these steps."""
     known = state.y_hat if state.quality_index == net.quality_index else None
@@ -108,121 +103,34 @@ def _last_latents(state: State, net: Network, field: Field | None) -> Reference:
     return Reference(net.latents(steps), steps)
 
 
-def _aligned(state: State, net: Network, field: Field | None) -> Reference:
-    if field is None:
-        raise ValueError("aligned needs motion")
-    picture = motion.align(state.x_hat, field)
-    return Reference(net.analyse(picture), picture=picture, field=field)
-
-
-def _search(picture: Picture, state: State, net: Network) -> Field:
-    from lvcodec.encoder.search import SWEEPS, search  # the encoder's, and its library is large
-
-    before, quality = motion.before(state.x_hat, state.field), 1 + net.quality_index / 20
-    return search(picture, state.x_hat, before, quality, SWEEPS if net.refiner is None else 3 * SWEEPS)
-
-
-def _residual(latents: Tensor, reference: Reference, net: Network) -> Reals:
-    """In steps, not rounded."""
+def _steps_of(reference: Reference) -> Ints:
     if reference.steps is None:
-        return net.scaled(latents - reference.latents)
-    return net.scaled(latents) - reference.steps
+        raise ValueError("mfvc and lds need a reference in whole steps")
+    return reference.steps
 
 
-def _analyse_residual(latents: Tensor, reference: Reference, net: Network, alpha: Fraction, worth: float) -> Symbols:
-    real = _residual(latents, reference, net)
-    z, prior = _predict(real, reference, net)
-    y_res = choose(real, net.worth(worth), net.tables["laplace"], grid.locate(*prior))
-    return Symbols({"z_t": z, "y_res": y_res}, prior)
-
-
-def _predict(real: Reals, reference: Reference, net: Network) -> tuple[Ints, tuple[Ints, Ints]]:
-    """A P-picture's hyper-latent, and the means and levels that it gives."""
-    z = net.p_hyper(reference.latents, np.rint(real).astype(np.int32))
-    return z, net.p_parameters(z, reference.latents)
-
-
-def _refine_residual(
-    symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction, worth: float
-) -> Symbols:
-    return _refined("y_res", symbols, picture, reference, net, worth, shifted=False)
-
-
-def _refined(
-    name: str, symbols: Symbols, picture: Picture, reference: Reference, net: Network, worth: float, *, shifted: bool
-) -> Symbols:
-    assert symbols.prior is not None
-    coded = net.refine_residual(
-        picture,
-        reference.picture,
-        reference.latents,
-        symbols.streams[name],
-        symbols.prior,
-        shifted=shifted,
-        worth=worth,
-        z_bfd=symbols.streams.get("z_bfd"),
-    )
-    return Symbols({**symbols.streams, name: coded}, symbols.prior)
-
-
-def _code_residual(
-    symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
-) -> Symbols:
+def _code_mfvc(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction) -> Symbols:
     z = code_hyper("z_t", "z_p", symbols, net, coder)
-    prior = symbols.prior if symbols and symbols.prior else net.p_parameters(z, reference.latents)
+    prior = _prior(z, symbols, reference, net)
     coder.begin("y_res")
     index, centre, sign = grid.locate(*prior)
     y_res = coder.code(symbols.streams["y_res"] if symbols else None, net.tables["laplace"], index, centre, sign)
     return Symbols({"z_t": z, "y_res": y_res}, prior)
 
 
-def _reconstruct_residual(symbols: Symbols, reference: Reference, net: Network) -> State:
-    assert reference.steps is not None
-    y_hat = reference.steps + symbols.streams["y_res"]
+def _reconstruct_mfvc(symbols: Symbols, reference: Reference, net: Network) -> State:
+    y_hat = _steps_of(reference) + symbols.streams["y_res"]
     return State(net.pixels(net.latents(y_hat)), y_hat, net.quality_index)
 
 
-def _analyse_aligned(latents: Tensor, reference: Reference, net: Network, alpha: Fraction, worth: float) -> Symbols:
-    return _shift(_residual(latents, reference, net), reference, net, alpha, worth)
-
-
-def _shift(real: Reals, reference: Reference, net: Network, alpha: Fraction, worth: float) -> Symbols:
-    z, prior = _predict(real, reference, net)
-    located = grid.locate(*prior)
-    if alpha == 1:
-        coded = choose_shifted(real, net.worth(worth), net.tables["laplace_shifted"], located, prior[0])
-    else:
-        coded = choose(real, net.worth(worth), net.tables["laplace"], located)
-    return Symbols({"z_t": z, "y_shift": coded}, prior)
-
-
-def _refine_shifted(
-    symbols: Symbols, picture: Picture, reference: Reference, net: Network, alpha: Fraction, worth: float
-) -> Symbols:
-    return _refined("y_shift", symbols, picture, reference, net, worth, shifted=alpha == 1)
-
-
-def _analyse_shifted(latents: Tensor, reference: Reference, net: Network, alpha: Fraction, worth: float) -> Symbols:
-    real = _residual(latents, reference, net)
-    found = _shift(real, reference, net, alpha, worth)
-    assert found.prior is not None
-    z_bfd = net.shift_hyper(direction_of(np.rint(real).astype(np.int32), found.prior[0]), latents)
-    return Symbols({**found.streams, "z_bfd": z_bfd}, found.prior)
+# ---- lds and aligned: the shifted residual ------------------------------------------------------------------------
 
 
 def _code_shifted(
     symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
 ) -> Symbols:
-    coded = _code_aligned(symbols, reference, net, coder, alpha)
-    z_bfd = code_hyper("z_bfd", "z_bfd", symbols, net, coder)
-    return Symbols({**coded.streams, "z_bfd": z_bfd}, coded.prior)
-
-
-def _code_aligned(
-    symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
-) -> Symbols:
     z = code_hyper("z_t", "z_p", symbols, net, coder)
-    prior = symbols.prior if symbols and symbols.prior else net.p_parameters(z, reference.latents)
+    prior = _prior(z, symbols, reference, net)
     coder.begin("y_shift")
     # A shift by one merges symbols: their probabilities are the push-forward of the residual's.
     # A shift by a half only renames them, so the residual is coded by its own table and shifted on both sides.
@@ -236,44 +144,37 @@ def _code_aligned(
     return Symbols({"z_t": z, "y_shift": y_shift, "undo": undo}, prior)
 
 
-def _reconstruct_shifted(symbols: Symbols, reference: Reference, net: Network) -> State:
+def _code_lds(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction) -> Symbols:
+    shifted = _code_shifted(symbols, reference, net, coder, alpha)
+    z_bfd = code_hyper("z_bfd", "z_bfd", symbols, net, coder)
+    return Symbols({**shifted.streams, "z_bfd": z_bfd}, shifted.prior)
+
+
+def _reconstruct_lds(symbols: Symbols, reference: Reference, net: Network) -> State:
     streams = symbols.streams
-    assert reference.steps is not None
     change = net.compensate(streams["z_bfd"], streams["y_shift"], streams["undo"], reference.latents)
-    return State(net.pixels(net.latents(change + net.steps(reference.steps))))
+    return State(net.pixels(net.latents(change + net.steps(_steps_of(reference)))))
+
+
+def _aligned(state: State, net: Network, field: Field | None) -> Reference:
+    if field is None:
+        raise ValueError("aligned needs motion")
+    picture = motion.align(state.x_hat, field)
+    return Reference(net.analyse(picture), picture=picture, field=field)
 
 
 def _reconstruct_aligned(symbols: Symbols, reference: Reference, net: Network) -> State:
     """By difference: where nothing is sent, the picture is the aligned one itself."""
-    assert reference.picture is not None
+    if reference.picture is None:
+        raise ValueError("aligned needs its reference as a picture")
     change = net.latents(symbols.streams["y_shift"] + symbols.streams["undo"])
     x_hat = net.changed(reference.picture, reference.latents, reference.latents + change)
     return State(x_hat, field=reference.field)
 
 
-# Worths, and how much coarser, were found by trial (docs/training-log.md). An error is worth all of itself
-# where the next picture mends none of it: in mfvc, and in lds if the shift loses nothing.
 MODES: dict[str, Mode | None] = {
     "intra": None,
-    "mfvc": Mode(_last_latents, _analyse_residual, _code_residual, _reconstruct_residual, refine=_refine_residual),
-    "lds": Mode(
-        _last_latents,
-        _analyse_shifted,
-        _code_shifted,
-        _reconstruct_shifted,
-        refine=_refine_shifted,
-        alpha=None,
-        worth=0.3,
-    ),
-    "aligned": Mode(
-        _aligned,
-        _analyse_aligned,
-        _code_aligned,
-        _reconstruct_aligned,
-        _search,
-        _refine_shifted,
-        coarser=20,
-        worth=0.3,
-        worth_half=0.3,
-    ),
+    "mfvc": Mode(_last_latents, _code_mfvc, _reconstruct_mfvc),
+    "lds": Mode(_last_latents, _code_lds, _reconstruct_lds),
+    "aligned": Mode(_aligned, _code_shifted, _reconstruct_aligned, sends_motion=True),
 }

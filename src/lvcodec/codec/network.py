@@ -7,12 +7,13 @@ tensors: only the networks look into them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.nets.coding import Coding, Ints, Parameters, Planes
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
@@ -20,54 +21,7 @@ if TYPE_CHECKING:
 
     from lvcodec.entropy.tables import TableSet
 
-Ints = NDArray[np.int32]
 MULTIPLE = 64  # pictures are padded to multiples of this, by repeating their edges
-
-Parameters = tuple["Tensor", "Tensor"]
-Planes = tuple["Tensor", "Tensor", "Tensor"]
-
-
-class Coding(Protocol):
-    """A family at one quality (nets/*_coding.py); tensors have a batch of one and hold whole numbers, exact."""
-
-    tables: dict[str, TableSet]
-    centres: dict[str, Ints]
-
-    def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor: ...
-    def scaled(self, latents: Tensor) -> Tensor: ...
-    def worth(self) -> Tensor | None: ...
-    def symbols(self, latents: Tensor) -> Tensor: ...
-    def units(self, symbols: Tensor) -> Tensor: ...
-    def pixels(self, units: Tensor) -> Planes: ...
-    def changed(self, planes: Planes, before: Tensor, after: Tensor) -> Planes: ...
-    def hyper(self, latents: Tensor) -> Tensor: ...
-    # The functions that it yields take symbols of any numeric type.
-    def intra_passes(self, z: Tensor) -> Iterator[tuple[NDArray[np.intp], Callable[[Tensor], Parameters]]]: ...
-    def p_hyper(self, y_ref: Tensor, y_res: Tensor) -> Tensor: ...
-    def p_parameters(self, z: Tensor, y_ref: Tensor) -> Parameters: ...
-    def shift_hyper(self, direction: Tensor, latents: Tensor) -> Tensor: ...
-    def compensate(self, z: Tensor, y_shift: Tensor, undo: Tensor, y_ref: Tensor) -> Tensor: ...
-    def z_shape(self, stream: str, height: int, width: int) -> tuple[int, int, int]: ...
-    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]: ...
-
-
-class Refiner(Protocol):
-    """What chooses better symbols at some effort, the encoder's alone (encoder/refine.py)."""
-
-    def intra(self, planes: Planes, shown: tuple[int, int], z: Ints, symbols: Ints) -> Ints: ...
-    def residual(
-        self,
-        planes: Planes,
-        shown: tuple[int, int],
-        before: Planes | None,
-        reference: Tensor,
-        coded: Ints,
-        prior: tuple[Ints, Ints],
-        *,
-        shifted: bool,
-        worth: float,
-        z_bfd: Ints | None = None,
-    ) -> Ints: ...
 
 
 def padded(size: int) -> int:
@@ -78,14 +32,11 @@ def padded(size: int) -> int:
 class Network:
     """A family at one quality, for pictures of one size (width, height as shown; padding happens here).
 
-    quality_index: 0..100, which of the qualities; written into streams, and weighs what the encoder decides.
-    refiner: the encoder's, if it takes the time.
+    quality_index: which of the qualities; streams carry it.
     """
 
-    def __init__(
-        self, coding: Coding, width: int, height: int, device: Any, quality_index: int, refiner: Refiner | None = None
-    ) -> None:
-        self.quality_index, self.refiner = quality_index, refiner
+    def __init__(self, coding: Coding, width: int, height: int, device: Any, quality_index: int) -> None:
+        self.quality_index = quality_index
         self.coding, self.width, self.height, self.device = coding, width, height, device
         self._height, self._width = padded(height), padded(width)
 
@@ -99,22 +50,7 @@ class Network:
 
     def symbols(self, latents: Tensor) -> Ints:
         """Latents, or a difference of two, rounded to whole quantiser steps."""
-        return _ints(self.coding.symbols(latents))
-
-    def scaled(self, latents: Tensor) -> NDArray[np.float64]:
-        """The same in quantiser steps, not rounded; the encoder's."""
-        return np.asarray(self.coding.scaled(latents)[0].cpu().numpy(), dtype=np.float64)
-
-    def worth(self, factor: float) -> NDArray[np.float64] | None:
-        """Bits that a squared step of each latent is worth, times the factor, (M, H, W): what the encoder weighs rate
-        and distortion by. None if the family does not know."""
-        worth = self._worth
-        return None if worth is None else np.broadcast_to(factor * worth, self.latent_shape())
-
-    @cached_property
-    def _worth(self) -> NDArray[np.float64] | None:
-        worth = self.coding.worth()
-        return None if worth is None else worth[0].double().cpu().numpy()
+        return ints(self.coding.symbols(latents))
 
     def latents(self, steps: NDArray[Any] | Tensor) -> Tensor:
         """Latents of quantiser steps: whole ones, (M, H, W), or a tensor as `compensate` gives it."""
@@ -131,39 +67,6 @@ class Network:
     def changed(self, picture: Picture, before: Tensor, after: Tensor) -> Picture:
         """The picture and what U_DEC makes of a change of its latents: picture + U_DEC(after) - U_DEC(before)."""
         return self._picture(self.coding.changed(self._padded(picture), before, after))
-
-    def refine_intra(self, picture: Picture, z: Ints, symbols: Ints) -> Ints:
-        """Better symbols of an I-picture for its rate and distortion. There must be a refiner."""
-        assert self.refiner is not None
-        return self.refiner.intra(self._padded(picture), (self.height, self.width), z, symbols)
-
-    def refine_residual(
-        self,
-        picture: Picture,
-        before: Picture | None,
-        reference: Tensor,
-        coded: Ints,
-        prior: tuple[Ints, Ints],
-        *,
-        shifted: bool,
-        worth: float,
-        z_bfd: Ints | None = None,
-    ) -> Ints:
-        """The same of a P-picture's symbols. before: the picture that is changed, if it is made by difference;
-        reference: the latents that the residual is added to; shifted: whether the symbols are; worth: of its errors;
-        z_bfd: what LCM gets."""
-        assert self.refiner is not None
-        return self.refiner.residual(
-            self._padded(picture),
-            (self.height, self.width),
-            None if before is None else self._padded(before),
-            reference,
-            coded,
-            prior,
-            shifted=shifted,
-            worth=worth,
-            z_bfd=z_bfd,
-        )
 
     def _padded(self, picture: Picture) -> Planes:
         import torch
@@ -190,10 +93,6 @@ class Network:
         ]
         return Picture(*cut)
 
-    def hyper(self, latents: Tensor) -> Ints:
-        """h_a: the intra hyper-latent."""
-        return _ints(self.coding.hyper(latents))
-
     def latent_shape(self) -> tuple[int, int, int]:
         """(M, H/16, W/16)."""
         return self.coding.latent_shape(self._height, self._width)
@@ -216,18 +115,10 @@ class Network:
         # Not converted here: cheng2020 asks thousands of times and looks at few symbols of the latent each time.
         return _pair(parameters(torch.from_numpy(y_hat).to(self.device)[None]))
 
-    def p_hyper(self, y_ref: Tensor, y_res: Ints) -> Ints:
-        """P-HE: the hyper-latent of a P-picture. y_ref: latents."""
-        return _ints(self.coding.p_hyper(y_ref, self._tensor(y_res)))
-
     def p_parameters(self, z: Ints, y_ref: Tensor) -> tuple[Ints, Ints]:
         """P-HD, TPM, EPM: means (eighths of a step) and levels of a P-picture's residuals, (M, H, W)."""
         mean8, level = _pair(self.coding.p_parameters(self._tensor(z), y_ref))
         return mean8.reshape(self.latent_shape()), level.reshape(self.latent_shape())
-
-    def shift_hyper(self, direction: Ints, latents: Tensor) -> Ints:
-        """BFD-E: what is sent about the shift."""
-        return _ints(self.coding.shift_hyper(self._tensor(direction), latents))
 
     def compensate(self, z: Ints, y_shift: NDArray[Any], undo: NDArray[Any], y_ref: Tensor) -> Tensor:
         """LCM: the change of y_ref in quantiser steps, (1, M, H, W) multiples of 1/64, float64.
@@ -242,7 +133,8 @@ class Network:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device, torch.float64)[None]
 
 
-def _ints(tensor: Tensor) -> Ints:
+def ints(tensor: Tensor) -> Ints:
+    """The first of a batch of whole numbers, as an array."""
     import torch
 
     from lvcodec.exact.packed import planar
@@ -251,5 +143,5 @@ def _ints(tensor: Tensor) -> Ints:
 
 
 def _pair(parameters: Parameters) -> tuple[Ints, Ints]:
-    mean8, level = (_ints(part if part.dim() == 4 else part.view(1, 1, 1, -1)) for part in parameters)
+    mean8, level = (ints(part if part.dim() == 4 else part.view(1, 1, 1, -1)) for part in parameters)
     return mean8.ravel(), level.ravel()

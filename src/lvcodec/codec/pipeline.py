@@ -1,7 +1,9 @@
-"""GOPs: the unit of parallel work. Pictures to records and back, one GOP after another or several side by side.
+"""Groups of items through threads: read by one, worked on by several side by side, handed out in order.
 
-Every GOP starts with an I-picture and needs nothing from before it, so threads take whole GOPs and the results
-are put out in order; what is computed does not depend on how many there are.
+    groups ── a thread that reads ──► items of each group ── `jobs` threads that work ──► results ──► the caller
+
+A group is a GOP here: nothing in it needs anything from before it, so what is computed does not depend on how many are
+worked on at once.
 """
 
 from __future__ import annotations
@@ -9,16 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import islice
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Any, Generic, TypeVar
-
-from lvcodec.codec.modes import Mode, State
-from lvcodec.codec.network import Network
-from lvcodec.codec.picture import encode_picture
-from lvcodec.video.picture import Picture
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -30,44 +25,11 @@ LOOK_S = 0.2  # how often a waiting thread looks whether it should stop
 READER_S = 1.0
 
 
-@dataclass(frozen=True)
-class CodedPicture:
-    """A picture's record to be, with the source and what the decoder will show."""
-
-    source: Picture
-    x_hat: Picture
-    kind: str
-    payload: bytes
-    quality_index: int
-
-
-def encode_gop(
-    pictures: Iterable[Picture], net: Network, p_net: Network, mode: Mode | None, alpha: Fraction
-) -> Iterator[CodedPicture]:
-    """Code the pictures of one GOP, each as soon as it comes. net: for the I-picture; p_net: for the others."""
-    state: State | None = None
-    for picture in pictures:
-        kind = "I" if state is None or mode is None else "P"
-        used = net if kind == "I" else p_net
-        payload, state, _ = encode_picture(picture, state, used, mode, alpha)
-        yield CodedPicture(picture, state.x_hat, kind, payload, used.quality_index)
-
-
-def split(items: Iterable[In], length: int) -> Iterator[Iterator[In]]:
-    """Consecutive runs of `length` items, each read as it is asked for; a run must be used up before the next."""
-    source = iter(items)
-    for first in source:
-
-        def run(first: In = first) -> Iterator[In]:
-            yield first
-            yield from islice(source, length - 1)
-
-        yield run()
-
-
 def default_jobs(width: int, height: int) -> int:
-    """GOPs to code side by side: layers of small pictures are too small to share among many threads, and large
-    pictures take much memory each."""
+    """How many GOPs to code side by side, for pictures of this size.
+
+    Layers of small pictures are too small to share among many threads, and large pictures take much memory each.
+    """
     import torch
 
     return max(1, min(MOST_JOBS, torch.get_num_threads(), MOST_PIXELS // (width * height)))
@@ -78,15 +40,13 @@ def ahead_of(picture_bytes: int) -> int:
     return max(2, min(AHEAD, AHEAD_BYTES // picture_bytes))
 
 
-def each_gop(
-    gops: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int, ahead: int = AHEAD
+def pipelined(
+    groups: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int, ahead: int = AHEAD
 ) -> Iterator[Out]:
-    """Apply `work` to every GOP and chain the results in order, each as soon as it is there.
-
-        gops ── a thread that reads ──► items of each GOP ── `jobs` threads that work ──► results ──► the caller
+    """Apply `work` to every group and chain the results in order: each is handed out once those before it are.
 
     So input is read, and output written, while the networks run. At most `ahead` items and results wait for each
-    of jobs + 2 GOPs. What goes wrong is raised after the results that came before it. torch's threads are shared out
+    of jobs + 2 groups. An exception comes after the results that came before it. torch's threads are shared out
     among the jobs.
     """
     import torch
@@ -99,15 +59,15 @@ def each_gop(
 
     def read() -> None:
         try:
-            for gop in gops:
+            for group in groups:
                 lane: _Lane[In, Out] = _Lane(stop, ahead)
                 _put(lanes, lane, stop)
                 open_lanes.put(lane)
-                lane.fill(gop)
+                lane.fill(group)
             _put(lanes, None, stop)
         except _Stopped:
             pass
-        except BaseException as error:  # of the reading itself, between GOPs
+        except BaseException as error:  # of the reading itself, between groups
             broken: _Lane[In, Out] = _Lane(stop, ahead)
             broken.results.put(_Failed(error))
             with suppress(_Stopped):
@@ -127,7 +87,7 @@ def each_gop(
         for thread in (reader, *workers):
             thread.start()
         while (lane := lanes.get()) is not None:
-            yield from lane.shown()
+            yield from lane.handed_out()
     finally:
         stop.set()
         for _ in workers:
@@ -154,17 +114,17 @@ class _Failed:
 
 
 class _Lane(Generic[In, Out]):
-    """One GOP's items and results on their way from thread to thread."""
+    """One group's items and results on their way from thread to thread."""
 
     def __init__(self, stop: Event, ahead: int) -> None:
         self._stop = stop
         self.items: Queue[In | _End | _Failed] = Queue(ahead)
         self.results: Queue[Out | _End | _Failed] = Queue(ahead)
 
-    def fill(self, gop: Iterable[In]) -> None:
+    def fill(self, group: Iterable[In]) -> None:
         """For the reader: pass on all items, and what goes wrong with reading them."""
         try:
-            for item in gop:
+            for item in group:
                 _put(self.items, item, self._stop)
         except _Stopped:
             raise
@@ -185,7 +145,7 @@ class _Lane(Generic[In, Out]):
                 _put(self.results, _Failed(error), self._stop)
             _put(self.results, _End(), self._stop)
 
-    def shown(self) -> Iterator[Out]:
+    def handed_out(self) -> Iterator[Out]:
         """For the caller: the results."""
         yield from _taken(self.results, self._stop)
 

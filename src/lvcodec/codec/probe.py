@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.errors import TruncatedStreamError, UsageError
+from lvcodec.quality import of_index
 from lvcodec.report import PictureInfo, StreamInfo
 from lvcodec.stream.concat import concat_streams
 from lvcodec.stream.container import StreamReader
@@ -38,7 +39,7 @@ def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
 
 def _picture(record: PictureRecord, bits: Mapping[str, float] | None) -> PictureInfo:
     return PictureInfo(
-        record.number, record.kind, 1 + record.quality_index / 20, len(record.payload), record.overhead_bytes, bits
+        record.number, record.kind, of_index(record.quality_index), len(record.payload), record.overhead_bytes, bits
     )
 
 
@@ -66,18 +67,18 @@ def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mappi
     """Bits of each picture's sub-streams, by decoding the symbols."""
     import torch
 
-    from lvcodec.codec.sequence import Networks
-    from lvcodec.exact.backends import pick_device
+    from lvcodec.codec.gop import decode_record
+    from lvcodec.codec.networks import Networks
     from lvcodec.exact.settings import whole_products
 
-    networks = Networks(header, pick_device("auto"))
-    found: list[Mapping[str, float]] = []
+    networks = Networks.of_stream(header)
+    bits: list[Mapping[str, float]] = []
     state = None
     with whole_products(), torch.inference_mode():
         for record in records:
-            state, coder = networks.decode(record, state)
-            found.append({name: value for name, value in coder.bits.items() if name})
-    return found
+            state, coder = decode_record(record, state, header, networks)
+            bits.append({name: value for name, value in coder.bits.items() if name})
+    return bits
 
 
 def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool = False) -> StreamInfo:

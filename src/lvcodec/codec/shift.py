@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.codec.network import Ints
 from lvcodec.entropy import grid
-
-STILL = 0.16  # by trial (docs/training-log.md)
-
-
-def length_for(first: Ints, second: Ints) -> Fraction:
-    """How long the shift of `lds` should be, by the symbols of a clip's first two pictures: 1 where hardly any change.
-    (Where none does, the first is there twice, which tells nothing.)
-
-    By one, the quantiser's middle step is three wide: what little changes is not sent. By a half nothing is lost.
-    """
-    changed, coded = np.count_nonzero(first != second), np.count_nonzero(second)
-    return Fraction(1) if 0 < changed < STILL * coded else Fraction(1, 2)
+from lvcodec.nets.coding import Ints
 
 
 def direction_of(y_res: Ints, mean8: Ints) -> Ints:

@@ -1,21 +1,16 @@
-"""What errors are worth in bits at a quality of swift, for the encoder's choices. No decoder loads this."""
+"""What distortion is to the encoder: squared errors of pixels, planes weighted 6:1:1, and latents' share in them."""
 
 from __future__ import annotations
 
-import numpy as np
 from torch import Tensor
-
-from lvcodec.nets.swift import LAMBDAS, UNITS_PER_COEFFICIENT
 
 LUMA, CHROMA = 0.75, 0.5  # weights of squared errors: 6:1:1 of the planes' means, a luma pixel
 
 
-def lambda_of(quality: float) -> float:
-    """lambda of a quality 1..6, geometric between the six."""
-    return float(np.exp(np.interp(quality, np.arange(1, len(LAMBDAS) + 1), np.log(LAMBDAS))))
+def step_weight(step_size: Tensor, lmbda: float | Tensor) -> Tensor:
+    """Bits that a squared quantiser step of each latent is worth, of the shape of both.
 
-
-def step_worth(inverse: Tensor, lmbda: float | Tensor) -> Tensor:
-    """Bits that a squared quantiser step of each latent is worth: lambda times the squared error of luma that it makes
-    through the linear path, which is nearly orthonormal. inverse: latent units of a step, (..., M, 1, 1)."""
-    return lmbda * LUMA * (inverse / UNITS_PER_COEFFICIENT) ** 2
+    Lambda times the squared error of luma that the step makes through the linear path, which is nearly orthonormal.
+    step_size: of a step in coefficients of the picture's levels, (..., M, 1, 1).
+    """
+    return lmbda * LUMA * step_size**2

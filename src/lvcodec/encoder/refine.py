@@ -1,4 +1,4 @@
-"""The encoder's choice of symbols by rate and distortion (`--effort`): costs the decoder nothing.
+"""The decision of symbols by rate and distortion of the whole picture (`--effort`): costs the decoder nothing.
 
 Rounding a latent gives the nearest picture, not the best one for its bits. From there each pass asks the networks, run
 forward and back in floats, what one step up or down would change, for every symbol by itself,
@@ -20,9 +20,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lvcodec.encoder.distortion import CHROMA, LUMA, lambda_of, step_worth
+from lvcodec import quality
+from lvcodec.encoder.distortion import CHROMA, LUMA, step_weight
+from lvcodec.encoder.float_twin import float_twin
 from lvcodec.entropy import grid
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
+from lvcodec.errors import UsageError
+from lvcodec.models.store import ModelInfo
 from lvcodec.nets.compensation import shift_undo
 from lvcodec.nets.swift import (
     UNITS_PER_LEVEL,
@@ -30,6 +34,7 @@ from lvcodec.nets.swift import (
     Swift,
     parity,
     planes_to_channels,
+    steps_from_tables,
 )
 
 TAKEN = 0.35  # part of the steps that seem to pay that a pass takes: more of them get into each other's way
@@ -41,10 +46,21 @@ Planes = tuple[Tensor, Tensor, Tensor]
 Costs = tuple[Tensor, Tensor, Tensor]
 
 
+def refiner_of(info: ModelInfo, quality_index: int, passes: int) -> Refiner:
+    """What refines symbols in `passes` rounds (1 or more) at one quality.
+
+    Raises UsageError if the family has none, WeightsError if the weights are damaged.
+    """
+    if info.family != "swift":
+        raise UsageError(f"effort is for the swift family, not for {info.family}", "leave --effort out")
+    model, steps = float_twin(info.path, info.weights_id)
+    return Refiner(model, steps_from_tables(steps, quality_index), quality_index, passes)
+
+
 class Refiner:
     """Refines the symbols of pictures at one quality.
 
-    model: a float twin of the networks (models/loading.py); steps: its quantiser; passes: how many rounds, each about
+    model: a float twin of the networks; steps: its quantiser; passes: how many rounds, each about
     as dear as a step of training on the picture.
     """
 
@@ -53,8 +69,8 @@ class Refiner:
         self.steps = Steps(
             *(part.float() for part in (steps.gain, steps.inverse, steps.mean, steps.offset, steps.plane))
         )
-        self.lmbda = lambda_of(1 + quality_index / 20)
-        self.curvature = step_worth(self.steps.inverse, self.lmbda)  # halved: 2 / 2
+        self.lmbda = quality.lambda_of(quality.of_index(quality_index))
+        self.curvature = step_weight(self.steps.size, self.lmbda)  # halved: 2 / 2
 
     def intra(self, planes: Planes, shown: tuple[int, int], z: Ints, symbols: Ints) -> Ints:
         """Better symbols of an I-picture.
@@ -64,16 +80,15 @@ class Refiner:
         with _gradients():
             return self._intra(*_target(planes, shown), _batch(z), _batch(symbols))
 
-    def _intra(self, x: Tensor, weight: Tensor, z: Tensor, symbols: Tensor) -> Ints:
+    def _intra(self, x: Tensor, pixel_weights: Tensor, z: Tensor, symbols: Tensor) -> Ints:
 
         def costs(s: Tensor) -> Costs:
             leaf = s.clone().requires_grad_()
             bits, up, down = self._intra_bits(leaf, s, z)
             error = self.model.synthesis(leaf * self.steps.inverse, self.steps).float() / UNITS_PER_LEVEL - x
-            cost = bits + self.lmbda * (weight * error.square()).sum()
-            cost.backward()
-            assert leaf.grad is not None
-            return cost.detach(), torch.stack([up + leaf.grad, down - leaf.grad]), self.curvature
+            cost = bits + self.lmbda * (pixel_weights * error.square()).sum()
+            (slope,) = torch.autograd.grad(cost, leaf)
+            return cost.detach(), torch.stack([up + slope, down - slope]), self.curvature
 
         return self._descend(costs, symbols)
 
@@ -108,7 +123,7 @@ class Refiner:
         prior: tuple[Ints, Ints],
         *,
         shifted: bool,
-        worth: float,
+        weight: float,
         z_bfd: Ints | None = None,
     ) -> Ints:
         """Better symbols of a P-picture.
@@ -116,34 +131,34 @@ class Refiner:
         before: padded levels of the picture that is changed, where the picture is made by difference; reference: the
         latents that the residual is added to, (1, M, H/16, W/16) units; coded: the symbols that are sent, (M, H/16,
         W/16); prior: their means in eighths of a step and levels; shifted: whether the symbols are shifted by one;
-        worth: of errors, 1 if nothing mends them later; z_bfd: (Z, H/64, W/64) where LCM repairs what the shift lost.
+        weight: of errors, 1 if nothing mends them later; z_bfd: (Z, H/64, W/64) where LCM repairs what the shift lost.
         """
         with _gradients():
-            x, weight = _target(planes, shown)
+            x, pixel_weights = _target(planes, shown)
             reference = reference.clone().float()
             if before is not None:
                 with torch.no_grad():
-                    made = self.model.synthesis(reference, self.steps).float() / UNITS_PER_LEVEL
-                x = x - _channels(before) + made
+                    before_change = self.model.synthesis(reference, self.steps).float() / UNITS_PER_LEVEL
+                x = x - _channels(before) + before_change
             z = None if z_bfd is None else _batch(z_bfd)
             return self._residual(
-                x, weight, reference, _batch(coded), _batch(prior[0]), _batch(prior[1]), shifted, worth, z
+                x, pixel_weights, reference, _batch(coded), _batch(prior[0]), _batch(prior[1]), shifted, weight, z
             )
 
     def _residual(
         self,
         x: Tensor,
-        weight: Tensor,
+        pixel_weights: Tensor,
         reference: Tensor,
         coded: Tensor,
         mean8: Tensor,
         level: Tensor,
         shifted: bool,
-        worth: float,
+        weight: float,
         z_bfd: Tensor | None,
     ) -> Ints:
         mean, count = mean8 / grid.MEAN_STEPS, shifted_bits if shifted else laplace_bits
-        worth = worth * self.lmbda
+        lmbda = weight * self.lmbda
 
         def known(s: Tensor) -> Tensor:
             return s + shift_undo(s, mean8) if shifted else s
@@ -152,16 +167,15 @@ class Refiner:
             steps = known(s)
             leaf = steps.clone().requires_grad_()
             change = leaf if z_bfd is None else self.model.compensate(z_bfd, leaf, reference, self.steps)
-            made = self.model.synthesis(reference + change * self.steps.inverse, self.steps).float()
-            cost = worth * (weight * (made / UNITS_PER_LEVEL - x).square()).sum()
-            cost.backward()
-            assert leaf.grad is not None
+            synthesised = self.model.synthesis(reference + change * self.steps.inverse, self.steps).float()
+            cost = lmbda * (pixel_weights * (synthesised / UNITS_PER_LEVEL - x).square()).sum()
+            (slope,) = torch.autograd.grad(cost, leaf)
             own = count(s, mean, level)
             slopes, squares = [], []
             for by in (1, -1):
                 moved = known(s + by) - steps
-                slopes.append(count(s + by, mean, level) - own + leaf.grad * moved)
-                squares.append(worth / self.lmbda * self.curvature * moved.square())
+                slopes.append(count(s + by, mean, level) - own + slope * moved)
+                squares.append(lmbda / self.lmbda * self.curvature * moved.square())
             return cost.detach() + own.sum(), torch.stack(slopes), torch.stack(squares)
 
         return self._descend(costs, coded)

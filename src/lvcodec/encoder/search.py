@@ -14,9 +14,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.encoder.distortion import lambda_of
 from lvcodec.encoder.vectors import sweep
 from lvcodec.exact import warp
+from lvcodec.quality import lambda_of
 from lvcodec.video.picture import Picture
 
 Field = NDArray[np.int32]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from lvcodec.codec.network import Coding
+    from lvcodec.nets.coding import Coding
 
 KEY = "canary"  # in the manifest
 VERSION = 2  # of what is run and hashed: hashes of other versions are not compared

@@ -13,9 +13,8 @@ from lvcodec.models.store import ModelInfo, cached_integers
 if TYPE_CHECKING:
     import torch
 
-    from lvcodec.codec.network import Coding, Refiner
     from lvcodec.entropy.tables import TableSet
-    from lvcodec.nets.swift import Swift
+    from lvcodec.nets.coding import Coding
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -35,9 +34,9 @@ def _listed(info: ModelInfo) -> list[int]:
     return told
 
 
-def coarser(info: ModelInfo, index: int, by: int) -> int:
-    """A quality index lower by `by`, not below 0; the same where a model has single qualities only."""
-    return max(0, index - by) if info.family == "swift" else index
+def is_continuous(info: ModelInfo) -> bool:
+    """Whether a model has every quality between its lowest and its highest, and not single ones only."""
+    return info.family == "swift"
 
 
 def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cpu", backend: str = "auto") -> Coding:
@@ -63,53 +62,6 @@ def build(
     if info.family == "cheng2020":
         return _cheng2020(info, arrays, quality_index, device, backend)
     raise WeightsError(f"{info.path} holds a model of an unknown family, {info.family}", "a newer lvcodec may know it")
-
-
-def refiner(info: ModelInfo, quality_index: int, passes: int) -> Refiner | None:
-    """What refines the encoder's symbols in `passes` rounds at one quality; None for no rounds.
-
-    Raises UsageError if the family has none.
-    """
-    if not passes:
-        return None
-    if info.family != "swift":
-        raise UsageError(f"effort is for the swift family, not for {info.family}", "leave --effort out")
-    from lvcodec.encoder.refine import Refiner
-    from lvcodec.nets.swift import steps_from_tables
-
-    if info.weights_id not in _twins:
-        _twins.clear()
-        _twins[info.weights_id] = _swift_twin(info)
-    model, steps = _twins[info.weights_id]
-    return Refiner(model, steps_from_tables(steps, quality_index), quality_index, passes)
-
-
-_twins: dict[str, tuple[Swift, dict[str, torch.Tensor]]] = {}  # one, of the weights used last
-
-
-def _swift_twin(info: ModelInfo) -> tuple[Swift, dict[str, torch.Tensor]]:
-    """The shipped integers as floats that gradients pass through; and the quantiser's tables."""
-    import torch
-
-    from lvcodec.exact import backends
-    from lvcodec.exact.ops import layers
-    from lvcodec.nets.swift import Swift, SwiftShape, load_constants
-
-    arrays = cached_integers(info.path, info.weights_id)
-    steps = {k[6:]: torch.from_numpy(v) for k, v in arrays.items() if k.startswith("steps.")}
-    model = Swift(SwiftShape(**info.manifest["shape"]))
-    with torch.no_grad():
-        for name, layer in layers(model):
-            weight, bias, shift = (
-                torch.from_numpy(arrays[f"layers.{name}.{part}"]).float() for part in ("weight", "bias", "shift")
-            )
-            scale = backends.scale_of(shift + layer.unit_bits, torch.float32)
-            layer.weight.copy_(layer.shape_back(layer.per_output(weight) * scale[:, None]))
-            layer.bias.copy_(bias * scale / layer.fmt.one)
-        load_constants(model, steps)
-        model.norm, model.spread = model.norm.float(), model.spread.float()
-    model.requires_grad_(False).eval()
-    return model.to(memory_format=torch.channels_last), steps
 
 
 def table_sets(arrays: Arrays, prefix: str = "tables.") -> tuple[dict[str, TableSet], dict[str, NDArray[np.int32]]]:

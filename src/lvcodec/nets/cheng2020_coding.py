@@ -1,4 +1,4 @@
-"""The cheng2020 family at one quality, as the loop sees it (codec/network.py): whole numbers in, whole numbers out.
+"""The cheng2020 family at one quality, as the loop sees it (nets/coding.py): whole numbers in, whole numbers out.
 
 I-pictures are coded in wavefronts. Under the 5x5 mask a position needs two to its left and the two rows above as
 far as two to its right, so all with equal column + 3 * row are independent: W + 3 (H - 1) passes in place of W * H,
@@ -36,7 +36,7 @@ LEVEL_OF_ONE = 25.931568569324174
 
 
 class Cheng2020Coding:
-    """Implements codec.network.Coding. The model must hold its integers (models/loading.py).
+    """Implements nets.coding.Coding. The model must hold its integers (models/loading.py).
 
     thresholds: (LEVELS - 1,) whole numbers, not falling, ONE to a symbol: the scales at which an I-picture's level
     steps up. tables, centres: by name.
@@ -76,8 +76,8 @@ class Cheng2020Coding:
         """y in steps."""
         return latents * (1.0 / ONE)
 
-    def worth(self) -> None:
-        """What a squared step is worth depends on all of g_s here: the nearest symbols are taken."""
+    def step_sizes(self) -> None:
+        """What a step is in pixels depends on all of g_s here, so nobody can tell."""
         return None
 
     def symbols(self, latents: Tensor) -> Tensor:

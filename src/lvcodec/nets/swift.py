@@ -94,6 +94,11 @@ class Steps:
     offset: Tensor
     plane: Tensor
 
+    @property
+    def size(self) -> Tensor:
+        """A step in coefficients of an orthonormal transform, as the linear path nearly is."""
+        return self.inverse / UNITS_PER_COEFFICIENT
+
 
 class Swift(nn.Module):
     """All networks of the family. `shape` fixes the sizes; integers and tables come from models/ (or training)."""

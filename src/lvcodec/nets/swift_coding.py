@@ -1,4 +1,4 @@
-"""The swift family at one quality, as the loop sees it (codec/network.py): whole numbers in, whole numbers out."""
+"""The swift family at one quality, as the loop sees it (nets/coding.py): whole numbers in, whole numbers out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHANGE_MAX = 2**16  # of a channel of the decoder's output, UNITS_PER_LEVEL a le
 
 
 class SwiftCoding:
-    """Implements codec.network.Coding. tables, centres: by name; steps: the exported integer tables.
+    """Implements nets.coding.Coding. tables, centres: by name; steps: the exported integer tables.
 
     The model must hold its integers (models/loading.py loads them).
     """
@@ -62,11 +62,9 @@ class SwiftCoding:
         """latents * gain."""
         return latents * self.steps.gain
 
-    def worth(self) -> Tensor:
-        """As swift_worth.step_worth, (1, M, 1, 1)."""
-        from lvcodec.encoder.distortion import lambda_of, step_worth
-
-        return step_worth(self.steps.inverse, lambda_of(1 + self.quality_index / 20))
+    def step_sizes(self) -> Tensor:
+        """A quantiser step of each latent in coefficients of the linear path, nearly orthonormal; (1, M, 1, 1)."""
+        return self.steps.size
 
     def symbols(self, latents: Tensor) -> Tensor:
         """round(latents * gain)."""

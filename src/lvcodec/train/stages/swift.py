@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lvcodec.codec.modes import MODES
-from lvcodec.codec.picture import I_WORTH
+from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.encoder.picture import I_DISTORTION_WEIGHT
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
@@ -129,7 +129,7 @@ def code_intra(
     symbols = y * steps.gain
     y_hat = round_ste(symbols)
     paid = y_hat if model.rounds else noisy(symbols, hard)
-    worth = I_WORTH * choice.worth_of(steps, quality)
+    worth = I_DISTORTION_WEIGHT * choice.worth_of(steps, quality)
     z = model.hyper_analysis(y, steps)
     psi = model.hyper_features(round_ste(z), steps)
     first = model.first_group
@@ -250,14 +250,14 @@ def p(
 
 def worth_in(mode: str) -> float:
     """What the encoder takes errors of P-pictures to be worth."""
-    coding = MODES[mode]
+    coding = DECISIONS[mode]
     assert coding is not None
-    return coding.worth_at(coding.alpha or ALPHA)
+    return coding.distortion_weight_at(coding.alpha or ALPHA)
 
 
 def p_quality(mode: str, quality: Tensor) -> Tensor:
     """The quality 1..6 of P-pictures where their I-picture has this one."""
-    coding = MODES[mode]
+    coding = DECISIONS[mode]
     assert coding is not None
     return (quality - coding.coarser / 20).clamp(min=1)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lvcodec.encoder.distortion import step_worth
+from lvcodec.encoder.distortion import step_weight
 from lvcodec.entropy import grid
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.nets.compensation import shift_direction, shift_undo
@@ -19,7 +19,7 @@ from lvcodec.train.stages.losses import MSE
 
 def worth_of(steps: Steps, quality: Tensor) -> Tensor:
     """What a squared step is worth in bits at these qualities 1..6, (B, M, 1, 1). The encoder's lambdas are of MSE."""
-    return step_worth(steps.inverse.detach(), MSE.lmbda(quality)[:, None, None, None])
+    return step_weight(steps.size.detach(), MSE.lmbda(quality)[:, None, None, None])
 
 
 def choose(real: Tensor, mean8: Tensor, level: Tensor, worth: Tensor, *, laplace: bool = False) -> Tensor:

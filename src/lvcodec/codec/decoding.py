@@ -1,0 +1,116 @@
+"""Whole streams to video: what `lvcodec.decode` calls.
+
+stream ──► records ──► GOPs ──► decode, several GOPs side by side ──► bridge damage ──► sink
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from lvcodec.codec.concealment import bridged, records_of
+from lvcodec.codec.gop import Shown, decode_gop, gops_of
+from lvcodec.codec.networks import Networks
+from lvcodec.codec.notices import Notices
+from lvcodec.codec.out_of_memory import enough_memory
+from lvcodec.codec.pipeline import ahead_of, default_jobs, pipelined
+from lvcodec.errors import InputError, MismatchError, StreamError
+from lvcodec.exact.settings import whole_products
+from lvcodec.options import Decoding
+from lvcodec.report import DecodeReport, OnNotice, OnPicture
+from lvcodec.stream.container import StreamReader
+from lvcodec.stream.files import open_stream
+from lvcodec.stream.records import PictureRecord
+from lvcodec.video.sink import Sink, open_sink
+
+if TYPE_CHECKING:
+    from lvcodec import StreamLike
+
+
+def decoded(reader: StreamReader, networks: Networks, options: Decoding) -> Iterator[Shown | StreamError]:
+    """The pictures of a stream from where its reader stands; with `options.conceal`, damage as the error."""
+
+    def work(gop: Iterable[PictureRecord | StreamError]) -> Iterator[Shown | StreamError]:
+        return decode_gop(gop, reader.header, networks, options)
+
+    video = reader.header.video
+    gops = gops_of(records_of(reader, conceal=options.conceal))
+    jobs = options.jobs or default_jobs(video.width, video.height)
+    yield from pipelined(gops, work, jobs, ahead_of(video.picture_bytes))
+
+
+@enough_memory()
+@whole_products()
+def decode(
+    source: StreamLike,
+    target: StreamLike,
+    options: Decoding,
+    *,
+    on_picture: OnPicture | None = None,
+    on_notice: OnNotice | None = None,
+) -> DecodeReport:
+    """See lvcodec.decode."""
+    options.validate()
+    notices = Notices(on_notice)
+    began = time.monotonic()
+    with ExitStack() as stack:
+        reader = StreamReader(stack.enter_context(open_stream(source)))
+        video = reader.header.video
+        # The right weights and a backend that computes right, before anything is written.
+        networks = Networks.of_stream(reader.header, device=options.device, backend=options.backend, on_notice=notices)
+        reader.index()  # tells the count, where the file can seek
+        sink = stack.enter_context(open_sink(target, video, pix_fmt=options.pix_fmt, overwrite=options.overwrite))
+        for text in sink.notices:
+            notices(text)
+        count, concealed = _write_all(reader, networks, options, sink, notices, on_picture)
+        size_bytes = reader.size_bytes
+    elapsed = time.monotonic() - began
+    return DecodeReport(
+        pictures=count,
+        size_bytes=size_bytes,
+        fps=count / elapsed,
+        duration_s=float(count / video.rate),
+        concealed=concealed,
+        notices=tuple(notices.texts),
+    )
+
+
+def _write_all(
+    reader: StreamReader,
+    networks: Networks,
+    options: Decoding,
+    sink: Sink,
+    notices: Notices,
+    on_picture: OnPicture | None,
+) -> tuple[int, int]:
+    """Decode what was asked for into the sink. Returns how many pictures, and how many of them are concealed.
+
+    Raises InputError if there are none. After damage, what came before it is whole, and kept.
+    """
+    first, end = options.frames or (None, None)
+    first = first or 0
+    start = reader.seek(first) if first else 0
+    total = None if reader.count is None else min(reader.count, end or reader.count) - first
+    count = concealed = 0
+    try:
+        for item in bridged(decoded(reader, networks, options), start, reader, notices):
+            if item.number < first:
+                continue
+            if end is not None and item.number >= end:
+                break
+            sink.write(item.picture)
+            count, concealed = count + 1, concealed + item.concealed
+            if on_picture:
+                on_picture(count, total)
+    except (StreamError, MismatchError):
+        if count:
+            sink.close()
+            notices(f"the {count} pictures before the damage were written")
+        raise
+    if not count:
+        raise InputError(
+            "there are no such pictures in the stream" if options.frames else "the stream holds no pictures"
+        )
+    return count, concealed

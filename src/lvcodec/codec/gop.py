@@ -1,0 +1,101 @@
+"""What decoding does with one GOP: records in, pictures out. Its first record is an I-picture's, unless it was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lvcodec.codec.modes import MODES, State
+from lvcodec.codec.networks import Networks
+from lvcodec.codec.picture import decode_picture
+from lvcodec.entropy.coder import Coder
+from lvcodec.errors import MismatchError, StreamError, UsageError
+from lvcodec.options import Decoding
+from lvcodec.stream.header import Header
+from lvcodec.stream.records import PictureRecord, planes_checksum
+from lvcodec.video.picture import Picture
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A decoded picture, its number in the stream, and whether it stands in for a damaged one."""
+
+    picture: Picture
+    number: int
+    concealed: bool = False
+
+
+def gops_of(records: Iterator[PictureRecord | StreamError]) -> Iterator[Iterator[PictureRecord | StreamError]]:
+    """Records from one I-picture up to the next, each read as it is asked for; a GOP is used up before the next."""
+    following = next(records, None)
+    while following is not None:
+
+        def gop() -> Iterator[PictureRecord | StreamError]:
+            nonlocal following
+            record, begun = following, False
+            while record is not None and not (begun and isinstance(record, PictureRecord) and record.kind == "I"):
+                yield record
+                begun, record = True, next(records, None)
+            following = record
+
+        yield gop()
+
+
+def decode_gop(
+    records: Iterable[PictureRecord | StreamError], header: Header, networks: Networks, options: Decoding
+) -> Iterator[Shown | StreamError]:
+    """Decode one GOP. With `options.conceal`, damage is passed on as the error, and what depends on it is left out."""
+    state: State | None = None
+    for record in records:
+        if isinstance(record, StreamError):
+            state = None
+            yield record
+            continue
+        if record.kind == "P" and state is None:
+            continue  # only after damage: the reader lets no stream begin with a P-picture
+        try:
+            state, _ = decode_record(record, state, header, networks)
+        except StreamError as error:
+            if not options.conceal:
+                raise
+            state = None
+            yield error
+            continue
+        if options.check:
+            check_picture(state.x_hat, record, "--no-check decodes on")
+        yield Shown(state.x_hat, record.number)
+
+
+def decode_record(
+    record: PictureRecord, state: State | None, header: Header, networks: Networks
+) -> tuple[State, Coder]:
+    """Decode a picture; `state` is that after the picture before it. Returns its own, and the coder.
+
+    Raises StreamError that names the picture if it is damaged, or of a quality that the weights lack.
+    """
+    try:
+        return decode_picture(
+            record.payload,
+            None if record.kind == "I" else state,
+            networks.at(record.quality_index),
+            MODES[header.mode],
+            header.alpha,
+        )
+    except (StreamError, UsageError) as error:  # the quality is the user's in encoding, here the stream's
+        raise StreamError(
+            f"picture {record.number}: {error.message}", error.hint, offset=record.offset, picture=record.number
+        ) from error
+
+
+def check_picture(picture: Picture, record: PictureRecord, hint: str) -> None:
+    """Raise MismatchError if a decoded picture is not the encoder's. hint: what the user can do besides reporting."""
+    got = planes_checksum(picture)
+    if got != record.checksum:
+        raise MismatchError(
+            f"picture {record.number} decoded to other pixels than the encoder's "
+            f"(checksum {got:08x}, not {record.checksum:08x})",
+            f"please report it; {hint}",
+            picture=record.number,
+            expected=record.checksum,
+            got=got,
+        )

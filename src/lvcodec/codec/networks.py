@@ -1,0 +1,77 @@
+"""The networks of a stream: its weights, a backend that computes right, and one network a quality.
+
+    header or model ──► weights by their hash ──► backend by the canary ──► Network of each quality, when first needed
+
+Encoding, decoding, `probe`, `inspect` and `bench` all take their networks from here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from lvcodec import names
+from lvcodec.codec.network import Network
+from lvcodec.errors import StreamError
+from lvcodec.exact.backends import pick_device
+from lvcodec.models import canary, loading, store
+from lvcodec.report import OnNotice
+from lvcodec.stream.header import Header
+from lvcodec.video.picture import VideoFormat
+
+if TYPE_CHECKING:
+    from lvcodec.models.store import ModelInfo
+    from lvcodec.nets.coding import Coding
+
+
+class Networks:
+    """The networks of a model for pictures of one size, by quality index, made when they are first needed.
+
+    quality_index: of the quality that the backend is tried at. device, backend: as in lvcodec.options; what "auto"
+    came to stands in `device` and `backend`.
+    Raises UsageError if there is no such device or backend, WeightsError if the weights are damaged.
+    """
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        video: VideoFormat,
+        quality_index: int,
+        *,
+        device: str = names.AUTO,
+        backend: str = names.AUTO,
+        on_notice: OnNotice | None = None,
+    ) -> None:
+        self.info, self.video = info, video
+        self.device = pick_device(device)
+        self.backend = canary.choose(info, quality_index, self.device, backend, on_notice)
+        self._networks: dict[int, Network] = {}
+
+    @classmethod
+    def of_stream(
+        cls,
+        header: Header,
+        *,
+        device: str = names.AUTO,
+        backend: str = names.AUTO,
+        on_notice: OnNotice | None = None,
+    ) -> Self:
+        """Those that a stream was made with.
+
+        Raises WeightsError if they are not installed, StreamError if they are not of the family that the header names.
+        """
+        info = store.by_id(header.weights_id)
+        if info.family != header.family:
+            raise StreamError(f"the header names the {header.family} family and weights of {info.family}")
+        return cls(info, header.video, header.quality_index, device=device, backend=backend, on_notice=on_notice)
+
+    def at(self, quality_index: int) -> Network:
+        """The network of a quality. Raises UsageError if the weights have none."""
+        if quality_index not in self._networks:
+            self._networks[quality_index] = self._network(quality_index)
+        return self._networks[quality_index]
+
+    def _network(self, quality_index: int) -> Network:
+        return Network(self._coding(quality_index), self.video.width, self.video.height, self.device, quality_index)
+
+    def _coding(self, quality_index: int) -> Coding:
+        return loading.coding(self.info, quality_index, self.device, self.backend)

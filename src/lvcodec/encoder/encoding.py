@@ -1,0 +1,200 @@
+"""Whole videos to streams: what `lvcodec.encode` calls.
+
+source ──► GOPs ──► encode, several GOPs side by side ──► records ──► stream
+                                                    └───► what the decoder will show: --recon, PSNR
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, BinaryIO
+
+import torch
+
+from lvcodec import quality
+from lvcodec.codec.decoding import decoded
+from lvcodec.codec.networks import Networks
+from lvcodec.codec.notices import Notices
+from lvcodec.codec.out_of_memory import enough_memory
+from lvcodec.codec.pipeline import ahead_of, default_jobs, pipelined
+from lvcodec.encoder import alpha
+from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.encoder.gop import CodedPicture, GopEncoder, gops
+from lvcodec.encoder.network import EncoderNetworks
+from lvcodec.errors import InputError, UsageError
+from lvcodec.exact.settings import whole_products
+from lvcodec.measure.psnr import PsnrMeter
+from lvcodec.models import loading, store
+from lvcodec.models.store import ModelInfo
+from lvcodec.options import Decoding, Encoding
+from lvcodec.report import EncodeReport, OnNotice, OnPicture
+from lvcodec.stream.container import StreamReader, StreamWriter
+from lvcodec.stream.files import create_stream, is_path, open_stream
+from lvcodec.stream.header import Header
+from lvcodec.stream.records import planes_checksum
+from lvcodec.video.picture import Picture
+from lvcodec.video.sink import Sink, open_sink
+from lvcodec.video.source import Source, open_source
+
+if TYPE_CHECKING:
+    from lvcodec import StreamLike, VideoLike
+
+
+@enough_memory()
+@whole_products()
+def encode(
+    source: VideoLike,
+    target: StreamLike,
+    options: Encoding,
+    *,
+    on_picture: OnPicture | None = None,
+    on_notice: OnNotice | None = None,
+) -> EncodeReport:
+    """See lvcodec.encode."""
+    options.validate()
+    if options.verify and not is_path(target):
+        raise UsageError("verify reads the stream back and needs a file to write to")
+    notices = Notices(on_notice)
+    info, index = _model(options), quality.index_of(options.quality)
+    if abs(quality.of_index(index) - options.quality) > 1e-9:
+        notices(
+            f"quality {options.quality:g} is coded as {quality.of_index(index):g}: "
+            f"qualities go in steps of {1 / quality.INDICES_A_QUALITY:g}"
+        )
+    began = time.monotonic()
+    with ExitStack() as stack:
+        pictures = stack.enter_context(
+            open_source(source, size=options.size, rate=options.rate, pix_fmt=options.pix_fmt, frames=options.frames)
+        )
+        for text in pictures.notices:
+            notices(text)
+        networks = EncoderNetworks(
+            info,
+            pictures.format,
+            index,
+            device=options.device,
+            backend=options.backend,
+            on_notice=notices,
+            effort=options.effort,
+        )
+        encoder, frames = _gop_encoder(options, networks, index, iter(pictures))
+        recon = None
+        if options.recon is not None:
+            recon = stack.enter_context(open_sink(options.recon, pictures.format, overwrite=options.overwrite))
+        out = stack.enter_context(create_stream(target, overwrite=options.overwrite))
+        writer = StreamWriter(out, _header(options, info, index, pictures, encoder.alpha))
+        written = _Written(writer, out, recon, PsnrMeter() if options.psnr else None)
+        written.take(_coded(frames, encoder, options, pictures), pictures, options, notices, on_picture)
+    elapsed = time.monotonic() - began
+    if options.verify:
+        _verify(target, options, networks.backend)
+        notices("verified: the stream decodes to the encoder's pictures")
+    return EncodeReport.measured(
+        pictures.format,
+        pictures=written.count,
+        size_bytes=writer.size_bytes,
+        payload_bytes=written.payload_bytes,
+        elapsed_s=elapsed,
+        psnr_db=written.meter.mean() if written.meter else None,
+        notices=notices.texts,
+    )
+
+
+def _model(options: Encoding) -> ModelInfo:
+    """The weights to code with. Raises WeightsError if there are none, UsageError if they are of another family."""
+    info = store.find(options.model) if options.model is not None else store.default_of(options.family)
+    if info.family != options.family:
+        raise UsageError(f"model {info.name} is of the {info.family} family, not {options.family}")
+    return info
+
+
+def _gop_encoder(
+    options: Encoding, networks: EncoderNetworks, index: int, frames: Iterator[Picture]
+) -> tuple[GopEncoder, Iterator[Picture]]:
+    """How GOPs are coded, which may depend on the first pictures; and all of the pictures."""
+    decisions, info = DECISIONS[options.mode], networks.info
+    net = networks.at(index)
+    p_index = max(0, index - decisions.coarser) if decisions and loading.is_continuous(info) else index
+    p_net = networks.at(p_index)
+    length = Fraction(1 if options.alpha is None else options.alpha)
+    if options.alpha is None and decisions and decisions.alpha is None and info.alpha != 1:
+        length, frames = alpha.looked_at(frames, net)
+    return GopEncoder(net, p_net, decisions, length), frames
+
+
+def _header(options: Encoding, info: ModelInfo, index: int, pictures: Source, length: Fraction) -> Header:
+    return Header(
+        family=info.family,
+        mode=options.mode,
+        weights_id=bytes.fromhex(info.weights_id),
+        video=pictures.format,
+        gop=options.gop,
+        quality_index=index,
+        alpha=length,
+    )
+
+
+def _coded(
+    frames: Iterator[Picture], encoder: GopEncoder, options: Encoding, pictures: Source
+) -> Iterator[CodedPicture]:
+    video = pictures.format
+    jobs = options.jobs or default_jobs(video.width, video.height)
+    return pipelined(gops(frames, options.gop), encoder.encode, jobs, ahead_of(video.picture_bytes))
+
+
+@dataclass
+class _Written:
+    """What has been written of a video: the stream, and beside it what the decoder will show, and its distortion."""
+
+    writer: StreamWriter
+    out: BinaryIO
+    recon: Sink | None
+    meter: PsnrMeter | None
+    count: int = 0
+    payload_bytes: int = 0
+
+    def take(
+        self,
+        coded: Iterator[CodedPicture],
+        source: Source,
+        options: Encoding,
+        notices: Notices,
+        on_picture: OnPicture | None,
+    ) -> None:
+        """Write all pictures and the end of the stream. Raises InputError if there are none."""
+        try:
+            with torch.inference_mode():
+                for picture in coded:
+                    self._add(picture)
+                    if on_picture:
+                        on_picture(self.count, source.count)
+        except BaseException:
+            if options.keep_partial and self.count:
+                self.writer.finish()
+                self.out.close()  # into its place; what the context does after that finds nothing left to do
+                notices(f"the {self.count} pictures coded so far were kept")
+            raise
+        if not self.count:
+            raise InputError("the input holds no pictures")
+        self.writer.finish()
+
+    def _add(self, coded: CodedPicture) -> None:
+        self.writer.picture(coded.kind, coded.payload, planes_checksum(coded.x_hat), coded.quality_index)
+        self.count, self.payload_bytes = self.count + 1, self.payload_bytes + len(coded.payload)
+        if self.recon is not None:
+            self.recon.write(coded.x_hat)
+        if self.meter is not None:
+            self.meter.add(coded.source, coded.x_hat)
+
+
+def _verify(target: StreamLike, options: Encoding, backend: str) -> None:
+    """Decode what was written, as anybody would. Raises MismatchError at the first picture that differs."""
+    with open_stream(target) as written:
+        reader = StreamReader(written)
+        networks = Networks.of_stream(reader.header, device=options.device, backend=backend)
+        for _ in decoded(reader, networks, Decoding(jobs=options.jobs)):
+            pass

@@ -1,0 +1,150 @@
+"""What an encoder asks of a family's networks beyond what a decoder does: latents in steps, hyper-latents, weights."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lvcodec import names, quality
+from lvcodec.codec.network import Network, ints
+from lvcodec.codec.networks import Networks
+from lvcodec.encoder.distortion import step_weight
+from lvcodec.nets.coding import Ints
+from lvcodec.report import OnNotice
+from lvcodec.video.picture import Picture, VideoFormat
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lvcodec.encoder.refine import Refiner
+    from lvcodec.models.store import ModelInfo
+    from lvcodec.nets.coding import Coding
+
+
+class EncoderNetwork(Network):
+    """A family at one quality, for the encoder of pictures of one size.
+
+    refiner: what looks for better symbols, if the encoder takes the time.
+    """
+
+    def __init__(
+        self,
+        coding: Coding,
+        width: int,
+        height: int,
+        device: Any,
+        quality_index: int,
+        refiner: Refiner | None = None,
+    ) -> None:
+        super().__init__(coding, width, height, device, quality_index)
+        self.refiner = refiner
+
+    @property
+    def quality(self) -> float:
+        """That of the index."""
+        return quality.of_index(self.quality_index)
+
+    def scaled(self, latents: Tensor) -> NDArray[np.float64]:
+        """Latents, or a difference of two, in quantiser steps, not rounded, (M, H, W)."""
+        return np.asarray(self.coding.scaled(latents)[0].cpu().numpy(), dtype=np.float64)
+
+    def distortion_weights(self, factor: float) -> NDArray[np.float64] | None:
+        """Bits that a squared step of each latent is worth, times the factor, (M, H, W); None if the family cannot
+        tell what a step is in pixels."""
+        weights = self._step_weights
+        return None if weights is None else np.broadcast_to(factor * weights, self.latent_shape())
+
+    @cached_property
+    def _step_weights(self) -> NDArray[np.float64] | None:
+        sizes = self.coding.step_sizes()
+        if sizes is None:
+            return None
+        weights: NDArray[np.float64] = step_weight(sizes, quality.lambda_of(self.quality))[0].double().cpu().numpy()
+        return weights
+
+    def hyper(self, latents: Tensor) -> Ints:
+        """h_a: the intra hyper-latent."""
+        return ints(self.coding.hyper(latents))
+
+    def p_hyper(self, y_ref: Tensor, y_res: Ints) -> Ints:
+        """P-HE: the hyper-latent of a P-picture. y_ref: latents."""
+        return ints(self.coding.p_hyper(y_ref, self._tensor(y_res)))
+
+    def shift_hyper(self, direction: Ints, latents: Tensor) -> Ints:
+        """BFD-E: what is sent about the shift."""
+        return ints(self.coding.shift_hyper(self._tensor(direction), latents))
+
+    def refine_intra(self, picture: Picture, z: Ints, symbols: Ints) -> Ints:
+        """Better symbols of an I-picture for its rate and distortion; the same without a refiner."""
+        if self.refiner is None:
+            return symbols
+        return self.refiner.intra(self._padded(picture), (self.height, self.width), z, symbols)
+
+    def refine_residual(
+        self,
+        picture: Picture,
+        before: Picture | None,
+        reference: Tensor,
+        coded: Ints,
+        prior: tuple[Ints, Ints],
+        *,
+        shifted: bool,
+        weight: float,
+        z_bfd: Ints | None = None,
+    ) -> Ints:
+        """The same of a P-picture's symbols.
+
+        before: the picture that is changed, if it is made by difference; reference: the latents that the residual is
+        added to; shifted: whether the symbols are; weight: of its errors; z_bfd: what LCM gets.
+        """
+        if self.refiner is None:
+            return coded
+        return self.refiner.residual(
+            self._padded(picture),
+            (self.height, self.width),
+            None if before is None else self._padded(before),
+            reference,
+            coded,
+            prior,
+            shifted=shifted,
+            weight=weight,
+            z_bfd=z_bfd,
+        )
+
+
+class EncoderNetworks(Networks):
+    """The networks of a model for encoding. effort: rounds of the refiner at every quality; others as for Networks.
+
+    Raises UsageError too if the family has no refiner.
+    """
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        video: VideoFormat,
+        quality_index: int,
+        *,
+        device: str = names.AUTO,
+        backend: str = names.AUTO,
+        on_notice: OnNotice | None = None,
+        effort: int = 0,
+    ) -> None:
+        super().__init__(info, video, quality_index, device=device, backend=backend, on_notice=on_notice)
+        self._effort = effort
+        self._for_encoding: dict[int, EncoderNetwork] = {}
+
+    def at(self, quality_index: int) -> EncoderNetwork:
+        """The network of a quality. Raises UsageError if the weights have none."""
+        if quality_index not in self._for_encoding:
+            refiner = None
+            if self._effort:
+                from lvcodec.encoder.refine import refiner_of  # most encodings do without
+
+                refiner = refiner_of(self.info, quality_index, self._effort)
+            self._for_encoding[quality_index] = EncoderNetwork(
+                self._coding(quality_index), self.video.width, self.video.height, self.device, quality_index, refiner
+            )
+        return self._for_encoding[quality_index]
