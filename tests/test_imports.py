@@ -1,59 +1,82 @@
-"""Which part may import which (docs/architecture.md), and what stays light."""
+"""Which part may import which, that no modules import each other in a circle, and what stays light.
+
+The arrows of all imports in src/ are read from the sources, those inside functions too. Imports under TYPE_CHECKING
+are kept apart: they load nothing, so they make no circle, but what they may name stands in the same table.
+"""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lvcodec"
-ANYWHERE = {"lvcodec", "errors", "report", "names", "quality"}  # lvcodec: the lazy functions and the version
 
-# Data flows video -> codec -> (nets -> exact) -> entropy -> stream, and back; codec alone knows them all.
-ALLOWED = {
+BASICS = {"errors", "names", "quality", "options", "report"}  # light; every part may import them
+CODING = {"video", "stream", "entropy", "exact", "nets", "models"}  # what codec stands on
+AROUND = CODING | {"codec", "encoder", "measure", "lvcodec"}  # for parts that stand around the codec
+TRAIN = {"train", "train.data", "train.stages", "train.results", "train.run"}
+
+# Data flows video -> encoder -> codec -> (nets -> exact) -> entropy -> stream, and back without the encoder. A part is
+# a module or a folder of lvcodec, or a folder of train; "lvcodec" is the package's own file, "train" what lies in none
+# of train's folders. A part may import itself, the basics, and these. The basics import no more than stands here.
+MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "report": set(),
     "names": set(),
-    "quality": set(),
-    "options": set(),
-    "lvcodec": {"codec", "options"},
+    "quality": {"errors"},
+    "report": {"errors"},
+    "options": {"errors", "names", "quality"},
     "video": set(),
     "stream": {"video"},
     "entropy": set(),
     "exact": set(),
-    "nets": {"exact", "entropy", "video", "encoder"},
-    "models": {"nets", "exact", "entropy", "encoder"},
-    "codec": {"video", "stream", "entropy", "exact", "nets", "models", "encoder", "measure"},
-    "encoder": {"video", "stream", "entropy", "exact", "nets", "models", "codec", "measure"},
+    "nets": {"exact", "entropy"},
+    "models": {"nets", "exact", "entropy"},
+    "codec": CODING,
     "measure": {"video"},
-    "cli": {"models", "video", "bench", "train", "measure"},
-    "train": {"video", "entropy", "exact", "nets", "models", "codec", "encoder", "measure"},
-    "bench": {"video", "stream", "entropy", "exact", "nets", "models", "codec", "measure"},
+    "encoder": CODING | {"codec", "measure"},
+    "lvcodec": {"codec", "encoder"},
+    "train": set(),
+    "train.data": AROUND | {"train"},
+    "train.stages": AROUND | {"train", "train.data"},
+    "train.results": AROUND | {"train", "train.data", "train.stages"},
+    "train.run": AROUND | TRAIN,
+    "bench": AROUND,
+    "cli": {"lvcodec", "video", "models", "measure", "bench"} | TRAIN,
+    "__main__": {"cli"},
 }
-# Types may be named more freely: models hands out what codec declares.
-ALLOWED_FOR_TYPES = {"report": {"video"}, "models": {"codec", "encoder"}, "nets": {"codec"}}
-LIGHT = ("video", "stream", "cli")
+# For types alone, under TYPE_CHECKING: those of video in reports, and what the package's functions take.
+MAY_NAME: dict[str, set[str]] = {
+    "report": {"video"},
+    "options": {"lvcodec"},
+    "stream": {"lvcodec"},
+    "codec": {"lvcodec"},
+    "encoder": {"lvcodec"},
+}
+
+ENCODES = {"lvcodec", "bench", "train.data", "train.stages", "train.results", "train.run"}
+LIGHT = {*BASICS, "lvcodec", "video", "stream", "cli"}
 HEAVY = ("torch", "scipy", "compressai")
 
 
-def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+class Import(NamedTuple):
+    """A module of lvcodec that is imported; type_only: under TYPE_CHECKING; function: the outermost one it is in."""
+
+    module: str
+    type_only: bool = False
+    function: str = ""
 
 
-def part_of(module: str) -> str:
-    """lvcodec.video.source -> video; lvcodec -> lvcodec."""
-    names = module.split(".")
-    return names[1] if len(names) > 1 else names[0]
-
-
-def parts() -> set[str]:
-    return {path.stem for path in PACKAGE.iterdir()}
+def modules() -> dict[str, Path]:
+    return {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def name_of(path: Path) -> str:
@@ -61,63 +84,152 @@ def name_of(path: Path) -> str:
     return ".".join(names[:-1] if names[-1] == "__init__" else names)
 
 
-def imports(tree: ast.AST, package: str, typing_only: bool = False) -> Iterator[tuple[str, bool]]:
-    """(module of lvcodec that is imported, whether under TYPE_CHECKING), wherever the import stands."""
+@cache
+def sources() -> dict[str, str]:
+    return {name: path.read_text(encoding="utf-8") for name, path in modules().items()}
+
+
+def part_of(module: str) -> str:
+    """lvcodec.video.source -> video; lvcodec.train.data.crops -> train.data; lvcodec -> lvcodec."""
+    names = module.split(".")
+    in_train = ".".join(names[1:3])
+    return in_train if in_train in TRAIN else names[1] if len(names) > 1 else names[0]
+
+
+def imports_of(name: str, texts: Mapping[str, str]) -> list[Import]:
+    """The imports of a module, wherever they stand. texts: the source of each module by its name."""
+    is_package = any(other.startswith(f"{name}.") for other in texts)
+    package = name.split(".") if is_package else name.split(".")[:-1]
+    return list(_walk(ast.parse(texts[name]), package, set(texts), Import("")))
+
+
+def _walk(tree: ast.AST, package: list[str], known: set[str], where: Import) -> Iterator[Import]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, typing_only) for alias in node.names if in_lvcodec(alias.name))
+            yield from (where._replace(module=alias.name) for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                above = package.split(".")[: 1 - node.level or None]
-                base = ".".join([*above, base]).rstrip(".")
-            if base == "lvcodec":
-                for alias in node.names:
-                    yield (f"lvcodec.{alias.name}" if alias.name in parts() else base), typing_only
-            elif in_lvcodec(base):
-                yield base, typing_only
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            for child in node.body:
-                yield from imports(ast.Module([child], []), package, True)
-            for child in node.orelse:
-                yield from imports(ast.Module([child], []), package, typing_only)
+            above = package[: len(package) + 1 - node.level] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            names = (f"{base}.{alias.name}" for alias in node.names)
+            targets = [name if name in known else base for name in names if base in known]
+            yield from (where._replace(module=module) for module in dict.fromkeys(targets))
+        elif isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            yield from _walk(ast.Module(node.body, []), package, known, where._replace(type_only=True))
+            yield from _walk(ast.Module(node.orelse, []), package, known, where)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not where.function:
+            yield from _walk(node, package, known, where._replace(function=node.name))
         else:
-            yield from imports(node, package, typing_only)
+            yield from _walk(node, package, known, where)
 
 
-def in_lvcodec(module: str) -> bool:
-    return module == "lvcodec" or module.startswith("lvcodec.")
+def graph_of(texts: Mapping[str, str]) -> dict[str, set[str]]:
+    """The modules that each module imports; not those that only its types need, nor the packages that it lies in."""
+    return {name: {each.module for each in imports_of(name, texts) if not each.type_only} for name in texts}
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_direction(path: Path) -> None:
-    name = name_of(path)
-    if name == "lvcodec.__main__":
-        return  # it is the command
+def circles(graph: Mapping[str, set[str]]) -> list[str]:
+    """A shortest way round through each module that can reach itself, each way once: "a -> b -> a"."""
+    ways: dict[frozenset[str], str] = {}
+    for start in sorted(graph):
+        paths, seen = [[start]], set()
+        for path in paths:  # grows while it is walked: breadth first
+            if path[-1] == start and len(path) > 1:
+                ways.setdefault(frozenset(path), " -> ".join(path))
+                break
+            ahead = sorted(graph[path[-1]] - seen)
+            seen.update(ahead)
+            paths += [[*path, name] for name in ahead]
+    return list(ways.values())
+
+
+# ---- directions ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", modules())
+def test_direction(name: str) -> None:
     part = part_of(name)
-    assert part in ALLOWED, f"{name}: say in ALLOWED what the new part may import"
-    package = name if path.stem == "__init__" else name.rpartition(".")[0]
-    for module, typing_only in imports(ast.parse(path.read_text(encoding="utf-8")), package):
-        allowed = ALLOWED[part] | ANYWHERE | {part}
-        if typing_only:
-            allowed |= ALLOWED_FOR_TYPES.get(part, set())
-        assert part_of(module) in allowed, f"{name} imports {module}"
+    assert part in MAY_IMPORT, f"{name}: say in MAY_IMPORT what the new part may import"
+    allowed = MAY_IMPORT[part] | {part} | (set() if part in BASICS else BASICS)
+    wrong = [
+        each.module
+        for each in imports_of(name, sources())
+        if part_of(each.module) not in (allowed | MAY_NAME.get(part, set()) if each.type_only else allowed)
+    ]
+    assert wrong == [], f"{part} may not import these"
+
+
+def test_the_table_is_of_parts_that_are_there() -> None:
+    assert set(MAY_IMPORT) == {part_of(name) for name in modules()}
+    assert set().union(*MAY_IMPORT.values(), *MAY_NAME.values()) <= set(MAY_IMPORT)
+
+
+def test_the_table_has_no_circle() -> None:
+    TopologicalSorter({part: parts - {part} for part, parts in MAY_IMPORT.items()}).prepare()
+
+
+def test_only_those_who_encode_import_the_encoder() -> None:
+    """Whoever decodes loads none of it: in the package's own file, it is `encode` that imports the encoder."""
+    assert {part for part, parts in MAY_IMPORT.items() if "encoder" in parts} == ENCODES
+    functions = [each.function for each in imports_of("lvcodec", sources()) if part_of(each.module) == "encoder"]
+    assert set(functions) == {"encode"}
 
 
 def test_directions_are_seen() -> None:
-    """The walk finds imports in functions and branches, relative ones, and tells type-only ones apart."""
-    source = (
+    """The walk finds imports in functions and branches, relative ones, and tells those for types apart."""
+    names = ["cli", "codec", "codec.motion", "errors", "exact", "exact.ops", "stream", "stream.fields", "video"]
+    texts = dict.fromkeys(["lvcodec", *(f"lvcodec.{name}" for name in names)], "")
+    texts["lvcodec.video.sink"] = (
         "from typing import TYPE_CHECKING\n"
-        "if TYPE_CHECKING:\n    from lvcodec.nets.coding import Coding\n"
-        "def f():\n    from lvcodec import cli\n    from ..stream import fields\n"
-        "    import lvcodec.exact.ops\n"
+        "from lvcodec.errors import InputError, UsageError\n"
+        "if TYPE_CHECKING:\n    from lvcodec.codec.motion import Field\nelse:\n    import lvcodec\n"
+        "class Sink:\n    def write(self):\n        def late():\n            from lvcodec import cli, encode\n"
+        "        from ..stream import fields, Header\n        import lvcodec.exact.ops, os\n"
+        "try:\n    from . import Picture\nexcept ImportError:\n    pass\n"
     )
-    assert list(imports(ast.parse(source), "lvcodec.video")) == [
-        ("lvcodec.nets.coding", True),
-        ("lvcodec.cli", False),
-        ("lvcodec.stream", False),
-        ("lvcodec.exact.ops", False),
+    assert imports_of("lvcodec.video.sink", texts) == [
+        Import("lvcodec.errors"),
+        Import("lvcodec.codec.motion", type_only=True),
+        Import("lvcodec"),
+        Import("lvcodec.cli", function="write"),
+        Import("lvcodec", function="write"),
+        Import("lvcodec.stream.fields", function="write"),
+        Import("lvcodec.stream", function="write"),
+        Import("lvcodec.exact.ops", function="write"),
+        Import("lvcodec.video"),
     ]
+    texts["lvcodec.video"] = "from .sink import Sink\n"
+    assert imports_of("lvcodec.video", texts) == [Import("lvcodec.video.sink")]
+
+
+# ---- circles ------------------------------------------------------------------------------------------------
+
+
+def test_no_circle() -> None:
+    assert circles(graph_of(sources())) == []
+
+
+def test_a_circle_is_seen() -> None:
+    """Through functions and by way of a package's own file; not through types."""
+    texts = {
+        "lvcodec": "def encode():\n    from lvcodec.codec import sequence\n",
+        "lvcodec.codec": "",
+        "lvcodec.codec.sequence": "from lvcodec.codec.modes import MODES\nimport lvcodec.codec.picture\n",
+        "lvcodec.codec.modes": "def mode():\n    from .picture import code\n",
+        "lvcodec.codec.picture": "if TYPE_CHECKING:\n    from lvcodec.codec.modes import Mode\n",
+    }
+    assert circles(graph_of(texts)) == []
+    through_function = "def code():\n    from lvcodec.codec import modes\n"
+    assert circles(graph_of(texts | {"lvcodec.codec.picture": through_function})) == [
+        "lvcodec.codec.modes -> lvcodec.codec.picture -> lvcodec.codec.modes"
+    ]
+    through_package = "import lvcodec\n"
+    assert circles(graph_of(texts | {"lvcodec.codec.picture": through_package})) == [
+        "lvcodec -> lvcodec.codec.sequence -> lvcodec.codec.picture -> lvcodec",
+        "lvcodec.codec.modes -> lvcodec.codec.picture -> lvcodec -> lvcodec.codec.sequence -> lvcodec.codec.modes",
+    ]
+
+
+# ---- weight -------------------------------------------------------------------------------------------------
 
 
 def loaded_by(code: str, *names: str) -> list[str]:
@@ -128,25 +240,27 @@ def loaded_by(code: str, *names: str) -> list[str]:
     return done.stdout.split()
 
 
+def import_all(parts: set[str]) -> str:
+    """The code that imports all modules of the parts."""
+    assert parts <= set(MAY_IMPORT)
+    return "\n".join(f"import {name}" for name in modules() if part_of(name) in parts)
+
+
 def test_the_package_is_light() -> None:
-    assert loaded_by("import lvcodec", *HEAVY, "numpy", "click", "constriction") == []
+    assert loaded_by(import_all({"lvcodec", *BASICS}), *HEAVY, "numpy", "cv2", "click", "constriction") == []
 
 
 def test_light_parts() -> None:
-    names = [name_of(path) for path in modules() if part_of(name_of(path)) in LIGHT]
-    assert len(names) > 15
-    assert loaded_by("\n".join(f"import {name}" for name in names), *HEAVY) == []
+    assert loaded_by(import_all(LIGHT), *HEAVY) == []
 
 
 def test_no_scipy_when_coding() -> None:
     """scipy and compressai are for export and training."""
-    assert loaded_by("import lvcodec.codec.decoding, lvcodec.models.loading", "scipy", "compressai") == []
+    assert loaded_by(import_all(CODING | {"codec", "encoder"}), "scipy", "compressai") == []
 
 
-def test_all_packages_are_packed() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    found = {name_of(path) for path in modules() if path.stem == "__init__"}
-    assert set(settings["packages"]) == found | {"lvcodec.weights"}
+def test_no_encoder_and_no_opencv_when_decoding() -> None:
+    assert loaded_by(import_all(CODING | {"codec"}), "lvcodec.encoder", "cv2") == []
 
 
 def test_public_names() -> None:
