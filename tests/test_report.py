@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from lvcodec.report import EncodeReport, PictureInfo, PlanePsnr, StreamInfo, picture_bytes
+from lvcodec.report import EncodeReport, Estimate, PictureInfo, PlanePsnr, StreamInfo, picture_bytes
 from lvcodec.video.colour import Colour
 from lvcodec.video.picture import VideoFormat
 
@@ -65,3 +65,8 @@ def test_stream() -> None:
     assert (record["rate"], record["alpha"], record["bpp"]) == ("30000/1001", "1/2", 1.0)
     assert record["pictures"][0]["streams"] == {"z": 1.5} and record["pictures"][1]["streams"] is None
     assert record["colour"]["matrix"] == 1
+
+
+def test_an_estimate_says_so() -> None:
+    pictures = Estimate(250)
+    assert (pictures, pictures + 1, f"{pictures}", json.dumps(pictures)) == (250, 251, "about 250", "250")

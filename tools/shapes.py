@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from lvcodec.codec.modes import MODES
-from lvcodec.codec.network import Network, padded
+from lvcodec.codec.network import Network
 from lvcodec.codec.picture import decode_picture
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.network import EncoderNetwork
@@ -35,6 +35,7 @@ from lvcodec.exact.packed import Units
 from lvcodec.models import export, loading, store
 from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.nets.swift_coding import SwiftCoding
+from lvcodec.padding import padded
 from lvcodec.video.picture import Picture
 
 SIZES = {"CIF": (352, 288), "1080p": (1920, 1080)}

@@ -21,6 +21,7 @@ from lvcodec.errors import (
     UsageError,
     WeightsError,
 )
+from lvcodec.version import __version__
 
 if TYPE_CHECKING:
     import os
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
     StreamLike: TypeAlias = str | os.PathLike[str] | BinaryIO
     VideoLike: TypeAlias = StreamLike | npt.NDArray[np.uint8]
-
-__version__ = "0.1.0"
 
 __all__ = [
     "DecodeReport",
@@ -149,6 +148,6 @@ def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool
     Pieces of a clip that are coded with "lds" to be joined need an alpha that is named: else each has its own.
     Raises InputError if the streams do not fit together, UsageError if target is a pipe, StreamError.
     """
-    from lvcodec.codec import probe as prober
+    from lvcodec.stream import concat as joining
 
-    return prober.concat(sources, target, overwrite=overwrite)
+    return joining.concat(sources, target, overwrite=overwrite)

@@ -66,3 +66,8 @@ class WeightsError(LvcError):
     """Weights that are missing, damaged, or not the ones that a stream was made with."""
 
     exit_code = 6
+
+
+def reason_of(error: OSError) -> str:
+    """Why the system refused, in its own words: "no space left on device"."""
+    return (error.strerror or str(error)).lower()

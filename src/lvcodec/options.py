@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from lvcodec import names, quality
 from lvcodec.errors import UsageError
+from lvcodec.frames import FrameRange, Frames
+from lvcodec.stream.fields import MAX_GOP
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from lvcodec import StreamLike
 
-MAX_GOP = 65535
 MAX_EFFORT = 64
 ALPHAS = (1.0, 0.5)
 
@@ -58,7 +59,7 @@ class Encoding:
     size: tuple[int, int] | None = None
     rate: Fraction | None = None
     pix_fmt: str | None = None
-    frames: tuple[int | None, int | None] | None = None
+    frames: Frames | None = None
     alpha: float | None = None
     effort: int = 0
     recon: StreamLike | None = None
@@ -79,7 +80,7 @@ class Encoding:
         _within("effort", self.effort, 0, MAX_EFFORT)
         if self.alpha is not None and self.alpha not in ALPHAS:
             raise UsageError(f"alpha is {self.alpha:g}; it must be 1 or 0.5")
-        _check_frames(self.frames)
+        FrameRange.of(self.frames)
         _check_where(self.jobs, self.device, self.backend)
         return self
 
@@ -95,7 +96,7 @@ class Decoding:
     jobs, device, backend, overwrite: as for Encoding.
     """
 
-    frames: tuple[int | None, int | None] | None = None
+    frames: Frames | None = None
     pix_fmt: str | None = None
     check: bool = True
     conceal: bool = False
@@ -106,7 +107,7 @@ class Decoding:
 
     def validate(self) -> Self:
         """Itself. Raises UsageError with the value and its range for the first that is out of it."""
-        _check_frames(self.frames)
+        FrameRange.of(self.frames)
         _check_where(self.jobs, self.device, self.backend)
         return self
 
@@ -128,12 +129,6 @@ def _one_of(name: str, value: str, choices: Sequence[str]) -> None:
 def _within(name: str, value: int, least: int, most: int | None = None) -> None:
     if value < least or (most is not None and value > most):
         raise UsageError(f"{name} is {value}; it must be {least} {'or more' if most is None else f'to {most}'}")
-
-
-def _check_frames(frames: tuple[int | None, int | None] | None) -> None:
-    first, end = frames or (None, None)
-    if end is not None and end <= (first or 0):
-        raise UsageError(f"frames {first or 0}:{end} hold no picture; the end is not included")
 
 
 def _check_where(jobs: int | None, device: str, backend: str) -> None:

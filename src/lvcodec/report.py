@@ -18,6 +18,13 @@ OnPicture = Callable[[int, int | None], None]  # pictures done, and how many the
 OnNotice = Callable[[str], None]
 
 
+class Estimate(int):
+    """A number of pictures that is not known but estimated, from how long a clip plays; shown as "about 250"."""
+
+    def __str__(self) -> str:
+        return f"about {int(self)}"
+
+
 @dataclass(frozen=True)
 class PlanePsnr:
     """PSNR of each plane in dB, averaged over pictures, each capped at 100; yuv is (6·y + u + v) / 8."""
@@ -67,7 +74,6 @@ class EncodeReport:
     ) -> EncodeReport:
         """The report with its derived figures, from what was counted; zero where nothing was coded."""
         duration_s = float(pictures / video.rate)
-        raw_bytes = pictures * picture_bytes(video.width, video.height)
         return cls(
             pictures=pictures,
             size_bytes=size_bytes,
@@ -75,7 +81,7 @@ class EncodeReport:
             bpp=_ratio(8 * size_bytes, video.width * video.height * pictures),
             kbps=_ratio(8 * size_bytes / 1000, duration_s),
             fps=_ratio(pictures, elapsed_s),
-            ratio=_ratio(raw_bytes, size_bytes),
+            ratio=_ratio(pictures * video.picture_bytes, size_bytes),
             duration_s=duration_s,
             psnr_db=psnr_db,
             notices=tuple(notices),

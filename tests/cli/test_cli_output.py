@@ -11,6 +11,7 @@ import pytest
 
 from lvcodec.cli import output
 from lvcodec.cli.output import Output, table
+from lvcodec.report import Estimate
 
 
 class Terminal(io.StringIO):
@@ -18,20 +19,20 @@ class Terminal(io.StringIO):
         return True
 
 
-def work(out: Output) -> None:
+def work(out: Output, total: int = 3) -> None:
     """Three pictures, the length known after the first; half a second."""
     with out.progress("encoding") as step:
         for done in range(1, 4):
             time.sleep(0.15)
-            step(done, 3 if done > 1 else None)
+            step(done, total if done > 1 else None)
         out.notice("odd size")
 
 
 def terminal_for(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """stderr as a terminal; not a fixture, as pytest puts its own stderr back before the test begins."""
-    made = Terminal()
-    monkeypatch.setattr(sys, "stderr", made)
-    return made
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    return terminal
 
 
 def test_progress_of_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +43,19 @@ def test_progress_of_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "encoding" in text and "3/3" in text and "pictures" in text
     assert "lvcodec: odd size\n" in text
     assert text.endswith("\r"), "the bar is wiped at the end"
+
+
+@pytest.mark.parametrize(
+    ("total", "shown", "last"), [(2, "2/about 2", "3 pictures"), (3, "2/about 3", "3/about 3"), (9, "2/about 9", "3/")]
+)
+def test_progress_towards_an_estimate(monkeypatch: pytest.MonkeyPatch, total: int, shown: str, last: str) -> None:
+    """The total is shown as what it is, and no longer once there are more pictures."""
+    terminal = terminal_for(monkeypatch)
+    monkeypatch.setattr(output, "PROGRESS_AFTER_S", 0.1)
+    work(Output(as_json=False, quiet=False), Estimate(total))
+    drawn = [text for text in terminal.getvalue().split("\r") if "encoding" in text]
+    assert any(shown in text for text in drawn)
+    assert last in drawn[-1] and ("about" in drawn[-1]) == (total >= 3)
 
 
 def test_no_progress_of_short_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def header() -> Header:
 def make(header: Header) -> Callable[..., Made]:
     """Make a stream of pictures "I" and "P"; picture i has payloads[i], checksum 1000 + i, qualities[i]."""
 
-    def made(
+    def write_stream(
         kinds: str = "IPPIPP",
         payloads: Sequence[bytes] | None = None,
         qualities: Sequence[int | None] | None = None,
@@ -69,4 +69,4 @@ def make(header: Header) -> Callable[..., Made]:
         assert writer.size_bytes == len(file.getvalue())
         return file.getvalue(), records
 
-    return made
+    return write_stream

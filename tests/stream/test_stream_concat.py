@@ -6,12 +6,14 @@ import dataclasses
 import io
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lvcodec.errors import InputError, TruncatedStreamError
-from lvcodec.stream.concat import concat_streams
+import lvcodec
+from lvcodec.errors import InputError, TruncatedStreamError, UsageError
+from lvcodec.stream.concat import concat, concat_streams
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import PictureRecord
@@ -29,8 +31,8 @@ def test_pictures_of_all_in_order(make: Make, header: Header, pipe: Any) -> None
     first, pictures = make("IPPIP", qualities=[None, 61, None, None, None])
     second, more = make("IPIPP", head=dataclasses.replace(header, quality_index=20))
     out = io.BytesIO()
-    writer = concat_streams([io.BytesIO(first), pipe(second), io.BytesIO(make("")[0])], out)
-    assert writer.size_bytes == len(out.getvalue())
+    info = concat_streams([io.BytesIO(first), pipe(second), io.BytesIO(make("")[0])], out)
+    assert info == lvcodec.probe(io.BytesIO(out.getvalue()))
     reader = StreamReader(io.BytesIO(out.getvalue()))
     assert reader.header == header
     assert [place.number for place in reader.index() or ()] == [0, 3, 5, 7]
@@ -91,3 +93,27 @@ def test_cut_stream_is_not_joined(make: Make) -> None:
 def test_nothing_to_join() -> None:
     with pytest.raises(InputError, match="no streams to join"):
         concat_streams([], io.BytesIO())
+
+
+def test_files_are_joined_into_a_file(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "part.lvc").write_bytes(make("IPP")[0])
+    whole = tmp_path / "whole.lvc"
+    info = concat([tmp_path / "part.lvc", str(tmp_path / "part.lvc"), io.BytesIO(make("I")[0])], whole)
+    assert info == lvcodec.probe(whole) and info.complete
+    assert [picture.kind for picture in info.pictures] == list("IPPIPPI")
+    with pytest.raises(InputError, match="exists"):
+        concat([tmp_path / "part.lvc"], whole)
+    assert concat([tmp_path / "part.lvc"], whole, overwrite=True) == lvcodec.probe(whole)
+
+
+def test_what_cannot_be_joined_leaves_no_file(make: Make, tmp_path: Path) -> None:
+    data, _ = make()
+    for sources, error in (([data, data[:-1]], TruncatedStreamError), ([], InputError)):
+        with pytest.raises(error):
+            concat([io.BytesIO(source) for source in sources], tmp_path / "out.lvc")
+    with pytest.raises(InputError, match="cannot read .*gone.lvc: no such file"):
+        concat([tmp_path / "gone.lvc"], tmp_path / "out.lvc")
+    for target in ("-", io.BytesIO()):
+        with pytest.raises(UsageError, match="writes to a file, not to a pipe"):
+            concat([io.BytesIO(data)], target)
+    assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ import pytest
 from lvcodec.errors import InputError, StreamError, TruncatedStreamError
 from lvcodec.stream import fields
 from lvcodec.stream.container import StreamReader
-from lvcodec.stream.header import Header, header_rows, quality_of, read_header
+from lvcodec.stream.header import Header, read_header
 from lvcodec.stream.layout import Field, LayoutReader, LayoutWriter, layout_bytes, layout_table
 from lvcodec.stream.records import HEADER_BYTES
 from lvcodec.video.picture import VideoFormat
@@ -133,17 +133,19 @@ def test_cut_header(size: int) -> None:
     assert caught.value.offset == size
 
 
-def test_rows_show_every_field(header: Header) -> None:
-    rows = dict(header_rows(header))
-    assert list(rows) == [field.name for field in fields.HEADER[:-1]]
-    assert rows["magic"] == "LVC1"
-    assert rows["mode"] == "2 (lds)"
-    assert rows["weights_id"] == "0001020304050607"
-    assert rows["rate_num"] == "30000"
+def test_fields_show_their_values(header: Header) -> None:
+    values = header.values()
+    assert list(values) == [field.name for field in fields.HEADER[:-1]]
+    shown = {field.name: field.show(values[field.name]) for field in fields.HEADER[:-1]}
+    assert shown["magic"] == "LVC1"
+    assert shown["mode"] == "2 (lds)"
+    assert shown["weights_id"] == "0001020304050607"
+    assert shown["rate_num"] == "30000"
 
 
-def test_quality_of_index() -> None:
-    assert [quality_of(index) for index in (0, 50, 60, 100)] == [1.0, 3.5, 4.0, 6.0]
+def test_quality_of_index(header: Header) -> None:
+    qualities = [dataclasses.replace(header, quality_index=index).quality for index in (0, 50, 60, 100)]
+    assert qualities == [1.0, 3.5, 4.0, 6.0]
 
 
 VARINT = (Field("n", "varint", "a number"),)

@@ -9,15 +9,15 @@ import torch
 
 pytest.importorskip("compressai", reason="training's priors are CompressAI's: pip install '.[train]'")
 
-from lvcodec.entropy.rates import FLOOR  # noqa: E402
-from lvcodec.errors import InputError, UsageError  # noqa: E402
-from lvcodec.nets import rgb  # noqa: E402
-from lvcodec.nets.cheng2020 import ONE, causal_taps  # noqa: E402
-from lvcodec.train.data.crops import Crops  # noqa: E402
+from lvcodec.entropy.rates import FLOOR
+from lvcodec.errors import InputError, UsageError
+from lvcodec.nets import rgb
+from lvcodec.nets.cheng2020 import ONE, causal_taps
+from lvcodec.train.data.crops import Crops
 from lvcodec.train.results import checkpoint, export
-from lvcodec.train.results import judge as validate  # noqa: E402
-from lvcodec.train.run.run import Run  # noqa: E402
-from lvcodec.train.settings import settings_of  # noqa: E402
+from lvcodec.train.results import judge as validate
+from lvcodec.train.run.run import Run
+from lvcodec.train.settings import settings_of
 from lvcodec.train.stages import cheng2020
 
 TINY = "channels=12"

@@ -10,11 +10,11 @@ import torch
 
 pytest.importorskip("compressai", reason="training takes its factorised priors from CompressAI: pip install '.[train]'")
 
-from lvcodec.train.data.crops import Crops  # noqa: E402
-from lvcodec.train.run.feed import Samples, feed  # noqa: E402
-from lvcodec.train.settings import Settings  # noqa: E402
-from lvcodec.train.stages import motion as searching  # noqa: E402
-from lvcodec.train.stages.joint import STAGES  # noqa: E402
+from lvcodec.train.data.crops import Crops
+from lvcodec.train.run.feed import Samples, feed
+from lvcodec.train.settings import Settings
+from lvcodec.train.stages import motion as searching
+from lvcodec.train.stages.joint import STAGES
 
 CPU = torch.device("cpu")
 

@@ -11,21 +11,21 @@ import torch
 
 pytest.importorskip("compressai", reason="training takes its factorised priors from CompressAI: pip install '.[train]'")
 
-from lvcodec.codec import motion  # noqa: E402
-from lvcodec.encoder.search import search  # noqa: E402
-from lvcodec.entropy.rates import laplace_bits, shifted_bits  # noqa: E402
-from lvcodec.errors import InputError  # noqa: E402
-from lvcodec.models import export, store  # noqa: E402
-from lvcodec.nets.compensation import shift_direction  # noqa: E402
-from lvcodec.nets.swift import channels_to_planes, planes_to_channels  # noqa: E402
+from lvcodec.codec import motion
+from lvcodec.encoder.search import search
+from lvcodec.entropy.rates import laplace_bits, shifted_bits
+from lvcodec.errors import InputError
+from lvcodec.models import export, store
+from lvcodec.nets.compensation import shift_direction
+from lvcodec.nets.swift import channels_to_planes, planes_to_channels
 from lvcodec.train.results import (
     checkpoint,
-    masters,  # noqa: E402
+    masters,
 )
-from lvcodec.train.run.feed import feed  # noqa: E402
-from lvcodec.train.stages.joint import STAGES  # noqa: E402
-from lvcodec.train.stages.swift import align  # noqa: E402
-from lvcodec.video.picture import Picture  # noqa: E402
+from lvcodec.train.run.feed import feed
+from lvcodec.train.stages.joint import STAGES
+from lvcodec.train.stages.swift import align
+from lvcodec.video.picture import Picture
 
 EXPECTED = {"intra": {"enc_in", "hyper_enc"}, "p": {"temporal"}, "shift": {"shift"}}
 EXPECTED["joint"] = EXPECTED["intra"] | EXPECTED["p"]

@@ -121,7 +121,7 @@ def test_frame_parameters_interlacing_and_aspect() -> None:
 def test_a_range_of_pictures(tmp_path: Path, make_clip, kind: str) -> None:
     clip = make_clip(32, 16, 7)
 
-    def opened(frames: tuple[int | None, int | None] | None):  # noqa: ANN202
+    def opened(frames: tuple[int | None, int | None] | None):
         if kind == "raw":
             (tmp_path / "c_32x16_25.yuv").write_bytes(raw(clip))
             return open_source(tmp_path / "c_32x16_25.yuv", frames=frames)
@@ -145,6 +145,31 @@ def test_a_range_of_pictures(tmp_path: Path, make_clip, kind: str) -> None:
     for wrong in ((3, 3), (-1, 2)):
         with pytest.raises(UsageError):
             opened(wrong)
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"), [(None, "about 7"), ((2, 5), "about 3"), ((2, None), "about 5"), ((7, None), None)]
+)
+def test_a_container_tells_about_how_many_pictures_will_come(
+    tmp_path: Path, make_clip, frames: tuple[int | None, int | None] | None, expected: str | None
+) -> None:
+    path = encode(make_clip(32, 16, 7), tmp_path / "c.mkv", "-c:v", "ffv1")
+    with open_source(path, frames=frames) as source:
+        assert source.count is None
+        assert (source.expected and str(source.expected)) == expected
+        assert source.expected == (None if expected is None else int(expected.split()[1]))
+
+
+def test_a_raw_file_tells_how_many_pictures_will_come(tmp_path: Path, make_clip) -> None:
+    path = tmp_path / "c_32x16_25.yuv"
+    path.write_bytes(raw(make_clip(32, 16, 7)))
+    with open_source(path, frames=(2, None)) as source:
+        assert (source.count, source.expected, str(source.expected)) == (5, 5, "5")
+
+
+def test_a_pipe_tells_nothing_of_how_many_pictures_will_come(make_clip) -> None:
+    with open_source(Dribble(y4m_bytes(make_clip(16, 16, 2)), 99)) as source:
+        assert source.count is None and source.expected is None
 
 
 def test_a_range_leaves_the_rest_of_a_pipe_unread(make_clip) -> None:
@@ -335,9 +360,9 @@ def test_a_container_comes_through_a_pipe(tmp_path: Path, make_clip) -> None:
 def test_names_that_look_like_options_or_protocols(tmp_path: Path, make_clip, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     clip = make_clip(16, 16, 2)
-    made = encode(clip, tmp_path / "clip.mkv", "-c:v", "ffv1").read_bytes()
+    encoded = encode(clip, tmp_path / "clip.mkv", "-c:v", "ffv1").read_bytes()
     for name in ("-i.mkv", "http:x.mkv", "50%.mkv", "a%d.mkv", "sp ace'.mkv"):
-        (tmp_path / name).write_bytes(made)
+        (tmp_path / name).write_bytes(encoded)
         assert raw(read_all(name)[0]) == raw(clip)
 
 
@@ -571,7 +596,8 @@ def test_leaving_early_does_not_wait_for_the_pipe(tmp_path: Path, make_clip, kin
 def test_memory_does_not_grow_with_length(tmp_path: Path, make_clip) -> None:
     program = """
         import sys
-        from lvcodec.video import open_sink, open_source
+        from lvcodec.video.sink import open_sink
+        from lvcodec.video.source import open_source
         with open_source(sys.argv[1]) as source, open_sink(sys.argv[2], source.format) as sink:
             for picture in source:
                 sink.write(picture)

@@ -13,8 +13,9 @@ from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range, picture_rate, picture_size
 from lvcodec.errors import UsageError
-from lvcodec.options import MAX_EFFORT, MAX_GOP, Encoding
+from lvcodec.options import MAX_EFFORT, Encoding
 from lvcodec.report import EncodeReport
+from lvcodec.stream.fields import MAX_GOP
 
 USUAL = Encoding()
 

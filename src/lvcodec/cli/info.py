@@ -9,6 +9,7 @@ import click
 import lvcodec
 from lvcodec.cli.output import Output, output_options, table
 from lvcodec.cli.params import check_source
+from lvcodec.names import SHIFTING_MODES
 from lvcodec.report import StreamInfo
 
 
@@ -45,7 +46,7 @@ def header_lines(stream: StreamInfo) -> list[str]:
     kinds = [picture.kind for picture in stream.pictures]
     rows = [
         ("family", stream.family),
-        ("mode", stream.mode if stream.mode in ("intra", "mfvc") else f"{stream.mode}, alpha {float(stream.alpha):g}"),
+        ("mode", f"{stream.mode}, alpha {float(stream.alpha):g}" if stream.mode in SHIFTING_MODES else stream.mode),
         ("quality", f"{stream.quality:g}"),
         ("weights", stream.weights_id),
         ("size", f"{stream.width}x{stream.height}"),

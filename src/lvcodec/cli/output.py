@@ -32,7 +32,8 @@ class Output:
     def progress(self, label: str, unit: str = "pictures") -> Iterator[OnPicture]:
         """Give a function (done, total) to call after each picture, or whatever the unit is.
 
-        It draws a bar with the time left, if stderr is a terminal and the work takes longer than two seconds.
+        It draws a bar with the time left, if stderr is a terminal and the work takes longer than two seconds. total:
+        None where it is not known; an estimate is shown as one, and dropped once there is more than it said.
         """
         if self.quiet or sys.stderr is None or not sys.stderr.isatty():
             yield lambda done, total: None
@@ -44,7 +45,7 @@ class Output:
             self._bar = bar
 
             def step(done: int, total: int | None) -> None:
-                bar.total = total
+                bar.total = total if total is None or done <= total else None
                 bar.update(done - bar.n)
 
             try:

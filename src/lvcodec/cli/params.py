@@ -4,49 +4,38 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from fractions import Fraction
+from typing import TypeVar
 
 import click
 
 from lvcodec.errors import InputError, UsageError
+from lvcodec.frames import FrameRange, Frames
+from lvcodec.options import MAX_EFFORT
+from lvcodec.video.atomic import check_output
+from lvcodec.video.rawformat import parse_rate, parse_size
 
 PIPE = "-"
+T = TypeVar("T")
 
 
-def frame_range(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int | None, int | None] | None:
+def frame_range(ctx: click.Context, param: click.Parameter, value: str | None) -> Frames | None:
     """A:B, pictures A to B - 1 counted from 0; either may be left out."""
     if value is None:
         return None
-    first, colon, end = value.partition(":")
-    if not colon or not all(part == "" or part.isdecimal() for part in (first, end)):
-        raise click.BadParameter(f"{value!r} is not A:B, as in 0:100, 50: or :100")
-    frames = (int(first) if first else None, int(end) if end else None)
-    if frames[1] is not None and (frames[0] or 0) >= frames[1]:
-        raise click.BadParameter(f"{value!r} holds no picture: the end is not included")
-    return frames
+    frames = _told_as_usage(FrameRange.parse, value)
+    return frames.first, frames.end
 
 
 def picture_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    """WxH in pixels."""
-    if value is None:
-        return None
-    width, cross, height = value.lower().partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise click.BadParameter(f"{value!r} is not WxH, as in 1920x1080")
-    return int(width), int(height)
+    """WxH in pixels, or a size's name such as cif."""
+    return None if value is None else _told_as_usage(parse_size, value)
 
 
 def picture_rate(ctx: click.Context, param: click.Parameter, value: str | None) -> Fraction | None:
     """Pictures a second: 25, 29.97 or 30000/1001."""
-    if value is None:
-        return None
-    try:
-        rate = Fraction(value)
-    except (ValueError, ZeroDivisionError):
-        raise click.BadParameter(f"{value!r} is not a rate, as in 25 or 30000/1001") from None
-    if rate <= 0:
-        raise click.BadParameter(f"{value!r} is not above zero")
-    return rate
+    return None if value is None else _told_as_usage(parse_rate, value)
 
 
 def name_list(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -70,6 +59,17 @@ def number_list(ctx: click.Context, param: click.Parameter, value: str | None) -
     return numbers
 
 
+def effort_list(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    """Efforts, separated by commas: whole numbers from 0 to 64."""
+    try:
+        efforts = tuple(int(part) for part in value.split(","))
+    except ValueError:
+        efforts = (-1,)
+    if not all(0 <= effort <= MAX_EFFORT for effort in efforts):
+        raise click.BadParameter(f"{value!r} is no list of efforts from 0 to {MAX_EFFORT}, as in 0,8")
+    return efforts
+
+
 def check_source(source: str) -> None:
     """Refuse what cannot be read: InputError for a missing file, UsageError for a terminal."""
     if source == PIPE:
@@ -89,8 +89,6 @@ def check_target(target: str, *others: str, overwrite: bool) -> None:
     others: what is read or written too, and must not be the same file.
     Raises UsageError for a terminal, InputError as lvcodec.video.atomic.check_output does.
     """
-    from lvcodec.video.atomic import check_output
-
     if target == PIPE and (sys.stdout is None or sys.stdout.isatty()):
         raise UsageError("stdout is a terminal", "redirect it, or name a file")
     check_output(target, *(other for other in others if other != PIPE), overwrite=overwrite)
@@ -101,12 +99,9 @@ def is_pattern(path: str) -> bool:
     return "%" in os.path.basename(path)
 
 
-def effort_list(context: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
-    """Efforts, separated by commas: whole numbers from 0 to 64. Raises BadParameter."""
+def _told_as_usage(parse: Callable[[str], T], value: str) -> T:
+    """What `parse` makes of an option's value. Raises BadParameter, which names the option, for its UsageError."""
     try:
-        efforts = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        efforts = (-1,)
-    if not all(0 <= effort <= 64 for effort in efforts):
-        raise click.BadParameter(f"{text!r} is no list of efforts from 0 to 64, as in 0,8")
-    return efforts
+        return parse(value)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from None

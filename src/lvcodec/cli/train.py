@@ -226,7 +226,7 @@ def _train(
     if shape and start:
         raise UsageError("--shape is of new models", "leave it out where --start gives the model")
     check_exist(*data, *start, *([held_out] if held_out else []))
-    from lvcodec.cli.main import Stopped
+    from lvcodec.cli.failures import Stopped
     from lvcodec.train.run import loop
     from lvcodec.train.run import start as begin
     from lvcodec.train.settings import settings_of

@@ -18,12 +18,14 @@ from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.codec.pipeline import ahead_of, default_jobs, pipelined
 from lvcodec.errors import InputError, MismatchError, StreamError
 from lvcodec.exact.settings import whole_products
+from lvcodec.frames import FrameRange
 from lvcodec.options import Decoding
 from lvcodec.report import DecodeReport, OnNotice, OnPicture
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.files import open_stream
 from lvcodec.stream.records import PictureRecord
-from lvcodec.video.sink import Sink, open_sink
+from lvcodec.video.base import Sink
+from lvcodec.video.sink import open_sink
 
 if TYPE_CHECKING:
     from lvcodec import StreamLike
@@ -89,16 +91,15 @@ def _write_all(
 
     Raises InputError if there are none. After damage, what came before it is whole, and kept.
     """
-    first, end = options.frames or (None, None)
-    first = first or 0
-    start = reader.seek(first) if first else 0
-    total = None if reader.count is None else min(reader.count, end or reader.count) - first
+    asked = FrameRange.of(options.frames)
+    start = reader.seek(asked.first) if asked.first else 0
+    total = None if reader.count is None else asked.count_of(reader.count)
     count = concealed = 0
     try:
         for item in bridged(decoded(reader, networks, options), start, reader, notices):
-            if item.number < first:
+            if item.number < asked.first:
                 continue
-            if end is not None and item.number >= end:
+            if asked.is_over(item.number):
                 break
             sink.write(item.picture)
             count, concealed = count + 1, concealed + item.concealed

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class State:
     """What the stream has told the decoder: the picture shown last, its latents and their quality where they are whole
-    steps, and the motion to it from the one before where there is any."""
+    steps, and the motion to it from the one before where there is any.
+    """
 
     x_hat: Picture
     y_hat: Ints | None = None
@@ -48,7 +49,8 @@ class State:
 @dataclass(frozen=True)
 class Reference:
     """What a P-picture is predicted from: latents, in the networks' units, and for some modes the same as whole steps
-    or as a picture."""
+    or as a picture.
+    """
 
     latents: Tensor
     steps: Ints | None = None

@@ -14,19 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.nets.coding import Coding, Ints, Parameters, Planes
+from lvcodec.padding import padded
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from lvcodec.entropy.tables import TableSet
-
-MULTIPLE = 64  # pictures are padded to multiples of this, by repeating their edges
-
-
-def padded(size: int) -> int:
-    """The multiple of 64 that a side is padded to."""
-    return -(-size // MULTIPLE) * MULTIPLE
 
 
 class Network:
@@ -105,7 +99,8 @@ class Network:
 
     def intra_passes(self, z: Ints) -> Iterator[tuple[NDArray[np.intp], Callable[[Ints], tuple[Ints, Ints]]]]:
         """The order of an I-picture's symbols: for each pass the flat positions in (M, H, W), and what gives
-        their means (eighths of a step) and levels from the symbols known so far, (M, H, W) contiguous."""
+        their means (eighths of a step) and levels from the symbols known so far, (M, H, W) contiguous.
+        """
         for positions, parameters in self.coding.intra_passes(self._tensor(z)):
             yield positions, partial(self._ask, parameters)
 

@@ -1,19 +1,17 @@
-"""What a stream holds, without decoding its pixels where that is not asked for; joining streams."""
+"""What a stream holds, without decoding its pixels; the bits of sub-streams are decoded where they are asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lvcodec.codec.out_of_memory import enough_memory
-from lvcodec.errors import TruncatedStreamError, UsageError
-from lvcodec.quality import of_index
-from lvcodec.report import PictureInfo, StreamInfo
-from lvcodec.stream.concat import concat_streams
+from lvcodec.errors import TruncatedStreamError
+from lvcodec.report import StreamInfo
 from lvcodec.stream.container import StreamReader
-from lvcodec.stream.files import create_stream, is_path, open_stream
+from lvcodec.stream.files import open_stream
 from lvcodec.stream.header import Header
+from lvcodec.stream.info import picture_info, stream_info
 from lvcodec.stream.records import PictureRecord
 
 if TYPE_CHECKING:
@@ -33,34 +31,8 @@ def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
         bits: Sequence[Mapping[str, float] | None] = [None] * len(records)
         if streams:
             bits = _sub_streams(reader.header, records)
-        pictures = [_picture(r, b) for r, b in zip(records, bits, strict=True)]
-        return _info(reader.header, pictures, reader.size_bytes, reader.complete)
-
-
-def _picture(record: PictureRecord, bits: Mapping[str, float] | None) -> PictureInfo:
-    return PictureInfo(
-        record.number, record.kind, of_index(record.quality_index), len(record.payload), record.overhead_bytes, bits
-    )
-
-
-def _info(header: Header, pictures: Sequence[PictureInfo], size_bytes: int, complete: bool) -> StreamInfo:
-    video = header.video
-    return StreamInfo(
-        family=header.family,
-        mode=header.mode,
-        quality=header.quality,
-        weights_id=header.weights_id.hex(),
-        width=video.width,
-        height=video.height,
-        rate=video.rate,
-        colour=video.colour,
-        gop=header.gop,
-        alpha=header.alpha,
-        pictures=pictures,
-        size_bytes=size_bytes,
-        duration_s=float(len(pictures) / video.rate),
-        complete=complete,
-    )
+        pictures = [picture_info(r, b) for r, b in zip(records, bits, strict=True)]
+        return stream_info(reader.header, pictures, size_bytes=reader.size_bytes, complete=reader.complete)
 
 
 def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mapping[str, float]]:
@@ -79,13 +51,3 @@ def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mappi
             state, coder = decode_record(record, state, header, networks)
             bits.append({name: value for name, value in coder.bits.items() if name})
     return bits
-
-
-def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool = False) -> StreamInfo:
-    """See lvcodec.concat."""
-    if not is_path(target):
-        raise UsageError("concat writes to a file, not to a pipe")
-    with ExitStack() as stack:
-        files = [stack.enter_context(open_stream(source)) for source in sources]
-        concat_streams(files, stack.enter_context(create_stream(target, overwrite=overwrite)))
-    return probe(target)

@@ -36,9 +36,10 @@ from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.files import create_stream, is_path, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import planes_checksum
+from lvcodec.video.base import Sink, Source
 from lvcodec.video.picture import Picture
-from lvcodec.video.sink import Sink, open_sink
-from lvcodec.video.source import Source, open_source
+from lvcodec.video.sink import open_sink
+from lvcodec.video.source import open_source
 
 if TYPE_CHECKING:
     from lvcodec import StreamLike, VideoLike
@@ -171,7 +172,7 @@ class _Written:
                 for picture in coded:
                     self._add(picture)
                     if on_picture:
-                        on_picture(self.count, source.count)
+                        on_picture(self.count, source.expected)
         except BaseException:
             if options.keep_partial and self.count:
                 self.writer.finish()

@@ -94,7 +94,8 @@ class Refiner:
 
     def _intra_bits(self, known: Tensor, paid: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Bits of `paid`, which depend on `known` through the contexts, and by how many a step up and down of each
-        symbol changes its own."""
+        symbol changes its own.
+        """
         model, steps = self.model, self.steps
         latents = known * steps.inverse
         psi = model.hyper_features(z, steps)

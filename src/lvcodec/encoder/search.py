@@ -124,7 +124,8 @@ class _Errors:
 
 def _phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(STEPS^2, H + 2 BORDER, W + 2 BORDER): the plane as the warp shows it each quarter of a pel further down and to
-    the right, rounded, and gone on beyond its edges."""
+    the right, rounded, and gone on beyond its edges.
+    """
     import cv2
 
     grown = np.pad(plane, BORDER, mode="edge")

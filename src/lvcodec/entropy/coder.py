@@ -32,13 +32,9 @@ _BIT = exact_model(np.array([TOTAL // 2, TOTAL // 2], dtype=np.int32))
 
 
 class Coder(ABC):
-    """What writing and reading share: all but one batch of symbols. Use Writer or Reader.
-
-    symbols: how many each sub-stream has, by name. Equal on both sides, as `bits` is.
-    """
+    """What writing and reading share: all but one batch of symbols. Use Writer or Reader."""
 
     def __init__(self) -> None:
-        self.symbols: dict[str, int] = {}
         self._bits_of: dict[str, float] = {}
         self._uncounted: list[tuple[str, TableSet, Places, Places, Ints, int]] = []
         self.begin("")
@@ -49,7 +45,7 @@ class Coder(ABC):
 
     @property
     def bits(self) -> Mapping[str, float]:
-        """What each sub-stream took, the sum of -log2 p by name: worked out when it is asked for."""
+        """What each sub-stream took, the sum of -log2 p by name, equal on both sides; worked out when asked for."""
         for name, tables, used, sizes, symbols, escape_bits in self._uncounted:
             entries = np.repeat(tables.offsets[used], sizes)
             entries += np.minimum(symbols, np.repeat(tables.lengths[used] - 1, sizes))
@@ -79,11 +75,11 @@ class Coder(ABC):
         sign = _fit("signs", _signs(sign), index.shape)
         order, used, sizes = _group(index, len(tables))
         last = np.repeat(tables.lengths[used] - 1, sizes)
-        given = self._symbols(values, index.shape, centre, sign)
-        if given is None:
+        to_write = self._symbols(values, index.shape, centre, sign)
+        if to_write is None:
             symbols = np.empty(order.size, dtype=np.int32)
         else:
-            symbols = np.minimum(given[order], last)
+            symbols = np.minimum(to_write[order], last)
 
         end = 0
         for number, size in zip(used.tolist(), sizes.tolist(), strict=True):
@@ -95,13 +91,12 @@ class Coder(ABC):
         if escaped.size:
             escaped = escaped[np.argsort(order[escaped])]
             beyond = np.zeros(escaped.size, dtype=np.int32)
-            if given is not None:
-                beyond = given[order[escaped]] - last[escaped]
+            if to_write is not None:
+                beyond = to_write[order[escaped]] - last[escaped]
             beyond = self._escapes(beyond)
             symbols[escaped] += beyond
             escape_bits = int((2 * _digits(beyond + 1) + 1).sum())
         self._uncounted.append((self._name, tables, used, sizes, symbols, escape_bits))
-        self.symbols[self._name] = self.symbols.get(self._name, 0) + order.size
 
         if values is not None:
             return np.asarray(values).astype(np.int32, copy=False)
@@ -174,11 +169,11 @@ class Writer(Coder):
     def _symbols(self, values: NDArray[Any] | None, shape: tuple[int, ...], centre: Ints, sign: Ints) -> Ints | None:
         if values is None:
             raise InputError("a Writer needs the values to code")
-        given = _integers("values", values)
-        if given.shape != shape:
-            raise InputError(f"values of shape {given.shape} do not match an index of shape {shape}")
+        integers = _integers("values", values)
+        if integers.shape != shape:
+            raise InputError(f"values of shape {integers.shape} do not match an index of shape {shape}")
         # The difference may wrap in int32; adding the centre wraps it back. A scalar would not stay int32.
-        offset: Ints = np.ravel((given - centre) * sign)
+        offset: Ints = np.ravel((integers - centre) * sign)
         if offset.size and (int(offset.min()) <= -VALUE_LIMIT or int(offset.max()) >= VALUE_LIMIT):
             raise InputError(f"a value is {VALUE_LIMIT} or more from its centre, too far to be coded")
         return zigzag(offset)

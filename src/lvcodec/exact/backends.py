@@ -102,7 +102,8 @@ def convolve(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride: int, groups: int, transposed: bool
 ) -> Tensor:
     """The sums of a convolution, zero padded by half the kernel; shapes as torch's conv2d. Coding adds its bias later:
-    here it is training's."""
+    here it is training's.
+    """
     padding = weight.shape[-1] // 2
     if transposed:
         return F.conv_transpose2d(

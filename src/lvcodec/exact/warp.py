@@ -72,7 +72,8 @@ def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
 
 def _blocks(plane: Plane, vectors: Ints, places: Ints, taps: Taps, side: int) -> torch.Tensor:
     """(n, 2 * side, 2 * side) levels, whole multiples of 2^-12: blocks of `side` pels and half a block around them,
-    each seen through its vector (2, n). places: (2, n) rows and columns of a field that is one larger all around."""
+    each seen through its vector (2, n). places: (2, n) rows and columns of a field that is one larger all around.
+    """
     whole, part = np.divmod(vectors, len(taps))
     corners = side * places - side - side // 2 + whole - (len(taps[0]) // 2 - 1)
     windows = torch.from_numpy(_windows(plane, corners, 2 * side + len(taps[0]) - 1)).to(torch.float32)

@@ -11,9 +11,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from lvcodec.errors import InputError
+from lvcodec.frames import Frames
 from lvcodec.video.picture import VideoFormat
 from lvcodec.video.rawformat import RAW_SUFFIXES
-from lvcodec.video.source import Frames, open_source
+from lvcodec.video.source import open_source
 
 SUFFIXES = RAW_SUFFIXES | {
     ".y4m",

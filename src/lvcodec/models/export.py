@@ -133,7 +133,8 @@ def init_random(
 
 def randomise(model: Swift) -> None:
     """Make an untrained swift model code something: a block cosine transform as linear path, steps and deviations to
-    match, and small random numbers in the layers that start at zero."""
+    match, and small random numbers in the layers that start at zero.
+    """
     import torch
 
     from lvcodec.exact.ops import layers
@@ -158,7 +159,8 @@ def randomise(model: Swift) -> None:
 
 def _cosine_patches() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(384, 384) orthonormal cosine basis of a 4:2:0 patch, rows in the networks' channel order as columns, and the
-    frequency of each row relative to its block."""
+    frequency of each row relative to its block.
+    """
     rows, frequencies = np.zeros((384, 384)), np.zeros(384)
     start = 0
     for side, first in ((16, 0), (8, 64), (8, 80)):

@@ -33,7 +33,8 @@ ID_BYTES = 8
 @dataclass(frozen=True)
 class ModelInfo:
     """A model in the store. weights_id: hexadecimal, 16 digits; size_bytes: of the integers; alpha: the length of the
-    shift that its LCM was trained for, 1 or 1/2; with 1/2 it can do with 1 too."""
+    shift that its LCM was trained for, 1 or 1/2; with 1/2 it can do with 1 too.
+    """
 
     name: str
     family: str

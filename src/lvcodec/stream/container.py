@@ -14,7 +14,7 @@ from typing import IO
 from lvcodec.errors import InputError, StreamError, TruncatedStreamError
 from lvcodec.stream import fields
 from lvcodec.stream.header import Header, read_header
-from lvcodec.stream.lookahead import Lookahead, Writable, write_all
+from lvcodec.stream.lookahead import Lookahead
 from lvcodec.stream.records import (
     END_TAIL_BYTES,
     HEADER_BYTES,
@@ -29,6 +29,7 @@ from lvcodec.stream.records import (
     write_picture,
 )
 from lvcodec.stream.resync import Search
+from lvcodec.video.writing import Writable, write_all
 
 
 class StreamWriter:
@@ -61,10 +62,9 @@ class StreamWriter:
         if problem:
             raise InputError(f"cannot write this stream: {problem}")
         quality = self._quality if quality_index is None else quality_index
-        usual = self.header.quality_index if kind == "I" else self._quality
-        told = None if quality == usual else quality
+        implied = self.header.quality_index if kind == "I" else self._quality
         number = self._pictures if kind == "I" else None
-        picture = WrittenPicture(kind, number, told, payload, checksum)
+        picture = WrittenPicture(kind, number, None if quality == implied else quality, payload, checksum)
         data = write_picture(picture, self.header.payload_limit)
         record = PictureRecord(
             kind, quality, payload, checksum, self.size_bytes, self._pictures, len(data) - len(payload)
@@ -82,7 +82,7 @@ class StreamWriter:
             self._write(write_end(End(self._pictures, self._index)))
 
     def _write(self, data: bytes) -> None:
-        write_all(self._file, data)
+        write_all(self._file, data, "the stream")
         self.size_bytes += len(data)
 
 

@@ -1,11 +1,12 @@
 """Every field of a stream: name, width, range, meaning. Numbers are for ever: never change or reuse one.
 
-docs/bitstream.md prints these tables (a test compares), layout.py writes and reads by them, header_rows shows
-the header by them.
+docs/bitstream.md prints these tables (a test compares), layout.py writes and reads by them.
 """
 
 from __future__ import annotations
 
+from lvcodec.padding import padded
+from lvcodec.quality import LAST_INDEX
 from lvcodec.stream.layout import Condition, Field
 
 MAGIC = b"LVC1"
@@ -14,7 +15,6 @@ SYNTAX = 2
 MAX_SIDE = 16384
 MAX_PICTURES = (1 << 28) - 1
 MAX_GOP = 65535
-MAX_QUALITY_INDEX = 100
 
 FAMILIES = {1: "swift", 2: "cheng2020"}
 MODES = {0: "intra", 1: "mfvc", 2: "lds", 3: "aligned"}
@@ -29,7 +29,6 @@ KINDS = {
     KIND_P + QUALITY_FOLLOWS: "P-picture with a quality",
 }
 
-PADDED_TO = 64
 BASE_BYTES, BYTES_A_PIXEL = 64, 12
 
 
@@ -38,8 +37,7 @@ def payload_limit(width: int, height: int) -> int:
 
     A picture whose every symbol takes the longest code (73 bits, fewer than 1.3 symbols a pixel) stays below.
     """
-    padded_width, padded_height = (-(-side // PADDED_TO) * PADDED_TO for side in (width, height))
-    return BASE_BYTES + BYTES_A_PIXEL * padded_width * padded_height
+    return BASE_BYTES + BYTES_A_PIXEL * padded(width) * padded(height)
 
 
 HEADER = (
@@ -72,7 +70,7 @@ HEADER = (
     Field("full_range", "u8", "range of the samples", one_of={0: "limited", 1: "full"}),
     Field("chroma_location", "u8", "0 unspecified, else H.273's chroma sample location type + 1", at_most=6),
     Field("gop", "u16", "most pictures from an I-picture up to the next one", at_least=1, at_most=MAX_GOP),
-    Field("quality", "u8", "quality index q, for a quality of 1 + q/20", at_most=MAX_QUALITY_INDEX),
+    Field("quality", "u8", "quality index q, for a quality of 1 + q/20", at_most=LAST_INDEX),
     Field(
         "flags",
         "u8",
@@ -89,7 +87,7 @@ _QUALITY = Condition("where kind says so", lambda values: bool(values["kind"] & 
 PICTURE = (
     Field("kind", "u8", "the letters I, i, P, p", one_of=KINDS, framing=True),
     Field("number", "varint", "of the picture in the stream, from 0", at_most=MAX_PICTURES - 1, when=_INTRA),
-    Field("quality", "u8", "quality index, as in the header", at_most=MAX_QUALITY_INDEX, when=_QUALITY),
+    Field("quality", "u8", "quality index, as in the header", at_most=LAST_INDEX, when=_QUALITY),
     Field(
         "length",
         "varint",

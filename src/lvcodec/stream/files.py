@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from lvcodec.errors import InputError
+from lvcodec.errors import InputError, reason_of
 from lvcodec.video.atomic import AtomicFile
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def open_stream(source: StreamLike) -> Iterator[BinaryIO]:
         try:
             file = open(source, "rb")
         except OSError as error:
-            raise InputError(f"cannot read {source}: {error.strerror}") from error
+            raise InputError(f"cannot read {source}: {reason_of(error)}") from error
         with file:
             yield file
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeVar
 
+from lvcodec import quality
 from lvcodec.errors import InputError
 from lvcodec.stream import fields
 from lvcodec.stream.layout import LayoutReader, LayoutWriter
@@ -37,7 +38,7 @@ class Header:
     @property
     def quality(self) -> float:
         """1 to 6."""
-        return quality_of(self.quality_index)
+        return quality.of_index(self.quality_index)
 
     @property
     def payload_limit(self) -> int:
@@ -93,17 +94,6 @@ def read_header(read: Callable[[int], bytes]) -> Header:
         quality_index=values["quality"],
         alpha=_ALPHAS[values["flags"]],
     )
-
-
-def header_rows(header: Header) -> list[tuple[str, str]]:
-    """Name and value of every field, in the order of the file, for people."""
-    values = header.values()
-    return [(field.name, field.show(values[field.name])) for field in fields.HEADER if field.width != "crc"]
-
-
-def quality_of(index: int) -> float:
-    """The quality (1 to 6) of a quality index (0..100)."""
-    return 1 + index / 20
 
 
 def _number_of(name: str, value: T, numbers: Mapping[int, T]) -> int:

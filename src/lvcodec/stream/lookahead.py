@@ -10,19 +10,12 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import IO, Protocol
+from typing import IO
 
-from lvcodec.errors import InputError, TruncatedStreamError
+from lvcodec.errors import InputError, TruncatedStreamError, reason_of
 
 CHUNK_BYTES = 1 << 20
 SEARCH_BYTES = 1 << 12
-
-
-class Writable(Protocol):
-    """What a stream can be written to: any binary file object, or whatever else has its `write`."""
-
-    def write(self, data: memoryview, /) -> int | None:
-        """Write some of `data`, and tell how much."""
 
 
 class Lookahead:
@@ -36,7 +29,7 @@ class Lookahead:
 
     @property
     def seekable(self) -> bool:
-        """Whether `goto` and `at_end` work."""
+        """Whether `goto` and `end` work."""
         return self._base is not None
 
     @property
@@ -105,29 +98,16 @@ class Lookahead:
         try:
             return self._file.seek(offset, whence)
         except OSError as error:
-            raise InputError(f"cannot seek in the stream: {_reason(error)}") from error
+            raise InputError(f"cannot seek in the stream: {reason_of(error)}") from error
 
     def _read(self, size: int) -> bytes:
         try:
             chunk = self._file.read(size)
         except OSError as error:
-            raise InputError(f"cannot read the stream: {_reason(error)}") from error
+            raise InputError(f"cannot read the stream: {reason_of(error)}") from error
         if chunk is None:
             raise InputError("cannot read the stream: its file is in non-blocking mode")
         return chunk
-
-
-def write_all(file: Writable, data: bytes) -> None:
-    """Write all of `data`, in as many calls as it takes. Raises InputError if the file does not take it."""
-    rest = memoryview(data)
-    while rest:
-        try:
-            written = file.write(rest)
-        except OSError as error:
-            raise InputError(f"cannot write the stream: {_reason(error)}") from error
-        if written is None:
-            raise InputError("cannot write the stream: its file is in non-blocking mode")
-        rest = rest[written:]
 
 
 def _seekable(file: IO[bytes]) -> bool:
@@ -135,7 +115,3 @@ def _seekable(file: IO[bytes]) -> bool:
         return file.seekable()
     except AttributeError:
         return False
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -49,9 +49,9 @@ class Search:
         while True:
             record = self._whole_record()
             skipped = (self._input.offset - start) // fields.MIN_PICTURE_BYTES
-            found = record.pictures if isinstance(record, End) else record.number
-            if found is not None and number <= found <= number + skipped + self._header.gop:
-                return found
+            next_number = record.pictures if isinstance(record, End) else record.number
+            if next_number is not None and number <= next_number <= number + skipped + self._header.gop:
+                return next_number
             self._input.take(record.size_bytes)
 
     def _whole_record(self) -> WrittenPicture | End:

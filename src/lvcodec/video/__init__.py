@@ -1,22 +1,7 @@
 """Pictures in and out: raw YUV, Y4M, all that ffmpeg reads and writes; colour.
 
+    open_source (source.py) ─► planar.py, decoded.py ─► Source (base.py) ─► Picture (picture.py)
+    Picture ─► Sink (base.py) ◄─ encoded.py, sink.py ◄─ open_sink (sink.py)
+
 Imports no network library; ffmpeg is looked for only when it is needed.
 """
-
-from lvcodec.video.colour import Colour, planes_to_rgb, rgb_to_planes
-from lvcodec.video.picture import Picture, VideoFormat
-from lvcodec.video.sink import Sink, open_sink
-from lvcodec.video.source import ArraySource, Source, open_source
-
-__all__ = [
-    "ArraySource",
-    "Colour",
-    "Picture",
-    "Sink",
-    "Source",
-    "VideoFormat",
-    "open_sink",
-    "open_source",
-    "planes_to_rgb",
-    "rgb_to_planes",
-]

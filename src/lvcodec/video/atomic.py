@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from lvcodec.errors import InputError
+from lvcodec.video.writing import refusals_told, write_all, write_error
 
 
 def check_output(
@@ -47,13 +50,6 @@ def is_regular(path: Path) -> bool:
 def is_special(path: Path) -> bool:
     """Whether there is something of that name that is neither file nor folder: a device, a pipe."""
     return path.exists() and not path.is_file() and not path.is_dir()
-
-
-def write_error(name: str, exc: OSError) -> InputError:
-    """The InputError that says why `name` cannot be written."""
-    if isinstance(exc, BrokenPipeError):
-        return InputError(f"cannot write {name}: its reader has gone")
-    return InputError(f"cannot write {name}: {exc.strerror or exc}")
 
 
 def partial_path(path: Path) -> Path:
@@ -109,24 +105,15 @@ class AtomicFile:
             raise write_error(self.name, exc) from exc
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Write all of `data`."""
-        try:
-            done = 0
-            view = memoryview(data).cast("B")
-            while done < len(view):
-                done += self._file.write(view[done:])
-            return done
-        except OSError as exc:
-            self.abort()
-            raise write_error(self.name, exc) from exc
+        """Write all of `data`, and return its size in bytes."""
+        with self._removed_if_refused():
+            write_all(self._file, data, self.name)
+        return memoryview(data).nbytes
 
     def flush(self) -> None:
         """Hand what was written to the system."""
-        try:
+        with self._removed_if_refused():
             self._file.flush()
-        except OSError as exc:
-            self.abort()
-            raise write_error(self.name, exc) from exc
 
     @property
     def closed(self) -> bool:
@@ -137,18 +124,11 @@ class AtomicFile:
         """Complete: the file appears under its name."""
         if self._file.closed:
             return
-        try:
+        with self._removed_if_refused():
             self._file.close()
-        except OSError as exc:
-            self.abort()
-            raise write_error(self.name, exc) from exc
-        if self._partial is not None:
-            try:
+            if self._partial is not None:
                 put_in_place(self._partial, self._place, overwrite=self._overwrite)
-            except InputError:
-                self.abort()
-                raise
-            self._partial = None
+        self._partial = None
 
     def abort(self) -> None:
         """Remove what was written."""
@@ -159,6 +139,16 @@ class AtomicFile:
         if self._partial is not None:
             self._partial.unlink(missing_ok=True)
             self._partial = None
+
+    @contextmanager
+    def _removed_if_refused(self) -> Iterator[None]:
+        """Turn the system's refusal into InputError, with nothing left of the file."""
+        try:
+            with refusals_told(self.name):
+                yield
+        except InputError:
+            self.abort()
+            raise
 
     def __enter__(self) -> AtomicFile:
         return self

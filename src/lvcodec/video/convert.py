@@ -1,8 +1,6 @@
-"""Other pixel formats to 8-bit 4:2:0: one converter (ffmpeg's swscale, with stated flags) for every kind of
-input.
+"""Other pixel formats to 8-bit 4:2:0: one converter (ffmpeg's swscale, with stated flags) for every kind of input.
 
-- YUV of other depth or subsampling keeps its range and matrix; depth is rounded, not dithered; chroma that
-  must be
+- YUV of other depth or subsampling keeps its range and matrix; depth is rounded, not dithered; chroma that must be
   subsampled becomes left-sited.
 - Grey keeps its samples; chroma is 128.
 - RGB becomes BT.709 limited range, chroma left-sited. Alpha is dropped.
@@ -25,8 +23,7 @@ _NAMES = {code: name for name, code in CHROMA_LOCATIONS.items()}
 
 @dataclass(frozen=True)
 class Conversion:
-    """How a format becomes 8-bit 4:2:0: ffmpeg's filters, the colour of what comes out, what to tell the
-    user."""
+    """How a format becomes 8-bit 4:2:0: ffmpeg's filters, the colour of what comes out, what to tell the user."""
 
     filters: str
     colour: Colour
@@ -34,8 +31,7 @@ class Conversion:
 
 
 def is_rgb(pix_fmt: str) -> bool:
-    """Whether ffmpeg's pixel format of that name is red, green, blue (or is made of them, as a palette
-    is)."""
+    """Whether ffmpeg's pixel format of that name is red, green, blue (or is made of them, as a palette is)."""
     return _RGB.fullmatch(pix_fmt) is not None
 
 

@@ -1,22 +1,20 @@
-"""Input that ffmpeg reads: containers, elementary streams, pictures and sequences of them, from a path or a
-pipe."""
+"""Input that ffmpeg reads: containers, elementary streams, pictures and sequences of them, from a path or a pipe."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from lvcodec.errors import InputError
+from lvcodec.errors import InputError, reason_of
+from lvcodec.video.base import ASSUMED_RATE, InputOptions, Source
 from lvcodec.video.convert import conversion
 from lvcodec.video.ffmpeg import Feeder, FfmpegProcess, file_argument, last_words
 from lvcodec.video.picture import Picture, VideoFormat, check_size
 from lvcodec.video.planar import pictures_of
 from lvcodec.video.probe import Probe, probe_path, probe_pipe
 from lvcodec.video.reader import ByteReader, looks_like_text
-from lvcodec.video.source import Options, Source
 
 # what ffmpeg opens as numbered pictures, if the name reads as a pattern
 _STILLS = {
@@ -49,7 +47,7 @@ class FfmpegSource(Source):
         name: str,
         input_args: list[str],
         probe: Probe,
-        options: Options,
+        options: InputOptions,
         *,
         feed: Feeder | None = None,
         reader: ByteReader | None = None,
@@ -57,9 +55,9 @@ class FfmpegSource(Source):
         notices: list[str] | None = None,
     ) -> None:
         check_size(probe.width, probe.height, name)
-        options.contradict(name, (probe.width, probe.height), probe.pix_fmt)
+        options.check_against(name, (probe.width, probe.height), probe.pix_fmt)
         notices = [*(notices or []), *probe.notices]
-        rate = options.replace_rate(None if probe.still else probe.rate, notices)
+        rate = options.choose_rate(None if probe.still else probe.rate, notices)
         way = conversion(probe.pix_fmt, probe.width, probe.height, probe.colour)
         estimate = None if probe.duration_s is None else round(probe.duration_s * float(probe.rate))
         super().__init__(
@@ -87,7 +85,7 @@ class FfmpegSource(Source):
         self._process: FfmpegProcess | None = None
 
     @classmethod
-    def from_path(cls, path: Path, options: Options) -> FfmpegSource:
+    def from_path(cls, path: Path, options: InputOptions) -> FfmpegSource:
         """Open a file. Raises InputError if ffmpeg finds no video in it."""
         args = ["-i", file_argument(path)]
         if "%" in path.name and path.suffix.lower() in _STILLS:  # a file of that very name, no pattern
@@ -102,7 +100,7 @@ class FfmpegSource(Source):
             raise
 
     @classmethod
-    def from_pattern(cls, pattern: Path, options: Options) -> FfmpegSource:
+    def from_pattern(cls, pattern: Path, options: InputOptions) -> FfmpegSource:
         """Open numbered pictures such as img_%03d.png, from the lowest number to the first gap."""
         numbers = _numbers(pattern)
         if not numbers:
@@ -114,7 +112,7 @@ class FfmpegSource(Source):
             notices.append(
                 f"{pattern} has a gap after number {first + total - 1}: {total} of {len(numbers)} pictures are taken"
             )
-        rate = options.rate or Fraction(25)
+        rate = options.rate or ASSUMED_RATE
         args = [
             "-f",
             "image2",
@@ -129,7 +127,7 @@ class FfmpegSource(Source):
         return cls(name, args, probe_path(args, name), options, total=total, notices=notices)
 
     @classmethod
-    def from_pipe(cls, reader: ByteReader, options: Options) -> FfmpegSource:
+    def from_pipe(cls, reader: ByteReader, options: InputOptions) -> FfmpegSource:
         """Let ffmpeg read a pipe: the bytes that telling what it is took, then the rest as it comes."""
         head = reader.peek(512)
         try:
@@ -177,6 +175,6 @@ def _numbers(pattern: Path) -> set[int]:
     try:
         names = [entry.name for entry in pattern.parent.iterdir()]
     except OSError as exc:
-        raise InputError(f"cannot list the folder {pattern.parent}: {exc.strerror or exc}") from exc
-    found = (match[1] for name in names if (match := wanted.fullmatch(name)))
-    return {int(text) for text in found if text == f"{int(text):0{int(digits or 1)}d}"}
+        raise InputError(f"cannot list the folder {pattern.parent}: {reason_of(exc)}") from exc
+    texts = (match[1] for name in names if (match := wanted.fullmatch(name)))
+    return {int(text) for text in texts if text == f"{int(text):0{int(digits or 1)}d}"}

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from lvcodec.errors import InputError
-from lvcodec.video.atomic import check_output, is_special, partial_path, put_in_place, write_error
+from lvcodec.video.atomic import check_output, is_special, partial_path, put_in_place
+from lvcodec.video.base import Sink
 from lvcodec.video.colour import planes_to_rgb
 from lvcodec.video.convert import FLAGS
 from lvcodec.video.encoders import (
@@ -30,7 +31,7 @@ from lvcodec.video.encoders import (
 )
 from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
 from lvcodec.video.picture import Picture, VideoFormat
-from lvcodec.video.sink import Sink, send_all
+from lvcodec.video.writing import refusals_told, write_all, write_error
 
 
 def encoded_sink(path: Path, fmt: VideoFormat, *, pix_fmt: str | None, overwrite: bool) -> Sink:
@@ -108,8 +109,7 @@ class EncodedSink(Sink):
 
 
 class PicturesSink(Sink):
-    """A still picture, or a numbered sequence (frame_%03d.png, from 1 on): made in a folder beside, then
-    moved."""
+    """A still picture, or a numbered sequence (frame_%03d.png, from 1 on): made in a folder beside, then moved."""
 
     def __init__(self, path: Path, fmt: VideoFormat, *, overwrite: bool) -> None:
         super().__init__(str(path), fmt)
@@ -202,25 +202,24 @@ class PipedSink(Sink):
         encoder = Encoder("Y4M", ("-strict", "-1", "-flush_packets", "1", "-f", "yuv4mpegpipe"), pix_fmt)
         args = [*input_args(fmt, "yuv420p"), *output_args(encoder, fmt), "pipe:1"]
         self._file = file
-        self._failure: OSError | ValueError | None = None
+        self._failure: InputError | None = None
         self._process = FfmpegProcess(args, what=f"ffmpeg cannot write {name}", stdin_open=True)
         self._thread = threading.Thread(target=self._pass_on, daemon=True)
         self._thread.start()
 
     def _pass_on(self) -> None:
         try:
-            while data := self._process.stdout.read1(1 << 20):
-                send_all(self._file, data)
-                self._file.flush()
-        except (OSError, ValueError) as exc:
+            with refusals_told(self.name):  # reading ends with a ValueError where `abort` closes the pipe
+                while data := self._process.stdout.read1(1 << 20):
+                    write_all(self._file, data, self.name)
+                    self._file.flush()
+        except InputError as exc:
             self._failure = exc
             self._process.stdout.close()  # ffmpeg's next write fails, then ours does
 
     def _raise(self) -> None:
-        if isinstance(self._failure, OSError):
-            raise write_error(self.name, self._failure) from self._failure
         if self._failure is not None:
-            raise InputError(f"cannot write {self.name}: {self._failure}") from self._failure
+            raise self._failure
 
     def _put(self, picture: Picture) -> None:
         self._raise()

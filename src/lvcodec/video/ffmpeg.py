@@ -1,7 +1,6 @@
-"""The ffmpeg process: found through imageio-ffmpeg, fed and drained so that it never blocks, its failures
-translated.
+"""The ffmpeg process: fed and drained so that it never blocks, its failures translated.
 
-imageio-ffmpeg is imported on first use only: raw and Y4M clips of 8-bit 4:2:0 need no ffmpeg.
+imageio-ffmpeg, which brings the binary, is imported on first use only: raw and Y4M clips of 8-bit 4:2:0 need no ffmpeg.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lvcodec.errors import InputError, LvcError
+from lvcodec.errors import InputError, LvcError, reason_of
 
 Feeder = Callable[[Callable[[bytes | bytearray], Any]], None]
 KEPT_LINES = 50
@@ -66,7 +65,7 @@ class FfmpegProcess:
                 start_new_session=True,
             )
         except OSError as exc:
-            raise InputError(f"cannot run ffmpeg: {exc.strerror or exc}") from exc
+            raise InputError(f"cannot run ffmpeg: {reason_of(exc)}") from exc
         self.stdin: Any = self._process.stdin
         self.stdout: Any = self._process.stdout
         self._drain = threading.Thread(target=self._drain_messages, daemon=True)
@@ -156,6 +155,5 @@ def last_words(lines: list[str]) -> str:
 
 
 def file_argument(path: str | Path) -> str:
-    """A path as ffmpeg takes it for a file whatever its name: a colon or a dash in front is no protocol or
-    option."""
+    """A path as ffmpeg takes it for a file whatever its name: what begins with a dash or has a colon is no option."""
     return f"file:{path}"

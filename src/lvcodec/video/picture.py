@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from lvcodec.errors import InputError
+from lvcodec.report import picture_bytes
 from lvcodec.video.colour import Colour, Plane
 
 MAX_SIDE = 65535
@@ -58,8 +59,7 @@ class Picture:
 
     @classmethod
     def frombuffer(cls, data: bytes | bytearray | memoryview, width: int, height: int) -> Picture:
-        """The picture in `data`, laid out as by `tobytes`; shares its memory. Raises InputError on another
-        length."""
+        """The picture in `data`, laid out as by `tobytes`; shares its memory. Raises InputError on another length."""
         c_width, c_height = (width + 1) // 2, (height + 1) // 2
         luma, chroma = width * height, c_width * c_height
         if len(data) != luma + 2 * chroma:
@@ -92,7 +92,7 @@ class VideoFormat:
     @property
     def picture_bytes(self) -> int:
         """Bytes of one picture as raw 8-bit 4:2:0."""
-        return self.width * self.height + 2 * ((self.width + 1) // 2) * ((self.height + 1) // 2)
+        return picture_bytes(self.width, self.height)
 
 
 def check_size(width: int, height: int, name: str = "the clip") -> None:

@@ -1,5 +1,7 @@
-"""Raw and Y4M input: planes at known places. 8-bit 4:2:0 and grey are read as they are, the rest goes through
-ffmpeg."""
+"""Raw and Y4M input: planes at known places.
+
+8-bit 4:2:0 and grey are read as they are, the rest goes through ffmpeg.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,13 @@ import numpy as np
 
 from lvcodec.errors import InputError
 from lvcodec.video import rawformat, y4m
+from lvcodec.video.base import InputOptions, Source
 from lvcodec.video.colour import Colour
 from lvcodec.video.convert import conversion
 from lvcodec.video.ffmpeg import FfmpegProcess
 from lvcodec.video.picture import Picture, VideoFormat, check_size
 from lvcodec.video.rawformat import RawFormat, raw_format
 from lvcodec.video.reader import ByteReader, looks_like_text
-from lvcodec.video.source import Options, Source
 
 
 class PlanarSource(Source):
@@ -32,7 +34,7 @@ class PlanarSource(Source):
         total: int | None,
         framed: bool,
         guessed: bool,
-        options: Options,
+        options: InputOptions,
         notices: list[str],
     ) -> None:
         self._filters = ""
@@ -55,13 +57,13 @@ class PlanarSource(Source):
         self._process: FfmpegProcess | None = None
 
     @classmethod
-    def from_y4m(cls, reader: ByteReader, length: int | None, options: Options) -> PlanarSource:
+    def from_y4m(cls, reader: ByteReader, length: int | None, options: InputOptions) -> PlanarSource:
         """Read the header line of Y4M. Raises InputError, UsageError as open_source does."""
         line = reader.line(y4m.MAX_LINE)
         header = y4m.parse_header(line, reader.name)
-        options.contradict(reader.name, (header.width, header.height), header.pix_fmt)
+        options.check_against(reader.name, (header.width, header.height), header.pix_fmt)
         notices = list(header.notices)
-        rate = options.replace_rate(header.rate, notices)
+        rate = options.choose_rate(header.rate, notices)
         raw = raw_format(header.pix_fmt)
         each = raw.picture_bytes(header.width, header.height) + len(y4m.FRAME)
         # only whole FRAME lines without parameters give a whole number; else the end will tell
@@ -72,9 +74,8 @@ class PlanarSource(Source):
         return cls(reader, raw, fmt, total=total, framed=True, guessed=False, options=options, notices=notices)
 
     @classmethod
-    def from_raw(cls, reader: ByteReader, path: Path | None, length: int | None, options: Options) -> PlanarSource:
-        """Size, rate and format from the options, else from the name. Raises InputError if that does not
-        fit."""
+    def from_raw(cls, reader: ByteReader, path: Path | None, length: int | None, options: InputOptions) -> PlanarSource:
+        """Size, rate and format from the options, else from the name. Raises InputError if that does not fit."""
         hints = rawformat.name_hints(path.name) if path else rawformat.NameHints()
         size = options.size or hints.size
         name = reader.name
@@ -86,14 +87,12 @@ class PlanarSource(Source):
             )
         check_size(*size, name)
         notices = ["interlaced input (by its name) is coded as progressive pictures"] if hints.interlaced else []
-        said = options.pix_fmt or hints.pix_fmt
-        raw = raw_format(said or "yuv420p")
-        total = None
-        if length is not None:
-            total = _whole_pictures(name, length, size, raw)
+        stated_format = options.pix_fmt or hints.pix_fmt
+        raw = raw_format(stated_format or "yuv420p")
+        total = None if length is None else _whole_pictures(name, length, size, raw)
         rate = options.rate or hints.rate
         if rate is None:
-            rate = options.replace_rate(None, notices)
+            rate = options.choose_rate(None, notices)
         fmt = VideoFormat(*size, rate, Colour(full_range=raw.full_range))
         return cls(
             reader,
@@ -101,7 +100,7 @@ class PlanarSource(Source):
             fmt,
             total=total,
             framed=False,
-            guessed=said is None,
+            guessed=stated_format is None,
             options=options,
             notices=notices,
         )
@@ -152,19 +151,20 @@ class PlanarSource(Source):
                 self._need(self._reader.skip(self._each_bytes), number)
             else:
                 data = bytearray(self._each_bytes)
-                got = self._reader.read_into(memoryview(data))
-                if got == 0 and not self._framed:
+                filled = self._reader.read_into(memoryview(data))
+                if filled == 0 and not self._framed:
                     return
-                self._need(got, number)
+                self._need(filled, number)
                 if self._guessed and number == first:
                     self._check_depth(data)
                 yield data
             number += 1
 
-    def _need(self, got_bytes: int, number: int) -> None:
-        if got_bytes < self._each_bytes:
+    def _need(self, read_bytes: int, number: int) -> None:
+        """Raise InputError if fewer bytes were read than picture `number` has."""
+        if read_bytes < self._each_bytes:
             raise InputError(
-                f"{self.name} is cut within picture {number}: {got_bytes} of its {self._each_bytes} bytes are there",
+                f"{self.name} is cut within picture {number}: {read_bytes} of its {self._each_bytes} bytes are there",
                 None if self._framed else "check size and pixel format",
             )
 
@@ -199,17 +199,16 @@ class PlanarSource(Source):
 
 
 def pictures_of(process: FfmpegProcess, fmt: VideoFormat, what: str) -> Generator[Picture, None, None]:
-    """Pictures from the raw 8-bit 4:2:0 that ffmpeg writes. Raises InputError if it fails or stops within
-    one."""
+    """Pictures from the raw 8-bit 4:2:0 that ffmpeg writes. Raises InputError if it fails or stops within one."""
     reader = ByteReader(process.stdout, what, owned=False)
     while True:
         data = bytearray(fmt.picture_bytes)
-        got = reader.read_into(memoryview(data))
-        if got == len(data):
+        filled = reader.read_into(memoryview(data))
+        if filled == len(data):
             yield Picture.frombuffer(data, fmt.width, fmt.height)
             continue
         process.check()
-        if got:
+        if filled:
             raise InputError(f"{what}: ffmpeg stopped within a picture")
         return
 

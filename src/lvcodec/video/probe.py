@@ -10,7 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
 
-from lvcodec.errors import InputError
+from lvcodec.errors import InputError, reason_of
+from lvcodec.video.base import ASSUMED_RATE, RATE_IS_ASSUMED
 from lvcodec.video.colour import CHROMA_LOCATIONS, MATRICES, PRIMARIES, TRANSFERS, UNSPECIFIED, Colour
 from lvcodec.video.ffmpeg import ffmpeg_exe, last_words
 from lvcodec.video.rawformat import parse_rate
@@ -25,8 +26,7 @@ _TEXT_CODECS = {"ansi", "xbin", "bintext", "idf"}  # ffmpeg draws text files as 
 
 @dataclass(frozen=True)
 class Probe:
-    """An input as ffmpeg sees it. Sizes are those after rotation; rate: pictures a second, the average if it
-    varies."""
+    """An input as ffmpeg sees it. Sizes are those after rotation; rate: pictures a second, the average if it varies."""
 
     stream: int
     codec: str
@@ -68,7 +68,7 @@ def probe_command(input_args: list[str]) -> list[str]:
 def probe_path(input_args: list[str], name: str) -> Probe:
     """Probe what `input_args` (ending in -i …) name. Raises InputError if ffmpeg finds no video there."""
     try:
-        done = subprocess.run(
+        ended = subprocess.run(
             probe_command(input_args),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -77,15 +77,15 @@ def probe_path(input_args: list[str], name: str) -> Probe:
             start_new_session=True,
         )
     except OSError as exc:
-        raise InputError(f"cannot run ffmpeg: {exc.strerror or exc}") from exc
-    return parse_probe(done.stderr.decode("utf-8", "replace"), name)
+        raise InputError(f"cannot run ffmpeg: {reason_of(exc)}") from exc
+    return parse_probe(ended.stderr.decode("utf-8", "replace"), name)
 
 
 def probe_pipe(reader: ByteReader) -> tuple[Probe, bytes]:
     """Probe a pipe: feeds ffmpeg until it has said what it is.
 
-    Returns what was found and the bytes taken, to be fed again before the rest. They are bounded by what
-    ffmpeg needs for its first picture (5 MB of probing and one group of pictures at most).
+    Returns what it said, and the bytes that it took, to be fed again before the rest. They are bounded by what ffmpeg
+    needs for its first picture (5 MB of probing and one group of pictures at most).
     """
     import tempfile
 
@@ -100,7 +100,7 @@ def probe_pipe(reader: ByteReader) -> tuple[Probe, bytes]:
                 start_new_session=True,
             )
         except OSError as exc:
-            raise InputError(f"cannot run ffmpeg: {exc.strerror or exc}") from exc
+            raise InputError(f"cannot run ffmpeg: {reason_of(exc)}") from exc
         try:
             with process:
                 while process.poll() is None:
@@ -152,7 +152,7 @@ def parse_probe(text: str, name: str) -> Probe:
         "dnxhd",
     }
     size = int(shown[3]), int(shown[4])
-    found = [
+    notices = [
         rate_notice,
         *_stream_notices(streams, moving),
         *_picture_notices(line, source, (pixels[3], pixels[4]), size),
@@ -168,7 +168,7 @@ def parse_probe(text: str, name: str) -> Probe:
         _colour(pixels[1], pixels[2] or "", shown[2] or ""),
         seconds,
         still,
-        tuple(notice for notice in found if notice),
+        tuple(notice for notice in notices if notice),
     )
 
 
@@ -179,7 +179,7 @@ def _rate(line: str, output: str, text: str) -> tuple[Fraction, str | None]:
     nominal = Fraction(int(exact[1]), int(exact[2])) if exact and int(exact[1]) and int(exact[2]) else None
     mean = _printed(average[1]) if average else None
     if mean is None or mean == 0:
-        return nominal or Fraction(25), None if nominal else "no picture rate is stated: 25 a second are assumed"
+        return nominal or ASSUMED_RATE, None if nominal else RATE_IS_ASSUMED
     # the average is printed with two decimals
     if nominal is None or abs(nominal - mean) > max(Fraction(6, 1000), nominal * _VFR_TOLERANCE):
         constant = parse_rate(mean)

@@ -123,8 +123,7 @@ _CHROMA_TOKENS = {"400", "410", "411", "420", "422", "444"}
 
 @dataclass(frozen=True)
 class RawFormat:
-    """A pixel format whose pictures' length is known. `name` is ffmpeg's (and yv12: yuv420p with V before
-    U)."""
+    """A pixel format whose pictures' length is known. `name` is ffmpeg's (and yv12: yuv420p with V before U)."""
 
     name: str
 
@@ -200,9 +199,9 @@ def name_hints(name: str) -> NameHints:
     suffix = path.suffix.lower()[1:]
     after_size = False
     for token in [*tokens, suffix if suffix != "raw" else ""]:
-        found, token_rate, lines = _size_token(token)
-        if found:
-            size = size if size and "x" not in token else found  # 1920x1080 says more than 1080p
+        token_size, token_rate, lines = _size_token(token)
+        if token_size:
+            size = size if size and "x" not in token else token_size  # 1920x1080 says more than 1080p
             rate, after_size = token_rate or rate, True
             interlaced = interlaced or lines
             continue
@@ -217,9 +216,9 @@ def name_hints(name: str) -> NameHints:
         elif _is_format(token, words=size is not None or token == suffix):
             explicit = raw_format(token).name
         after_size = False
-    said = explicit or _planar_name(chroma, bits)
-    plain = said == "yuv420p" and explicit is None and not _says_format(tokens)
-    return NameHints(size, rate, None if plain else said, interlaced)
+    pix_fmt = explicit or _planar_name(chroma, bits)
+    plain = pix_fmt == "yuv420p" and explicit is None and not _says_format(tokens)
+    return NameHints(size, rate, None if plain else pix_fmt, interlaced)
 
 
 def sizes_that_fit(length: int, size: tuple[int, int] | None, pix_fmt: str, limit: int = 5) -> list[str]:
@@ -241,8 +240,7 @@ def sizes_that_fit(length: int, size: tuple[int, int] | None, pix_fmt: str, limi
 
 
 def parse_rate(rate: Fraction | int | float | str) -> Fraction:
-    """Pictures a second as a fraction; 29.97, 23.976 and their like are meant as n*1000/1001. Raises
-    UsageError."""
+    """Pictures a second as a fraction; 29.97, 23.976 and their like are meant as n*1000/1001. Raises UsageError."""
     try:
         value = Fraction(rate).limit_denominator(1_000_000) if isinstance(rate, float) else Fraction(rate)
     except (ValueError, ZeroDivisionError, OverflowError) as exc:

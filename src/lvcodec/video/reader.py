@@ -10,7 +10,7 @@ import select
 from types import TracebackType
 from typing import Any
 
-from lvcodec.errors import InputError
+from lvcodec.errors import InputError, reason_of
 
 
 class ByteReader:
@@ -37,30 +37,32 @@ class ByteReader:
 
     def read_into(self, view: memoryview) -> int:
         """Fill `view`; returns how much was there."""
-        got = min(len(self._pushed), len(view))
-        view[:got] = self._pushed[:got]
-        self._pushed = self._pushed[got:]
+        filled = min(len(self._pushed), len(view))
+        view[:filled] = self._pushed[:filled]
+        self._pushed = self._pushed[filled:]
         try:
-            while got < len(view):
-                if hasattr(self.file, "readinto"):
-                    more = self.file.readinto(view[got:])
-                else:
-                    data = self.file.read(len(view) - got)
-                    more = None if data is None else len(data)
-                    if data:
-                        view[got : got + len(data)] = data
-                if more is None:
-                    raise InputError(f"{self.name} is a non-blocking file", "open it for blocking reads")
-                if more == 0:
-                    break
-                got += more
+            while filled < len(view) and (size := self._read_once(view[filled:])):
+                filled += size
         except OSError as exc:
             raise read_error(self.name, exc) from exc
         except ValueError as exc:
             if isinstance(exc, InputError):
                 raise
             raise InputError(f"cannot read {self.name}: {exc}") from exc
-        return got
+        return filled
+
+    def _read_once(self, view: memoryview) -> int:
+        """Read some bytes into `view`; returns how many, 0 at the end of the input."""
+        size: int | None
+        if hasattr(self.file, "readinto"):
+            size = self.file.readinto(view)
+        else:
+            data = self.file.read(len(view))
+            size = None if data is None else len(data)
+            view[: size or 0] = data or b""
+        if size is None:
+            raise InputError(f"{self.name} is a non-blocking file", "open it for blocking reads")
+        return size
 
     def read_some(self, limit: int = 1 << 16) -> bytes:
         """What is there at once, at most `limit` bytes, at least one; empty at the end."""
@@ -98,13 +100,10 @@ class ByteReader:
 
     def skip(self, count: int) -> int:
         """Leave out `count` bytes; returns how many there were. Reads: for pipes and for short skips."""
-        done = 0
-        while done < count:
-            data = self.read_some(min(count - done, 1 << 20))
-            if not data:
-                break
-            done += len(data)
-        return done
+        skipped = 0
+        while skipped < count and (data := self.read_some(min(count - skipped, 1 << 20))):
+            skipped += len(data)
+        return skipped
 
     def close(self) -> None:
         """Close the file if it was opened here."""
@@ -126,7 +125,7 @@ def read_error(name: str, exc: OSError) -> InputError:
         return InputError(f"there is no file {name}")
     if isinstance(exc, IsADirectoryError):
         return InputError(f"{name} is a folder", "name a file in it, or a pattern such as folder/img_%03d.png")
-    return InputError(f"cannot read {name}: {exc.strerror or exc}")
+    return InputError(f"cannot read {name}: {reason_of(exc)}")
 
 
 def looks_like_text(head: bytes) -> bool:

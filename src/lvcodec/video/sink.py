@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import os
 import sys
-from abc import ABC, abstractmethod
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
-from lvcodec.errors import InputError, UsageError
+from lvcodec.errors import UsageError
 from lvcodec.video import rawformat, y4m
-from lvcodec.video.atomic import AtomicFile, check_output, write_error
+from lvcodec.video.atomic import AtomicFile, check_output
+from lvcodec.video.base import Sink
+from lvcodec.video.encoded import PipedSink, encoded_sink
 from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.writing import refusals_told, write_all
 
 _SUFFIX_FORMATS = {
     ".nv12": "nv12",
@@ -28,53 +29,6 @@ _SUFFIX_FORMATS = {
     ".yuv422p": "yuv422p",
     ".yuv444p": "yuv444p",
 }
-
-
-class Sink(ABC):
-    """Takes pictures of `format`; `close` completes the output, `abort` leaves none.
-
-    As a context manager it closes on success and aborts on an exception. All raise InputError where the
-    output cannot be written (a full disk, a reader that has gone) or a picture has another size.
-    """
-
-    def __init__(self, name: str, fmt: VideoFormat) -> None:
-        self.name = name
-        self.format = fmt
-        self.pictures = 0
-        self.notices: list[str] = []
-
-    def write(self, picture: Picture) -> None:
-        """Add one picture."""
-        if (picture.width, picture.height) != (self.format.width, self.format.height):
-            raise InputError(
-                f"a picture of {picture.width}x{picture.height} cannot go into a clip of "
-                f"{self.format.width}x{self.format.height}"
-            )
-        self._put(picture)
-        self.pictures += 1
-
-    @abstractmethod
-    def _put(self, picture: Picture) -> None:
-        """Write a picture of the right size."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Complete the output."""
-
-    @abstractmethod
-    def abort(self) -> None:
-        """Remove what was written."""
-
-    def __enter__(self) -> Sink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
 
 
 class FileSink(Sink):
@@ -96,16 +50,10 @@ class FileSink(Sink):
         self._send(self._frame, *picture.planes)
 
     def _send(self, *parts: Any) -> None:
-        try:
-            for part in parts:
-                send_all(self._file, part)
+        for part in parts:
+            write_all(self._file, part, self.name)
+        with refusals_told(self.name):
             self._file.flush()
-        except OSError as exc:
-            raise write_error(self.name, exc) from exc
-        except ValueError as exc:
-            if isinstance(exc, InputError):
-                raise
-            raise InputError(f"cannot write {self.name}: {exc}") from exc
 
     def close(self) -> None:
         """Complete the file; a file object or standard output stays open."""
@@ -134,42 +82,23 @@ def open_sink(
     unknown.
     """
     suffix = os.path.splitext(os.fspath(target))[1].lower() if isinstance(target, (str, os.PathLike)) else ""
-    said = pix_fmt if pix_fmt is not None else _SUFFIX_FORMATS.get(suffix)
-    wanted = rawformat.raw_format(said or "yuv420p").name
+    stated = pix_fmt if pix_fmt is not None else _SUFFIX_FORMATS.get(suffix)
+    wanted = rawformat.raw_format(stated or "yuv420p").name
     native = wanted == "yuv420p" or (wanted == "yuvj420p" and fmt.colour.full_range)
     if not isinstance(target, (str, os.PathLike)):
         name = str(getattr(target, "name", "the output file"))
-        return FileSink(target, name, fmt, framed=True) if native else _piped(target, name, fmt, wanted)
+        return _open_pipe(target, name, fmt, None if native else wanted)
     if os.fspath(target) == "-":
-        out = getattr(sys.stdout, "buffer", sys.stdout)
-        return (
-            FileSink(out, "standard output", fmt, framed=True)
-            if native
-            else _piped(out, "standard output", fmt, wanted)
-        )
+        return _open_pipe(getattr(sys.stdout, "buffer", sys.stdout), "standard output", fmt, None if native else wanted)
     path = Path(target)
     if wanted == "yv12":
         raise UsageError("yv12 is read, but not written", "yuv420p has the same planes, U before V")
     if native and (suffix == ".y4m" or suffix in rawformat.RAW_SUFFIXES):
         check_output(path, overwrite=overwrite)
         return FileSink(AtomicFile(path, overwrite=overwrite), str(path), fmt, framed=suffix == ".y4m")
-    from lvcodec.video.encoded import encoded_sink
-
-    return encoded_sink(path, fmt, pix_fmt=None if said is None else wanted, overwrite=overwrite)
+    return encoded_sink(path, fmt, pix_fmt=None if stated is None else wanted, overwrite=overwrite)
 
 
-def _piped(file: Any, name: str, fmt: VideoFormat, pix_fmt: str) -> Sink:
-    from lvcodec.video.encoded import PipedSink
-
-    return PipedSink(file, name, fmt, pix_fmt)
-
-
-def send_all(file: Any, data: Any) -> None:
-    """Write all of `data` to a file object that may take less at once. Raises OSError as that does."""
-    view = memoryview(data).cast("B")
-    done = 0
-    while done < len(view):
-        taken = file.write(view[done:])
-        if taken is None:
-            raise InputError("the output is a non-blocking file", "open it for blocking writes")
-        done += taken
+def _open_pipe(file: Any, name: str, fmt: VideoFormat, pix_fmt: str | None) -> Sink:
+    """Y4M into an open file; pix_fmt: None if the planes go out as they are."""
+    return FileSink(file, name, fmt, framed=True) if pix_fmt is None else PipedSink(file, name, fmt, pix_fmt)

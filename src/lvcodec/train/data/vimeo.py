@@ -33,7 +33,8 @@ class Septuplet:
 
     def read(self, first: int, count: int) -> NDArray[np.uint8]:
         """Pictures as raw 4:2:0 (BT.601, limited range), (count, H*3/2, W) uint8. Raises InputError if one is missing
-        or of another size."""
+        or of another size.
+        """
         import cv2
 
         found = []

@@ -1,5 +1,6 @@
 """Checkpoints become a model's folder: integers for the codec, masters for training on, and the manifest with what
-each stage's training was and what came of it."""
+each stage's training was and what came of it.
+"""
 
 from __future__ import annotations
 

@@ -165,7 +165,8 @@ def _piped(command: list[str], data: bytes) -> bytes:
 
 def bd_rate(anchor: Curve, test: Curve) -> float:
     """Mean difference of rate in percent at equal PSNR, over the common interval; NaN if that is less than a decibel,
-    or a curve has fewer than two points or does not rise."""
+    or a curve has fewer than two points or does not rise.
+    """
     from scipy.interpolate import PchipInterpolator
 
     if min(len(anchor), len(test)) < 2:

@@ -22,7 +22,8 @@ MOST_PROCESSES = 6
 @dataclass(frozen=True)
 class Samples:
     """clip: (B, T, 96, H/8, W/8) levels - 128, from one source each; single: (n, 1, 96, H/8, W/8), pictures that are
-    coded by themselves; quality: (B + n,), of all."""
+    coded by themselves; quality: (B + n,), of all.
+    """
 
     clip: Tensor
     single: Tensor

@@ -41,7 +41,8 @@ USUAL = Pace()
 @dataclass(frozen=True)
 class Step:
     """What is told after each step: how many are done, the part of the run 0..1, seconds of training time in all, means
-    since the last log line (PSNR: NaN in a stage that codes no pixels)."""
+    since the last log line (PSNR: NaN in a stage that codes no pixels).
+    """
 
     number: int
     part: float

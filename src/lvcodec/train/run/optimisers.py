@@ -59,7 +59,8 @@ def optimisers(
     muon: bool = True,
 ) -> list[torch.optim.Optimizer]:
     """Muon (if `muon`) on convolution weights except those whose name starts with one of `plain`, depthwise and 1-D;
-    Adam else, with a rate of its own for the linear path, which starts well and spoils easily."""
+    Adam else, with a rate of its own for the linear path, which starts well and spoils easily.
+    """
     hidden: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     linear: list[nn.Parameter] = []

@@ -28,7 +28,8 @@ OnFile = Callable[[int, "int | None"], None]
 @dataclass(frozen=True)
 class Request:
     """A stage to train in `folder`. start: checkpoints or a model's folder to begin with, later ones give what their
-    stage trained. shape: "name=value,..." of a new model. held_out: folder of clips to validate on."""
+    stage trained. shape: "name=value,..." of a new model. held_out: folder of clips to validate on.
+    """
 
     folder: Path
     settings: Settings

@@ -49,7 +49,8 @@ class Priors(nn.Module):
 
 def networks(shape: dict[str, int]) -> tuple[Cheng2020, Priors]:
     """Networks of a shape, to load weights into: {"channels": N} and, where weights are to take less room than the
-    format gives them, {"weight_bits": bits}."""
+    format gives them, {"weight_bits": bits}.
+    """
     model, priors = Cheng2020(shape["channels"]), Priors(shape["channels"])
     _narrow(model, shape.get("weight_bits"))
     return model, priors

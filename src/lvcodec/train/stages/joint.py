@@ -104,7 +104,8 @@ def _with_gradient(aligned: Tensor, shown: Tensor, fields: Fields) -> Tensor:
 
 def soft_warp(planes: Tensor, field: Tensor, *, chroma: bool = False) -> Tensor:
     """Planes (B, 1, H, W) seen through fields (B, 2, rows, columns) as exact/warp.py says, but for bilinear taps and
-    rounding: differentiable in the planes."""
+    rounding: differentiable in the planes.
+    """
     side, steps = (warp.BLOCK // 2, 2 * warp.STEPS) if chroma else (warp.BLOCK, warp.STEPS)
     height, width = planes.shape[2:]
     grown = F.pad(field.to(planes.dtype), (1, 1, 1, 1), mode="replicate") / steps

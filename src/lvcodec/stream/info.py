@@ -1,0 +1,43 @@
+"""What a stream is and what its pictures cost, as its header and records tell it: nothing is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lvcodec import quality
+from lvcodec.report import PictureInfo, StreamInfo
+from lvcodec.stream.header import Header
+from lvcodec.stream.records import PictureRecord
+
+
+def picture_info(record: PictureRecord, streams: Mapping[str, float] | None = None) -> PictureInfo:
+    """What a record tells of its picture. streams: bits of each sub-stream, where they are known."""
+    return PictureInfo(
+        number=record.number,
+        kind=record.kind,
+        quality=quality.of_index(record.quality_index),
+        payload_bytes=len(record.payload),
+        overhead_bytes=record.overhead_bytes,
+        streams=streams,
+    )
+
+
+def stream_info(header: Header, pictures: Sequence[PictureInfo], *, size_bytes: int, complete: bool) -> StreamInfo:
+    """What a stream of this header and these pictures is. size_bytes: of all of it, as far as it is there."""
+    video = header.video
+    return StreamInfo(
+        family=header.family,
+        mode=header.mode,
+        quality=header.quality,
+        weights_id=header.weights_id.hex(),
+        width=video.width,
+        height=video.height,
+        rate=video.rate,
+        colour=video.colour,
+        gop=header.gop,
+        alpha=header.alpha,
+        pictures=pictures,
+        size_bytes=size_bytes,
+        duration_s=float(len(pictures) / video.rate),
+        complete=complete,
+    )
