@@ -1,4 +1,4 @@
-"""From what the user asks for to a finished comparison: `compare` is what `lvcodec bench` calls."""
+"""Carry out a comparison as the user asks for it: `compare` is what `lvcodec bench` calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measurement of the comparison for any two videos: what `lvcodec eval` calls."""
+"""Measure any two videos as a comparison measures them: `evaluate` is what `lvcodec eval` calls."""
 
 from __future__ import annotations
 

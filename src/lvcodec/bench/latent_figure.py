@@ -42,7 +42,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A picture taken apart, and the channel of it that was drawn."""
+    """The maps of a picture, and the channel of them that was drawn."""
 
     maps: PictureMaps
     channel: int

@@ -1,4 +1,4 @@
-"""On what a comparison ran: processor, system, versions."""
+"""The machine that a comparison ran on: processor, system, versions."""
 
 from __future__ import annotations
 

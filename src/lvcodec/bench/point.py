@@ -1,4 +1,4 @@
-"""One point: a clip coded with one codec at one setting, decoded, measured. It may run in a process of its own."""
+"""Code a clip with one codec at one setting, decode and measure it: one point, maybe in a process of its own."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Task:
 
     @property
     def stem(self) -> str:
-        """Names files of this point."""
+        """The beginning of the names of this point's files."""
         return f"{self.clip.name}.{self.codec.name}.{self.q:g}"
 
 

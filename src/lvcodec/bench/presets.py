@@ -1,4 +1,4 @@
-"""What a comparison is made of where nothing else is asked for, and curves that others have published.
+"""Presets of a comparison, the figures that it can show, and curves that others have published.
 
 Loads neither numpy nor torch: the command's help is made of it.
 """

@@ -1,4 +1,4 @@
-"""A comparison: all clips, codecs and points, resumable, several points at once where asked.
+"""Run a comparison: all clips, codecs and points, resumable, several points at once where asked.
 
 Finished points are kept in `points.jsonl` of the output folder and not coded again; a clip that cannot be read and a
 point that fails are rows that say so. With several jobs points disturb each other's times: those of one point of each

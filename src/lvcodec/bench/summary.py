@@ -189,7 +189,7 @@ class Summary:
         )
 
     def _steps(self) -> Table:
-        """Each mode against what it has to beat, at every effort; the clips where little moves by themselves."""
+        """Each mode against what it has to beat, at every effort; the note has the mean of the two calmest clips."""
         efforts = dict.fromkeys(codec.partition(EFFORT)[1:] for codec in self.labels if codec.startswith("lvcodec"))
         rows = []
         notes = [f"{METRIC_TITLES[self.metric]}, PCHIP over the common interval", f"{AVERAGE}: of the average curve"]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--fps", "rate", metavar="R", callback=picture_rate, help="Pictures a second of raw video.")
 @click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]")
 @output_options
-def eval(  # noqa: A001
+def eval(
     reference: str,
     distorted: str,
     metrics: tuple[str, ...] | None,

@@ -47,7 +47,7 @@ class PsnrMeter:
 
 
 def mean_psnr(references: Sequence[Picture], coded: Sequence[Picture]) -> PlanePsnr:
-    """PSNR of pictures against their sources, averaged over pictures.
+    """PSNR of pictures against their sources in dB, averaged over pictures.
 
     Raises InputError unless there are as many of them, and at least one.
     """

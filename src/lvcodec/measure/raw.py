@@ -1,4 +1,4 @@
-"""Files of raw 8-bit 4:2:0, which every codec of a comparison is given and gives back: their pictures."""
+"""Read files of raw 8-bit 4:2:0, which every codec of a comparison is given and gives back."""
 
 from __future__ import annotations
 
