@@ -118,7 +118,7 @@ def measure(clip: Path, mode: str, ways: Sequence[Way], quality: float, rounds: 
 
 def products(threads: int) -> dict[str, float]:
     """Billions of multiply-accumulates a second of the best large products: as the layers are computed, and plain."""
-    speeds: dict[str, float] = {}
+    found: dict[str, float] = {}
     with threads_of_torch(threads), torch.inference_mode():
         if backends.int8_works():
             channels, side = 512, 64
@@ -137,11 +137,11 @@ def products(threads: int) -> dict[str, float]:
                 groups=1,
                 like=x,
             )
-            speeds["8-bit layer"] = channels * channels * side * side / best_time(partial(layer, x)) / 1e9
+            found["8-bit layer"] = channels * channels * side * side / best_time(partial(layer, x)) / 1e9
         for name, kind in (("bfloat16", torch.bfloat16), ("float32", torch.float32), ("float64", torch.float64)):
             a, b = (torch.rand(1024, 1024).to(kind) for _ in range(2))
-            speeds[name] = 1024**3 / best_time(partial(torch.mm, a, b)) / 1e9
-    return speeds
+            found[name] = 1024**3 / best_time(partial(torch.mm, a, b)) / 1e9
+    return found
 
 
 def best_time(function: Callable[[], object], times: int = 20) -> float:
