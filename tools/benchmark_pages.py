@@ -47,8 +47,8 @@ FACTS = ("processor", "cores", "system", "python", "torch", "numpy", "ffmpeg", "
 
 def sections(tables: str) -> list[str]:
     """The tables of tables.md that the page shows, as Markdown."""
-    found = ["### " + part.strip() for part in tables.split("### ")[1:]]
-    return [part for part in found if not part[4:].startswith(LEFT_OUT)]
+    parts = ["### " + part.strip() for part in tables.split("### ")[1:]]
+    return [part for part in parts if not part[4:].startswith(LEFT_OUT)]
 
 
 def shown_command(command: str) -> str:
@@ -59,13 +59,13 @@ def shown_command(command: str) -> str:
 
 def commands(rows: list[dict[str, Any]]) -> list[str]:
     """One command a codec: that of its middle point on the first clip."""
-    found = []
+    lines = []
     for codec in dict.fromkeys(row["codec"] for row in rows if row["codec"]):
-        lines = [row["command"] for row in rows if row["codec"] == codec and not row["error"]]
-        clip = [line for line in lines if line.split()] or ["failed"]
-        count = sum(row["codec"] == codec and row["clip"] == rows[0]["clip"] for row in rows)
-        found.append(f"    {clip[min(count // 2, len(clip) - 1)]}")
-    return found
+        of_codec = [row for row in rows if row["codec"] == codec]
+        coded = [row["command"] for row in of_codec if not row["error"] and row["command"].split()] or ["failed"]
+        points = sum(row["clip"] == rows[0]["clip"] for row in of_codec)
+        lines.append(f"    {coded[min(points // 2, len(coded) - 1)]}")
+    return lines
 
 
 def rounded(value: str) -> str:

@@ -1,4 +1,6 @@
-"""How fast the codec is on this machine: python tools/speed.py CLIP
+"""Measure how fast the codec is on this machine.
+
+    python tools/speed.py CLIP
 
 For each size that the clip is scaled to, each mode, and each way to share the processor: pictures encoded and decoded
 a second, from the first that is there to the last, so that loading networks does not count. Before that, what the
@@ -11,8 +13,7 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,11 +23,13 @@ import numpy as np
 import torch
 
 import lvcodec
+from lvcodec import names
 from lvcodec.bench import machine
-from lvcodec.codec.modes import MODES
+from lvcodec.bench.ours import threads_of_torch
 from lvcodec.errors import LvcError
 from lvcodec.exact import backends, fused
 from lvcodec.exact.packed import Packed
+from lvcodec.quality import DEFAULT, HIGHEST, LOWEST
 from lvcodec.video.ffmpeg import FfmpegProcess
 
 SIZES = {"QCIF": (176, 144), "CIF": (352, 288), "720p": (1280, 720), "1080p": (1920, 1080)}
@@ -53,17 +56,6 @@ class Way:
         if not (threads.isdecimal() and jobs.isdecimal() and int(threads) and int(jobs)):
             raise click.BadParameter(f"{text} is not THREADSxJOBS")
         return cls(int(threads), int(jobs))
-
-
-@contextmanager
-def threads_of_torch(count: int) -> Iterator[None]:
-    """So many threads while the context lasts."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def scaled(clip: Path, target: Path, size: tuple[int, int], pictures: int) -> None:
@@ -187,9 +179,9 @@ def learned(name: str, clip: Path, size: tuple[int, int], threads: int, pictures
         shown = rgb(clip, size, pictures)
         began = time.perf_counter()
         if name == "ssf2020":
-            made = model.compress(shown)
+            streams = model.compress(shown)
             between = time.perf_counter()
-            model.decompress(*made)
+            model.decompress(*streams)
         else:
             every = [model.compress(x) for x in shown]
             between = time.perf_counter()
@@ -223,9 +215,9 @@ def head(*cells: str) -> None:
 @click.option(
     "--mode",
     "modes",
-    type=click.Choice(list(MODES)),
+    type=click.Choice(names.MODES),
     multiple=True,
-    default=list(MODES),
+    default=names.MODES,
     help="May be repeated.  [default: all]",
 )
 @click.option(
@@ -237,7 +229,7 @@ def head(*cells: str) -> None:
     metavar="THREADSxJOBS",
     help="May be repeated.",
 )
-@click.option("-q", "--quality", type=click.FloatRange(1, 6), default=4.0, show_default=True)
+@click.option("-q", "--quality", type=click.FloatRange(LOWEST, HIGHEST), default=DEFAULT, show_default=True)
 @click.option("--rounds", type=click.IntRange(min=1), default=2, show_default=True, help="The best counts.")
 @click.option(
     "--learned",
@@ -262,8 +254,8 @@ def main(
     try:
         every = {threads: products(threads) for threads in sorted({way.threads for way in asked})}
         head("threads", *(f"{name}, GMAC/s" for name in next(iter(every.values()))))
-        for threads, found in every.items():
-            row(threads, *found.values())
+        for threads, speeds in every.items():
+            row(threads, *speeds.values())
         head("size", "mode", *(f"{way.label}: {what}" for way in asked for what in ("encode", "decode")))
         with tempfile.TemporaryDirectory() as folder:
             clips = {size: Path(folder) / f"{size}.y4m" for size in sizes}

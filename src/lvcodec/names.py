@@ -1,8 +1,9 @@
 """The names that users choose from, where no network is needed to know them.
 
 What stands behind a name is elsewhere: a mode's prediction in codec/modes.py, the encoder's decisions for it in
-encoder/decisions.py, a family's networks in nets/ and models/loading.py, a backend in exact/backends.py. Their numbers
-in a stream are in stream/fields.py. tests/test_names.py holds all of them against these lists.
+encoder/decisions.py, a family's networks in nets/ and models/loading.py, a backend in exact/backends.py, an anchor's
+commands in measure/anchors.toml, a metric in measure/metrics.py. Their numbers in a stream are in stream/fields.py.
+tests/test_names.py holds all of them against these lists.
 """
 
 from __future__ import annotations
@@ -17,3 +18,7 @@ DEFAULT_FAMILY = "swift"
 BACKENDS = ("int8", "float", "reference")  # the fastest first
 DEVICES = ("cpu", "cuda")
 AUTO = "auto"  # for a backend or a device: the fastest that computes right
+
+# What a comparison knows: other codecs, and measures of distortion.
+ANCHORS = ("x264-veryfast", "x265-veryfast", "x264-medium", "x265-medium", "x264-intra", "svt-av1", "vvenc")
+METRICS = ("psnr", "rgb", "ssim", "ms-ssim", "vmaf")

@@ -14,8 +14,9 @@ from lvcodec.bench.ours import EFFORT
 from lvcodec.bench.page import Page
 from lvcodec.bench.presets import PRESETS, published
 from lvcodec.bench.rows import Row
-from lvcodec.bench.summary import AVERAGE, Summary, Table, in_db
+from lvcodec.bench.summary import Summary, Table, in_db
 from lvcodec.errors import UsageError
+from lvcodec.measure.clips import AVERAGE
 from lvcodec.video.picture import Picture
 
 

@@ -10,6 +10,7 @@ import pytest
 from lvcodec.errors import InputError, LvcError, UsageError
 from lvcodec.measure.anchors import choose, load_anchors
 from lvcodec.measure.clips import Clip, find_clips
+from lvcodec.names import ANCHORS
 from lvcodec.video.picture import VideoFormat
 
 CLIP = Clip("a clip", Path("/elsewhere/a clip.yuv"), VideoFormat(64, 48, Fraction(30000, 1001)), 4, "0")
@@ -31,6 +32,10 @@ def test_the_fields_anchors() -> None:
     assert "crf=23:keyint=7:min-keyint=7:scenecut=0:bframes=0:info=0:pools=1:frame-threads=1" in x265
     assert "-g 1 " in anchors["x264-intra"].command_line(CLIP, 23)
     assert {"svt-av1", "vvenc", "x264-medium", "x265-medium"} <= anchors.keys()
+
+
+def test_the_list_of_names_is_the_tables() -> None:
+    assert tuple(load_anchors()) == ANCHORS
 
 
 def test_a_users_codec(tmp_path: Path) -> None:

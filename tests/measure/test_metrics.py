@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from lvcodec.errors import InputError
-from lvcodec.measure import viaffmpeg
-from lvcodec.measure.metrics import Measured, measure, ms_ssim, read_raw, ssim
+from lvcodec.measure import ffmpeg_features, raw, rgb
+from lvcodec.measure.metrics import Measured, measure, ms_ssim, ssim
+from lvcodec.measure.raw import read_all
+from lvcodec.measure.vmaf import vmaf
 from lvcodec.video.colour import Colour
 from lvcodec.video.picture import VideoFormat
 
@@ -44,11 +46,11 @@ def stats(pair: Pair, graph: str, folder: Path) -> list[dict[str, float]]:
     """What an ffmpeg filter writes into its stats_file, a dict a picture."""
     reference, decoded, video = pair
     path = folder / "stats.txt"
-    done = viaffmpeg.run_ffmpeg(
+    done = ffmpeg_features.run_ffmpeg(
         "-v",
         "error",
-        *viaffmpeg.raw_input(decoded, video),
-        *viaffmpeg.raw_input(reference, video),
+        *raw.ffmpeg_input(decoded, video),
+        *raw.ffmpeg_input(reference, video),
         "-lavfi",
         graph.format(stats=path),
         "-f",
@@ -85,7 +87,7 @@ def test_ssim_is_ffmpegs(pair: Pair, measured: Measured, tmp_path: Path) -> None
 def test_rgb_psnr_is_ffmpegs(pair: Pair, measured: Measured, tmp_path: Path) -> None:
     """The same conversion inside one ffmpeg, compared by its own filter."""
     one = (
-        f"scale=in_color_matrix=bt709:in_range=tv:out_range=pc:in_chroma_loc=left:flags={viaffmpeg.RGB_FLAGS}:"
+        f"scale=in_color_matrix=bt709:in_range=tv:out_range=pc:in_chroma_loc=left:flags={rgb.FLAGS}:"
         "sws_dither=none,format=rgb24,format=gbrp"
     )
     theirs = stats(pair, f"[0:v]{one}[a];[1:v]{one}[b];[a][b]psnr=stats_file={{stats}}", tmp_path)
@@ -100,7 +102,7 @@ def test_ms_ssim_is_pytorch_msssims(pair: Pair, measured: Measured) -> None:
     if min(pair[2].width, pair[2].height) <= 160:
         assert measured.mean.ms_ssim is None
         return
-    reference, decoded = ([p.y for p in read_raw(path, pair[2])] for path in pair[:2])
+    reference, decoded = ([p.y for p in read_all(path, pair[2])] for path in pair[:2])
     x, x_hat = (torch.from_numpy(np.stack(planes)).float()[:, None] for planes in (reference, decoded))
     theirs = compute(x, x_hat, data_range=255, size_average=False)
     assert [p.ms_ssim for p in measured.pictures] == pytest.approx(theirs.tolist(), abs=1e-5)
@@ -113,19 +115,19 @@ def test_ms_ssim_needs_more_than_160(side: int, known: bool) -> None:
 
 
 def test_vmaf(pair: Pair, measured: Measured, tmp_path: Path) -> None:
-    if "libvmaf" not in viaffmpeg.filters():
+    if "libvmaf" not in ffmpeg_features.filters():
         pytest.skip("this ffmpeg has no libvmaf")
     reference, _, video = pair
     grey = tmp_path / "grey.yuv"
     grey.write_bytes(bytes([128]) * reference.stat().st_size)
-    same, lost = (viaffmpeg.vmaf(reference, decoded, video) for decoded in (reference, grey))
+    same, lost = (vmaf(reference, decoded, video) for decoded in (reference, grey))
     assert same is not None and lost is not None and measured.mean.vmaf is not None
     assert 0 <= lost < 60 < measured.mean.vmaf <= same <= 100
 
 
 def test_no_libvmaf(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(viaffmpeg, "filters", lambda: frozenset({"psnr"}))
-    assert viaffmpeg.vmaf(*pair) is None
+    monkeypatch.setattr(ffmpeg_features, "filters", lambda: frozenset({"psnr"}))
+    assert vmaf(*pair) is None
 
 
 def test_tiny_planes_have_no_ssim() -> None:
@@ -161,4 +163,4 @@ def test_missing_pictures(pair: Pair, tmp_path: Path) -> None:
 )
 def test_rgb_matrix(matrix: int, height: int, name: str) -> None:
     video = VideoFormat(64, height, Fraction(25), replace(Colour(), matrix=matrix))
-    assert viaffmpeg.rgb_matrix(video) == name
+    assert rgb.matrix_name(video) == name

@@ -14,8 +14,7 @@ from lvcodec.errors import InputError, UsageError
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import ONE, causal_taps
 from lvcodec.train.data.crops import Crops
-from lvcodec.train.results import checkpoint, export
-from lvcodec.train.results import judge as validate
+from lvcodec.train.results import checkpoint, export, judge
 from lvcodec.train.run.run import Run
 from lvcodec.train.settings import settings_of
 from lvcodec.train.stages import cheng2020
@@ -129,13 +128,13 @@ def test_all_stages_make_a_model_that_codes(clips, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has networks of cheng2020 2, not cheng2020 3"):
         checkpoint.assemble(start, "cheng2020", 3)
     assert list(export.plain(tmp_path / "model", start[0])) == [2]
-    shown = validate.pictures(clips[0], 2, 1)
+    shown = judge.pictures(clips[0], 2, 1)
     model, priors = checkpoint.assemble(start, "cheng2020", 2)
-    x = validate._channels(shown)
+    x = judge.to_channels(shown)
     with torch.no_grad():
         estimated = cheng2020.intra(model, priors, x[:, None], torch.full((2,), 2.0), hard=True).rate.mean()
     for mode in ("intra", "mfvc", "lds"):
-        [(bpp, psnr)] = validate.coded(tmp_path / "model", shown, mode, [2])
+        [(bpp, psnr)] = judge.coded(tmp_path / "model", shown, mode, [2])
         assert psnr > 4 and (mode != "intra" or bpp == pytest.approx(float(estimated), rel=0.1, abs=0.1))
 
 

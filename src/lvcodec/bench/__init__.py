@@ -1,4 +1,4 @@
-"""Fair comparisons of codecs: real files coded, decoded and measured, tables, curves and a page of them.
+"""Compare codecs fairly: code, decode and measure real files, make tables, curves and a page of the figures.
 
 clips ─► raw 4:2:0 ─┬─► encode ─► file (bytes) ─► decode ─► raw 4:2:0 ─┐
                     └──────────────────────────────────────────► metrics ─► rows ─► BD-rates, curves, report

@@ -1,4 +1,4 @@
-"""From what the user asks for to a finished comparison: `compare` is what `lvcodec bench` calls."""
+"""Carry out a comparison as the user asks for it: `compare` is what `lvcodec bench` calls."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 from lvcodec.bench.crops import parse_box
 from lvcodec.bench.ours import Lvcodec
 from lvcodec.bench.point import Codec
-from lvcodec.bench.presets import ALL, PRESETS, Preset
+from lvcodec.bench.presets import ALL, METRIC_TITLES, NEEDS, PRESETS, Preset
 from lvcodec.bench.report import Report, write_report
 from lvcodec.bench.run import OnNotice, OnPoint, Plan, run
-from lvcodec.bench.summary import METRIC_TITLES, NEEDS, Summary
+from lvcodec.bench.summary import Summary
 from lvcodec.errors import UsageError
+from lvcodec.frames import Frames
 from lvcodec.measure.anchors import Anchor, choose, load_anchors
 from lvcodec.measure.clips import Reading, find_clips
-from lvcodec.measure.metrics import METRICS
-
-MODES = ("intra", "mfvc", "lds", "aligned")
+from lvcodec.names import AUTO, DEFAULT_FAMILY, METRICS, MODES
+from lvcodec.quality import index_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Request:
     preset: str | None = None
     modes: tuple[str, ...] | None = None
     qualities: tuple[float, ...] | None = None
-    family: str = "swift"
+    family: str = DEFAULT_FAMILY
     model: str | None = None
     gop: int | None = None
     efforts: tuple[int, ...] = (0,)
@@ -46,7 +46,7 @@ class Request:
     reference: str | None = None
     metrics: tuple[str, ...] | None = None
     metric: str | None = None
-    frames: tuple[int | None, int | None] | None = None
+    frames: Frames | None = None
     size: tuple[int, int] | None = None
     rate: Fraction | None = None
     pix_fmt: str | None = None
@@ -54,12 +54,12 @@ class Request:
     crop: str | None = None
     jobs: int = 1
     threads: int = 1
-    device: str = "auto"
+    device: str = AUTO
     command: str = ""
 
 
 def compare(request: Request, *, on_point: OnPoint | None = None, on_notice: OnNotice | None = None) -> Report:
-    """Code, measure and report all that the request asks for; what fails is a row of the report.
+    """Code, measure and report all that the request asks for; a point that fails is a row of the report.
 
     Raises UsageError for names that are not known, InputError where files cannot be read or written.
     """
@@ -94,8 +94,8 @@ def _ours(request: Request, preset: Preset) -> list[Lvcodec]:
     if unknown := [mode for mode in modes if mode not in MODES]:
         raise UsageError(f"there is no mode {unknown[0]!r}", f"choose among {', '.join(MODES)}")
     qualities = request.qualities or preset.qualities
-    if not all(1 <= quality <= 6 for quality in qualities):
-        raise UsageError("qualities lie between 1 and 6")
+    for quality in qualities:
+        index_of(quality)  # raises UsageError for one that is out of range
     return [
         Lvcodec(
             mode,

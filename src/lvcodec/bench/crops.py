@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from lvcodec.bench.rows import Row
 from lvcodec.errors import UsageError
 from lvcodec.measure.clips import Clip
-from lvcodec.measure.viaffmpeg import HD_HEIGHT
-from lvcodec.video.colour import Colour, planes_to_rgb
+from lvcodec.measure.raw import read_some
+from lvcodec.measure.rgb import shown_matrix
+from lvcodec.video.colour import planes_to_rgb
 from lvcodec.video.picture import Picture, VideoFormat
 
 SIDE = 192  # pixels of a crop that nobody chose
@@ -71,34 +72,15 @@ def busiest(picture: Picture, side: int = SIDE) -> Box:
     return Box(2 * int(x), 2 * int(y), width, height)
 
 
-def read_pictures(raw: Path, video: VideoFormat, numbers: Sequence[int]) -> dict[int, Picture]:
-    """Pictures of a raw file by their numbers from 0; those beyond its end are left out."""
-    found = {}
-    with open(raw, "rb") as file:
-        for number in sorted(set(numbers)):
-            file.seek(number * video.picture_bytes)
-            data = file.read(video.picture_bytes)
-            if len(data) == video.picture_bytes:
-                found[number] = Picture.frombuffer(data, video.width, video.height)
-    return found
-
-
 def save_crops(raw: Path, clip: Clip, box: Box, numbers: Sequence[int], folder: Path, stem: str) -> None:
     """Write the piece of each picture as folder/stem.NUMBER.png."""
     from matplotlib.image import imsave
 
-    colour = _shown_colour(clip.video)
-    for number, picture in read_pictures(raw, clip.video, numbers).items():
+    colour = replace(clip.video.colour, matrix=shown_matrix(clip.video))
+    for number, picture in read_some(raw, clip.video, numbers).items():
         rgb = planes_to_rgb(*picture.planes, colour)
         piece = rgb[:, box.y : box.y + box.height, box.x : box.x + box.width]
         imsave(folder / f"{stem}.{number}.png", np.ascontiguousarray(np.moveaxis(piece, 0, 2)))
-
-
-def _shown_colour(video: VideoFormat) -> Colour:
-    """The clip's colours, with a matrix that can be shown: where it has none, the one of viaffmpeg.rgb_matrix."""
-    if video.colour.matrix in (1, 4, 5, 6, 7, 9):
-        return video.colour
-    return replace(video.colour, matrix=1 if video.height >= HD_HEIGHT else 6)
 
 
 def nearest(rows: Sequence[Row]) -> list[Row]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lvcodec.bench.summary import AVERAGE, METRIC_TITLES, Summary
+from lvcodec.bench.presets import METRIC_TITLES
+from lvcodec.bench.summary import Summary
+from lvcodec.measure.clips import AVERAGE
 
 SIZE_INCHES = (5.2, 4.6)  # narrow: on a phone the figure is scaled down, and its text with it
 _MARKERS = "osD^vPX<>*"
@@ -15,15 +17,15 @@ def draw_curves(summary: Summary, folder: Path) -> dict[str, Path]:
     """Write PLACE.png and PLACE.svg for each clip and the average; returns the SVGs by place."""
     import matplotlib
 
-    found = {}
+    svgs = {}
     with matplotlib.rc_context({"svg.hashsalt": "lvcodec", "font.size": 9, "legend.fontsize": 8}):
         for place in summary.places:
             figure = _figure(summary, place)
             for suffix in ("png", "svg"):
                 path = folder / f"{place}.{suffix}"
                 figure.savefig(path, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
-            found[place] = folder / f"{place}.svg"
-    return found
+            svgs[place] = folder / f"{place}.svg"
+    return svgs
 
 
 def _figure(summary: Summary, place: str) -> Any:

@@ -1,4 +1,4 @@
-"""The measurement of the comparison for any two videos: what `lvcodec eval` calls."""
+"""Measure any two videos as a comparison measures them: `evaluate` is what `lvcodec eval` calls."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 
 import lvcodec
 from lvcodec.errors import InputError, UsageError
-from lvcodec.measure import viaffmpeg
 from lvcodec.measure.clips import Reading, prepared
-from lvcodec.measure.metrics import METRICS, SCORES, Measured, measure
+from lvcodec.measure.metrics import SCORES, Measured, measure
+from lvcodec.measure.rgb import conversion_name
+from lvcodec.names import METRICS
 from lvcodec.video.rawformat import RAW_SUFFIXES, name_hints
 from lvcodec.video.source import STREAM_MAGIC
 
@@ -89,15 +90,15 @@ def evaluate(
                     f"{distorted} has {dist.pictures} pictures, and {reference} {ref.pictures}",
                     "choose those to compare with --frames",
                 )
-            found = measure(ref.raw, dist.raw, ref.video, metrics=metrics, on_picture=on_picture)
+            measured = measure(ref.raw, dist.raw, ref.video, metrics=metrics, on_picture=on_picture)
     coded = reading.frames is None and distorted.suffix.lower() not in _UNCODED
     size = os.path.getsize(distorted) if coded else None
     return Evaluation(
         ref.pictures,
         ref.video.width,
         ref.video.height,
-        found,
-        f"{viaffmpeg.rgb_matrix(ref.video)}, bicubic chroma" if "rgb" in metrics else "",
+        measured,
+        conversion_name(ref.video) if "rgb" in metrics else "",
         size,
         None if size is None else ref.bpp(size),
         None if size is None else ref.kbps(size),
@@ -105,18 +106,19 @@ def evaluate(
     )
 
 
-def lines(found: Evaluation, metrics: Sequence[str]) -> list[str]:
+def lines(evaluation: Evaluation, metrics: Sequence[str]) -> list[str]:
     """The means of those metrics for people, one a line."""
-    mean = found.measured.mean
-    rows = [("pictures", f"{found.pictures}, {found.width}x{found.height}")]
-    if found.size_bytes is not None:
-        rows.append(("rate", f"{found.size_bytes} bytes, {found.bpp:.4f} bpp, {found.kbps:.1f} kb/s (the whole file)"))
+    mean = evaluation.measured.mean
+    rows = [("pictures", f"{evaluation.pictures}, {evaluation.width}x{evaluation.height}")]
+    if evaluation.size_bytes is not None:
+        rate = f"{evaluation.size_bytes} bytes, {evaluation.bpp:.4f} bpp, {evaluation.kbps:.1f} kb/s"
+        rows.append(("rate", f"{rate} (the whole file)"))
     figures = {
         "psnr": (
             "PSNR",
             f"Y {_text(mean.psnr_y)}, U {_text(mean.psnr_u)}, V {_text(mean.psnr_v)}, 6:1:1 {_text(mean.psnr_yuv)} dB",
         ),
-        "rgb": ("RGB PSNR", f"{_text(mean.psnr_rgb)} dB ({found.rgb})"),
+        "rgb": ("RGB PSNR", f"{_text(mean.psnr_rgb)} dB ({evaluation.rgb})"),
         "ssim": (
             "SSIM",
             f"{_text(mean.ssim, 4)} (Y {_text(mean.ssim_y, 4)}, U {_text(mean.ssim_u, 4)}, V {_text(mean.ssim_v, 4)})",
@@ -128,12 +130,12 @@ def lines(found: Evaluation, metrics: Sequence[str]) -> list[str]:
     return [f"{name:<9} {text}" for name, text in rows]
 
 
-def picture_table(found: Evaluation) -> list[list[str]]:
+def picture_table(evaluation: Evaluation) -> list[list[str]]:
     """A heading and a row of figures a picture."""
     names = [name for name in SCORES if name != "vmaf"]
     rows = [
         [str(number), *(_text(getattr(scores, name), 2 if "psnr" in name else 4) for name in names)]
-        for number, scores in enumerate(found.measured.pictures)
+        for number, scores in enumerate(evaluation.measured.pictures)
     ]
     return [["picture", *names], *rows]
 

@@ -1,4 +1,4 @@
-"""One picture's latents as a figure: what was coded, what was expected, what it cost (Kim et al. 2022, Figure 4)."""
+"""Draw the latents of one picture: what was coded, what was expected, what it cost (Kim et al. 2022, Figure 4)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from lvcodec.exact.warp import BLOCK, STEPS
 from lvcodec.video.atomic import AtomicFile
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from lvcodec import StreamLike
 
 PANEL_INCHES = 4.6  # width of a map and its bar
@@ -40,7 +42,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A picture taken apart, and the channel of it that was drawn."""
+    """The maps of a picture, and the channel of them that was drawn."""
 
     maps: PictureMaps
     channel: int
@@ -129,45 +131,45 @@ def panels(maps: PictureMaps) -> list[Panel]:
     ]
 
 
-def _draw(found: Inspection) -> bytes:
+def _draw(inspection: Inspection) -> bytes:
     """The figure as PNG."""
     from matplotlib.figure import Figure
 
-    maps, bits, shown = found.maps, found.bits(), panels(found.maps)
+    maps, bits, shown = inspection.maps, inspection.bits(), panels(inspection.maps)
     columns = 2 if maps.kind == "I" else 3
     lines = -(-len(shown) // columns)
     height, width = maps.arrays[maps.coded].shape[1:]
     panel_height = min(max(PANEL_INCHES * 0.8 * height / width, 1.2), 2 * PANEL_INCHES) + 0.7
     figure = Figure(figsize=(PANEL_INCHES * columns, panel_height * lines + 0.5), layout="constrained")
-    figure.suptitle(f"{found.heading}; each square is 16x16 pixels", fontsize=10)
+    figure.suptitle(f"{inspection.heading}; each square is 16x16 pixels", fontsize=10)
     for axis, panel in zip(figure.subplots(lines, columns, squeeze=False).flat, shown, strict=True):
         total = f": {bits[panel.array]['channel']:.1f}" if panel.kind == "bits" else ""
         axis.set_title(panel.title + total + (f"\n({panel.note})" if panel.note else ""), fontsize=9)
         image = axis.imshow(
-            maps.arrays[panel.array][found.channel], interpolation="nearest", **_scale(maps, found.channel, panel.kind)
+            maps.arrays[panel.array][inspection.channel],
+            interpolation="nearest",
+            **_scale(maps, inspection.channel, panel.kind),
         )
         axis.tick_params(labelsize=7)
         axis.locator_params(integer=True)
         bar = figure.colorbar(image, ax=axis, ticks=[-1, 0, 1] if panel.kind == "signs" else None)
         bar.ax.tick_params(labelsize=7)
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=DPI)
-    return data.getvalue()
+    return _png(figure)
 
 
-def _draw_motion(found: Inspection, field: Field) -> bytes:
+def _draw_motion(inspection: Inspection, field: Field) -> bytes:
     """The decoded picture with an arrow for each block, from where its content was in the picture before, as PNG."""
     from matplotlib.figure import Figure
 
-    y = found.maps.shown.y
+    y = inspection.maps.shown.y
     height, width = y.shape
     figure = Figure(figsize=(10, max(10 * height / width, 1.5) + 0.6), layout="constrained")
     axis = figure.subplots()
     pels = field / STEPS
     longest = float(np.hypot(*pels).max())
-    bits = found.maps.streams.get("motion", 0.0)
+    bits = inspection.maps.streams.get("motion", 0.0)
     axis.set_title(
-        f"{found.heading}: motion of {BLOCK}x{BLOCK} blocks since the picture before, {bits:.0f} bits; "
+        f"{inspection.heading}: motion of {BLOCK}x{BLOCK} blocks since the picture before, {bits:.0f} bits; "
         f"the longest vector has {longest:.2f} pixels",
         fontsize=10,
     )
@@ -189,6 +191,10 @@ def _draw_motion(found: Inspection, field: Field) -> bytes:
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     axis.set_xlabel(f"arrows {stretch:.1f} times as long as the motion", fontsize=9)
     axis.tick_params(labelsize=7)
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=DPI)
     return data.getvalue()

@@ -1,4 +1,4 @@
-"""On what a comparison ran: processor, system, versions."""
+"""The machine that a comparison ran on: processor, system, versions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import lvcodec
-from lvcodec.measure import viaffmpeg
+from lvcodec.measure import ffmpeg_features
 
 
 def describe(*, jobs: int, threads: int) -> dict[str, str]:
@@ -21,7 +21,7 @@ def describe(*, jobs: int, threads: int) -> dict[str, str]:
         "lvcodec": lvcodec.__version__,
         "torch": _installed("torch"),
         "numpy": _installed("numpy"),
-        "ffmpeg": viaffmpeg.version(),
+        "ffmpeg": ffmpeg_features.version(),
         "pytorch-msssim": _installed("pytorch-msssim"),
         "bjontegaard": _installed("bjontegaard"),
         "jobs": str(jobs),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import lvcodec
+from lvcodec import names, quality
 from lvcodec.measure.clips import Clip
 from lvcodec.models import store
 
@@ -25,17 +26,17 @@ class Lvcodec:
 
     mode: str
     points: tuple[float, ...]
-    family: str = "swift"
+    family: str = names.DEFAULT_FAMILY
     model: str | None = None
     gop: int = 12
     threads: int = 1
-    device: str = "auto"
+    device: str = names.AUTO
     effort: int = 0
 
     @property
     def name(self) -> str:
         """As it is called in tables."""
-        name = f"lvcodec-{self.mode}" if self.family == "swift" else f"lvcodec-{self.family}-{self.mode}"
+        name = f"lvcodec-{self.mode}" if self.family == names.DEFAULT_FAMILY else f"lvcodec-{self.family}-{self.mode}"
         return f"{name}{EFFORT}{self.effort}" if self.effort else name
 
     @property
@@ -90,30 +91,18 @@ class Lvcodec:
         """Load what coding needs, so that the first point's time does not hold it. Raises LvcError if that fails."""
         import lvcodec.encoder.encoding  # noqa: F401
         from lvcodec.encoder.network import EncoderNetworks
-        from lvcodec.quality import index_of
         from lvcodec.video.picture import VideoFormat
 
-        index, anything = index_of(self.points[0]), VideoFormat(64, 64, Fraction(1))
+        index, anything = quality.index_of(self.points[0]), VideoFormat(64, 64, Fraction(1))
         EncoderNetworks(self._info(), anything, index, device=self.device, effort=self.effort).at(index)
 
     @contextmanager
     def _setting(self) -> Iterator[None]:
         """The threads that were asked for; and the decoder finds a model that was named by its folder."""
-        import torch
-
-        threads, folders = torch.get_num_threads(), os.environ.get(MODELS_VARIABLE)
-        torch.set_num_threads(self.threads)
-        if self.model is not None:
-            own = str(store.find(self.model).path.parent)
-            os.environ[MODELS_VARIABLE] = os.pathsep.join(filter(None, (folders, own)))
-        try:
+        with threads_of_torch(self.threads), ExitStack() as stack:
+            if self.model is not None:
+                stack.enter_context(_models_also_in(store.find(self.model).path.parent))
             yield
-        finally:
-            torch.set_num_threads(threads)
-            if self.model is not None and folders is None:
-                del os.environ[MODELS_VARIABLE]
-            elif self.model is not None and folders is not None:
-                os.environ[MODELS_VARIABLE] = folders
 
     def command_line(self, clip: Clip, q: float) -> str:
         """The same as a command, without folders."""
@@ -135,8 +124,35 @@ class Lvcodec:
         ]
         if self.effort:
             words += ["--effort", str(self.effort)]
-        if self.family != "swift":
+        if self.family != names.DEFAULT_FAMILY:
             words += ["--family", self.family]
         if self.model is not None:
             words += ["--model", Path(self.model).name]
         return shlex.join(words)
+
+
+@contextmanager
+def threads_of_torch(count: int) -> Iterator[None]:
+    """torch computes with so many threads for as long as the context lasts."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _models_also_in(folder: Path) -> Iterator[None]:
+    """Models are looked for in that folder too."""
+    before = os.environ.get(MODELS_VARIABLE)
+    os.environ[MODELS_VARIABLE] = os.pathsep.join(filter(None, (before, str(folder))))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[MODELS_VARIABLE]
+        else:
+            os.environ[MODELS_VARIABLE] = before

@@ -42,7 +42,7 @@ _WORDY = 40  # columns with longer cells are text, not figures
 
 @dataclass(frozen=True)
 class Page:
-    """What the page shows. curves: SVG by place; crops: PNG by clip, with its width in pixels on the screen."""
+    """What the page shows. curves: SVG by place; crops: PNG by clip."""
 
     title: str
     lead: str

@@ -1,4 +1,4 @@
-"""One point: a clip coded with one codec at one setting, decoded, measured. It may run in a process of its own."""
+"""Code a clip with one codec at one setting, decode and measure it: one point, maybe in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Any, Protocol
 from lvcodec.bench.crops import Box, save_crops
 from lvcodec.bench.rows import Row
 from lvcodec.errors import LvcError
-from lvcodec.measure import viaffmpeg
 from lvcodec.measure.clips import Clip
 from lvcodec.measure.metrics import Measured, measure
+from lvcodec.measure.rgb import conversion_name
 
 RESULTS_VERSION = 1  # raise it when figures change their meaning: finished points are coded again then
 
@@ -62,7 +62,7 @@ class Task:
 
     @property
     def stem(self) -> str:
-        """Names files of this point."""
+        """The beginning of the names of this point's files."""
         return f"{self.clip.name}.{self.codec.name}.{self.q:g}"
 
 
@@ -124,7 +124,7 @@ def _run_point(task: Task, folder: Path) -> Row:
     times = _times(clip, encoded - began, ended - encoded) if task.alone else {}
     if task.measured is not None:
         return replace(task.measured, **times)
-    found = measure(clip.raw, decoded, clip.video, metrics=task.metrics)
+    measured = measure(clip.raw, decoded, clip.video, metrics=task.metrics)
     save_crops(decoded, clip, task.box, task.shown, task.crops, task.stem)
     size = coded.stat().st_size
     return Row(
@@ -139,12 +139,12 @@ def _run_point(task: Task, folder: Path) -> Row:
         size_bytes=size,
         bpp=clip.bpp(size),
         kbps=clip.kbps(size),
-        scores=dict(vars(found.mean)),
+        scores=dict(vars(measured.mean)),
         **times,
         command=codec.command_line(clip, task.q),
         version=codec.version(),
-        rgb=f"{viaffmpeg.rgb_matrix(clip.video)}, bicubic chroma" if "rgb" in task.metrics else "",
-        picture_psnr_db=_shown_psnr(found, task.shown),
+        rgb=conversion_name(clip.video) if "rgb" in task.metrics else "",
+        picture_psnr_db=_shown_psnr(measured, task.shown),
         notices=list(clip.notices),
         key=key,
     )
@@ -159,6 +159,6 @@ def _times(clip: Clip, encode_s: float, decode_s: float) -> dict[str, Any]:
     }
 
 
-def _shown_psnr(found: Measured, shown: tuple[int, ...]) -> dict[str, float]:
-    values = {str(number): found.pictures[number].psnr_yuv for number in shown if number < len(found.pictures)}
+def _shown_psnr(measured: Measured, shown: tuple[int, ...]) -> dict[str, float]:
+    values = {str(number): measured.pictures[number].psnr_yuv for number in shown if number < len(measured.pictures)}
     return {number: value for number, value in values.items() if value is not None}

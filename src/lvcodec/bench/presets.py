@@ -1,6 +1,6 @@
-"""What a comparison is made of where nothing else is asked for, and curves that others have published.
+"""Presets of a comparison, the figures that it can show, and curves that others have published.
 
-Loads nothing but the standard library.
+Loads neither numpy nor torch: the command's help is made of it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from lvcodec import names, quality
+
+if TYPE_CHECKING:
+    from lvcodec.frames import Frames
 
 ALL = "all"
 FIELD = ("x264-veryfast", "x265-veryfast")
+METRIC_TITLES = {
+    "psnr_yuv": "PSNR-YUV 6:1:1 (dB)",
+    "psnr_y": "PSNR-Y (dB)",
+    "psnr_rgb": "RGB PSNR (dB)",
+    "ssim": "SSIM, −10·log₁₀(1 − x) (dB)",
+    "ms_ssim": "MS-SSIM of luma, −10·log₁₀(1 − x) (dB)",
+}
+# Which of METRICS gives the figure of a curve.
+NEEDS = {"psnr_yuv": "psnr", "psnr_y": "psnr", "psnr_rgb": "rgb", "ssim": "ssim", "ms_ssim": "ms-ssim"}
 
 
 @dataclass(frozen=True)
@@ -24,13 +38,13 @@ class Preset:
     curves to draw beside ours. steps: compare each mode with what it has to beat. table2: show the paper's Table 2.
     """
 
-    frames: tuple[int | None, int | None] | None = None
+    frames: Frames | None = None
     gop: int = 12
-    modes: tuple[str, ...] = ("aligned",)
-    qualities: tuple[float, ...] = (1, 2, 3, 4, 5, 6)
+    modes: tuple[str, ...] = (names.DEFAULT_MODE,)
+    qualities: tuple[float, ...] = quality.WHOLE
     anchors: tuple[str, ...] = FIELD
     anchor_step: int = 1
-    metrics: tuple[str, ...] = ("psnr", "rgb", "ssim", "ms-ssim", "vmaf")
+    metrics: tuple[str, ...] = names.METRICS
     metric: str = "psnr_yuv"
     published: tuple[str, ...] = ()
     steps: bool = False
@@ -40,7 +54,7 @@ class Preset:
 PRESETS = {
     "uvg": Preset(
         frames=(0, 100),
-        modes=("intra", "mfvc", "lds", "aligned"),
+        modes=names.MODES,
         metric="psnr_rgb",
         table2=True,
         steps=True,
@@ -55,7 +69,7 @@ PRESETS = {
     ),
     "quick": Preset(frames=(0, 24), qualities=(1, 2.5, 4, 6), anchor_step=2, metrics=("psnr", "ssim")),
     "ablation": Preset(
-        modes=("intra", "mfvc", "lds", "aligned"),
+        modes=names.MODES,
         anchors=(*FIELD, "x264-intra", "x264-medium", "x265-medium"),
         metrics=("psnr", "rgb", "ssim"),
         table2=True,
@@ -92,11 +106,6 @@ def published() -> dict[str, Published]:
         )
         for name, entry in _data()["curves"].items()
     }
-
-
-def published_bd_rates() -> list[tuple[str, str, float]]:
-    """(anchor, test, BD-rate in %) of pairs of published curves, as other programs compute them."""
-    return [(anchor, test, percent) for anchor, test, percent in _data()["bd_rates"]["values"]]
 
 
 def paper_table2() -> tuple[str, list[tuple[str, str, float]]]:

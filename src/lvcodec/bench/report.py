@@ -14,9 +14,10 @@ from lvcodec.bench import machine
 from lvcodec.bench.crops import crop_sheet, nearest
 from lvcodec.bench.curves import draw_curves
 from lvcodec.bench.page import Page
+from lvcodec.bench.presets import METRIC_TITLES
 from lvcodec.bench.rows import COLUMNS, Row
 from lvcodec.bench.run import CROPS, Plan
-from lvcodec.bench.summary import METRIC_TITLES, POINTS_TITLE, Summary
+from lvcodec.bench.summary import POINTS_TITLE, Summary
 from lvcodec.errors import InputError
 from lvcodec.video.atomic import AtomicFile
 
@@ -42,19 +43,19 @@ def write_report(plan: Plan, summary: Summary, rows: Sequence[Row], *, threads: 
         "reference": summary.reference,
         "rows": [asdict(row) for row in rows],
         "bd": [
-            {"clip": place, "codec": codec, "anchor": summary.reference, **asdict(found)}
-            for (place, codec), found in summary.distances.items()
+            {"clip": place, "codec": codec, "anchor": summary.reference, **asdict(distance)}
+            for (place, codec), distance in summary.distances.items()
         ],
     }
     lines = [line for table in tables for line in table.markdown()]
     short = [line for table in tables if table.title != POINTS_TITLE for line in table.markdown()]
     about = [f"{name}: {value}" for name, value in facts.items()]
     heading = ["# Comparison of codecs", "", lead(summary), ""]
-    made = ["### How it was made", "", *([f"    {command}", ""] if command else []), *(f"- {line}" for line in about)]
+    origin = ["### How it was made", "", *([f"    {command}", ""] if command else []), *(f"- {line}" for line in about)]
     try:
         _write(plan.out / "results.csv", _csv(rows))
         _write(plan.out / "results.json", json.dumps(record, indent=1) + "\n")
-        _write(plan.out / "tables.md", "\n".join([*heading, *lines, *made]) + "\n")
+        _write(plan.out / "tables.md", "\n".join([*heading, *lines, *origin]) + "\n")
         figures = plan.out / "curves"
         figures.mkdir(exist_ok=True)
         curves = draw_curves(summary, figures)
@@ -88,13 +89,13 @@ def lead(summary: Summary) -> str:
 def _crops(plan: Plan, summary: Summary) -> dict[str, Path]:
     folder = plan.out / "crops"
     folder.mkdir(exist_ok=True)
-    found = {}
+    sheets = {}
     for clip in summary.clips:
         target = folder / f"{clip}.png"
         chosen = nearest([row for row in summary.rows if row.clip == clip])
         if crop_sheet(clip, chosen, plan.shown, plan.out / CROPS, target):
-            found[clip] = target
-    return found
+            sheets[clip] = target
+    return sheets
 
 
 def _csv(rows: Sequence[Row]) -> str:

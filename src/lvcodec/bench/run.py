@@ -1,4 +1,4 @@
-"""A comparison: all clips, codecs and points, resumable, several points at once where asked.
+"""Run a comparison: all clips, codecs and points, resumable, several points at once where asked.
 
 Finished points are kept in `points.jsonl` of the output folder and not coded again; a clip that cannot be read and a
 point that fails are rows that say so. With several jobs points disturb each other's times: those of one point of each
@@ -21,12 +21,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from lvcodec.bench.crops import SOURCE, Box, busiest, read_pictures, save_crops
+from lvcodec.bench.crops import SOURCE, Box, busiest, save_crops
 from lvcodec.bench.point import Codec, Task, failed, key_of, run_point
 from lvcodec.bench.rows import PointFile, Row
 from lvcodec.errors import InputError, LvcError, UsageError
 from lvcodec.measure.clips import Clip, Reading, prepared
-from lvcodec.measure.metrics import METRICS
+from lvcodec.measure.raw import read_some
+from lvcodec.names import METRICS
 
 OnPoint = Callable[[int, int], None]
 OnNotice = Callable[[str], None]
@@ -131,7 +132,7 @@ class Work:
         self._release(name)
 
     def _all(self, clip: Clip, folder: Path) -> Iterator[Task]:
-        first = read_pictures(clip.raw, clip.video, [min([clip.pictures - 1, *self.plan.shown])])
+        first = read_some(clip.raw, clip.video, [min([clip.pictures - 1, *self.plan.shown])])
         box = self.plan.box.within(clip.video) if self.plan.box else busiest(next(iter(first.values())))
         crops = self.plan.out / CROPS
         save_crops(clip.raw, clip, box, self.plan.shown, crops, f"{clip.name}.{SOURCE}")
@@ -211,11 +212,11 @@ class Work:
 
     def ordered(self) -> list[Row]:
         """All rows, clip by clip and codec by codec, in the plan's order."""
-        found = []
+        rows = []
         for clip in self.plan.clips:
             keys = [(clip, "", None), *((clip, codec.name, q) for codec in self.plan.codecs for q in codec.points)]
-            found += [self.rows[key] for key in keys if key in self.rows]
-        return found
+            rows += [self.rows[key] for key in keys if key in self.rows]
+        return rows
 
 
 class _Inline(Executor):

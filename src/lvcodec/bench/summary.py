@@ -8,19 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lvcodec.bench.ours import EFFORT
-from lvcodec.bench.presets import Preset, Published, paper_table2, published
+from lvcodec.bench.presets import METRIC_TITLES, Preset, Published, paper_table2, published
 from lvcodec.bench.rows import NA, Row
 from lvcodec.measure.bdrate import Distance, Point, distance
+from lvcodec.measure.clips import AVERAGE
+from lvcodec.measure.metrics import mean_if_all
 
-AVERAGE = "average"
 POINTS_TITLE = "All points"
-METRIC_TITLES = {
-    "psnr_yuv": "PSNR-YUV 6:1:1 (dB)",
-    "psnr_y": "PSNR-Y (dB)",
-    "psnr_rgb": "RGB PSNR (dB)",
-    "ssim": "SSIM, −10·log₁₀(1 − x) (dB)",
-    "ms_ssim": "MS-SSIM of luma, −10·log₁₀(1 − x) (dB)",
-}
 LADDER = (  # what is compared with what: (anchor, test)
     ("x264-intra", "lvcodec-intra"),
     ("lvcodec-intra", "lvcodec-mfvc"),
@@ -31,7 +25,6 @@ LADDER = (  # what is compared with what: (anchor, test)
     ("x264-medium", "lvcodec-aligned"),
     ("x265-medium", "lvcodec-aligned"),
 )
-NEEDS = {"psnr_yuv": "psnr", "psnr_y": "psnr", "psnr_rgb": "rgb", "ssim": "ssim", "ms_ssim": "ms-ssim"}
 
 
 @dataclass(frozen=True)
@@ -70,10 +63,10 @@ class Summary:
     @cached_property
     def curves(self) -> Mapping[str, Mapping[str, list[Point]]]:
         """(bpp, quality) by clip, then codec, by rising rate; AVERAGE is the mean over clips, point by point."""
-        found = {clip: {codec: self._curve(clip, codec) for codec in self.labels} for clip in self.clips}
+        curves = {clip: {codec: self._curve(clip, codec) for codec in self.labels} for clip in self.clips}
         if len(self.clips) > 1:
-            found[AVERAGE] = {codec: self._average(codec) for codec in self.labels}
-        return found
+            curves[AVERAGE] = {codec: self._average(codec) for codec in self.labels}
+        return curves
 
     def overall(self, codec: str) -> list[Point]:
         """The average curve, or that of the only clip."""
@@ -85,12 +78,12 @@ class Summary:
         return list(self.curves)
 
     def _points(self, clip: str, codec: str) -> dict[float, Point]:
-        found = {}
+        points = {}
         for row in self.rows:
             value = row.score(self.metric)
             if (row.clip, row.codec) == (clip, codec) and None not in (row.bpp, row.q, value):
-                found[row.q or 0.0] = (row.bpp or 0.0, in_db(self.metric, value or 0.0))
-        return found
+                points[row.q or 0.0] = (row.bpp or 0.0, in_db(self.metric, value or 0.0))
+        return points
 
     def _curve(self, clip: str, codec: str) -> list[Point]:
         return sorted(self._points(clip, codec).values())
@@ -116,17 +109,17 @@ class Summary:
 
     def tables(self) -> list[Table]:
         """All tables, the shortest answers first."""
-        found = []
+        tables = []
         if self.clips and len(self.labels) > 1:
-            found += [self._against("BD-rate", "%"), self._against("BD-PSNR", "dB"), self._matrix()]
+            tables += [self._against("BD-rate", "%"), self._against("BD-PSNR", "dB"), self._matrix()]
             if self.preset.steps:
-                found.append(self._steps())
+                tables.append(self._steps())
             if self.preset.table2:
-                found.append(self._table2())
+                tables.append(self._table2())
         if self.clips:
-            found += [self._speed(), self._points_table()]
+            tables += [self._speed(), self._points_table()]
         if self.failures:
-            found.append(
+            tables.append(
                 Table(
                     "Failures",
                     ["clip", "codec", "setting", "reason"],
@@ -136,7 +129,7 @@ class Summary:
                     ],
                 )
             )
-        return found
+        return tables
 
     def _against(self, what: str, unit: str) -> Table:
         name = self.labels[self.reference]
@@ -152,12 +145,15 @@ class Summary:
             cells = [_signed(value) for value in values]
             if several:
                 average = self.distances[AVERAGE, codec]
-                cells += [_signed(_mean_of(values)), _signed(average.rate_percent if unit == "%" else average.psnr_db)]
+                cells += [
+                    _signed(mean_if_all(values)),
+                    _signed(average.rate_percent if unit == "%" else average.psnr_db),
+                ]
                 each.append(average)
             rows.append([self.labels[codec], *cells])
-            for place, found in zip(self.places, each, strict=True):
-                if found.reason:
-                    reasons.setdefault((self.labels[codec], found.reason), []).append(place)
+            for place, against in zip(self.places, each, strict=True):
+                if against.reason:
+                    reasons.setdefault((self.labels[codec], against.reason), []).append(place)
         note = f"{METRIC_TITLES[self.metric]}, PCHIP over the common interval"
         if unit == "%":
             why = [f"{label} ({', '.join(places)}): {reason}" for (label, reason), places in reasons.items()]
@@ -193,7 +189,7 @@ class Summary:
         )
 
     def _steps(self) -> Table:
-        """Each mode against what it has to beat, at every effort; the clips where little moves by themselves."""
+        """Each mode against what it has to beat, at every effort; the note has the mean of the two calmest clips."""
         efforts = dict.fromkeys(codec.partition(EFFORT)[1:] for codec in self.labels if codec.startswith("lvcodec"))
         rows = []
         notes = [f"{METRIC_TITLES[self.metric]}, PCHIP over the common interval", f"{AVERAGE}: of the average curve"]
@@ -209,13 +205,13 @@ class Summary:
                 }
                 cells = [_signed(values[clip]) for clip in self.clips]
                 if len(self.clips) > 1:
-                    cells += [_signed(_mean_of([values[clip] for clip in self.clips])), _signed(values[AVERAGE])]
+                    cells += [_signed(mean_if_all([values[clip] for clip in self.clips])), _signed(values[AVERAGE])]
                 rows.append([self.labels[pair[1]], self.labels[pair[0]], *cells])
                 if calm and pair == [f"lvcodec-intra{effort}", f"lvcodec-mfvc{effort}"]:
                     notes.append(
                         f"{self.labels[pair[1]]} against {self.labels[pair[0]]} on the two clips where x264 "
                         f"gains most from prediction, {' and '.join(calm)}: "
-                        f"{_signed(_mean_of([values[clip] for clip in calm]))}"
+                        f"{_signed(mean_if_all([values[clip] for clip in calm]))}"
                     )
         heading = ["codec", "against", *self.clips, *(["mean of clips", AVERAGE] if len(self.clips) > 1 else [])]
         return Table("Each mode against what it has to beat, BD-rate (%)", heading, rows, "; ".join(notes) + ".")
@@ -330,12 +326,6 @@ def in_db(metric: str, value: float) -> float:
 
 def _signed(value: float | None) -> str:
     return NA if value is None else f"{value:+.2f}"
-
-
-def _mean_of(values: Sequence[float | None]) -> float | None:
-    """The mean, if all are known."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _plain(value: float | None, digits: int) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from lvcodec.bench.presets import PRESETS
+from lvcodec import names
+from lvcodec.bench.presets import FIELD, METRIC_TITLES, PRESETS, Preset
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import effort_list, frame_range, name_list, number_list, picture_rate, picture_size
 from lvcodec.errors import LvcError
@@ -34,7 +35,7 @@ from lvcodec.errors import LvcError
     "--modes",
     callback=name_list,
     metavar="LIST",
-    help="lvcodec's modes, separated by commas, or none.  [default: aligned]",
+    help=f"lvcodec's modes, separated by commas, or none.  [default: {names.DEFAULT_MODE}]",
 )
 @click.option(
     "-q",
@@ -42,10 +43,14 @@ from lvcodec.errors import LvcError
     "qualities",
     callback=number_list,
     metavar="LIST",
-    help="Points of lvcodec's curves.  [default: 1,2,3,4,5,6]",
+    help=f"Points of lvcodec's curves.  [default: {','.join(map(str, Preset.qualities))}]",
 )
 @click.option(
-    "--family", type=click.Choice(["swift", "cheng2020"]), default="swift", show_default=True, help="The networks."
+    "--family",
+    type=click.Choice(names.FAMILIES),
+    default=names.DEFAULT_FAMILY,
+    show_default=True,
+    help="The networks.",
 )
 @click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
 @click.option("--gop", type=click.IntRange(min=1), help="Pictures from one I-picture to the next.  [default: 12]")
@@ -62,8 +67,7 @@ from lvcodec.errors import LvcError
     "--anchors",
     callback=name_list,
     metavar="LIST",
-    help="Codecs to compare with: x264-veryfast, x265-veryfast, x264-medium, x265-medium, x264-intra, "
-    "svt-av1, vvenc; or all, or none.  [default: x264-veryfast,x265-veryfast]",
+    help=f"Codecs to compare with: {', '.join(names.ANCHORS)}; or all, or none.  [default: {','.join(FIELD)}]",
 )
 @click.option(
     "--anchor-file",
@@ -73,12 +77,8 @@ from lvcodec.errors import LvcError
     help="TOML file with further codecs, all of which are taken.",
 )
 @click.option("--reference", metavar="NAME", help="The codec that BD-rates are against.  [default: the first anchor]")
-@click.option(
-    "--metrics", callback=name_list, metavar="LIST", help="Of psnr, rgb, ssim, ms-ssim, vmaf.  [default: all]"
-)
-@click.option(
-    "--metric", help="Of curves and BD-rates: psnr_yuv, psnr_y, psnr_rgb, ssim, ms_ssim.  [default: psnr_yuv]"
-)
+@click.option("--metrics", callback=name_list, metavar="LIST", help=f"Of {', '.join(names.METRICS)}.  [default: all]")
+@click.option("--metric", help=f"Of curves and BD-rates: {', '.join(METRIC_TITLES)}.  [default: {Preset.metric}]")
 @click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
 @click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell.")
 @click.option("--fps", "rate", metavar="R", callback=picture_rate, help="Pictures a second of raw video.")
@@ -109,8 +109,8 @@ from lvcodec.errors import LvcError
 )
 @click.option(
     "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
+    type=click.Choice((names.AUTO, *names.DEVICES)),
+    default=names.AUTO,
     show_default=True,
     help="Where the networks run.",
 )

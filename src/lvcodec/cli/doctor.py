@@ -153,9 +153,9 @@ def _short(digest: str | None) -> str:
 
 
 def _ffmpeg_version() -> str:
-    from lvcodec.measure import viaffmpeg
+    from lvcodec.measure import ffmpeg_features
 
     try:
-        return viaffmpeg.version().removeprefix("ffmpeg version ")
+        return ffmpeg_features.version().removeprefix("ffmpeg version ")
     except InputError as error:
         return error.message

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lvcodec.cli.output import Output, output_options, table
 from lvcodec.cli.params import check_source, frame_range, name_list, picture_rate, picture_size
+from lvcodec.names import METRICS
+
+if TYPE_CHECKING:
+    from lvcodec.frames import Frames
 
 
 @click.command(epilog="Example: lvcodec eval clip.y4m decoded.y4m --metrics psnr,ssim")
@@ -18,7 +23,7 @@ from lvcodec.cli.params import check_source, frame_range, name_list, picture_rat
     "--metrics",
     callback=name_list,
     metavar="LIST",
-    help="Of psnr, rgb, ssim, ms-ssim, vmaf, separated by commas.  [default: all]",
+    help=f"Of {', '.join(METRICS)}, separated by commas.  [default: all]",
 )
 @click.option("--each", is_flag=True, help="Also the figures of every picture.")
 @click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1 of both, counted from 0.")
@@ -31,7 +36,7 @@ def eval(
     distorted: str,
     metrics: tuple[str, ...] | None,
     each: bool,
-    frames: tuple[int | None, int | None] | None,
+    frames: Frames | None,
     size: tuple[int, int] | None,
     rate: Fraction | None,
     pix_fmt: str | None,
@@ -46,17 +51,16 @@ def eval(
     check_source(distorted)
     from lvcodec.bench.evaluate import evaluate, lines, picture_table
     from lvcodec.measure.clips import Reading
-    from lvcodec.measure.metrics import METRICS
 
     with out.progress("measuring") as step:
-        found = evaluate(
+        evaluation = evaluate(
             Path(reference),
             Path(distorted),
             Reading(frames, size, rate, pix_fmt),
             metrics=metrics or METRICS,
             on_picture=step,
         )
-    for text in found.notices:
+    for text in evaluation.notices:
         out.notice(text)
-    rows = table(picture_table(found), right=range(20)) if each else []
-    out.answer(found.as_dict(each=each), [*rows, *lines(found, metrics or METRICS)])
+    rows = table(picture_table(evaluation), right=range(20)) if each else []
+    out.answer(evaluation.as_dict(each=each), [*rows, *lines(evaluation, metrics or METRICS)])

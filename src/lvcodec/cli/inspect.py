@@ -57,7 +57,7 @@ def inspect(
     from lvcodec.bench.latent_figure import inspect_picture
 
     with out.progress("decoding") as step:
-        found = inspect_picture(
+        inspection = inspect_picture(
             source,
             number,
             channel,
@@ -67,25 +67,25 @@ def inspect(
             on_picture=step,
             name="stdin" if source == PIPE else Path(source).name,
         )
-    streams = [[name, f"{bits:.1f}"] for name, bits in found.maps.streams.items()]
+    streams = [[name, f"{bits:.1f}"] for name, bits in inspection.maps.streams.items()]
     out.answer(
-        found.as_dict() | {"output": target},
-        [found.heading, "", *bits_table(found), "", *table([["sub-stream", "bits"], *streams], right=[1])],
+        inspection.as_dict() | {"output": target},
+        [inspection.heading, "", *bits_table(inspection), "", *table([["sub-stream", "bits"], *streams], right=[1])],
     )
     out.notice(f"the maps are {target}")
 
 
-def bits_table(found: Inspection) -> list[str]:
+def bits_table(inspection: Inspection) -> list[str]:
     """Bits of each map, in the channel and in all, and what they stand for."""
     rows = []
-    for name, bits in found.bits().items():
-        meaning = "not coded" if found.maps.exact else "not coded; the least possible"
+    for name, bits in inspection.bits().items():
+        meaning = "not coded" if inspection.maps.exact else "not coded; the least possible"
         rows.append(
             [
                 NAMES[name],
                 f"{bits['channel']:.1f}",
                 f"{bits['all']:.1f}",
-                "coded" if name == found.maps.coded else meaning,
+                "coded" if name == inspection.maps.coded else meaning,
             ]
         )
-    return table([["bits", f"channel {found.channel}", "all channels", ""], *rows], right=[1, 2])
+    return table([["bits", f"channel {inspection.channel}", "all channels", ""], *rows], right=[1, 2])

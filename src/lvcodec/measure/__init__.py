@@ -1,1 +1,1 @@
-"""How good and how dear pictures are: PSNR, SSIM, VMAF, BD-rate, and the codecs to compare with."""
+"""Measure pictures and what they cost: PSNR, SSIM, VMAF, BD-rate, and the codecs to compare with."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lvcodec.errors import InputError, LvcError, UsageError
-from lvcodec.measure import viaffmpeg
+from lvcodec.measure import ffmpeg_features
 from lvcodec.measure.clips import Clip
 from lvcodec.video.ffmpeg import ffmpeg_exe, last_words
 
@@ -49,12 +49,12 @@ class Anchor:
     def version(self) -> str:
         """What made the files: the first line that its version command prints, or ffmpeg's version."""
         if self.version_command is None:
-            return viaffmpeg.version()
+            return ffmpeg_features.version()
         return _first_line(tuple(self._words(self.version_command, {})), self.name)
 
     def available(self) -> bool:
         """Whether this ffmpeg has the encoder it needs."""
-        return self.encoder is None or self.encoder in viaffmpeg.encoders()
+        return self.encoder is None or self.encoder in ffmpeg_features.encoders()
 
     def prepare(self) -> None:
         """Nothing: the commands load what they need."""
@@ -101,17 +101,17 @@ def load_anchors(extra: Sequence[Path] = (), *, gop: int = 12, threads: int = 1)
 
     Raises InputError for a file that cannot be read or says something else than docs promise.
     """
-    found = _parse(files("lvcodec.measure").joinpath("anchors.toml").read_text("utf-8"), "anchors.toml", gop, threads)
+    anchors = _parse(files("lvcodec.measure").joinpath("anchors.toml").read_text("utf-8"), "anchors.toml", gop, threads)
     for path in extra:
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
         more = _parse(text, str(path), gop, threads)
-        if taken := sorted(found.keys() & more.keys()):
+        if taken := sorted(anchors.keys() & more.keys()):
             raise InputError(f"{path}: there is a codec {taken[0]} already", "give it another name")
-        found |= more
-    return found
+        anchors |= more
+    return anchors
 
 
 def choose(known: Mapping[str, Anchor], names: Sequence[str]) -> list[Anchor]:

@@ -1,12 +1,13 @@
 """BD-rate and BD-PSNR: the mean distance of two rate-distortion curves.
 
 Piecewise cubic Hermite interpolation (PCHIP) of log10 rate over quality, integrated over the qualities that both
-curves reach, by the package `bjontegaard`; nothing is extrapolated. What would make a doubtful figure gives none, but
-its reason: less than 1 dB in common, or a curve on which more bits do not buy more quality.
+curves reach, by the package `bjontegaard`; nothing is extrapolated. There is no figure, but a reason, where it would be
+doubtful: less than 1 dB in common, or a curve on which more bits do not buy more quality.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,12 @@ class Distance:
     reason: str = ""
 
 
+def check_installed() -> None:
+    """Raise InputError if the package bjontegaard is not installed."""
+    if importlib.util.find_spec("bjontegaard") is None:
+        raise InputError("BD-rates need the package bjontegaard", "pip install 'lvcodec[bench]'")
+
+
 def distance(anchor: Iterable[Point], test: Iterable[Point]) -> Distance:
     """BD-rate and BD-PSNR of `test` against `anchor`; points in any order, rates > 0.
 
@@ -48,10 +55,9 @@ def distance(anchor: Iterable[Point], test: Iterable[Point]) -> Distance:
     if high - low < MIN_OVERLAP_DB:
         shared = f"only {high - low:.2f} dB" if high > low else "nothing"
         return Distance(reason=f"{shared} in common, less than {MIN_OVERLAP_DB:g} dB")
-    try:
-        import bjontegaard
-    except ImportError as error:
-        raise InputError("BD-rates need the package bjontegaard", "pip install 'lvcodec[bench]'") from error
+    check_installed()
+    import bjontegaard
+
     series = [list(values) for curve in curves for values in zip(*curve, strict=True)]
     options = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
     rate = float(bjontegaard.bd_rate(*series, **options))

@@ -1,10 +1,10 @@
-"""Clips on their way into a comparison: found in folders, written once as the raw 4:2:0 that all codecs are given."""
+"""Clips of a comparison: find them in folders, write each once as the raw 4:2:0 that all codecs are given."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lvcodec.errors import InputError
 from lvcodec.frames import Frames
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.picture import Picture, VideoFormat
 from lvcodec.video.rawformat import RAW_SUFFIXES
 from lvcodec.video.source import open_source
 
@@ -30,7 +30,7 @@ SUFFIXES = RAW_SUFFIXES | {
     ".h264",
     ".hevc",
 }
-RESERVED = "average"  # what the mean over clips is called
+AVERAGE = "average"  # what the mean over clips is called; no clip is
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class Clip:
 def find_clips(places: Iterable[str | os.PathLike[str]]) -> dict[str, Path]:
     """Clips by name: files as they are named, of folders the videos directly in them, sorted.
 
-    Files need not exist: a broken clip is told of where it is read. Raises InputError for a folder without videos.
+    Files need not exist: reading them tells. Raises InputError for a folder without videos.
     """
-    found: dict[str, Path] = {}
+    clips: dict[str, Path] = {}
     for place in map(Path, places):
         paths = [place]
         if place.is_dir():
@@ -82,15 +82,17 @@ def find_clips(places: Iterable[str | os.PathLike[str]]) -> dict[str, Path]:
                 raise InputError(f"{place} holds no videos")
         for path in paths:
             name, number = path.stem, 2
-            while name in found or name == RESERVED:
+            while name in clips or name == AVERAGE:
                 name, number = f"{path.stem}-{number}", number + 1
-            found[name] = path
-    return found
+            clips[name] = path
+    return clips
 
 
 @contextmanager
-def prepared(name: str, path: Path, folder: Path, reading: Reading) -> Iterator[Clip]:
-    """The clip, written raw into `folder` for as long as the context lasts.
+def prepared(
+    name: str, source: Path | tuple[Sequence[Picture], VideoFormat], folder: Path, reading: Reading
+) -> Iterator[Clip]:
+    """The clip, from a file or from pictures in memory, written raw into `folder` for as long as the context lasts.
 
     Raises InputError if it cannot be read, or is not what it says.
     """
@@ -99,16 +101,16 @@ def prepared(name: str, path: Path, folder: Path, reading: Reading) -> Iterator[
     try:
         with (
             open_source(
-                path, size=reading.size, rate=reading.rate, pix_fmt=reading.pix_fmt, frames=reading.frames
-            ) as source,
+                source, size=reading.size, rate=reading.rate, pix_fmt=reading.pix_fmt, frames=reading.frames
+            ) as pictures,
             open(raw, "wb") as file,
         ):
-            for picture in source:
+            for picture in pictures:
                 data = picture.tobytes()
                 digest.update(data)
                 file.write(data)
                 count += 1
-            video, notices = source.format, tuple(source.notices)
+            video, notices = pictures.format, tuple(pictures.notices)
         digest.update(f"{video}".encode())
         yield Clip(name, raw, video, count, digest.hexdigest(), notices)
     finally:

@@ -2,7 +2,7 @@
 
 All figures are taken picture by picture on 8-bit 4:2:0 planes as they are, and averaged over pictures.
 `psnr_yuv` is (6 Y + U + V) / 8 in dB. `ms_ssim` is pytorch-msssim's on luma, None where the shorter side is 160 or
-less. `psnr_rgb` and `vmaf` come from lvcodec.measure.viaffmpeg; what this ffmpeg cannot give is None.
+less. RGB PSNR and VMAF are ffmpeg's work (rgb.py, vmaf.py); VMAF is None where this ffmpeg has none.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.errors import InputError
-from lvcodec.measure import viaffmpeg
 from lvcodec.measure.psnr import psnr_db
+from lvcodec.measure.raw import count_pictures, read_all
+from lvcodec.measure.rgb import rgb_psnr
+from lvcodec.measure.vmaf import vmaf
+from lvcodec.names import METRICS
 from lvcodec.report import PlanePsnr
 from lvcodec.video.colour import Plane
 from lvcodec.video.picture import Picture, VideoFormat
 
-METRICS = ("psnr", "rgb", "ssim", "ms-ssim", "vmaf")
 MS_SSIM_SIDE = 160  # pytorch-msssim's five scales need a shorter side above this
 
 
@@ -70,54 +71,44 @@ def measure(
     Raises InputError if they hold no whole pictures, or different numbers of them.
     """
     count = count_pictures(reference, video)
-    got = count_pictures(decoded, video)
-    if got != count:
-        raise InputError(f"there are {got} decoded pictures and {count} in the source")
+    decoded_count = count_pictures(decoded, video)
+    if decoded_count != count:
+        raise InputError(f"there are {decoded_count} decoded pictures and {count} in the source")
     rgb: Iterator[float | None] = iter(())
     if "rgb" in metrics:
-        rgb = viaffmpeg.rgb_psnr(reference, decoded, video)
-    each = []
-    for number, pair in enumerate(zip(read_raw(reference, video), read_raw(decoded, video), strict=True), 1):
-        each.append(Scores(**_planes(*pair, metrics), psnr_rgb=next(rgb, None)))
+        rgb = rgb_psnr(reference, decoded, video)
+    pictures = []
+    for number, pair in enumerate(zip(read_all(reference, video), read_all(decoded, video), strict=True), 1):
+        pictures.append(Scores(**_plane_scores(*pair, metrics), psnr_rgb=next(rgb, None)))
         if on_picture:
             on_picture(number, count)
-    vmaf = viaffmpeg.vmaf(reference, decoded, video) if "vmaf" in metrics else None
-    means = {name: _mean([getattr(scores, name) for scores in each]) for name in SCORES if name != "vmaf"}
-    return Measured(Scores(**means, vmaf=vmaf), tuple(each))
+    means = {name: mean_if_all([getattr(scores, name) for scores in pictures]) for name in SCORES if name != "vmaf"}
+    mean_vmaf = vmaf(reference, decoded, video) if "vmaf" in metrics else None
+    return Measured(Scores(**means, vmaf=mean_vmaf), tuple(pictures))
 
 
-def count_pictures(path: Path, video: VideoFormat) -> int:
-    """Pictures of a raw file. Raises InputError if it holds none or ends within one."""
-    size = path.stat().st_size
-    count, rest = divmod(size, video.picture_bytes)
-    if rest or not count:
-        raise InputError(f"{path.name} has {size} bytes, no whole number of {video.width}x{video.height} pictures")
-    return count
+def mean_if_all(values: Sequence[float | None]) -> float | None:
+    """The mean of values that are all known; None if one is not, or there are none."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
-def read_raw(path: Path, video: VideoFormat) -> Iterator[Picture]:
-    """The pictures of a raw 8-bit 4:2:0 file."""
-    with open(path, "rb") as file:
-        while data := file.read(video.picture_bytes):
-            yield Picture.frombuffer(data, video.width, video.height)
-
-
-def _planes(reference: Picture, decoded: Picture, metrics: Sequence[str]) -> dict[str, float | None]:
+def _plane_scores(reference: Picture, decoded: Picture, metrics: Sequence[str]) -> dict[str, float | None]:
     """Figures of one picture that need its planes alone."""
-    found: dict[str, float | None] = {}
+    scores: dict[str, float | None] = {}
     pairs = list(zip(reference.planes, decoded.planes, strict=True))
     if "psnr" in metrics:
         psnr = PlanePsnr.weighted(*(psnr_db(*pair) for pair in pairs))
-        found |= {"psnr_y": psnr.y, "psnr_u": psnr.u, "psnr_v": psnr.v, "psnr_yuv": psnr.yuv}
+        scores |= {"psnr_y": psnr.y, "psnr_u": psnr.u, "psnr_v": psnr.v, "psnr_yuv": psnr.yuv}
     if "ssim" in metrics:
-        each = [ssim(*pair) for pair in pairs]
-        found |= dict(zip(("ssim_y", "ssim_u", "ssim_v"), each, strict=True))
+        of_planes = [ssim(*pair) for pair in pairs]
+        scores |= dict(zip(("ssim_y", "ssim_u", "ssim_v"), of_planes, strict=True))
         sizes = [plane.size for plane in reference.planes]
-        if None not in each:
-            found["ssim"] = sum(s * n for s, n in zip(each, sizes, strict=True) if s is not None) / sum(sizes)
+        if None not in of_planes:
+            scores["ssim"] = sum(s * n for s, n in zip(of_planes, sizes, strict=True) if s is not None) / sum(sizes)
     if "ms-ssim" in metrics:
-        found["ms_ssim"] = ms_ssim(reference.y, decoded.y)
-    return found
+        scores["ms_ssim"] = ms_ssim(reference.y, decoded.y)
+    return scores
 
 
 def ssim(reference: Plane, decoded: Plane) -> float | None:
@@ -159,8 +150,3 @@ def ms_ssim(reference: Plane, decoded: Plane) -> float | None:
     with torch.inference_mode():
         x, x_hat = (torch.from_numpy(np.array(plane)).float()[None, None] for plane in (reference, decoded))
         return float(compute(x, x_hat, data_range=255))
-
-
-def _mean(values: Sequence[Any]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known and len(known) == len(values) else None

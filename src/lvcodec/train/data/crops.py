@@ -8,7 +8,7 @@ their own compression.
 from __future__ import annotations
 
 import hashlib
-import subprocess
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from torch import Tensor
 from lvcodec.errors import InputError
 from lvcodec.train.data import vimeo
 from lvcodec.train.data.animate import animate, chosen
+from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
+from lvcodec.video.source import open_source
 
 PHOTOS = {".jpg", ".jpeg", ".png"}
 VIDEOS = {".mp4", ".avi", ".mpg", ".ogv", ".mkv", ".webm", ".y4m", ".mov"}
@@ -63,36 +65,38 @@ class Clip:
         return self.data[first : first + count]
 
 
-def _raw(path: Path, scale: str, count: int) -> tuple[bytes, int, int]:
-    import imageio_ffmpeg
+def _scaled(path: Path, scale: str, count: int) -> np.ndarray:
+    """The first pictures of a file through ffmpeg's filter `scale`, sides even: (N, H*3/2, W) uint8.
 
-    command = [
-        imageio_ffmpeg.get_ffmpeg_exe(),
-        "-v",
-        "error",
-        "-nostdin",
-        "-i",
-        str(path),
-        "-map",
-        "0:v:0",
-        "-vf",
-        f"{scale},crop=trunc(iw/2)*2:trunc(ih/2)*2",
-        "-frames:v",
-        str(count),
-        "-pix_fmt",
-        "yuv420p",
-        "-f",
-        "yuv4mpegpipe",
-        "-",
-    ]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode or not done.stdout:
-        raise InputError(f"cannot read {path}: {done.stderr.decode(errors='replace').strip()[-200:]}")
-    head, _, body = done.stdout.partition(b"\n")
-    fields = head.split()
-    width, height = int(fields[1][1:]), int(fields[2][1:])
-    step = 6 + width * height * 3 // 2  # each picture stands behind the six bytes "FRAME\n"
-    return b"".join(body[i + 6 : i + step] for i in range(0, len(body), step)), width, height
+    Raises InputError if ffmpeg cannot read it.
+    """
+    process = FfmpegProcess(
+        [
+            "-i",
+            file_argument(path),
+            "-map",
+            "0:v:0",
+            "-vf",
+            f"{scale},crop=trunc(iw/2)*2:trunc(ih/2)*2",
+            "-frames:v",
+            str(count),
+            "-pix_fmt",
+            "yuv420p",
+            "-f",
+            "yuv4mpegpipe",
+            "-",
+        ],
+        what=f"cannot read {path}",
+    )
+    try:
+        y4m = io.BytesIO(process.stdout.read())
+        process.check()
+    finally:
+        process.stop()
+    with open_source(y4m) as pictures:
+        video = pictures.format
+        raw = b"".join(picture.tobytes() for picture in pictures)
+    return np.frombuffer(raw, np.uint8).reshape(-1, video.height * 3 // 2, video.width)
 
 
 def _silent(_: str) -> None:
@@ -131,12 +135,12 @@ def prepare(
             target = cache / f"{key}_{number}.npy"
             if not target.exists():
                 try:
-                    raw, width, height = _raw(path, scale, 1 if still else MAX_PICTURES)
+                    data = _scaled(path, scale, 1 if still else MAX_PICTURES)
                 except InputError as error:
                     notice(f"left out: {error}")
                     continue
                 partial = target.with_suffix(".partial.npy")
-                np.save(partial, np.frombuffer(raw, np.uint8).reshape(-1, height * 3 // 2, width))
+                np.save(partial, data)
                 partial.replace(target)
             clip = Clip(np.load(target, mmap_mode="r"), still, path.stem)
             if min(clip.size) >= least:
@@ -156,13 +160,13 @@ def gather(
 ) -> list[Source]:
     """All pictures to train on: Vimeo-90k trees among the folders as they are, the others as `prepare` has them."""
     trees = {folder: vimeo.find_tree(folder) for folder in folders if folder.is_dir()}
-    found: list[Source] = []
+    sources: list[Source] = []
     for tree in filter(None, trees.values()):
-        found += [s for s in vimeo.septuplets(tree) if min(s.size) >= least]
+        sources += [s for s in vimeo.septuplets(tree) if min(s.size) >= least]
     others = [folder for folder in folders if not trees.get(folder)]
-    if others or not found:
-        found = [*prepare(others or folders, cache, least=least, notice=notice, on_file=on_file), *found]
-    return found
+    if others or not sources:
+        sources = [*prepare(others or folders, cache, least=least, notice=notice, on_file=on_file), *sources]
+    return sources
 
 
 class Crops:

@@ -13,8 +13,9 @@ from typing import Any
 from lvcodec.errors import InputError, WeightsError
 from lvcodec.models import canary, export, importers, store
 from lvcodec.nets.swift import Swift
+from lvcodec.quality import WHOLE
 from lvcodec.train.results import checkpoint, masters
-from lvcodec.train.results.judge import QUALITIES, Judged
+from lvcodec.train.results.judge import Judged
 from lvcodec.train.stages.families import FAMILIES, Networks
 
 RECIPES = ("training", "averaged_with")  # of a manifest
@@ -102,7 +103,7 @@ def _by_quality(paths: Sequence[Path]) -> dict[int, list[Path]]:
 def plain(target: Path, path: Path) -> Sequence[int]:
     """Write one checkpoint's model without masters, canary or recipe, to code with; returns the qualities it has."""
     info, _ = write(target, [path], about={}, overwrite=True)
-    found: Sequence[int] = info.manifest.get("qualities", QUALITIES)
+    found: Sequence[int] = info.manifest.get("qualities", WHOLE)
     return found
 
 

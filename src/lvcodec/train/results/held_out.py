@@ -1,4 +1,4 @@
-"""Validation within a run: its weights exported, held-out clips coded to real streams, what came out in a CSV."""
+"""Validation within a run: export its weights, code held-out clips to real streams, note the figures in a CSV."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from lvcodec.measure.bdrate import check_installed
 from lvcodec.train.data.crops import Clip
-from lvcodec.train.results import export
-from lvcodec.train.results import judge as validate
+from lvcodec.train.results import export, judge
 
-MODES = {"intra": ("intra",), "p": ("mfvc", "aligned"), "shift": ("lds",), "joint": ("intra", "aligned")}
+MODES_OF_STAGE = {"intra": ("intra",), "p": ("mfvc", "aligned"), "shift": ("lds",), "joint": ("intra", "aligned")}
 PICTURES = 12  # of a clip, where they are coded as video
 
 
@@ -37,12 +37,16 @@ COLUMNS = tuple(field.name for field in fields(Measured))
 
 
 class HeldOut:
-    """Clips that are not trained on, and what x264 makes of them, worked out once."""
+    """Clips that are not trained on, and what x264 makes of them, worked out once.
+
+    Raises InputError if a package that measures is missing.
+    """
 
     def __init__(self, clips: Sequence[Clip], stage: str, family: str = "swift") -> None:
+        check_installed()
         self.clips = clips
-        self.modes = tuple(mode for mode in MODES[stage] if family == "swift" or mode != "aligned")
-        self._anchors: dict[tuple[str, int], validate.Curve] = {}
+        self.modes = tuple(mode for mode in MODES_OF_STAGE[stage] if family == "swift" or mode != "aligned")
+        self._anchors: dict[tuple[str, int], judge.Curve] = {}
 
     def measure(self, checkpoint: Path, *, step: int, time_s: float, stop: Callable[[], object]) -> Iterator[Measured]:
         """Points of the checkpoint's averaged weights, until `stop` says so."""
@@ -50,28 +54,28 @@ class HeldOut:
             model = Path(place) / "validated"
             qualities = export.plain(model, checkpoint)
             for mode in self.modes:
-                count, apart = validate.pace_of(mode)
+                count, apart = judge.pace_of(mode)
                 for number, clip in enumerate(self.clips):
                     if stop():
                         return
-                    shown = validate.pictures(clip, min(count, PICTURES), apart)
+                    shown = judge.pictures(clip, min(count, PICTURES), apart)
                     key = (mode, number)
                     if key not in self._anchors:
-                        self._anchors[key] = validate.x264(shown, mode)
-                    curve = validate.coded(model, shown, mode, qualities)
-                    over = validate.bd_rate(self._anchors[key], curve)
+                        self._anchors[key] = judge.x264(shown, mode)
+                    curve = judge.coded(model, shown, mode, qualities)
+                    over_x264 = judge.rate_over(self._anchors[key], curve)
                     for quality, (bpp, psnr) in zip(qualities, curve, strict=True):
-                        yield Measured(step, time_s, mode, clip.name, quality, bpp, psnr, over)
+                        yield Measured(step, time_s, mode, clip.name, quality, bpp, psnr, over_x264)
 
 
-def append(path: Path, found: Sequence[Measured]) -> None:
+def append(path: Path, points: Sequence[Measured]) -> None:
     """Add points, under the names of the columns if they are the first."""
     new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.writer(file)
         if new:
             writer.writerow(COLUMNS)
-        for point in found:
+        for point in points:
             step, time_s, mode, clip, quality, *rest = astuple(point)
             numbers = ("" if math.isnan(value) else f"{value:.5g}" for value in rest)
             writer.writerow([step, f"{time_s:.1f}", mode, clip, quality, *numbers])
@@ -81,10 +85,10 @@ def read(path: Path) -> list[Measured]:
     """All points of a file that `append` wrote; none if there is no file."""
     if not path.exists():
         return []
-    found = []
+    points = []
     with path.open(newline="") as file:
         for row in csv.reader(file):
             if len(row) == len(COLUMNS) and row[0].isdecimal():
                 rest = [float(cell) if cell else math.nan for cell in row[5:]]
-                found.append(Measured(int(row[0]), float(row[1]), row[2], row[3], int(row[4]), *rest))
-    return found
+                points.append(Measured(int(row[0]), float(row[1]), row[2], row[3], int(row[4]), *rest))
+    return points

@@ -1,17 +1,17 @@
 """Rate and PSNR on held-out clips, and the rate against x264 at equal PSNR.
 
 Checkpoints are judged by estimated rates (-log2 p of rounded symbols) of single pictures, models by the bytes of real
-streams. PSNR is (6 Y + U + V) / 8 on the planes, averaged over pictures; sides are cut to multiples of 64, so that
-estimate and stream code the same.
+streams. PSNR is (6 Y + U + V) / 8 on the planes, averaged over pictures; sides are cut to what pictures are padded to,
+so that estimate and stream code the same.
 """
 
 from __future__ import annotations
 
 import io
 import math
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,43 +23,48 @@ from torch import Tensor
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.backends import pick_backend
 from lvcodec.exact.ops import simulate
+from lvcodec.measure import clips as raw_clips
+from lvcodec.measure.anchors import load_anchors
+from lvcodec.measure.bdrate import Point, check_installed, distance
+from lvcodec.measure.psnr import mean_psnr
+from lvcodec.measure.raw import read_all
 from lvcodec.models import store
-from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels
+from lvcodec.nets.swift import UNITS_PER_LEVEL, channels_to_planes, planes_to_channels
+from lvcodec.padding import MULTIPLE
+from lvcodec.quality import WHOLE
 from lvcodec.train.data.crops import Clip
 from lvcodec.train.results.checkpoint import family_of, load
 from lvcodec.train.stages.losses import MSE
 from lvcodec.train.stages.swift import code_intra
 from lvcodec.video.picture import Picture, VideoFormat
-from lvcodec.video.sink import open_sink
 
-QUALITIES = (1, 2, 3, 4, 5, 6)
 CRFS = range(15, 44, 4)
-Curve = list[tuple[float, float]]  # (bits a pixel, dB), falling CRF or rising quality
+RATE = Fraction(25)  # pictures a second, for x264 and lvcodec alike
+Curve = list[Point]  # (bits a pixel, dB), falling CRF or rising quality
 
 
 def pictures(clip: Clip, count: int, step: int) -> list[Picture]:
-    """Every `step`-th picture, `count` of them, cut to multiples of 64."""
+    """Every `step`-th picture, `count` of them, sides cut to multiples of MULTIPLE."""
     full_height, full_width = clip.size
-    height, width = full_height // 64 * 64, full_width // 64 * 64
-    found = []
+    height, width = full_height // MULTIPLE * MULTIPLE, full_width // MULTIPLE * MULTIPLE
+    cut = []
     for frame in clip.data[: count * step : step]:
         chroma = np.ascontiguousarray(frame[full_height:]).reshape(2, full_height // 2, full_width // 2)
         planes = (frame[:height, :width], *chroma[:, : height // 2, : width // 2])
-        found.append(Picture(*(np.ascontiguousarray(plane) for plane in planes)))
-    return found
+        cut.append(Picture(*(np.ascontiguousarray(plane) for plane in planes)))
+    return cut
 
 
-def _channels(shown: Sequence[Picture]) -> Tensor:
+def to_channels(shown: Sequence[Picture]) -> Tensor:
+    """Pictures of one size as levels - 128, (B, 96, H/8, W/8)."""
     planes = (torch.from_numpy(np.stack([p.planes[i] for p in shown])[:, None]).float() for i in range(3))
     return planes_to_channels(*planes)
 
 
-def psnr_yuv(x: Tensor, x_hat: Tensor) -> float:
-    """(6 Y + U + V) / 8 in dB, averaged over pictures. x, x_hat: whole levels - 128, (B, 96, H/8, W/8)."""
-    error = (x - x_hat).square()
-    planes = [error[:, a:b].mean(dim=(1, 2, 3)) for a, b in ((0, 64), (64, 80), (80, 96))]
-    y, u, v = (10 * torch.log10(255.0**2 / p.clamp_min(1e-3)) for p in planes)
-    return float(((6 * y + u + v) / 8).mean())
+def from_channels(x: Tensor) -> list[Picture]:
+    """The inverse of to_channels. x: whole levels - 128."""
+    planes = [plane[:, 0].to(torch.uint8).numpy() for plane in channels_to_planes(x)]
+    return [Picture(*of_picture) for of_picture in zip(*planes, strict=True)]
 
 
 def estimated(path: Path, shown: Sequence[Picture]) -> Curve:
@@ -72,35 +77,44 @@ def estimated(path: Path, shown: Sequence[Picture]) -> Curve:
         )
     model.eval()
     simulate(model, on=True)
-    x, curve = _channels(shown), []
-    for quality in QUALITIES:
+    x, curve = to_channels(shown), []
+    for quality in WHOLE:
         q = torch.full((len(x),), float(quality))
         with torch.no_grad():
-            outcome, _, made = code_intra(model, priors, x, q, hard=True, measure=MSE)
-            x_hat = torch.round(made / UNITS_PER_LEVEL).clamp(-128, 127)
-        curve.append((float(outcome.rate.mean()), psnr_yuv(x, x_hat)))
+            outcome, _, units = code_intra(model, priors, x, q, hard=True, measure=MSE)
+            x_hat = torch.round(units / UNITS_PER_LEVEL).clamp(-128, 127)
+        curve.append((float(outcome.rate.mean()), mean_psnr(shown, from_channels(x_hat)).yuv))
     return curve
 
 
+@contextmanager
+def written(shown: Sequence[Picture]) -> Iterator[raw_clips.Clip]:
+    """The pictures as a raw clip, in a folder of its own for as long as the context lasts."""
+    video = VideoFormat(shown[0].width, shown[0].height, RATE)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        raw_clips.prepared("clip", (shown, video), Path(folder), raw_clips.Reading()) as clip,
+    ):
+        yield clip
+
+
 def coded(
-    folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence[int] = QUALITIES, effort: int = 0
+    folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence[int] = WHOLE, effort: int = 0
 ) -> Curve:
     """A model's real streams, GOP 12."""
     import lvcodec
 
     backend = pick_backend("auto", torch.device("cpu"))  # named, so that no short-lived model is remembered as right
     family = store.read_info(folder).family
-    height, width = shown[0].planes[0].shape
     curve = []
-    with tempfile.TemporaryDirectory() as place:
-        source = Path(place) / "clip.y4m"
-        with open_sink(source, VideoFormat(width, height, Fraction(25))) as sink:
-            for picture in shown:
-                sink.write(picture)
+    with written(shown) as clip:
         for quality in qualities:
             report = lvcodec.encode(
-                source,
+                clip.raw,
                 io.BytesIO(),
+                size=(clip.video.width, clip.video.height),
+                rate=clip.video.rate,
+                pix_fmt="yuv420p",
                 model=folder,
                 family=family,
                 mode=mode,
@@ -115,71 +129,28 @@ def coded(
 
 
 def x264(shown: Sequence[Picture], mode: str) -> Curve:
-    """x264 on the same pictures, elementary streams: medium -g 1 for `intra`, else veryfast zerolatency GOP 12."""
-    import imageio_ffmpeg
+    """x264 on the same pictures: the anchor x264-intra for `intra`, else x264-veryfast, GOP 12.
 
-    height, width = shown[0].planes[0].shape
-    raw = b"".join(p.tobytes() for p in shown)
-    tools = (
-        ["-preset", "medium", "-g", "1"]
-        if mode == "intra"
-        else ["-preset", "veryfast", "-tune", "zerolatency", "-g", "12", "-bf", "0", "-sc_threshold", "0"]
-    )
-    as_raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}"]
-    ffmpeg, curve = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin"], []
-    for crf in CRFS:
-        stream = _piped(
-            [
-                *ffmpeg,
-                *as_raw,
-                "-i",
-                "-",
-                "-c:v",
-                "libx264",
-                *tools,
-                "-crf",
-                str(crf),
-                "-threads",
-                "1",
-                "-bsf:v",
-                "filter_units=remove_types=6",
-                "-f",
-                "h264",
-                "-",
-            ],
-            raw,
-        )
-        back = _piped([*ffmpeg, "-f", "h264", "-i", "-", *as_raw[:4], "-"], stream)
-        size = len(raw) // len(shown)
-        got = [Picture.frombuffer(back[i * size : (i + 1) * size], width, height) for i in range(len(shown))]
-        curve.append((8 * len(stream) / (width * height * len(shown)), psnr_yuv(_channels(shown), _channels(got))))
+    Raises InputError if this ffmpeg has no x264, LvcError if it fails.
+    """
+    anchor = load_anchors()["x264-intra" if mode == "intra" else "x264-veryfast"]
+    if not anchor.available():
+        raise InputError(f"models are compared with x264, and this ffmpeg has no {anchor.encoder}")
+    curve = []
+    with written(shown) as clip:
+        stream, decoded = (clip.raw.with_suffix(suffix) for suffix in (f".{anchor.suffix}", ".decoded"))
+        for crf in CRFS:
+            anchor.encode_clip(clip, crf, stream)
+            anchor.decode_clip(stream, clip, decoded)
+            psnr = mean_psnr(shown, list(read_all(decoded, clip.video)))
+            curve.append((clip.bpp(stream.stat().st_size), psnr.yuv))
     return curve
 
 
-def _piped(command: list[str], data: bytes) -> bytes:
-    done = subprocess.run(command, input=data, capture_output=True, check=False)
-    if done.returncode:
-        raise InputError(f"ffmpeg cannot code with x264: {done.stderr.decode(errors='replace').strip()[-200:]}")
-    return done.stdout
-
-
-def bd_rate(anchor: Curve, test: Curve) -> float:
-    """Mean difference of rate in percent at equal PSNR, over the common interval; NaN if that is less than a decibel,
-    or a curve has fewer than two points or does not rise.
-    """
-    from scipy.interpolate import PchipInterpolator
-
-    if min(len(anchor), len(test)) < 2:
-        return math.nan
-    low = max(min(p for _, p in c) for c in (anchor, test))
-    high = min(max(p for _, p in c) for c in (anchor, test))
-    areas = []
-    for curve in (anchor, test):
-        rate, psnr = np.array(sorted(curve, key=lambda point: point[1])).T
-        if high - low < 1 or (np.diff(psnr) <= 0).any():
-            return math.nan
-        areas.append(PchipInterpolator(psnr, np.log(rate)).integrate(low, high))
-    return float(100 * (np.exp((areas[1] - areas[0]) / (high - low)) - 1))
+def rate_over(anchor: Curve, curve: Curve) -> float:
+    """BD-rate of a curve over the anchor's in percent; NaN where lvcodec.measure.bdrate gives none, for its reasons."""
+    percent = distance(anchor, curve).rate_percent
+    return math.nan if percent is None else percent
 
 
 def pace_of(mode: str) -> tuple[int, int]:
@@ -209,15 +180,18 @@ def judge(
     """Compare checkpoints and models with x264, clip by clip.
 
     count, step: pictures of a clip, and from one to the next, else as pace_of says. effort: the encoder's, of models.
-    Raises UsageError if a checkpoint is to be judged by another mode than intra.
+    Raises UsageError if a checkpoint is to be judged by another mode than intra, InputError if a package is missing.
     """
+    check_installed()
     if mode != "intra" and any(path.is_file() for path in paths):
         raise UsageError("checkpoints are judged by single pictures only", "export one to judge its other modes")
     usual = pace_of(mode)
     every = [pictures(clip, count or usual[0], step or usual[1]) for clip in clips]
     anchors = [x264(shown, mode) for shown in every]
     for path in paths:
-        has = store.read_info(path).manifest.get("qualities", QUALITIES) if path.is_dir() else QUALITIES
-        curves = [coded(path, shown, mode, has, effort) if path.is_dir() else estimated(path, shown) for shown in every]
-        gains = [bd_rate(anchor, curve) for anchor, curve in zip(anchors, curves, strict=True)]
+        qualities = store.read_info(path).manifest.get("qualities", WHOLE) if path.is_dir() else WHOLE
+        curves = [
+            coded(path, shown, mode, qualities, effort) if path.is_dir() else estimated(path, shown) for shown in every
+        ]
+        gains = [rate_over(anchor, curve) for anchor, curve in zip(anchors, curves, strict=True)]
         yield Judged(path, [clip.name for clip in clips], curves, gains)

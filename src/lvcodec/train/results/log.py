@@ -7,6 +7,8 @@ import math
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from lvcodec.measure.psnr import psnr_of_mse
+
 
 @dataclass(frozen=True)
 class Line:
@@ -27,7 +29,7 @@ COLUMNS = tuple(field.name for field in fields(Line))
 
 def psnr_db(squared_error: float) -> float:
     """Of a squared error in levels; NaN for 0, which is a stage that codes no pixels."""
-    return 10 * math.log10(255**2 / squared_error) if squared_error > 0 else math.nan
+    return psnr_of_mse(squared_error) if squared_error > 0 else math.nan
 
 
 def append(path: Path, line: Line) -> None:
