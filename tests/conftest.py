@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from lvcodec.models.store import ModelInfo
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
 
 sys.path.insert(0, str(Path(__file__).parent))  # for second_decoder, and entropy.judge that it takes its coder from

@@ -9,7 +9,7 @@ import pytest
 
 from lvcodec.report import EncodeReport, Estimate, PictureInfo, PlanePsnr, StreamInfo, picture_bytes
 from lvcodec.video.colour import Colour
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 
 VIDEO = VideoFormat(100, 50, Fraction(25), Colour(1, 1, 1, False, 1))
 

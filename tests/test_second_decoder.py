@@ -23,7 +23,8 @@ from lvcodec.exact.ops import layers
 from lvcodec.models import export, importers, store
 from lvcodec.nets import cheng2020
 from lvcodec.nets.swift import Swift, SwiftShape
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
 from lvcodec.video.source import open_source
 

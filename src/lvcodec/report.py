@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lvcodec.video.colour import Colour
-    from lvcodec.video.picture import VideoFormat
+    from lvcodec.video.format import VideoFormat
 
 OnPicture = Callable[[int, int | None], None]  # pictures done, and how many there are, if that is known
 OnNotice = Callable[[str], None]

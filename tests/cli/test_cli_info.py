@@ -15,7 +15,7 @@ import pytest
 from lvcodec.stream.container import StreamWriter
 from lvcodec.stream.header import Header
 from lvcodec.video.colour import Colour
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
 KINDS = "IPPIPP"

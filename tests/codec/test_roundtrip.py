@@ -20,7 +20,8 @@ from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.errors import InputError, MismatchError, StreamError, TruncatedStreamError, UsageError, WeightsError
 from lvcodec.models import store
 from lvcodec.stream.container import StreamReader
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
 from lvcodec.video.source import open_source
 

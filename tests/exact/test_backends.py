@@ -253,7 +253,7 @@ def test_a_backend_that_fails_its_canary_is_not_used(monkeypatch: pytest.MonkeyP
 @HAS_INT8
 @pytest.mark.parametrize("mode,alpha", [("intra", 1), ("mfvc", 1), ("lds", 1), ("lds", 0.5), ("aligned", 1)])
 def test_streams_and_pictures_are_the_same(random_model: str, make_clip, tmp_path, mode: str, alpha: float) -> None:
-    from lvcodec.video.picture import VideoFormat
+    from lvcodec.video.format import VideoFormat
     from lvcodec.video.sink import open_sink
 
     clip = tmp_path / "clip.y4m"

@@ -111,7 +111,7 @@ print("\\n".join(m.__file__ for n, m in sys.modules.items() if n.startswith("lvc
 @pytest.fixture(scope="module")
 def decoder_files(tmp_path_factory, random_model, make_clip) -> list[Path]:
     import lvcodec
-    from lvcodec.video.picture import VideoFormat
+    from lvcodec.video.format import VideoFormat
     from lvcodec.video.sink import open_sink
 
     folder = tmp_path_factory.mktemp("decoder")

@@ -11,7 +11,7 @@ from lvcodec.errors import InputError, LvcError, UsageError
 from lvcodec.measure.anchors import choose, load_anchors
 from lvcodec.measure.clips import Clip, find_clips
 from lvcodec.names import ANCHORS
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 
 CLIP = Clip("a clip", Path("/elsewhere/a clip.yuv"), VideoFormat(64, 48, Fraction(30000, 1001)), 4, "0")
 GOOD = '[mine]\nencode = "coder {input} {output} {q}"\ndecode = "coder -d {input} {output}"\npoints = [1, 2.5]\n'

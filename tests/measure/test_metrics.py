@@ -17,7 +17,7 @@ from lvcodec.measure.metrics import Measured, measure, ms_ssim, ssim
 from lvcodec.measure.raw import read_all
 from lvcodec.measure.vmaf import vmaf
 from lvcodec.video.colour import Colour
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 
 WriteClip = Callable[..., Path]
 Pair = tuple[Path, Path, VideoFormat]

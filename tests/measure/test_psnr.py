@@ -12,7 +12,8 @@ from lvcodec.errors import InputError
 from lvcodec.measure.clips import Reading, prepared
 from lvcodec.measure.psnr import CAP_DB, mean_psnr, psnr_db, psnr_of_mse
 from lvcodec.measure.raw import count_pictures, read_all, read_some
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 
 
 def test_an_error_in_db() -> None:

@@ -12,7 +12,7 @@ from lvcodec.stream.container import StreamWriter
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import PictureRecord
 from lvcodec.video.colour import Colour
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 
 Made = tuple[bytes, list[PictureRecord]]
 

@@ -18,7 +18,7 @@ from lvcodec.stream.container import StreamReader
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import PictureRecord
 from lvcodec.video.colour import Colour
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 
 Make = Callable[..., tuple[bytes, list[PictureRecord]]]
 

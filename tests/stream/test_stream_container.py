@@ -17,7 +17,8 @@ from lvcodec.errors import InputError, StreamError
 from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import HEADER_BYTES, PictureRecord, Place, planes_checksum
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 
 Made = tuple[bytes, list[PictureRecord]]
 Make = Callable[..., Made]

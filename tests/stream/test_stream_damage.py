@@ -19,7 +19,7 @@ from lvcodec.stream import records, resync
 from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import HEADER_BYTES, PictureRecord, WrittenPicture
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 
 Made = tuple[bytes, list[PictureRecord]]
 Make = Callable[..., Made]

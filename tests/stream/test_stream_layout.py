@@ -18,7 +18,7 @@ from lvcodec.stream.container import StreamReader
 from lvcodec.stream.header import Header, read_header
 from lvcodec.stream.layout import Field, LayoutReader, LayoutWriter, layout_bytes, layout_table
 from lvcodec.stream.records import HEADER_BYTES
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 
 DOCS = Path(__file__).parents[2] / "docs" / "bitstream.md"
 

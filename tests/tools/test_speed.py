@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from click.testing import CliRunner
 
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 from lvcodec.video.sink import open_sink
 
 

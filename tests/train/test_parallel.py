@@ -14,7 +14,7 @@ import torch
 
 from lvcodec.errors import UsageError
 from lvcodec.train.run.parallel import Workers, start
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 from lvcodec.video.sink import open_sink
 
 pytest.importorskip("compressai", reason="training's priors are CompressAI's: pip install '.[train]'")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from lvcodec.cli.main import execute
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 from lvcodec.video.sink import open_sink
 
 pytest.importorskip("compressai", reason="training's priors are CompressAI's: pip install '.[train]'")

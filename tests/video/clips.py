@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lvcodec.video.colour import Colour
 from lvcodec.video.ffmpeg import ffmpeg_exe
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 from lvcodec.video.source import open_source
 
 BT709_LEFT = Colour(1, 1, 1, chroma_location=1)

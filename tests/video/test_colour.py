@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lvcodec.errors import InputError
-from lvcodec.video.colour import Colour, planes_to_rgb, rgb_to_planes
+from lvcodec.video.colour import Colour
+from lvcodec.video.rgb import planes_to_rgb, rgb_to_planes
 
 WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 

@@ -13,8 +13,10 @@ import pytest
 
 from lvcodec.errors import InputError, LvcError, UsageError
 from lvcodec.video.atomic import AtomicFile, check_output
-from lvcodec.video.colour import Colour, planes_to_rgb
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.colour import Colour
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
+from lvcodec.video.rgb import planes_to_rgb
 from lvcodec.video.sink import open_sink
 
 from .clips import BT709_LEFT, ffmpeg, raw, read_all, video_format
@@ -152,7 +154,8 @@ def test_standard_output_flows(make_clip) -> None:
         import sys
         import numpy as np
         from fractions import Fraction
-        from lvcodec.video.picture import Picture, VideoFormat
+        from lvcodec.video.picture import Picture
+        from lvcodec.video.format import VideoFormat
         from lvcodec.video.sink import open_sink
         c = np.zeros((1, 1), np.uint8)
         with open_sink("-", VideoFormat(2, 2, Fraction(25))) as sink:

@@ -16,7 +16,8 @@ import pytest
 from lvcodec.errors import InputError, UsageError
 from lvcodec.video import y4m
 from lvcodec.video.colour import BT709, Colour
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
 from lvcodec.video.source import ArraySource, open_source
 

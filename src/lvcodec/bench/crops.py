@@ -20,8 +20,9 @@ from lvcodec.errors import UsageError
 from lvcodec.measure.clips import Clip
 from lvcodec.measure.raw import read_some
 from lvcodec.measure.rgb import shown_matrix
-from lvcodec.video.colour import planes_to_rgb
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
+from lvcodec.video.rgb import planes_to_rgb
 
 SIDE = 192  # pixels of a crop that nobody chose
 SOURCE = "source"

@@ -91,7 +91,7 @@ class Lvcodec:
         """Load what coding needs, so that the first point's time does not hold it. Raises LvcError if that fails."""
         import lvcodec.encoder.encoding  # noqa: F401
         from lvcodec.encoder.network import EncoderNetworks
-        from lvcodec.video.picture import VideoFormat
+        from lvcodec.video.format import VideoFormat
 
         index, anything = quality.index_of(self.points[0]), VideoFormat(64, 64, Fraction(1))
         EncoderNetworks(self._info(), anything, index, device=self.device, effort=self.effort).at(index)

@@ -9,7 +9,8 @@ from lvcodec.errors import StreamError, TruncatedStreamError
 from lvcodec.report import OnNotice
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.records import PictureRecord
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 
 
 def records_of(reader: StreamReader, *, conceal: bool) -> Iterator[PictureRecord | StreamError]:

@@ -16,7 +16,7 @@ from lvcodec.exact.backends import pick_device
 from lvcodec.models import canary, loading, store
 from lvcodec.report import OnNotice
 from lvcodec.stream.header import Header
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 
 if TYPE_CHECKING:
     from lvcodec.models.store import ModelInfo

@@ -14,7 +14,8 @@ from lvcodec.codec.networks import Networks
 from lvcodec.encoder.distortion import step_weight
 from lvcodec.nets.coding import Ints
 from lvcodec.report import OnNotice
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
     from torch import Tensor

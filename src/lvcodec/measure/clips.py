@@ -12,7 +12,8 @@ from pathlib import Path
 
 from lvcodec.errors import InputError
 from lvcodec.frames import Frames
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 from lvcodec.video.rawformat import RAW_SUFFIXES
 from lvcodec.video.source import open_source
 

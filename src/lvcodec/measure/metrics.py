@@ -21,8 +21,8 @@ from lvcodec.measure.rgb import rgb_psnr
 from lvcodec.measure.vmaf import vmaf
 from lvcodec.names import METRICS
 from lvcodec.report import PlanePsnr
-from lvcodec.video.colour import Plane
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture, Plane
 
 MS_SSIM_SIDE = 160  # pytorch-msssim's five scales need a shorter side above this
 

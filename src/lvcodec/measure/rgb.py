@@ -12,7 +12,7 @@ from lvcodec.measure import raw
 from lvcodec.measure.psnr import psnr_db
 from lvcodec.video.colour import CHROMA_LOCATIONS, UNSPECIFIED
 from lvcodec.video.ffmpeg import FfmpegProcess
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 
 FLAGS = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
 HD_HEIGHT = 720  # luma rows; colours that nothing is said of are BT.709 from here on, BT.601 below

@@ -8,7 +8,7 @@ from pathlib import Path
 from lvcodec.errors import InputError
 from lvcodec.measure import ffmpeg_features, raw
 from lvcodec.video.ffmpeg import last_words
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 
 
 def vmaf(reference: Path, decoded: Path, video: VideoFormat) -> float | None:

@@ -12,7 +12,7 @@ from lvcodec.errors import InputError
 from lvcodec.stream import fields
 from lvcodec.stream.layout import LayoutReader, LayoutWriter
 from lvcodec.video.colour import Colour
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 
 T = TypeVar("T")
 

@@ -10,12 +10,14 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lvcodec.errors import StreamError
 from lvcodec.stream import fields
 from lvcodec.stream.layout import LayoutReader, LayoutWriter, layout_bytes
-from lvcodec.video.picture import Picture
+
+if TYPE_CHECKING:
+    from lvcodec.video.picture import Picture
 
 HEADER_BYTES = layout_bytes(fields.HEADER)
 END_TAIL_BYTES = layout_bytes(fields.END_TAIL)

@@ -15,7 +15,8 @@ from lvcodec.errors import InputError, UsageError
 from lvcodec.frames import FrameRange, Frames
 from lvcodec.report import Estimate
 from lvcodec.video import rawformat
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 
 ASSUMED_RATE = Fraction(25)
 RATE_IS_ASSUMED = f"no picture rate is stated: {ASSUMED_RATE} a second are assumed"

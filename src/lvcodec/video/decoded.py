@@ -11,7 +11,8 @@ from lvcodec.errors import InputError, reason_of
 from lvcodec.video.base import ASSUMED_RATE, InputOptions, Source
 from lvcodec.video.convert import conversion
 from lvcodec.video.ffmpeg import Feeder, FfmpegProcess, file_argument, last_words
-from lvcodec.video.picture import Picture, VideoFormat, check_size
+from lvcodec.video.format import VideoFormat, check_size
+from lvcodec.video.picture import Picture
 from lvcodec.video.planar import pictures_of
 from lvcodec.video.probe import Probe, probe_path, probe_pipe
 from lvcodec.video.reader import ByteReader, looks_like_text

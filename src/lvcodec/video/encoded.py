@@ -18,7 +18,6 @@ import numpy as np
 from lvcodec.errors import InputError
 from lvcodec.video.atomic import check_output, is_special, partial_path, put_in_place
 from lvcodec.video.base import Sink
-from lvcodec.video.colour import planes_to_rgb
 from lvcodec.video.convert import FLAGS
 from lvcodec.video.encoders import (
     PICTURES,
@@ -30,7 +29,9 @@ from lvcodec.video.encoders import (
     output_args,
 )
 from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
+from lvcodec.video.rgb import planes_to_rgb
 from lvcodec.video.writing import refusals_told, write_all, write_error
 
 

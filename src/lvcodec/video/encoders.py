@@ -8,7 +8,7 @@ from pathlib import Path
 from lvcodec.errors import InputError
 from lvcodec.video.colour import CHROMA_LOCATIONS, UNSPECIFIED
 from lvcodec.video.convert import FLAGS, is_grey, is_rgb
-from lvcodec.video.picture import VideoFormat
+from lvcodec.video.format import VideoFormat
 from lvcodec.video.rawformat import RAW_SUFFIXES
 
 

@@ -17,7 +17,8 @@ from lvcodec.video.base import InputOptions, Source
 from lvcodec.video.colour import Colour
 from lvcodec.video.convert import conversion
 from lvcodec.video.ffmpeg import FfmpegProcess
-from lvcodec.video.picture import Picture, VideoFormat, check_size
+from lvcodec.video.format import VideoFormat, check_size
+from lvcodec.video.picture import Picture
 from lvcodec.video.rawformat import RawFormat, raw_format
 from lvcodec.video.reader import ByteReader, looks_like_text
 

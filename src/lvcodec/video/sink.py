@@ -19,7 +19,8 @@ from lvcodec.video import rawformat, y4m
 from lvcodec.video.atomic import AtomicFile, check_output
 from lvcodec.video.base import Sink
 from lvcodec.video.encoded import PipedSink, encoded_sink
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 from lvcodec.video.writing import refusals_told, write_all
 
 _SUFFIX_FORMATS = {

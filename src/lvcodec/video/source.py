@@ -25,11 +25,13 @@ from lvcodec.errors import InputError
 from lvcodec.frames import Frames
 from lvcodec.video import rawformat, y4m
 from lvcodec.video.base import ASSUMED_RATE, InputOptions, Source
-from lvcodec.video.colour import Colour, Plane, rgb_to_planes
+from lvcodec.video.colour import Colour
 from lvcodec.video.decoded import FfmpegSource
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture, Plane
 from lvcodec.video.planar import PlanarSource
 from lvcodec.video.reader import ByteReader, looks_like_text, read_error
+from lvcodec.video.rgb import rgb_to_planes
 
 STREAM_MAGIC = b"LVC1"
 

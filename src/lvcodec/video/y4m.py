@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from lvcodec.errors import InputError
 from lvcodec.video.colour import UNSPECIFIED, Y4M_LOCATIONS, Colour
-from lvcodec.video.picture import VideoFormat, check_size
+from lvcodec.video.format import VideoFormat, check_size
 
 MAGIC = b"YUV4MPEG2"
 MAX_LINE = 1024

@@ -36,7 +36,8 @@ from lvcodec.train.data.crops import Clip
 from lvcodec.train.results.checkpoint import family_of, load
 from lvcodec.train.stages.losses import MSE
 from lvcodec.train.stages.swift import code_intra
-from lvcodec.video.picture import Picture, VideoFormat
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
 
 CRFS = range(15, 44, 4)
 RATE = Fraction(25)  # pictures a second, for x264 and lvcodec alike
