@@ -49,13 +49,15 @@ def count_macs(model: Swift) -> dict[str, int]:
         return count
 
     handles = [layer.register_forward_hook(hook(name, layer)) for name, layer in layers(model)]
-    from lvcodec.train.stages.swift import Priors, intra, shift
+    from lvcodec.train.stages.compensation import compensation
+    from lvcodec.train.stages.intra import intra
+    from lvcodec.train.stages.priors import swift_priors
 
     with torch.no_grad():
         clip = torch.zeros(1, 2, 96, 8, 8)
-        priors = Priors(model)
+        priors = swift_priors(model)
         found.clear()
-        shift(model, priors, clip, torch.tensor([4.0]))
+        compensation(model, priors, clip, torch.tensor([4.0]))
         p_picture = dict(found)
         found.clear()
         intra(model, priors, clip[:, :1], torch.tensor([4.0]))

@@ -1,5 +1,6 @@
-"""Training pictures: folders of videos and photographs, brought once to raw 4:2:0 in a cache, and Vimeo-90k as it is;
-cropped at random.
+"""Training pictures, cropped at random.
+
+They come from folders of videos and photographs, brought once to raw 4:2:0 in a cache, and from Vimeo-90k as it is.
 
 Photographs are reduced to two sizes, videos to a short side of at most 360, which also takes out the traces of
 their own compression.
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from lvcodec.errors import InputError
 from lvcodec.train.data import vimeo
-from lvcodec.train.data.animate import animate, chosen
+from lvcodec.train.data.animate import animate, random_motion
 
 PHOTOS = {".jpg", ".jpeg", ".png"}
 VIDEOS = {".mp4", ".avi", ".mpg", ".ogv", ".mkv", ".webm", ".y4m", ".mov"}
@@ -156,13 +157,13 @@ def gather(
 ) -> list[Source]:
     """All pictures to train on: Vimeo-90k trees among the folders as they are, the others as `prepare` has them."""
     trees = {folder: vimeo.find_tree(folder) for folder in folders if folder.is_dir()}
-    found: list[Source] = []
+    sources: list[Source] = []
     for tree in filter(None, trees.values()):
-        found += [s for s in vimeo.septuplets(tree) if min(s.size) >= least]
+        sources += [s for s in vimeo.septuplets(tree) if min(s.size) >= least]
     others = [folder for folder in folders if not trees.get(folder)]
-    if others or not found:
-        found = [*prepare(others or folders, cache, least=least, notice=notice, on_file=on_file), *found]
-    return found
+    if others or not sources:
+        sources = [*prepare(others or folders, cache, least=least, notice=notice, on_file=on_file), *sources]
+    return sources
 
 
 class Crops:
@@ -230,7 +231,7 @@ class Crops:
         wide = before + size + min(MARGIN, width - left - size) // 2 * 2
         y, chroma = _cut(still.read(0, 1), still.size, top - up, left - before, high, wide)
         raw = np.concatenate([y.ravel(), chroma.ravel()]).reshape(high * 3 // 2, wide)
-        return _cut(animate(raw, length, chosen(self.random), self.random), (high, wide), up, before, size, size)
+        return _cut(animate(raw, length, random_motion(self.random), self.random), (high, wide), up, before, size, size)
 
     def cut(self, count: int, size: int, *, length: int = 1, stills: float = 0.6) -> Tensor:
         """(count, length, size * size * 3/2) uint8: raw 4:2:0 pictures."""

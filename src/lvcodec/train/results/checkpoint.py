@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lvcodec.errors import InputError
 from lvcodec.train.results import masters
-from lvcodec.train.stages import cheng2020
+from lvcodec.train.stages import cheng2020_networks
 from lvcodec.train.stages.families import FAMILIES, Networks
 
 
@@ -128,9 +128,9 @@ def _first(path: Path, family: str, quality: int | None) -> Networks:
     except InputError:
         if family != "cheng2020" or quality is None:
             raise
-        return cheng2020.from_file(path, quality)
-    found = (family_of(state), state.get("quality"))
-    if found != (family, quality):
-        told = [" ".join(str(x) for x in pair if x is not None) for pair in (found, (family, quality))]
-        raise InputError(f"{path} has networks of {told[0]}, not {told[1]}")
+        return cheng2020_networks.from_file(path, quality)
+    stored, wanted = (family_of(state), state.get("quality")), (family, quality)
+    if stored != wanted:
+        names = [" ".join(str(part) for part in pair if part is not None) for pair in (stored, wanted)]
+        raise InputError(f"{path} has networks of {names[0]}, not {names[1]}")
     return load(path, average=True)[:2]

@@ -13,7 +13,7 @@ from lvcodec.train.data.crops import Clip
 from lvcodec.train.results import export
 from lvcodec.train.results import judge as validate
 
-MODES = {"intra": ("intra",), "p": ("mfvc", "aligned"), "shift": ("lds",), "joint": ("intra", "aligned")}
+MODES = {"intra": ("intra",), "temporal": ("mfvc", "aligned"), "compensation": ("lds",), "joint": ("intra", "aligned")}
 PICTURES = 12  # of a clip, where they are coded as video
 
 

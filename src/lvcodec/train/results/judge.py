@@ -27,8 +27,8 @@ from lvcodec.models import store
 from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels
 from lvcodec.train.data.crops import Clip
 from lvcodec.train.results.checkpoint import family_of, load
+from lvcodec.train.stages.intra import code_intra
 from lvcodec.train.stages.losses import MSE
-from lvcodec.train.stages.swift import code_intra
 from lvcodec.video.picture import Picture, VideoFormat
 from lvcodec.video.sink import open_sink
 

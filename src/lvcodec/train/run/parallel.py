@@ -57,16 +57,16 @@ class Workers:
             return list(values)
         tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
         dist.all_reduce(tensor, dist.ReduceOp.MAX)
-        found: list[float] = tensor.tolist()
-        return found
+        largest: list[float] = tensor.tolist()
+        return largest
 
     def all(self, value: Any) -> list[Any]:
         """What every process has, in order."""
         if self.count == 1:
             return [value]
-        found: list[Any] = [None] * self.count
-        dist.all_gather_object(found, value)
-        return found
+        gathered: list[Any] = [None] * self.count
+        dist.all_gather_object(gathered, value)
+        return gathered
 
     def wait(self) -> None:
         """Until all processes are here."""
