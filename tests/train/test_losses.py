@@ -8,7 +8,8 @@ import torch
 
 from lvcodec.errors import UsageError
 from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels
-from lvcodec.train.settings import PAPER_STEPS, settings_of
+from lvcodec.quality import lambda_of
+from lvcodec.train.settings import LOSSES, PAPER_STEPS, settings_of
 from lvcodec.train.stages import losses
 
 
@@ -55,6 +56,19 @@ def test_lambdas_are_geometric_between_qualities(measure: losses.Measure, expect
     got = measure.lmbda(torch.tensor([1.0, 4.0, 6.0, 1.5]))
     assert got[:3].tolist() == pytest.approx(expected)
     assert got[3].item() == pytest.approx(np.sqrt(measure.lambdas[0] * measure.lambdas[1]), rel=1e-5)
+
+
+def test_lambdas_are_those_of_the_encoder() -> None:
+    """Tensors interpolate as single numbers do: at every index of a stream, and between indices."""
+    qualities = np.append(np.linspace(1, 6, 101), np.random.Generator(np.random.PCG64(1)).uniform(1, 6, 50))
+    expected = [lambda_of(quality) for quality in qualities]
+    got = losses.MSE.lmbda(torch.from_numpy(qualities))
+    assert got.tolist() == pytest.approx(expected, rel=1e-12)
+    assert losses.MSE.lmbda(torch.from_numpy(qualities).float()).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_losses_and_settings_know_the_same_names() -> None:
+    assert tuple(losses.MEASURES) == LOSSES
 
 
 def test_small_crops_are_refused_for_ms_ssim() -> None:

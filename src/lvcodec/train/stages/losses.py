@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from lvcodec.errors import InputError, UsageError
+from lvcodec.models.steps import between_qualities
 from lvcodec.nets.swift import UNITS_PER_LEVEL, channels_to_planes
 from lvcodec.quality import LAMBDAS
 
@@ -69,11 +70,8 @@ class Measure:
     lambdas: tuple[float, ...]
 
     def lmbda(self, quality: Tensor) -> Tensor:
-        """Lambda at fractional qualities 1..6, (B,)."""
-        logs = _logs(self.lambdas, quality.dtype, quality.device)
-        position = (quality - 1).clamp(0, 5)
-        low = position.floor().clamp(max=4).long()
-        return torch.exp(logs[low] + (position - low) * (logs[low + 1] - logs[low]))
+        """Lambda at fractional qualities 1..6, (B,): for MSE what quality.lambda_of says of one."""
+        return torch.exp(between_qualities(_logs(self.lambdas, quality.dtype, quality.device), quality))
 
 
 @lru_cache
