@@ -43,7 +43,7 @@ OF_P_PICTURES = ("temporal.ph_d", "temporal.tpm", "temporal.epm", "shift.bfd_d",
 
 
 def count_macs(model: Swift) -> dict[str, int]:
-    """Multiply-accumulates a luma pixel: U_ENC, U_DEC, what else decodes a P-picture of lds, and all of that decoder."""
+    """Multiply-accumulates a luma pixel: U_ENC, U_DEC, what else decodes a P-picture of lds, and that decoder's sum."""
     clip, quality, priors = torch.zeros(1, 2, 96, SIDE // 8, SIDE // 8), torch.tensor([4.0]), swift_priors(model)
     with torch.no_grad():
         of_p = macs_by_layer(model, lambda: compensation(model, priors, clip, quality))

@@ -59,6 +59,9 @@ def test_stages_are_put_together(fresh, tmp_path: Path) -> None:
     intra, temporal = (checkpoint.load(path, average=True)[0].state_dict() for path in paths)
     for name, value in model.state_dict().items():
         assert torch.equal(value, (temporal if name.startswith("temporal") else intra)[name]), name
+    checkpoint.save(paths[1], run.state() | {"stage": "p"})
+    with pytest.raises(InputError, match="trained the stage p, which swift does not have"):
+        checkpoint.assemble(paths)
 
 
 def test_the_mean_of_runs(fresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,9 @@ def assemble(paths: Sequence[Path], family: str = "swift", quality: int | None =
     model, priors = _first(paths[0], family, quality)
     for path in paths[1:]:
         other, other_priors, state = load(path, average=True)
-        stage = FAMILIES[family_of(state)].stages[state["stage"]]
+        stage = FAMILIES[family_of(state)].stages.get(state["stage"])
+        if stage is None:
+            raise InputError(f"{path} trained the stage {state['stage']}, which {family_of(state)} does not have")
         mine = {k: v for k, v in other.state_dict().items() if k.startswith(stage.trained)}
         try:
             model.load_state_dict(model.state_dict() | mine)
