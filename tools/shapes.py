@@ -1,4 +1,6 @@
-"""What a swift shape costs before it is trained: python tools/shapes.py NAME=VALUE,... [...]
+"""What a swift shape costs before it is trained.
+
+    python tools/shapes.py NAME=VALUE,... [...]
 
 For each shape: multiply-accumulates a luma pixel of the decoder (lds, P-picture) and of the auto-encoder's halves, and
 with random weights, backend by backend: P-pictures decoded and encoded a second through networks and entropy coding,

@@ -79,9 +79,9 @@ def load(path: Path, *, average: bool = False) -> tuple[Any, Any, dict[str, Any]
 
 
 def assemble(paths: Sequence[Path], family: str = "swift", quality: int | None = None) -> Networks:
-    """Averaged weights: all of the first checkpoint (of swift: or model folder; of cheng2020: or CompressAI
-    checkpoint), and of each other one what its stage trained.
+    """Averaged weights of checkpoints: all of the first, and of each other one what its stage trained.
 
+    The first may also be a model's folder (of swift) or a CompressAI checkpoint (of cheng2020).
     Raises InputError if they do not belong together.
     """
     model, priors = _first(paths[0], family, quality)
