@@ -1,4 +1,6 @@
-"""What a swift shape costs before it is trained: python tools/shapes.py NAME=VALUE,... [...]
+"""What a swift shape costs before it is trained.
+
+    python tools/shapes.py NAME=VALUE,... [...]
 
 For each shape: multiply-accumulates a luma pixel of the decoder (lds, P-picture) and of the auto-encoder's halves, and
 with random weights, backend by backend: P-pictures decoded and encoded a second through networks and entropy coding,
@@ -36,47 +38,47 @@ from lvcodec.models import export, loading, store
 from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.nets.swift_coding import SwiftCoding
 from lvcodec.padding import padded
+from lvcodec.train.stages.compensation import compensation
+from lvcodec.train.stages.intra import intra
+from lvcodec.train.stages.priors import swift_priors
 from lvcodec.video.picture import Picture
 
 SIZES = {"CIF": (352, 288), "1080p": (1920, 1080)}
+SIDE = 64  # pixels of the picture that multiply-accumulates are counted on: hyper-latents are at 1/64
+OF_P_PICTURES = ("temporal.ph_d", "temporal.tpm", "temporal.epm", "shift.bfd_d", "shift.lcm")  # of the decoder
 
 
 def count_macs(model: Swift) -> dict[str, int]:
-    """Multiply-accumulates by layer for one pass of each method that a test picture of 64x64 goes through."""
-    found: dict[str, int] = {}
+    """Multiply-accumulates a luma pixel: U_ENC, U_DEC, what else decodes a P-picture of lds, and that decoder's sum."""
+    clip, quality, priors = torch.zeros(1, 2, 96, SIDE // 8, SIDE // 8), torch.tensor([4.0]), swift_priors(model)
+    with torch.no_grad():
+        of_p = macs_by_layer(model, lambda: compensation(model, priors, clip, quality))
+        of_i = macs_by_layer(model, lambda: intra(model, priors, clip[:, :1], quality))
+    parts = {
+        "U_ENC": [count for name, count in of_i.items() if name.startswith("enc")],
+        "U_DEC": [count for name, count in of_i.items() if name.startswith("dec")],
+        "temporal": [count for name, count in of_p.items() if name.startswith(OF_P_PICTURES)],
+    }
+    per_pixel = {name: sum(counts) // SIDE**2 for name, counts in parts.items()}
+    return {**per_pixel, "lds decoder": sum(per_pixel.values())}
+
+
+def macs_by_layer(model: Swift, function: Callable[[], object]) -> dict[str, int]:
+    """Multiply-accumulates of each layer in all that a function does with a model."""
+    counts: dict[str, int] = {}
 
     def hook(name: str, layer: Conv):
         def count(_module, _inputs, output):
-            per_output = layer.weight[0].numel() if not layer.transposed else layer.weight[:, 0].numel()
-            found[name] = found.get(name, 0) + per_output * output.numel()
+            per_output = layer.weight[:, 0].numel() if layer.transposed else layer.weight[0].numel()
+            counts[name] = counts.get(name, 0) + per_output * output.numel()
 
         return count
 
     handles = [layer.register_forward_hook(hook(name, layer)) for name, layer in layers(model)]
-    from lvcodec.train.stages.swift import Priors, intra, shift
-
-    with torch.no_grad():
-        clip = torch.zeros(1, 2, 96, 8, 8)
-        priors = Priors(model)
-        found.clear()
-        shift(model, priors, clip, torch.tensor([4.0]))
-        p_picture = dict(found)
-        found.clear()
-        intra(model, priors, clip[:, :1], torch.tensor([4.0]))
+    function()
     for handle in handles:
         handle.remove()
-    encoder = {k: v for k, v in found.items() if k.startswith("enc")}
-    decoder = {k: v for k, v in found.items() if k.startswith("dec")}
-    temporal = {
-        k: v
-        for k, v in p_picture.items()
-        if k.startswith(("temporal", "shift")) and "ph_e" not in k and "bfd_e" not in k
-    }
-    per_pixel = {
-        name: sum(part.values()) // 64**2
-        for name, part in (("U_ENC", encoder), ("U_DEC", decoder), ("temporal", temporal))
-    }
-    return {**per_pixel, "lds decoder": sum(per_pixel.values())}
+    return counts
 
 
 @dataclass
@@ -131,7 +133,7 @@ def speeds(
 ) -> dict[str, Speed]:
     """The best of so many rounds, by backend."""
     mode, decisions, one, clip = MODES[mode_name], DECISIONS[mode_name], Fraction(1), made_up(width, height)
-    found, steps = {name: Speed() for name in backends}, {}
+    best, steps = {name: Speed() for name in backends}, {}
     with torch.inference_mode():
         for name in backends:
             net = EncoderNetwork(loading.coding(info, 60, backend=name), width, height, torch.device("cpu"), 60)
@@ -139,19 +141,16 @@ def speeds(
             _, second, _ = encode_picture(clip[1], first, net, decisions, one)
             payload, _, _ = encode_picture(clip[2], second, net, decisions, one)
             decode = partial(decode_picture, payload, second, net, mode, one)
-            steps[name] = (
-                decode,
-                partial(encode_picture, clip[2], second, net, decisions, one),
-                layer_calls(net, decode),
-            )
+            encode = partial(encode_picture, clip[2], second, net, decisions, one)
+            steps[name] = decode, encode, layer_calls(net, decode)
         for _ in range(times):
             for name, (decode, encode, calls) in steps.items():
-                speed = found[name]
+                speed = best[name]
                 speed.decode_s = min(speed.decode_s, seconds(decode))
                 speed.encode_s = min(speed.encode_s, seconds(encode))
                 taken = [seconds(call) for call in calls]
                 speed.layers_s = list(map(min, taken, speed.layers_s or taken))
-    return found
+    return best
 
 
 def layer_calls(net: Network, decode: Callable[[], object]) -> list[Callable[[], object]]:
@@ -196,9 +195,9 @@ def main(shapes: tuple[str, ...], threads: int, mode: str, backends: tuple[str, 
         size = sum(p.numel() for p in model.parameters()) / 1e6
         common = [text or "default", f"{size:.2f}", *map(str, count_macs(Swift(model.shape)).values())]
         with random_model(model) as info:
-            found = [speeds(info, mode, *SIZES[name], backends, 12 if name == "CIF" else 3) for name in SIZES]
+            of_sizes = [speeds(info, mode, *SIZES[name], backends, 12 if name == "CIF" else 3) for name in SIZES]
         for backend in backends:
-            cells = [*common, backend, *(cell for by_backend in found for cell in by_backend[backend].cells())]
+            cells = [*common, backend, *(cell for by_backend in of_sizes for cell in by_backend[backend].cells())]
             click.echo("| " + " | ".join(cells) + " |")
 
 

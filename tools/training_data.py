@@ -133,12 +133,12 @@ def fetch(package: Package, cache: Path) -> Path:
             except subprocess.TimeoutExpired:
                 raise Failure(f"{command[0]} took more than {TIMEOUT_S} s") from None
             said = done.stdout
-            found = [path for path in Path(place).iterdir() if path.is_file()]
-            if done.returncode == 0 and found:
-                got = digest(found[0])
+            files = [path for path in Path(place).iterdir() if path.is_file()]
+            if done.returncode == 0 and files:
+                got = digest(files[0])
                 if got != package.sha256:
-                    raise Failure(f"{found[0].name} has sha256 {got}, not the listed one: not unpacked")
-                found[0].replace(kept)
+                    raise Failure(f"{files[0].name} has sha256 {got}, not the listed one: not unpacked")
+                files[0].replace(kept)
                 return kept
     raise Failure(f"not downloaded: {' '.join(said.split())[-200:]}")
 
@@ -162,9 +162,8 @@ def members(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
             data = debian_data(data)
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
             for member in tar:
-                if member.isfile():
-                    file = tar.extractfile(member)
-                    assert file is not None
+                file = tar.extractfile(member) if member.isfile() else None
+                if file is not None:
                     yield member.name.removeprefix("./"), file.read
     except (zipfile.BadZipFile, tarfile.TarError, OSError) as error:
         raise Failure(f"cannot be unpacked: {error}") from error
@@ -240,13 +239,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = 0
     for package in packages:
         try:
-            found = unpack(package, fetch(package, cache), options.target)
+            of_package = unpack(package, fetch(package, cache), options.target)
         except Failure as failure:
             failed += 1
             print(f"{package.name} {package.version}: left out: {failure}", file=sys.stderr)
             continue
-        rows += found
-        count = {kind: sum(row["path"].startswith(kind) for row in found) for kind in ("photos", "videos")}
+        rows += of_package
+        count = {kind: sum(row["path"].startswith(kind) for row in of_package) for kind in ("photos", "videos")}
         print(
             f"{package.name} {package.version}: {count['photos']} photographs, {count['videos']} videos; licence: "
             f"{package.licence}",

@@ -37,11 +37,11 @@ def clips(make_clip) -> list[Clip]:
     """Three moving clips of six pictures, 128x128."""
     from lvcodec.train.data.crops import Clip
 
-    made = []
+    clips = []
     for seed in range(3):
         frames = [np.frombuffer(p.tobytes(), np.uint8).reshape(192, 128) for p in make_clip(128, 128, 6, seed)]
-        made.append(Clip(np.stack(frames), still=False, name=f"clip{seed}"))
-    return made
+        clips.append(Clip(np.stack(frames), still=False, name=f"clip{seed}"))
+    return clips
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def fresh(clips) -> Callable[..., Run]:
     from lvcodec.train.run.run import Run
     from lvcodec.train.settings import Settings
     from lvcodec.train.stages.klt import start_from_klt
-    from lvcodec.train.stages.swift import Priors
+    from lvcodec.train.stages.priors import swift_priors
 
     def make(stage: str, total: float = 1e6, **settings: Any) -> Run:
         torch.manual_seed(1)
@@ -63,6 +63,6 @@ def fresh(clips) -> Callable[..., Run]:
         model = Swift(SwiftShape.parse(TINY))
         start_from_klt(model, crops, batches=4, size=64)
         usual = {"by_steps": True, "batch": 2, "crop": 64, "adam_lr": 1e-3, "schedule": "constant", "simulated": 0.0}
-        return Run(Settings(stage, total, **usual | settings), model, Priors(model), crops)
+        return Run(Settings(stage, total, **usual | settings), model, swift_priors(model), crops)
 
     return make

@@ -78,11 +78,11 @@ def test_noise_is_as_strong_as_asked(still: np.ndarray) -> None:
 
 
 def test_chance_is_seeded_and_within_its_limits(still: np.ndarray) -> None:
-    motions = [animation.chosen(seeded(seed)) for seed in range(200)]
+    motions = [animation.random_motion(seeded(seed)) for seed in range(200)]
     moves = [move for motion in motions for move in (motion.whole, motion.part) if move]
     assert 250 < len(moves) < 350 and 30 < sum(motion.noise > 0 for motion in motions) < 100
     assert all(abs(p) <= animation.MAX_PAN for move in moves for p in move.pan)
     assert all(abs(move.zoom) <= animation.MAX_ZOOM and abs(move.turn) <= animation.MAX_TURN for move in moves)
-    one, other = (animate(still, 3, animation.chosen(seeded(7)), seeded(8)) for _ in range(2))
+    one, other = (animate(still, 3, animation.random_motion(seeded(7)), seeded(8)) for _ in range(2))
     assert np.array_equal(one, other)
-    assert not np.array_equal(one, animate(still, 3, animation.chosen(seeded(9)), seeded(8)))
+    assert not np.array_equal(one, animate(still, 3, animation.random_motion(seeded(9)), seeded(8)))

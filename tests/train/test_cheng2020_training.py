@@ -17,7 +17,7 @@ from lvcodec.train.data.crops import Crops
 from lvcodec.train.results import checkpoint, export, judge
 from lvcodec.train.run.run import Run
 from lvcodec.train.settings import settings_of
-from lvcodec.train.stages import cheng2020
+from lvcodec.train.stages import cheng2020, cheng2020_networks
 
 TINY = "channels=12"
 
@@ -39,7 +39,7 @@ def begun(stage: str, clips, networks=None, **given) -> Run:
             **given,
         },
     )
-    return Run(settings, *(networks or cheng2020.fresh(2, TINY)), Crops(clips, 1))
+    return Run(settings, *(networks or cheng2020_networks.fresh(2, TINY)), Crops(clips, 1))
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,8 @@ def anchor():
 
     torch.manual_seed(5)
     theirs = Cheng2020Anchor(12).eval()
-    state = {cheng2020.importers.rename(key): value for key, value in theirs.state_dict().items()}
-    return theirs, cheng2020.from_compressai(state, 2)
+    state = {cheng2020_networks.importers.rename(key): value for key, value in theirs.state_dict().items()}
+    return theirs, cheng2020_networks.from_compressai(state, 2)
 
 
 def test_intra_is_compressais(anchor, clips) -> None:
@@ -85,8 +85,8 @@ def test_a_compressai_checkpoint_is_a_start(anchor, tmp_path: Path) -> None:
 
 TRAINED = {
     "intra": {"g_a", "g_s", "h_a", "h_s", "context_prediction", "entropy_parameters"},
-    "p": {"temporal"},
-    "shift": {"shift"},
+    "temporal": {"temporal"},
+    "compensation": {"shift"},
 }
 
 
@@ -140,10 +140,10 @@ def test_all_stages_make_a_model_that_codes(clips, tmp_path: Path) -> None:
 
 def test_the_shown_picture_is_the_decoders() -> None:
     """By way of 4:2:0: grey stays, and colour that changes within two pels is averaged."""
-    made = torch.full((1, 3, 4, 4), 0.5 * 2**rgb.RGB_BITS)
-    assert (cheng2020.as_shown(made) / ONE - 0.5).abs().max() < 1 / 219
-    made[:, 0, :, ::2] = 0.7 * 2**rgb.RGB_BITS
-    shown = cheng2020.as_shown(made)
+    x_hat = torch.full((1, 3, 4, 4), 0.5 * 2**rgb.RGB_BITS)
+    assert (cheng2020.as_shown(x_hat) / ONE - 0.5).abs().max() < 1 / 219
+    x_hat[:, 0, :, ::2] = 0.7 * 2**rgb.RGB_BITS
+    shown = cheng2020.as_shown(x_hat)
     assert (shown[:, 0, :, 0] - shown[:, 1, :, 0] - shown[:, 0, :, 1] + shown[:, 1, :, 1]).abs().max() < ONE / 100
 
 
@@ -153,7 +153,7 @@ def test_the_shown_picture_is_the_decoders() -> None:
         ("intra", {"family": "cheng2020"}, "name it with --quality"),
         ("intra", {"family": "swift", "quality": 3}, "--quality belongs to cheng2020"),
         ("joint", {"family": "cheng2020", "quality": 3}, "the stage joint is swift's"),
-        ("p", {"family": "cheng2020", "quality": 3, "optimiser": "muon"}, "trained with Adam"),
+        ("temporal", {"family": "cheng2020", "quality": 3, "optimiser": "muon"}, "trained with Adam"),
     ],
 )
 def test_what_the_family_does_not_have(stage: str, given, said: str) -> None:
@@ -163,17 +163,17 @@ def test_what_the_family_does_not_have(stage: str, given, said: str) -> None:
 
 def test_short_weights_stay_short() -> None:
     """From a new network over a checkpoint to the integers; training sees them rounded."""
-    model, priors = cheng2020.fresh(2, "channels=12,weight_bits=6")
-    assert cheng2020.rounds(model) and not cheng2020.rounds(cheng2020.fresh(2, TINY)[0])
-    again, _ = cheng2020.networks(cheng2020.shape_of(model))
+    model, priors = cheng2020_networks.fresh(2, "channels=12,weight_bits=6")
+    assert cheng2020_networks.rounds(model) and not cheng2020_networks.rounds(cheng2020_networks.fresh(2, TINY)[0])
+    again, _ = cheng2020_networks.networks(cheng2020_networks.shape_of(model))
     again.load_state_dict(model.state_dict())
     arrays = [
         value
-        for name, value in cheng2020.importers.network_arrays(again, export.pmfs_of(priors), 2).items()
+        for name, value in cheng2020_networks.importers.network_arrays(again, export.pmfs_of(priors), 2).items()
         if name.endswith(".weight") and "layers" in name
     ]
     peaks = [abs(value.astype(int)).max() for value in arrays]
     assert arrays and max(peaks) == 31
     for wrong in ("weight_bits=3", "weight_bits=17", "channels=0", "channels", "depth=2"):
         with pytest.raises(UsageError, match="weight_bits=B"):
-            cheng2020.fresh(2, wrong)
+            cheng2020_networks.fresh(2, wrong)

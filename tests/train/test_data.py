@@ -99,11 +99,11 @@ def test_short_clips_are_passed_over(clips: list[Clip]) -> None:
 
 
 def test_small_and_unreadable_files_are_left_out(make_clip, tmp_path: Path) -> None:
-    told: list[str] = []
+    notices: list[str] = []
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "bad.jpg").write_bytes(b"no picture")
     for side in (96, 256):
         cv2.imwrite(str(tmp_path / "in" / f"{side}.png"), np.full((side, side, 3), 90, np.uint8))
-    found = data.prepare([tmp_path / "in"], tmp_path / "cache", least=512, notice=told.append)
-    assert {clip.size for clip in found} == {(720, 720)} and all(clip.still for clip in found)
-    assert len(told) == 2 and "bad.jpg" in told[0]
+    prepared = data.prepare([tmp_path / "in"], tmp_path / "cache", least=512, notice=notices.append)
+    assert {clip.size for clip in prepared} == {(720, 720)} and all(clip.still for clip in prepared)
+    assert len(notices) == 2 and "bad.jpg" in notices[0]

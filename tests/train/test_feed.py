@@ -13,14 +13,15 @@ pytest.importorskip("compressai", reason="training takes its factorised priors f
 from lvcodec.train.data.crops import Crops
 from lvcodec.train.run.feed import Samples, feed
 from lvcodec.train.settings import Settings
-from lvcodec.train.stages import motion as searching
-from lvcodec.train.stages.joint import STAGES
+from lvcodec.train.stages.families import FAMILIES
+from lvcodec.train.stages.motion import Task, processes_beside, search_all
 
 CPU = torch.device("cpu")
 
 
 def first_two(crops: Crops, stage: str, *, first: int) -> list[Samples]:
-    samples = feed(crops, Settings(stage, 9, True, batch=4, crop=64), STAGES[stage], CPU, first=first)
+    settings = Settings(stage, 9, True, batch=4, crop=64)
+    samples = feed(crops, settings, FAMILIES["swift"].stages[stage], CPU, first=first)
     return [next(samples), next(samples)]
 
 
@@ -48,12 +49,12 @@ def test_some_samples_are_single_pictures(clips) -> None:
 def test_other_processes_find_the_same_motion(make_clip) -> None:
     first, second, third = make_clip(64, 64, 3, 5)
     tasks = [
-        searching.Task(first.planes, second.planes, None, 2.0),
-        searching.Task(second.planes, third.planes, None, 5.0),
+        Task(first.planes, second.planes, None, 2.0),
+        Task(second.planes, third.planes, None, 5.0),
     ]
-    alone, beside = (searching.search_all(tasks, processes=count) for count in (0, 2))
+    alone, beside = (search_all(tasks, processes=count) for count in (0, 2))
     for (field, moved), (other, moved_there) in zip(alone, beside, strict=True):
         assert np.array_equal(field, other)
         assert all(np.array_equal(a, b) for a, b in zip(moved, moved_there, strict=True))
     assert not np.array_equal(alone[0][0], alone[1][0])
-    assert searching.beside(CPU) == 0
+    assert processes_beside(CPU) == 0

@@ -18,7 +18,7 @@ from lvcodec.exact import ops, warp  # noqa: E402
 from lvcodec.models import loading, store  # noqa: E402
 from lvcodec.nets.swift import UNITS_PER_LEVEL, channels_to_planes, planes_to_channels  # noqa: E402
 from lvcodec.train.results import export  # noqa: E402
-from lvcodec.train.stages import swift as stages  # noqa: E402
+from lvcodec.train.stages.encoder_rules import p_quality  # noqa: E402
 from lvcodec.train.stages.losses import MSE  # noqa: E402
 from lvcodec.video.picture import Picture  # noqa: E402
 
@@ -53,7 +53,7 @@ def test_a_p_picture_is_the_codecs(fresh, make_clip, tmp_path: Path) -> None:
         _, after, coder = encode_picture(second, state, nets[1], decisions, one)
     ops.simulate(model, True)
     with torch.no_grad():
-        quality = stages.p_quality("aligned", torch.tensor([5.0]))
+        quality = p_quality("aligned", torch.tensor([5.0]))
         outcome, x_hat, fields = joint.code_aligned(
             model, priors, channels(second), channels(state.x_hat), quality, None, hard=True, measure=MSE
         )
@@ -92,4 +92,4 @@ def test_the_soft_warp_is_the_decoders(chroma: bool) -> None:
 
 
 def test_p_pictures_are_coarser_as_in_the_mode() -> None:
-    assert stages.p_quality("aligned", torch.tensor([5.0, 1.2])).tolist() == [4.0, 1.0]
+    assert p_quality("aligned", torch.tensor([5.0, 1.2])).tolist() == [4.0, 1.0]

@@ -8,7 +8,8 @@ import torch
 
 from lvcodec.errors import UsageError
 from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels
-from lvcodec.train.settings import PAPER_STEPS, settings_of
+from lvcodec.quality import lambda_of
+from lvcodec.train.settings import LOSSES, PAPER_STEPS, settings_of
 from lvcodec.train.stages import losses
 
 
@@ -57,6 +58,19 @@ def test_lambdas_are_geometric_between_qualities(measure: losses.Measure, expect
     assert got[3].item() == pytest.approx(np.sqrt(measure.lambdas[0] * measure.lambdas[1]), rel=1e-5)
 
 
+def test_lambdas_are_those_of_the_encoder() -> None:
+    """Tensors interpolate as single numbers do: at every index of a stream, and between indices."""
+    qualities = np.append(np.linspace(1, 6, 101), np.random.Generator(np.random.PCG64(1)).uniform(1, 6, 50))
+    expected = [lambda_of(quality) for quality in qualities]
+    got = losses.MSE.lmbda(torch.from_numpy(qualities))
+    assert got.tolist() == pytest.approx(expected, rel=1e-12)
+    assert losses.MSE.lmbda(torch.from_numpy(qualities).float()).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_losses_and_settings_know_the_same_names() -> None:
+    assert tuple(losses.MEASURES) == LOSSES
+
+
 def test_small_crops_are_refused_for_ms_ssim() -> None:
     losses.check_crop("mse", 64)
     losses.check_crop("ms-ssim", 192)
@@ -79,15 +93,15 @@ def test_a_stage_trains_by_ms_ssim(fresh, make_clip) -> None:
 def test_presets_and_what_overrides_them() -> None:
     short = settings_of("short", "intra", minutes=2.0, steps=None, given={"batch": None, "crop": 64})
     assert (short.total, short.by_steps, short.batch, short.crop, short.optimiser) == (120.0, False, 12, 64, "muon")
-    paper = settings_of("paper", "p", minutes=None, steps=None, given={})
-    assert (paper.total, paper.by_steps, paper.crop, paper.optimiser) == (PAPER_STEPS["p"], True, 256, "adam")
-    given = settings_of("paper", "p", minutes=None, steps=50, given={"crop": 128, "adam_lr": 1e-3})
+    paper = settings_of("paper", "temporal", minutes=None, steps=None, given={})
+    assert (paper.total, paper.by_steps, paper.crop, paper.optimiser) == (PAPER_STEPS["temporal"], True, 256, "adam")
+    given = settings_of("paper", "temporal", minutes=None, steps=50, given={"crop": 128, "adam_lr": 1e-3})
     assert (given.total, given.crop, given.adam_lr, given.batch) == (50, 128, 1e-3, 16)
 
 
 def test_the_papers_learning_rates() -> None:
     """1e-4; 5e-5 from 300,000 steps on; 1e-5 from 400,000; 5e-6 from 450,000; 1e-6 from 475,000."""
-    paper = settings_of("paper", "p", minutes=None, steps=None, given={})
+    paper = settings_of("paper", "temporal", minutes=None, steps=None, given={})
     at = {
         step: paper.adam_lr * paper.factor(step / 500_000, step)
         for step in (1000, 299_999, 300_000, 400_000, 450_000, 475_000, 499_999)
@@ -96,7 +110,9 @@ def test_the_papers_learning_rates() -> None:
 
 
 def test_the_short_schedule() -> None:
-    short = settings_of("short", "p", minutes=None, steps=1000, given={})
+    short = settings_of("short", "temporal", minutes=None, steps=1000, given={})
     assert short.factor(0.0, 0) == pytest.approx(0.01) and short.factor(0.5, 500) == 1.0
     assert short.factor(0.8, 800) == pytest.approx(0.51) and short.factor(1.0, 1000) == pytest.approx(0.02)
-    assert settings_of("short", "p", minutes=None, steps=9, given={"schedule": "constant"}).factor(1.0, 999) == 1.0
+    assert (
+        settings_of("short", "temporal", minutes=None, steps=9, given={"schedule": "constant"}).factor(1.0, 999) == 1.0
+    )

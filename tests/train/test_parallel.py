@@ -64,17 +64,17 @@ def test_gradients_are_averaged() -> None:
 TRAIN = """
 import os, pathlib, sys, torch
 from lvcodec.train.run import loop, start
-from lvcodec.train.settings import Settings
+from lvcodec.train.settings import Pace, Settings
 folder, shape = pathlib.Path(sys.argv[1]), sys.argv[2]
 settings = Settings("intra", 5, True, batch=2, crop=64)
 run, _ = start.ready(start.Request(folder / "run", settings, [folder / "videos"], folder / "cache", shape=shape))
 assert run.workers.count == 2
 if sys.argv[3] == "stop":
-    loop.train(run, folder / "run", pace=loop.Pace(log_steps=1),
+    loop.train(run, folder / "run", pace=Pace(log_steps=1),
                on_step=lambda step: run.workers.rank == 1 and step.number == 3 and os.kill(os.getpid(), 15))
     assert run.progress.step in (3, 4)
     run = start.resumed(settings, folder / "run", run.crops, run.workers)
-ended = loop.train(run, folder / "run", pace=loop.Pace(log_steps=1))
+ended = loop.train(run, folder / "run", pace=Pace(log_steps=1))
 weights = torch.cat([p.detach().flatten() for p in run.model.parameters()])
 every = run.workers.all(weights)
 assert torch.equal(every[0], every[1]), "the processes' weights differ"

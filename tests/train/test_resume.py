@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from lvcodec.train.results import log
+from lvcodec.train.settings import Pace
 
 checkpoint = pytest.importorskip("lvcodec.train.results.checkpoint", reason="pip install '.[train]'")
 loop = pytest.importorskip("lvcodec.train.run.loop")
 
 STEPS = 9
-PACE = loop.Pace(log_steps=2, save_s=1e9)
+PACE = Pace(log_steps=2, save_s=1e9)
 
 
 def losses(folder: Path) -> list[list[str]]:
@@ -36,7 +37,7 @@ def again(fresh, folder: Path, stage: str):
     return run
 
 
-@pytest.mark.parametrize("stage", ["intra", "p"])
+@pytest.mark.parametrize("stage", ["intra", "temporal"])
 def test_a_killed_run_gives_the_same_losses_and_weights(fresh, tmp_path: Path, stage: str) -> None:
     """Stopped by a signal after step 3, killed at step 7 without a checkpoint since, then left alone."""
     straight, broken = tmp_path / "straight", tmp_path / "broken"
@@ -99,11 +100,11 @@ def test_checkpoints_of_earlier_versions_go_on(fresh, tmp_path: Path) -> None:
 
 
 def test_a_run_leaves_log_checkpoint_and_curves(fresh, tmp_path: Path) -> None:
-    told = []
+    steps = []
     run = fresh("intra", 0.2, by_steps=False)
-    loop.train(run, tmp_path, pace=PACE, on_step=told.append)
-    assert checkpoint.load(tmp_path / loop.CHECKPOINT)[2]["step"] == run.progress.step == told[-1].number > 0
-    assert told[-1].part == 1 and told[-1].psnr_db > 15
+    loop.train(run, tmp_path, pace=PACE, on_step=steps.append)
+    assert checkpoint.load(tmp_path / loop.CHECKPOINT)[2]["step"] == run.progress.step == steps[-1].number > 0
+    assert steps[-1].part == 1 and steps[-1].psnr_db > 15
     assert (tmp_path / loop.CURVES).read_bytes()[:4] == b"\x89PNG"
     assert sorted(p.name for p in tmp_path.iterdir()) == [loop.CHECKPOINT, loop.CURVES, loop.LOG]
 

@@ -86,7 +86,7 @@ def test_a_run_is_stopped_and_goes_on(arguments, tmp_path: Path) -> None:
 
 def test_another_run_in_the_folder_is_refused(arguments, tmp_path: Path, capsys) -> None:
     assert execute(arguments("intra", "--steps", "2")) == 0
-    assert execute(arguments("p", "--steps", "2")) == 2
+    assert execute(arguments("temporal", "--steps", "2")) == 2
     assert "holds a run of the stage intra; name another folder" in capsys.readouterr().err
     assert execute(arguments("intra", "--steps", "4", "--optimiser", "adam")) == 2
     assert "holds a run with optimiser muon" in capsys.readouterr().err
@@ -123,9 +123,9 @@ def test_a_stage_of_several_pictures_needs_videos(arguments, tmp_path: Path, cap
     (tmp_path / "photos").mkdir()
     noise = np.random.Generator(np.random.PCG64(1)).integers(0, 256, (96, 128, 3), np.uint8)
     cv2.imwrite(str(tmp_path / "photos" / "one.png"), noise)
-    assert execute(arguments("p", "--steps", "1", data=tmp_path / "photos")) == 3
+    assert execute(arguments("temporal", "--steps", "1", data=tmp_path / "photos")) == 3
     assert "--animate sets photographs in motion" in capsys.readouterr().err
-    assert execute(arguments("p", "--steps", "1", "--animate", "1", data=tmp_path / "photos")) == 0
+    assert execute(arguments("temporal", "--steps", "1", "--animate", "1", data=tmp_path / "photos")) == 0
 
 
 def test_checkpoints_are_validated_and_exported(arguments, videos: Path, tmp_path: Path, capsys) -> None:
@@ -185,8 +185,8 @@ def test_checkpoints_are_validated_and_exported(arguments, videos: Path, tmp_pat
         )
         == 0
     )
-    told = json.loads((tmp_path / "mean" / "manifest.json").read_text())
-    assert told["averaged_with"] == [{"model": manifest["sha256"][:16], "training": manifest["training"]}]
+    manifest_of_mean = json.loads((tmp_path / "mean" / "manifest.json").read_text())
+    assert manifest_of_mean["averaged_with"] == [{"model": manifest["sha256"][:16], "training": manifest["training"]}]
     capsys.readouterr()
     assert (
         execute(["train", "validate", "--clips", str(clips), "--json", "--cache", str(tmp_path / "cache2"), str(run)])
@@ -198,7 +198,7 @@ def test_checkpoints_are_validated_and_exported(arguments, videos: Path, tmp_pat
 
 
 def test_the_bar_tells_rate_psnr_and_time_left(monkeypatch) -> None:
-    from lvcodec.cli.train import bar
+    from lvcodec.cli.train.running import bar
     from lvcodec.train.run.loop import Step
 
     class Terminal(io.StringIO):

@@ -18,20 +18,17 @@ from lvcodec.errors import InputError
 from lvcodec.models import export, store
 from lvcodec.nets.compensation import shift_direction
 from lvcodec.nets.swift import channels_to_planes, planes_to_channels
-from lvcodec.train.results import (
-    checkpoint,
-    masters,
-)
+from lvcodec.train.results import checkpoint, masters
 from lvcodec.train.run.feed import feed
-from lvcodec.train.stages.joint import STAGES
-from lvcodec.train.stages.swift import align
+from lvcodec.train.stages.families import FAMILIES
+from lvcodec.train.stages.motion import align
 from lvcodec.video.picture import Picture
 
-EXPECTED = {"intra": {"enc_in", "hyper_enc"}, "p": {"temporal"}, "shift": {"shift"}}
-EXPECTED["joint"] = EXPECTED["intra"] | EXPECTED["p"]
+EXPECTED = {"intra": {"enc_in", "hyper_enc"}, "temporal": {"temporal"}, "compensation": {"shift"}}
+EXPECTED["joint"] = EXPECTED["intra"] | EXPECTED["temporal"]
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", FAMILIES["swift"].stages)
 def test_a_stage_learns_and_leaves_the_others_alone(fresh, stage: str) -> None:
     run = fresh(stage, batch=4 if stage == "joint" else 2)
     run._feed = repeat(next(feed(run.crops, run.settings, run.stage, torch.device("cpu"), first=0)))
@@ -52,16 +49,19 @@ def test_a_stage_learns_and_leaves_the_others_alone(fresh, stage: str) -> None:
 def test_stages_are_put_together(fresh, tmp_path: Path) -> None:
     """The first checkpoint gives everything, another one what it trained."""
     paths = []
-    for stage in ("intra", "p"):
+    for stage in ("intra", "temporal"):
         run = fresh(stage)
         for _ in range(12):
             run.step()
         paths.append(tmp_path / f"{stage}.pt")
         checkpoint.save(paths[-1], run.state())
     model, _ = checkpoint.assemble(paths)
-    intra, p = (checkpoint.load(path, average=True)[0].state_dict() for path in paths)
+    intra, temporal = (checkpoint.load(path, average=True)[0].state_dict() for path in paths)
     for name, value in model.state_dict().items():
-        assert torch.equal(value, (p if name.startswith("temporal") else intra)[name]), name
+        assert torch.equal(value, (temporal if name.startswith("temporal") else intra)[name]), name
+    checkpoint.save(paths[1], run.state() | {"stage": "p"})
+    with pytest.raises(InputError, match="trained the stage p, which swift does not have"):
+        checkpoint.assemble(paths)
 
 
 def test_the_mean_of_runs(fresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,8 +127,8 @@ def test_training_aligns_as_the_decoder_does(make_clip) -> None:
         for planes in (first, last)
     )
     quality = torch.tensor([4.0])
-    assert torch.equal(align(x, x, quality), x)
-    got = align(shown, x, quality)
+    assert torch.equal(align(x, x, quality)[0], x)
+    got, _ = align(shown, x, quality)
     field = search(Picture(*last), Picture(*first), motion.before(Picture(*first), None), 4.0)
     for ours, coded in zip(channels_to_planes(got), motion.align(Picture(*first), field).planes, strict=True):
         assert np.array_equal(ours[0, 0].numpy(), coded)

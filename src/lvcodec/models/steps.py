@@ -20,14 +20,25 @@ from lvcodec.nets.swift import (
     Swift,
 )
 from lvcodec.nets.temporal import PARAMETER_GRID
+from lvcodec.quality import HIGHEST, LOWEST
+
+
+def between_qualities(rows: Tensor, quality: Tensor) -> Tensor:
+    """Values at fractional qualities, linear between those of the whole ones.
+
+    rows: (6, ...), of the whole qualities; quality: (B,) in 1..6. Returns (B, ...).
+    """
+    # quality.lambda_of does the same for one number on the host. All of this stays on the device, since a recorded step
+    # of training (train/run/cuda_graph.py) cannot ask the host, and lets gradients pass to the rows.
+    position = (quality - LOWEST).clamp(0, HIGHEST - LOWEST)
+    low = position.floor().clamp(max=HIGHEST - LOWEST - 1).long()
+    part = (position - low).view(-1, *[1] * (rows.ndim - 1))
+    return rows[low] * (1 - part) + rows[low + 1] * part
 
 
 def steps_for_training(model: Swift, quality: Tensor) -> Steps:
     """The quantiser for a batch of qualities, (B,) in 1..6, differentiable in the learned steps."""
-    position = (quality - 1).clamp(0, 5)
-    low = position.floor().clamp(max=4).long()
-    part = (position - low).unsqueeze(1)
-    log_step = (model.log_step[low] * (1 - part) + model.log_step[low + 1] * part)[:, :, None, None]
+    log_step = between_qualities(model.log_step, quality)[:, :, None, None]
     gain = torch.exp(-log_step) / UNITS_PER_COEFFICIENT
     deviation_symbols = gain / model.norm.float() * INT8.one  # symbols where a prior's mean is 1.0
     mean = deviation_symbols * (grid.MEAN_STEPS / PARAMETER_GRID)

@@ -1,4 +1,4 @@
-"""How a stage is trained: one record, and the presets that it is filled from."""
+"""How a stage is trained: one record, the presets that it is filled from, and how often a run reports."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from lvcodec.errors import UsageError
+from lvcodec.names import DEFAULT_FAMILY
+from lvcodec.padding import MULTIPLE
 
-MULTIPLE = 64  # of a crop's sides: hyper-latents are at 1/64
+PRESETS = ("short", "paper")
+OPTIMISERS = ("muon", "adam")
+SCHEDULES = ("cosine", "steps", "constant")
+LOSSES = ("mse", "ms-ssim")
 WARM_UP_STEPS = 100
 FALLS = ((0.6, 0.5), (0.8, 0.1), (0.9, 0.05), (0.95, 0.01))  # part of the run from which, factor: the paper's
 
@@ -38,7 +43,7 @@ class Settings:
     simulated: float = 0.35
     loss: str = "mse"
     animated: float = 0.0
-    family: str = "swift"
+    family: str = DEFAULT_FAMILY
     quality: int | None = None
 
     def factor(self, part: float, step: int) -> float:
@@ -51,6 +56,17 @@ class Settings:
         return warm
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How often: log lines in steps, checkpoints and validations in seconds of training time."""
+
+    log_steps: int = 100
+    save_s: float = 300.0
+    validate_s: float = 1800.0
+
+
+USUAL_PACE = Pace()
+
 _PAPER: dict[str, Any] = {
     "batch": 16,
     "crop": 256,
@@ -60,8 +76,7 @@ _PAPER: dict[str, Any] = {
     "schedule": "steps",
 }
 _CHENG2020: dict[str, Any] = {"optimiser": "adam", "adam_lr": 1e-4, "linear_lr": 1e-4}
-PAPER_STEPS = {"intra": 500_000, "p": 500_000, "shift": 100_000, "joint": 100_000}
-PRESETS = ("short", "paper")
+PAPER_STEPS = {"intra": 500_000, "temporal": 500_000, "compensation": 100_000, "joint": 100_000}
 
 
 def settings_of(
@@ -92,7 +107,7 @@ def settings_of(
 def _check_family(stage: str, values: Mapping[str, Any]) -> None:
     """Raise UsageError for what a family does not have."""
     quality = values.get("quality")
-    if values.get("family", "swift") == "swift":
+    if values.get("family", DEFAULT_FAMILY) == "swift":
         if quality is not None:
             raise UsageError("--quality belongs to cheng2020: a model of swift has all qualities")
     elif quality is None:

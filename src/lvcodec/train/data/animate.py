@@ -63,7 +63,7 @@ class Motion:
     noise: float = 0.0
 
 
-def chosen(random: np.random.Generator) -> Motion:
+def random_motion(random: np.random.Generator) -> Motion:
     """A motion by chance: often slow, a second layer half of the time, noise a third of the time."""
     whole = _move(random)
     part = _move(random) if random.random() < 0.5 else None
@@ -96,31 +96,31 @@ def animate(still: Pictures, length: int, motion: Motion, random: np.random.Gene
     height = rows * 2 // 3
     planes = [still[:height], *still[height:].reshape(2, height // 2, width // 2)]
     mask = _outline((height, width), random) if motion.part else None
-    found = np.empty((length, rows, width), np.uint8)
+    pictures = np.empty((length, rows, width), np.uint8)
     for time in range(length):
-        shown = _seen(planes, motion.whole, time, cv2.INTER_CUBIC)
+        shown = _moved(planes, motion.whole, time, cv2.INTER_CUBIC)
         if motion.part is not None and mask is not None:
-            over = _seen(planes, motion.part, time, cv2.INTER_CUBIC)
-            masks = _seen([mask, mask[::2, ::2], mask[::2, ::2]], motion.part, time, cv2.INTER_LINEAR)
+            over = _moved(planes, motion.part, time, cv2.INTER_CUBIC)
+            masks = _moved([mask, mask[::2, ::2], mask[::2, ::2]], motion.part, time, cv2.INTER_LINEAR)
             shown = [a + m * (b - a) for a, b, m in zip(shown, over, masks, strict=True)]
         if motion.noise:
             shown = [p + motion.noise * random.standard_normal(p.shape, np.float32) for p in shown]
-        whole = [np.clip(np.rint(plane), 0, 255).astype(np.uint8).ravel() for plane in shown]
-        found[time] = np.concatenate(whole).reshape(rows, width)
-    return found
+        levels = [np.clip(np.rint(plane), 0, 255).astype(np.uint8).ravel() for plane in shown]
+        pictures[time] = np.concatenate(levels).reshape(rows, width)
+    return pictures
 
 
-def _seen(planes: list[NDArray[Any]], move: Move, time: float, taps: int) -> list[Floats]:
+def _moved(planes: list[NDArray[Any]], move: Move, time: float, taps: int) -> list[Floats]:
     """Planes of luma size and of half of it, sampled where the move says."""
     height, width = planes[0].shape
     at_row, at_column = move.sources((height, width), time)
     half = [np.ascontiguousarray((part[::2, ::2] + part[1::2, 1::2] - 1) / 4) for part in (at_row, at_column)]
-    found = []
+    moved = []
     for number, plane in enumerate(planes):
         down, right = (at_row, at_column) if number == 0 else (half[0], half[1])
         values = np.ascontiguousarray(plane, np.float32)
-        found.append(np.asarray(cv2.remap(values, right, down, taps, borderMode=cv2.BORDER_REFLECT_101), np.float32))
-    return found
+        moved.append(np.asarray(cv2.remap(values, right, down, taps, borderMode=cv2.BORDER_REFLECT_101), np.float32))
+    return moved
 
 
 def _outline(size: tuple[int, int], random: np.random.Generator) -> Floats:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from lvcodec.errors import InputError
 from lvcodec.train.data import vimeo
-from lvcodec.train.data.animate import animate, chosen
+from lvcodec.train.data.animate import animate, random_motion
 from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
 from lvcodec.video.source import open_source
 
@@ -234,7 +234,7 @@ class Crops:
         wide = before + size + min(MARGIN, width - left - size) // 2 * 2
         y, chroma = _cut(still.read(0, 1), still.size, top - up, left - before, high, wide)
         raw = np.concatenate([y.ravel(), chroma.ravel()]).reshape(high * 3 // 2, wide)
-        return _cut(animate(raw, length, chosen(self.random), self.random), (high, wide), up, before, size, size)
+        return _cut(animate(raw, length, random_motion(self.random), self.random), (high, wide), up, before, size, size)
 
     def cut(self, count: int, size: int, *, length: int = 1, stills: float = 0.6) -> Tensor:
         """(count, length, size * size * 3/2) uint8: raw 4:2:0 pictures."""

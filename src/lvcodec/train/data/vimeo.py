@@ -32,19 +32,20 @@ class Septuplet:
         return f"{self.folder.parent.name}/{self.folder.name}"
 
     def read(self, first: int, count: int) -> NDArray[np.uint8]:
-        """Pictures as raw 4:2:0 (BT.601, limited range), (count, H*3/2, W) uint8. Raises InputError if one is missing
-        or of another size.
+        """Pictures as raw 4:2:0 (BT.601, limited range), (count, H*3/2, W) uint8.
+
+        Raises InputError if one is missing or of another size.
         """
         import cv2
 
-        found = []
+        pictures = []
         for number in range(first + 1, first + count + 1):
             path = self.folder / f"im{number}.png"
             picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
             if picture is None or picture.shape[:2] != self.size:
                 raise InputError(f"{path} is missing, or no picture of {self.size[1]}x{self.size[0]}")
-            found.append(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420))
-        return np.stack(found).astype(np.uint8, copy=False)
+            pictures.append(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420))
+        return np.stack(pictures).astype(np.uint8, copy=False)
 
 
 def find_tree(folder: Path) -> Path | None:

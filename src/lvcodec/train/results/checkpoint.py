@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lvcodec.errors import InputError
 from lvcodec.train.results import masters
-from lvcodec.train.stages import cheng2020
+from lvcodec.train.stages import cheng2020_networks
 from lvcodec.train.stages.families import FAMILIES, Networks
 
 
@@ -79,15 +79,17 @@ def load(path: Path, *, average: bool = False) -> tuple[Any, Any, dict[str, Any]
 
 
 def assemble(paths: Sequence[Path], family: str = "swift", quality: int | None = None) -> Networks:
-    """Averaged weights: all of the first checkpoint (of swift: or model folder; of cheng2020: or CompressAI
-    checkpoint), and of each other one what its stage trained.
+    """Averaged weights of checkpoints: all of the first, and of each other one what its stage trained.
 
+    The first may also be a model's folder (of swift) or a CompressAI checkpoint (of cheng2020).
     Raises InputError if they do not belong together.
     """
     model, priors = _first(paths[0], family, quality)
     for path in paths[1:]:
         other, other_priors, state = load(path, average=True)
-        stage = FAMILIES[family_of(state)].stages[state["stage"]]
+        stage = FAMILIES[family_of(state)].stages.get(state["stage"])
+        if stage is None:
+            raise InputError(f"{path} trained the stage {state['stage']}, which {family_of(state)} does not have")
         mine = {k: v for k, v in other.state_dict().items() if k.startswith(stage.trained)}
         try:
             model.load_state_dict(model.state_dict() | mine)
@@ -128,9 +130,9 @@ def _first(path: Path, family: str, quality: int | None) -> Networks:
     except InputError:
         if family != "cheng2020" or quality is None:
             raise
-        return cheng2020.from_file(path, quality)
-    found = (family_of(state), state.get("quality"))
-    if found != (family, quality):
-        told = [" ".join(str(x) for x in pair if x is not None) for pair in (found, (family, quality))]
-        raise InputError(f"{path} has networks of {told[0]}, not {told[1]}")
+        return cheng2020_networks.from_file(path, quality)
+    stored, wanted = (family_of(state), state.get("quality")), (family, quality)
+    if stored != wanted:
+        names = [" ".join(str(part) for part in pair if part is not None) for pair in (stored, wanted)]
+        raise InputError(f"{path} has networks of {names[0]}, not {names[1]}")
     return load(path, average=True)[:2]

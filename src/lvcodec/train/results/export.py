@@ -1,5 +1,7 @@
-"""Checkpoints become a model's folder: integers for the codec, masters for training on, and the manifest with what
-each stage's training was and what came of it.
+"""Checkpoints become a model's folder.
+
+It has integers for the codec, masters for training on, and the manifest with what each stage's training was and what
+came of it.
 """
 
 from __future__ import annotations
@@ -24,12 +26,12 @@ RECIPES = ("training", "averaged_with")  # of a manifest
 def recipe(path: Path) -> dict[str, Any]:
     """What a checkpoint says of its training."""
     state = checkpoint.read(path)
-    told: dict[str, Any] = {
+    training: dict[str, Any] = {
         "stage": state["stage"],
         "steps": state["step"],
         "processor_hours": round(state["used_s"] / 3600, 2),
     }
-    return told | ({"settings": state["settings"]} if "settings" in state else {})
+    return training | ({"settings": state["settings"]} if "settings" in state else {})
 
 
 def _of(path: Path) -> dict[str, Any]:
@@ -94,17 +96,17 @@ def write(
 
 
 def _by_quality(paths: Sequence[Path]) -> dict[int, list[Path]]:
-    found: dict[int, list[Path]] = {}
+    by_quality: dict[int, list[Path]] = {}
     for path in paths:
-        found.setdefault(checkpoint.read(path)["quality"], []).append(path)
-    return found
+        by_quality.setdefault(checkpoint.read(path)["quality"], []).append(path)
+    return by_quality
 
 
 def plain(target: Path, path: Path) -> Sequence[int]:
     """Write one checkpoint's model without masters, canary or recipe, to code with; returns the qualities it has."""
     info, _ = write(target, [path], about={}, overwrite=True)
-    found: Sequence[int] = info.manifest.get("qualities", WHOLE)
-    return found
+    qualities: Sequence[int] = info.manifest.get("qualities", WHOLE)
+    return qualities
 
 
 def ship(
@@ -124,10 +126,10 @@ def ship(
     """
     from safetensors.numpy import save
 
-    told = {"about": about, "licence": licence, "data": data, "training": [_of(path) for path in paths]}
+    entries = {"about": about, "licence": licence, "data": data, "training": [_of(path) for path in paths]}
     if averaged:
-        told["averaged_with"] = [_of(path) for path in averaged]
-    info, networks = write(target, paths, about=told, averaged=averaged, overwrite=overwrite)
+        entries["averaged_with"] = [_of(path) for path in averaged]
+    info, networks = write(target, paths, about=entries, averaged=averaged, overwrite=overwrite)
     if networks is not None:
         (target / store.MASTERS).write_bytes(save(masters.pack(*networks)))  # save_file would make it its owner's alone
     store.verify(info)
@@ -143,7 +145,7 @@ def ship(
 
 def note_measured(info: store.ModelInfo, measured: Mapping[str, Judged]) -> None:
     """Write into a model's manifest what held-out clips cost, by mode."""
-    told = {
+    figures = {
         mode: {
             "over_x264_percent": {
                 name: None if math.isnan(x) else round(x, 1)
@@ -157,7 +159,7 @@ def note_measured(info: store.ModelInfo, measured: Mapping[str, Judged]) -> None
         for mode, judged in measured.items()
     }
     path = info.path / store.MANIFEST
-    manifest = json.loads(path.read_text(encoding="utf-8")) | {"measured": told}
+    manifest = json.loads(path.read_text(encoding="utf-8")) | {"measured": figures}
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     partial.replace(path)

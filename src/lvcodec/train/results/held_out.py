@@ -13,7 +13,12 @@ from lvcodec.measure.bdrate import check_installed
 from lvcodec.train.data.crops import Clip
 from lvcodec.train.results import export, judge
 
-MODES_OF_STAGE = {"intra": ("intra",), "p": ("mfvc", "aligned"), "shift": ("lds",), "joint": ("intra", "aligned")}
+MODES_OF_STAGE = {
+    "intra": ("intra",),
+    "temporal": ("mfvc", "aligned"),
+    "compensation": ("lds",),
+    "joint": ("intra", "aligned"),
+}
 PICTURES = 12  # of a clip, where they are coded as video
 
 

@@ -34,8 +34,8 @@ from lvcodec.padding import MULTIPLE
 from lvcodec.quality import WHOLE
 from lvcodec.train.data.crops import Clip
 from lvcodec.train.results.checkpoint import family_of, load
+from lvcodec.train.stages.intra import code_intra
 from lvcodec.train.stages.losses import MSE
-from lvcodec.train.stages.swift import code_intra
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 

@@ -12,7 +12,9 @@ from lvcodec.measure.psnr import psnr_of_mse
 
 @dataclass(frozen=True)
 class Line:
-    """step: steps done; time_s: training time; rate_bpp: estimated bits a luma pixel; psnr_db: of planes weighted
+    """What the log says after some steps.
+
+    step: steps done; time_s: training time; rate_bpp: estimated bits a luma pixel; psnr_db: of planes weighted
     6:1:1, from their squared error, NaN where a stage has none; learning_rate: Adam's, NaN in logs of older versions.
     """
 
@@ -44,7 +46,7 @@ def append(path: Path, line: Line) -> None:
 
 def read(path: Path) -> list[Line]:
     """All lines, of older logs too (step, time, loss, rate, squared error, and no names)."""
-    found = []
+    lines = []
     if path.exists():
         with path.open(newline="") as file:
             for row in csv.reader(file):
@@ -55,8 +57,8 @@ def read(path: Path) -> list[Line]:
                 if len(numbers) == 5:
                     numbers = [*numbers[:4], psnr_db(numbers[4]), math.nan]
                 if len(numbers) == len(COLUMNS):  # else the line was cut by a kill
-                    found.append(Line(int(numbers[0]), *numbers[1:]))
-    return found
+                    lines.append(Line(int(numbers[0]), *numbers[1:]))
+    return lines
 
 
 def cut(path: Path, step: int) -> None:

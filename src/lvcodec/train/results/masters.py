@@ -20,7 +20,7 @@ from lvcodec.exact import masters
 from lvcodec.exact.ops import layers
 from lvcodec.models import store
 from lvcodec.nets.swift import Swift, SwiftShape
-from lvcodec.train.stages.swift import Priors
+from lvcodec.train.stages.priors import Priors, swift_priors
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -51,7 +51,7 @@ def unpack(folder: Path) -> tuple[Swift, Priors]:
         raise WeightsError(f"{folder} has no {store.MASTERS}, from which training could go on")
     arrays, integers = load_file(folder / store.MASTERS), store.read_integers(info)
     model = Swift(SwiftShape(**info.manifest["shape"]))
-    priors = Priors(model)
+    priors = swift_priors(model)
     state: dict[str, Tensor] = {k[6:]: torch.from_numpy(v) for k, v in arrays.items() if k.startswith("model.")}
     for name, layer in layers(model):
         whole = torch.from_numpy(integers[f"layers.{name}.weight"]).float()

@@ -20,7 +20,7 @@ WARM_UPS = 3
 class _Recording(NamedTuple):
     graph: torch.cuda.CUDAGraph
     inputs: Samples
-    found: Tensor
+    output: Tensor
 
 
 class Replay:
@@ -44,7 +44,7 @@ class Replay:
         for mine, given in zip(_tensors(self._recording.inputs), _tensors(samples), strict=True):
             mine.copy_(given)
         self._recording.graph.replay()
-        return self._recording.found
+        return self._recording.output
 
     def _record(self, samples: Samples) -> _Recording:
         inputs = Samples(*(t.clone() for t in _tensors(samples)))
@@ -59,8 +59,8 @@ class Replay:
         graph = torch.cuda.CUDAGraph()
         # what other threads ask of the GPU meanwhile, to keep the next samples' memory in place, is theirs
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            found = self._function(inputs)
-        return _Recording(graph, inputs, found)
+            output = self._function(inputs)
+        return _Recording(graph, inputs, output)
 
 
 def _tensors(samples: Samples) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,5 +1,7 @@
-"""What each step of a run is trained on: a function of the run's seed and the step alone, so that a run that goes on
-sees what it would have seen. Beside a GPU other processes cut it out ahead of time.
+"""What each step of a run is trained on.
+
+It is a function of the run's seed and the step alone, so that a run that goes on sees what it would have seen. Beside a
+GPU other processes cut it out ahead of time.
 """
 
 from __future__ import annotations
@@ -14,14 +16,16 @@ from torch.utils.data import DataLoader, Dataset
 
 from lvcodec.train.data.crops import Crops, channels_of
 from lvcodec.train.settings import Settings
-from lvcodec.train.stages.swift import Stage
+from lvcodec.train.stages.stage import Stage
 
 MOST_PROCESSES = 6
 
 
 @dataclass(frozen=True)
 class Samples:
-    """clip: (B, T, 96, H/8, W/8) levels - 128, from one source each; single: (n, 1, 96, H/8, W/8), pictures that are
+    """What one step is trained on.
+
+    clip: (B, T, 96, H/8, W/8) levels - 128, from one source each; single: (n, 1, 96, H/8, W/8), pictures that are
     coded by themselves; quality: (B + n,), of all.
     """
 

@@ -43,9 +43,9 @@ class Muon(torch.optim.Optimizer):
             alike: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
             for p, update in zip(params, torch._foreach_add(grads, momenta, alpha=0.95), strict=True):
                 alike[p.flatten(1).shape].append((p, update.reshape(p.shape[0], -1)))
-            for shape, found in alike.items():  # matrices of one shape together: a GPU has fewer operations to start
+            for shape, pairs in alike.items():  # matrices of one shape together: a GPU has fewer operations to start
                 size = math.sqrt(max(1.0, shape[0] / shape[1]))
-                for (p, _), step in zip(found, _orthogonalised(torch.stack([u for _, u in found])), strict=True):
+                for (p, _), step in zip(pairs, _orthogonalised(torch.stack([u for _, u in pairs])), strict=True):
                     p.add_(step.reshape(p.shape), alpha=-group["lr"] * size)
 
 
@@ -58,8 +58,10 @@ def optimisers(
     plain: tuple[str, ...],
     muon: bool = True,
 ) -> list[torch.optim.Optimizer]:
-    """Muon (if `muon`) on convolution weights except those whose name starts with one of `plain`, depthwise and 1-D;
-    Adam else, with a rate of its own for the linear path, which starts well and spoils easily.
+    """Muon (if `muon`) for the weights of hidden convolutions, Adam for the rest.
+
+    Not for Muon: names that start with one of `plain`, depthwise and one-dimensional weights. The linear path, which
+    starts well and spoils easily, has a rate of its own.
     """
     hidden: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
@@ -68,6 +70,8 @@ def optimisers(
         is_hidden = muon and p.ndim == 4 and p.shape[1] > 1 and not name.startswith(plain)
         is_linear = name in ("enc_linear.weight", "dec_linear.weight") and linear_lr != adam_lr
         (hidden if is_hidden else linear if is_linear else rest).append(p)
-    found: list[torch.optim.Optimizer] = [Muon(hidden, muon_lr)] if hidden else []
-    groups = [{"params": rest, "lr": adam_lr}] + ([{"params": linear, "lr": linear_lr}] if linear else [])
-    return [*found, torch.optim.Adam(groups, adam_lr, betas=(0.9, 0.98))] if rest else found
+    every: list[torch.optim.Optimizer] = [Muon(hidden, muon_lr)] if hidden else []
+    if rest:
+        groups = [{"params": rest, "lr": adam_lr}] + ([{"params": linear, "lr": linear_lr}] if linear else [])
+        every.append(torch.optim.Adam(groups, adam_lr, betas=(0.9, 0.98)))
+    return every

@@ -57,16 +57,16 @@ class Workers:
             return list(values)
         tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
         dist.all_reduce(tensor, dist.ReduceOp.MAX)
-        found: list[float] = tensor.tolist()
-        return found
+        largest: list[float] = tensor.tolist()
+        return largest
 
     def all(self, value: Any) -> list[Any]:
         """What every process has, in order."""
         if self.count == 1:
             return [value]
-        found: list[Any] = [None] * self.count
-        dist.all_gather_object(found, value)
-        return found
+        gathered: list[Any] = [None] * self.count
+        dist.all_gather_object(gathered, value)
+        return gathered
 
     def wait(self) -> None:
         """Until all processes are here."""
@@ -94,11 +94,11 @@ def start(device: str) -> Workers:
             f"there are {torch.cuda.device_count()} CUDA devices, and process {place + 1} has none",
             "start fewer processes",
         )
-    chosen = torch.device(name, place) if name == "cuda" else torch.device(name)
+    here = torch.device(name, place) if name == "cuda" else torch.device(name)
     if name == "cuda":
-        torch.cuda.set_device(chosen)
+        torch.cuda.set_device(here)
     if count == 1:
-        return Workers(chosen)
+        return Workers(here)
     # the others wait while the first converts pictures or validates
     dist.init_process_group("nccl" if name == "cuda" else "gloo", timeout=timedelta(hours=4))
-    return Workers(chosen, dist.get_rank(), count)
+    return Workers(here, dist.get_rank(), count)

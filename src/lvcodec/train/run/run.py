@@ -25,7 +25,7 @@ from lvcodec.train.run.parallel import Workers
 from lvcodec.train.settings import Settings
 from lvcodec.train.stages.families import FAMILIES
 from lvcodec.train.stages.losses import MEASURES
-from lvcodec.train.stages.swift import Outcome
+from lvcodec.train.stages.stage import Outcome
 
 
 @dataclass
@@ -54,15 +54,15 @@ class Run:
         priors.to(self.workers.device)
         for p in [*model.parameters(), *priors.parameters()]:
             p.requires_grad_(False)
-        chosen = [(n, p) for n, p in model.named_parameters() if n.startswith(self.stage.trained)]
-        chosen += [
+        trained = [(n, p) for n, p in model.named_parameters() if n.startswith(self.stage.trained)]
+        trained += [
             (f"prior.{n}", p) for prior in self.stage.priors for n, p in getattr(priors, prior).named_parameters()
         ]
-        for _, p in chosen:
+        for _, p in trained:
             p.requires_grad_(True)
-        self.parameters = [p for _, p in chosen]
+        self.parameters = [p for _, p in trained]
         self.optimisers = optimisers(
-            chosen,
+            trained,
             muon_lr=settings.muon_lr,
             adam_lr=settings.adam_lr,
             linear_lr=settings.linear_lr,
@@ -152,15 +152,15 @@ class Run:
         """What a batch costs."""
         count = len(samples.clip)
         with torch.autocast(self.workers.device.type, torch.bfloat16):
-            found = self.stage.step(
+            outcome = self.stage.step(
                 self.model, self.priors, samples.clip, samples.quality[:count], measure=self.measure
             )
             if len(samples.single):
                 single = self.family.stages["intra"].step
-                found = found.joined(
+                outcome = outcome.joined(
                     single(self.model, self.priors, samples.single, samples.quality[count:], measure=self.measure)
                 )
-        return found
+        return outcome
 
     def _backward(self, samples: Samples) -> Tensor:
         """Leave the gradients of a batch; its loss, rate and squared error, (3,)."""
@@ -182,10 +182,10 @@ class Run:
             self._feed = feed(self.crops, self.settings, self.stage, self.workers.device, first=progress.step)
         samples = next(self._feed)
         if self._replay is not None:
-            found = self._replay(samples, self._rounded)
+            figures = self._replay(samples, self._rounded)
         else:
             self._forget()
-            found = self._backward(samples)
+            figures = self._backward(samples)
         self.workers.average_gradients(self.parameters)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         if torch.isfinite(norm):
@@ -195,7 +195,7 @@ class Run:
         progress.step += 1
         progress.summed += 1
         self.average.update(progress.step)
-        for i, value in enumerate(self.workers.mean(found).tolist()):
+        for i, value in enumerate(self.workers.mean(figures).tolist()):
             progress.sums[i] += value
         progress.used_s += self._clock() - began
 

@@ -16,10 +16,10 @@ from lvcodec.train.results.held_out import HeldOut
 from lvcodec.train.run import loop, parallel
 from lvcodec.train.run.run import Run
 from lvcodec.train.settings import Settings
-from lvcodec.train.stages import cheng2020, losses
+from lvcodec.train.stages import cheng2020_networks, losses
 from lvcodec.train.stages.families import FAMILIES, Networks
 from lvcodec.train.stages.klt import start_from_klt
-from lvcodec.train.stages.swift import Priors
+from lvcodec.train.stages.priors import swift_priors
 
 Notice = Callable[[str], None]
 OnFile = Callable[[int, "int | None"], None]
@@ -27,8 +27,10 @@ OnFile = Callable[[int, "int | None"], None]
 
 @dataclass(frozen=True)
 class Request:
-    """A stage to train in `folder`. start: checkpoints or a model's folder to begin with, later ones give what their
-    stage trained. shape: "name=value,..." of a new model. held_out: folder of clips to validate on.
+    """A stage to train in `folder`.
+
+    start: checkpoints or a model's folder to begin with, later ones give what their stage trained. shape:
+    "name=value,..." of a new model. held_out: folder of clips to validate on.
     """
 
     folder: Path
@@ -49,51 +51,46 @@ def ready(
 
     Raises UsageError or InputError if it cannot be trained as asked, or the folder holds another run.
     """
-    settings = request.settings
+    settings, folder = request.settings, request.folder
     curves.check()
     losses.check_crop(settings.loss, settings.crop)
-    stage = FAMILIES[settings.family].stages[settings.stage]
     if settings.family == "swift":
         _check_shape(request.shape)
     workers = parallel.start(request.device)
     torch.manual_seed(request.seed + workers.rank)
-    request.folder.mkdir(parents=True, exist_ok=True)
-    earlier = request.folder / loop.CHECKPOINT
-    state = checkpoint.read(earlier) if earlier.exists() else None
-    if state is not None:
-        _check_same(
-            settings,
-            state["stage"],
-            {"family": checkpoint.family_of(state), **state.get("settings", {})},
-            request.folder,
-        )
+    folder.mkdir(parents=True, exist_ok=True)
+    begun = (folder / loop.CHECKPOINT).exists()
+    if begun:
+        _check_same(settings, folder)
     if workers.rank:
         notice, on_file = _unheard, _unheard  # the first tells
-        workers.wait()  # until it has filled the cache
-    crops = Crops(
-        gather(request.data, request.cache, least=settings.crop, notice=notice, on_file=on_file),
-        request.seed + workers.rank,
-        animated=settings.animated,
-    )
-    held_out = None
+    crops, clips = _pictures(request, workers, notice, on_file)
+    crops.check(FAMILIES[settings.family].stages[settings.stage].length)
+    if begun:
+        run = resumed(settings, folder, crops, workers)
+        notice(f"going on after step {run.progress.step}")
+        return run, clips
+    if request.start:
+        networks = checkpoint.assemble(request.start, settings.family, settings.quality)
+    else:
+        networks = _new_networks(request, crops)
+    return Run(settings, *networks, crops, workers), clips
+
+
+def _pictures(
+    request: Request, workers: parallel.Workers, notice: Notice, on_file: OnFile
+) -> tuple[Crops, HeldOut | None]:
+    """What to train on, and what to validate on; the first process fills the cache, and the others wait for that."""
+    settings, clips = request.settings, None
+    if workers.rank:
+        workers.wait()
+    sources = gather(request.data, request.cache, least=settings.crop, notice=notice, on_file=on_file)
     if request.held_out is not None:
-        held_out = HeldOut(
-            prepare([request.held_out], request.cache / "held-out", notice=notice), settings.stage, settings.family
-        )
+        prepared = prepare([request.held_out], request.cache / "held-out", notice=notice)
+        clips = HeldOut(prepared, settings.stage, settings.family)
     if not workers.rank:
         workers.wait()
-    crops.check(stage.length)
-    if state is not None:
-        run = resumed(settings, request.folder, crops, workers)
-        notice(f"going on after step {run.progress.step}")
-    else:
-        model, priors = (
-            checkpoint.assemble(request.start, settings.family, settings.quality)
-            if request.start
-            else _new_model(request, crops)
-        )
-        run = Run(settings, model, priors, crops, workers)
-    return run, held_out
+    return Crops(sources, request.seed + workers.rank, animated=settings.animated), clips
 
 
 def _unheard(*_: object) -> None:
@@ -108,12 +105,12 @@ def resumed(settings: Settings, folder: Path, crops: Crops, workers: parallel.Wo
     return run
 
 
-def _new_model(request: Request, crops: Crops) -> Networks:
+def _new_networks(request: Request, crops: Crops) -> Networks:
     if request.settings.quality is not None:
-        return cheng2020.fresh(request.settings.quality, request.shape)
+        return cheng2020_networks.fresh(request.settings.quality, request.shape)
     model = Swift(SwiftShape.parse(request.shape))
     start_from_klt(model, crops, size=min(192, request.settings.crop))
-    return model, Priors(model)
+    return model, swift_priors(model)
 
 
 def _check_shape(text: str) -> None:
@@ -127,10 +124,12 @@ def _check_shape(text: str) -> None:
         raise UsageError(f"no swift model has the shape {text} ({error})") from error
 
 
-def _check_same(settings: Settings, stage: str, earlier: dict[str, object], folder: Path) -> None:
+def _check_same(settings: Settings, folder: Path) -> None:
     """Refuse to go on with a run that was another one's."""
-    if stage != settings.stage:
-        raise UsageError(f"{folder} holds a run of the stage {stage}", "name another folder")
+    state = checkpoint.read(folder / loop.CHECKPOINT)
+    if state["stage"] != settings.stage:
+        raise UsageError(f"{folder} holds a run of the stage {state['stage']}", "name another folder")
+    earlier = {"family": checkpoint.family_of(state), **state.get("settings", {})}
     for name in ("family", "quality", "loss", "optimiser"):
         if name in earlier and earlier[name] != getattr(settings, name):
             raise UsageError(f"{folder} holds a run with {name} {earlier[name]}", "name another folder")

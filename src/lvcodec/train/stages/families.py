@@ -11,18 +11,21 @@ import torch
 from torch import nn
 
 from lvcodec.nets.swift import Swift, SwiftShape
-from lvcodec.train.stages import cheng2020, joint
-from lvcodec.train.stages.swift import ALPHA, Priors, Stage
+from lvcodec.train.stages import cheng2020, cheng2020_networks, compensation, intra, joint, temporal
+from lvcodec.train.stages.encoder_rules import LDS_ALPHA
+from lvcodec.train.stages.priors import Priors, swift_priors
+from lvcodec.train.stages.stage import Stage
 
-Networks = tuple[Any, Any]  # model and priors: Swift or Cheng2020, and the hyper-latents' priors
+Networks = tuple[Any, Priors]  # the model, Swift or Cheng2020, and the priors of its hyper-latents
 
 
 @dataclass(frozen=True)
 class Family:
-    """stages: by name. networks: of a stored shape, to load weights into; shape_of: that shape of a model.
+    """A family of networks in training.
 
-    rounds: whether rounding of a model is simulated, as 8 bits need it. after_step: what training must
-    not leave. adam_only: parameters that Muon is not for, by the start of their names. layout: of weights. alpha: the
+    stages: by name. networks: of a stored shape, to load weights into; shape_of: that shape of a model.
+    rounds: whether rounding of a model is simulated, as 8 bits need it. after_step: brings weights back to where they
+    must be. adam_only: parameters that Muon is not for, by the start of their names. layout: of weights. alpha: the
     length of the shift that LCM is trained for.
     """
 
@@ -36,9 +39,9 @@ class Family:
     alpha: Fraction
 
 
-def _swift(shape: dict[str, Any]) -> tuple[Swift, Priors]:
+def _swift(shape: dict[str, Any]) -> Networks:
     model = Swift(SwiftShape(**shape))
-    return model, Priors(model)
+    return model, swift_priors(model)
 
 
 def _nothing(model: nn.Module) -> None:
@@ -47,24 +50,29 @@ def _nothing(model: nn.Module) -> None:
 
 FAMILIES = {
     "swift": Family(
-        joint.STAGES,
-        _swift,
-        lambda model: model.shape.as_dict(),
-        lambda model: True,
-        _nothing,
-        ("enc_linear", "dec_linear", "enc_in", "enc_out", "dec_out", "dec_latent", "dec_pixels", "prior."),
-        torch.channels_last,
-        ALPHA,
+        stages={
+            "intra": intra.STAGE,
+            "temporal": temporal.STAGE,
+            "compensation": compensation.STAGE,
+            "joint": joint.STAGE,
+        },
+        networks=_swift,
+        shape_of=lambda model: model.shape.as_dict(),
+        rounds=lambda model: True,
+        after_step=_nothing,
+        adam_only=("enc_linear", "dec_linear", "enc_in", "enc_out", "dec_out", "dec_latent", "dec_pixels", "prior."),
+        layout=torch.channels_last,
+        alpha=LDS_ALPHA,
     ),
     "cheng2020": Family(
-        cheng2020.STAGES,
-        cheng2020.networks,
-        cheng2020.shape_of,
-        cheng2020.rounds,
-        cheng2020.constrain,
-        (),
+        stages=cheng2020.STAGES,
+        networks=cheng2020_networks.networks,
+        shape_of=cheng2020_networks.shape_of,
+        rounds=cheng2020_networks.rounds,
+        after_step=cheng2020_networks.constrain,
+        adam_only=(),
         # its 1x1 layers of stride 2: channels last, torch 2.14's gradient of them overruns memory
-        torch.contiguous_format,
-        Fraction(1),
+        layout=torch.contiguous_format,
+        alpha=Fraction(1),
     ),
 }

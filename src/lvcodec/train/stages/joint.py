@@ -1,4 +1,4 @@
-"""Stage joint: an I-picture and P-pictures in the real loop of `aligned`, all of it trained together.
+"""Stage joint of swift: an I-picture and P-pictures in the real loop of `aligned`, all of it trained together.
 
     x_1 ─► U_ENC, round, U_DEC ─► x_hat_1 ─► search, warp ─► aligned ─► U_ENC ─► y_ref ─► ... ─► x_hat_2 ─► ...
 
@@ -23,10 +23,14 @@ from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.compensation import shift_undo
 from lvcodec.nets.swift import UNITS_PER_LEVEL, Swift, channels_to_planes, planes_to_channels
-from lvcodec.train.stages import swift as stages
-from lvcodec.train.stages import symbols as choice
-from lvcodec.train.stages.losses import MSE, Measure
-from lvcodec.train.stages.swift import Fields, Outcome, Priors, Stage, find_motion
+from lvcodec.train.stages import intra, temporal
+from lvcodec.train.stages.encoder_rules import distortion_weight, p_quality, step_weights
+from lvcodec.train.stages.intra import code_intra
+from lvcodec.train.stages.losses import MSE, Measure, errors
+from lvcodec.train.stages.motion import Fields, align
+from lvcodec.train.stages.priors import Priors
+from lvcodec.train.stages.stage import Outcome, Stage, outcome, per_pixel
+from lvcodec.train.stages.temporal import residual_bits
 
 ASIDE = 0.3  # what the rates of the other modes count
 
@@ -35,17 +39,17 @@ def joint(
     model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False, measure: Measure = MSE
 ) -> Outcome:
     """clip: (B, T, 96, H/8, W/8): an I-picture and T - 1 P-pictures; the outcome has T * B samples."""
-    found, y_hat, x_hat = stages.code_intra(model, priors, clip[:, 0], quality, hard=hard, measure=measure)
-    aside = _other_modes(model, priors, clip[:, 1], y_hat, quality, hard=hard) * found.weight * ASIDE
+    total, y_hat, x_hat = code_intra(model, priors, clip[:, 0], quality, hard=hard, measure=measure)
+    aside = _other_modes(model, priors, clip[:, 1], y_hat, quality, hard=hard) * total.weight * ASIDE
     fields: Fields | None = None
-    coarser = stages.p_quality("aligned", quality)
+    coarser = p_quality("aligned", quality)
     for t in range(1, clip.shape[1]):
         shown = round_ste(x_hat / UNITS_PER_LEVEL).clamp(-128, 127)
-        here, x_hat, fields = code_aligned(
+        of_picture, x_hat, fields = code_aligned(
             model, priors, clip[:, t], shown, coarser, fields, hard=hard, measure=measure
         )
-        found = found.joined(here)
-    return replace(found, aside=aside)
+        total = total.joined(of_picture)
+    return replace(total, aside=aside)
 
 
 def code_aligned(
@@ -59,34 +63,34 @@ def code_aligned(
     hard: bool,
     measure: Measure,
 ) -> tuple[Outcome, Tensor, Fields]:
-    """One P-picture of `aligned`. x, shown: (B, 96, H/8, W/8) levels - 128, shown whole; quality: the P-picture's.
+    """One P-picture of aligned: what it costs, the picture in UNITS_PER_LEVEL a level, and its motion.
 
-    Returns what it costs, the picture in UNITS_PER_LEVEL a level, and the motion, from which the next search begins.
+    x, shown: (B, 96, H/8, W/8) levels - 128, shown whole; quality: the P-picture's; before: the motion of the picture
+    before, from which the search begins.
     """
     x = x.contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
-        aligned, fields = find_motion(shown, x, quality, before)
+        aligned, fields = align(shown, x, quality, before)
     moved = _with_gradient(aligned, shown, fields)
     steps = steps_for_training(model, quality)
     reference = model.analysis(moved)
     real = (model.analysis(x) - reference) * steps.gain
-    worth = stages.worth_in("aligned") * choice.worth_of(steps, quality)
-    bits, symbols, whole = stages.p_rate(model, priors, reference, real, steps, worth, hard=hard, shifted=True)
-    change = (symbols + shift_undo(symbols.detach(), whole)) * steps.inverse
+    weight = distortion_weight("aligned") * step_weights(steps, quality)
+    bits, symbols, mean8 = residual_bits(model, priors, reference, real, steps, weight, hard=hard, shifted=True)
+    change = (symbols + shift_undo(symbols.detach(), mean8)) * steps.inverse
     x_hat = moved * UNITS_PER_LEVEL + model.synthesis(reference + change, steps) - model.synthesis(reference, steps)
-    rate = stages.per_pixel(bits, x)
-    return stages.outcome(rate, *stages.errors(x, x_hat, measure), quality, measure), x_hat, fields
+    return outcome(per_pixel(bits, x), *errors(x, x_hat, measure), quality, measure), x_hat, fields
 
 
 def _other_modes(model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool) -> Tensor:
-    """(B,) bits a pixel of the residual to the I-picture's latents, as `mfvc` and `lds` code it."""
+    """(B,) bits a pixel of the residual to the I-picture's latents, as mfvc and lds code it."""
     with torch.no_grad():
         steps = steps_for_training(model, quality)
         y_ref = y_ref.detach()
         real = model.analysis(x) * steps.gain - y_ref
-        worth = stages.worth_in("mfvc") * choice.worth_of(steps, quality)
-    bits, _, _ = stages.p_rate(model, priors, y_ref * steps.inverse, real, steps, worth, hard=hard)
-    return stages.per_pixel(bits, x)
+        weight = distortion_weight("mfvc") * step_weights(steps, quality)
+    bits, _, _ = residual_bits(model, priors, y_ref * steps.inverse, real, steps, weight, hard=hard)
+    return per_pixel(bits, x)
 
 
 def _with_gradient(aligned: Tensor, shown: Tensor, fields: Fields) -> Tensor:
@@ -103,8 +107,9 @@ def _with_gradient(aligned: Tensor, shown: Tensor, fields: Fields) -> Tensor:
 
 
 def soft_warp(planes: Tensor, field: Tensor, *, chroma: bool = False) -> Tensor:
-    """Planes (B, 1, H, W) seen through fields (B, 2, rows, columns) as exact/warp.py says, but for bilinear taps and
-    rounding: differentiable in the planes.
+    """Planes (B, 1, H, W) moved by fields (B, 2, rows, columns) as by exact/warp.py, differentiable in the planes.
+
+    It differs in taps, which are bilinear, and in rounding, of which there is none.
     """
     side, steps = (warp.BLOCK // 2, 2 * warp.STEPS) if chroma else (warp.BLOCK, warp.STEPS)
     height, width = planes.shape[2:]
@@ -116,13 +121,13 @@ def soft_warp(planes: Tensor, field: Tensor, *, chroma: bool = False) -> Tensor:
         )
     ).to(planes.dtype)
     last = torch.tensor([height - 1, width - 1], device=planes.device).view(1, 2, 1, 1)
-    seen = torch.zeros_like(planes)
+    moved = torch.zeros_like(planes)
     for i, j in product((0, 1), (0, 1)):  # the four blocks that make a pel
         at = place + grown[:, :, rows + i][:, :, :, columns + j]
         grid = (at * 2 / last - 1).flip(1).permute(0, 2, 3, 1)
         weight = (down if i else 1 - down)[:, None] * (across if j else 1 - across)
-        seen = seen + weight * F.grid_sample(planes, grid, padding_mode="border", align_corners=True)
-    return seen
+        moved = moved + weight * F.grid_sample(planes, grid, padding_mode="border", align_corners=True)
+    return moved
 
 
 def _blocks(size: int, side: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -132,6 +137,10 @@ def _blocks(size: int, side: int, like: Tensor) -> tuple[Tensor, Tensor]:
     return first.long(), at - first
 
 
-STAGES = stages.STAGES | {
-    "joint": Stage(joint, 4, (*stages.INTRA, "temporal"), ("z_intra", "z_p"), alone=0.25),
-}
+STAGE = Stage(
+    joint,
+    length=4,
+    trained=(*intra.STAGE.trained, *temporal.STAGE.trained),
+    priors=(*intra.STAGE.priors, *temporal.STAGE.priors),
+    alone=0.25,
+)

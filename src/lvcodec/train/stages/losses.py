@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from lvcodec.errors import InputError, UsageError
-from lvcodec.nets.swift import LAMBDAS, UNITS_PER_LEVEL, channels_to_planes
+from lvcodec.models.steps import between_qualities
+from lvcodec.nets.swift import UNITS_PER_LEVEL, channels_to_planes
+from lvcodec.quality import LAMBDAS
 
 PIXELS = 64  # luma pixels of one position at 1/8
 MS_SSIM_LAMBDAS = (2.40, 4.58, 8.73, 16.64, 31.73, 60.50)  # of qualities 1..6
@@ -34,15 +36,13 @@ def squared_error(x: Tensor, x_hat: Tensor) -> Tensor:
 
 def structural_error(x: Tensor, x_hat: Tensor) -> Tensor:
     """(B,) 1 - MS-SSIM, weighted over planes; arguments as for squared_error, sides above 160 pixels."""
-    planes = zip(channels_to_planes(x), channels_to_planes(x_hat.float() / UNITS_PER_LEVEL), strict=True)
-    return sum_of_planes(
-        [ms_ssim(a, b, 255.0, LUMA_WINDOW if i == 0 else CHROMA_WINDOW) for i, (a, b) in enumerate(planes)]
-    )
-
-
-def sum_of_planes(each: list[Tensor]) -> Tensor:
-    """1 - the weighted mean of the planes' figures."""
-    return 1 - torch.stack([weight * value for weight, value in zip(WEIGHTS, each, strict=True)]).sum(dim=0)
+    originals, coded = channels_to_planes(x), channels_to_planes(x_hat.float() / UNITS_PER_LEVEL)
+    windows = (LUMA_WINDOW, CHROMA_WINDOW, CHROMA_WINDOW)
+    weighted = [
+        weight * ms_ssim(a, b, 255.0, window)
+        for weight, a, b, window in zip(WEIGHTS, originals, coded, windows, strict=True)
+    ]
+    return 1 - torch.stack(weighted).sum(dim=0)
 
 
 def ms_ssim(a: Tensor, b: Tensor, peak: float, window: int) -> Tensor:
@@ -50,7 +50,7 @@ def ms_ssim(a: Tensor, b: Tensor, peak: float, window: int) -> Tensor:
     from pytorch_msssim import ms_ssim as compute
 
     with torch.autocast(a.device.type, enabled=False):
-        found: Tensor = compute(
+        similarity: Tensor = compute(
             a.float(),
             b.float(),
             data_range=peak,
@@ -58,7 +58,7 @@ def ms_ssim(a: Tensor, b: Tensor, peak: float, window: int) -> Tensor:
             win_size=window,
             win_sigma=1.5 * (window - 1) / (LUMA_WINDOW - 1),
         )
-        return found
+        return similarity
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,8 @@ class Measure:
     lambdas: tuple[float, ...]
 
     def lmbda(self, quality: Tensor) -> Tensor:
-        """Lambda at fractional qualities 1..6, (B,)."""
-        logs = _logs(self.lambdas, quality.dtype, quality.device)
-        position = (quality - 1).clamp(0, 5)
-        low = position.floor().clamp(max=4).long()
-        return torch.exp(logs[low] + (position - low) * (logs[low + 1] - logs[low]))
+        """Lambda at fractional qualities 1..6, (B,): for MSE what quality.lambda_of says of one."""
+        return torch.exp(between_qualities(_logs(self.lambdas, quality.dtype, quality.device), quality))
 
 
 @lru_cache
@@ -86,6 +83,15 @@ def _logs(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -
 MSE = Measure("mse", squared_error, LAMBDAS)
 MS_SSIM = Measure("ms-ssim", structural_error, MS_SSIM_LAMBDAS)
 MEASURES = {measure.name: measure for measure in (MSE, MS_SSIM)}
+
+
+def errors(x: Tensor, x_hat: Tensor, measure: Measure) -> tuple[Tensor, Tensor]:
+    """Distortion and squared error, (B,) each: the second is for the log where it is not the first."""
+    distortion = measure.error(x, x_hat)
+    if measure is MSE:
+        return distortion, distortion.detach()
+    with torch.no_grad():
+        return distortion, squared_error(x, x_hat)
 
 
 def check_crop(loss: str, crop: int) -> None:

@@ -12,9 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from lvcodec.codec import motion
 from lvcodec.encoder.search import search
+from lvcodec.nets.swift import channels_to_planes, planes_to_channels
 from lvcodec.video.picture import Picture
 
 Planes = tuple[NDArray[np.uint8], ...]  # Y, U, V
@@ -30,19 +32,42 @@ class Task(NamedTuple):
     quality: float
 
 
+def align(shown: Tensor, x: Tensor, quality: Tensor, before: Fields | None = None) -> tuple[Tensor, Fields]:
+    """Reference pictures, compensated for the motion to x that the encoder would find; and that motion.
+
+    shown, x: levels - 128, (B, 96, H/8, W/8), shown whole; before: the motion of the pictures before, if there is any.
+    The motion is (B, 2, rows, columns).
+    """
+    references, pictures = _planes(shown), _planes(x)
+    fields_before = [None] * len(x) if before is None else list(before)
+    tasks = list(map(Task, references, pictures, fields_before, quality.tolist()))
+    with torch.autocast(x.device.type, enabled=False):  # the warp is the decoder's: whole numbers
+        results = search_all(tasks, processes=processes_beside(x.device))
+    fields, aligned = zip(*results, strict=True)
+    y, u, v = (torch.from_numpy(np.stack(plane)[:, None]).float() for plane in zip(*aligned, strict=True))
+    channels = planes_to_channels(y, u, v).to(x.device).contiguous(memory_format=torch.channels_last)
+    return channels, np.stack(fields)
+
+
 def search_all(tasks: Sequence[Task], *, processes: int) -> list[tuple[Fields, Planes]]:
-    """Of each task the motion, and the reference seen through it. processes: 0 for this one."""
+    """Of each task the motion, and the reference aligned by it. processes: 0 for this one."""
     if not processes:
-        return [_found(task) for task in tasks]
-    return list(_pool(processes).map(_found, tasks, chunksize=max(1, len(tasks) // (2 * processes))))
+        return [_search(task) for task in tasks]
+    return list(_pool(processes).map(_search, tasks, chunksize=max(1, len(tasks) // (2 * processes))))
 
 
-def beside(device: torch.device) -> int:
-    """How many processes search for a network on this device."""
+def processes_beside(device: torch.device) -> int:
+    """How many processes search for a network on this device; 0 for the network's own."""
     return max(1, (os.cpu_count() or 1) - 3) if device.type == "cuda" else 0
 
 
-def _found(task: Task) -> tuple[Fields, Planes]:
+def _planes(x: Tensor) -> list[Planes]:
+    """Of each picture its planes as the encoder has them."""
+    y, u, v = (plane.detach().to(torch.uint8).cpu().numpy()[:, 0] for plane in channels_to_planes(x))
+    return list(zip(y, u, v, strict=True))
+
+
+def _search(task: Task) -> tuple[Fields, Planes]:
     reference = Picture(*task.reference)
     field = search(Picture(*task.picture), reference, motion.before(reference, task.before), task.quality)
     return field, motion.align(reference, field).planes

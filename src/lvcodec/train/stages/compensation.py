@@ -1,0 +1,61 @@
+"""Stage compensation of swift: BFD-E, BFD-D and LCM (nets/compensation.py), which repair shifted latents in lds.
+
+They pay for rate + lambda * distortion over three P-pictures.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lvcodec.exact.rounding import round_ste
+from lvcodec.models.steps import steps_for_training
+from lvcodec.nets.compensation import shift_direction
+from lvcodec.nets.swift import Swift
+from lvcodec.train.stages.encoder_rules import distortion_weight, step_weights
+from lvcodec.train.stages.intra import as_pixels, code_intra, latents
+from lvcodec.train.stages.losses import MSE, Measure, errors
+from lvcodec.train.stages.priors import Priors
+from lvcodec.train.stages.stage import Outcome, Stage, outcome, per_pixel
+from lvcodec.train.stages.temporal import residual_bits
+
+
+def compensation(
+    model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False, measure: Measure = MSE
+) -> Outcome:
+    """clip: (B, T, 96, H/8, W/8), T > 1: an I-picture and T - 1 P-pictures through the real reference loop."""
+    with torch.no_grad():
+        _, y_ref, _ = code_intra(model, priors, clip[:, 0], quality, hard=True, measure=measure)
+    total: Outcome | None = None
+    for t in range(1, clip.shape[1]):
+        of_picture, x_hat = code_shifted(model, priors, clip[:, t], y_ref, quality, hard=hard, measure=measure)
+        total = of_picture if total is None else total.joined(of_picture)
+        with torch.no_grad():
+            y_ref = latents(model, as_pixels(x_hat), steps_for_training(model, quality))
+    if total is None:
+        raise ValueError("a sample of this stage needs two pictures")
+    return total
+
+
+def code_shifted(
+    model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool, measure: Measure
+) -> tuple[Outcome, Tensor]:
+    """One P-picture of lds, shifted by a half: what it costs, and the picture in UNITS_PER_LEVEL a level.
+
+    x: (B, 96, H/8, W/8) levels - 128; y_ref: its reference's symbols.
+    """
+    x = x.contiguous(memory_format=torch.channels_last)
+    steps = steps_for_training(model, quality)
+    ref_units = y_ref * steps.inverse
+    y_units = model.analysis(x)
+    real = y_units * steps.gain - y_ref
+    weight = distortion_weight("lds") * step_weights(steps, quality)
+    bits, symbols, mean8 = residual_bits(model, priors, ref_units, real, steps, weight, hard=hard)
+    z = model.shift_hyper(shift_direction(torch.round(real.detach()), mean8), y_units)
+    change = model.compensate(round_ste(z), symbols, ref_units, steps)
+    x_hat = model.synthesis((y_ref + change) * steps.inverse, steps)
+    rate = per_pixel(bits + priors.z_bfd.bits(z, hard=hard), x)
+    return outcome(rate, *errors(x, x_hat, measure), quality, measure), x_hat
+
+
+STAGE = Stage(compensation, length=4, trained=("shift",), priors=("z_bfd",), recorded=True)
