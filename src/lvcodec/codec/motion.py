@@ -27,10 +27,10 @@ from lvcodec.video.picture import Picture
 Field = NDArray[np.int32]
 Places = tuple[NDArray[np.int32], NDArray[np.int32]]  # rows (n, 1) and columns (m) that cross
 COARSEST = 32
-# Scale levels (entropy/grid.py) of a vector's parts, fitted to fields of the training clips (docs/training-log.md): by
-# the bits of how far both neighbours are apart (rows) and of how far the field before is from the prediction (columns),
-# in quarters of a pel; of vectors without neighbours, between neighbours two or more blocks off, and between blocks
-# side by side.
+# Scale levels (entropy/grid.py) of a vector's parts, fitted to fields of the training clips
+# (docs/decisions.md#levels-of-the-motion-field): by the bits of how far both neighbours are apart (rows) and of how far
+# the field before is from the prediction (columns), in quarters of a pel; of vectors without neighbours, between
+# neighbours two or more blocks off, and between blocks side by side.
 FIRST, FAR, NEAR = range(3)
 LEVELS = np.array(
     [

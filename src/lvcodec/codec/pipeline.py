@@ -18,8 +18,10 @@ from typing import Any, Generic, TypeVar
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+# docs/decisions.md#gops-side-by-side
 MOST_JOBS = 4
 MOST_PIXELS = 2**22  # of pictures coded side by side, unless more is asked for
+# docs/decisions.md#pictures-that-wait
 AHEAD, AHEAD_BYTES = 32, 2**25  # pictures that wait between two threads at most
 LOOK_S = 0.2  # how often a waiting thread looks whether it should stop
 READER_S = 1.0

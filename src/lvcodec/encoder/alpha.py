@@ -14,7 +14,8 @@ from lvcodec.errors import LvcError
 from lvcodec.nets.coding import Ints
 from lvcodec.video.picture import Picture
 
-STILL = 0.16  # share of latents that change where hardly anything moves; by trial (docs/training-log.md)
+# Share of latents that change where hardly anything moves; by trial (docs/decisions.md#where-hardly-anything-moves)
+STILL = 0.16
 
 
 def length_for(first: Ints, second: Ints) -> Fraction:

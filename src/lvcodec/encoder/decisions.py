@@ -126,8 +126,8 @@ def _p_pictures(mode: str) -> Mode:
     return shared
 
 
-# Weights, and how much coarser, were found by trial (docs/training-log.md). An error weighs all of itself
-# where the next picture mends none of it: in mfvc, and in lds if the shift loses nothing.
+# Weights, and how much coarser, were found by trial (docs/decisions.md#distortion-weight-of-p-pictures). An error
+# weighs all of itself where the next picture mends none of it: in mfvc, and in lds if the shift loses nothing.
 DECISIONS: dict[str, Decisions | None] = {
     "intra": None,
     "mfvc": Decisions(_p_pictures("mfvc"), _analyse_mfvc, "y_res"),

@@ -23,7 +23,8 @@ from lvcodec.video.picture import Picture
 if TYPE_CHECKING:
     from torch import Tensor
 
-I_DISTORTION_WEIGHT = 1.75  # of an I-picture's errors when its symbols are decided, by trial (docs/training-log.md)
+# Of an I-picture's errors when its symbols are decided, by trial (docs/decisions.md#distortion-weight-of-i-pictures)
+I_DISTORTION_WEIGHT = 1.75
 REFINED_SWEEPS = 3  # times as many of the search for motion where the encoder takes its time
 
 

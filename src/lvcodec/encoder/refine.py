@@ -37,6 +37,7 @@ from lvcodec.nets.swift import (
     steps_from_tables,
 )
 
+# docs/decisions.md#steps-of-the-refinement
 TAKEN = 0.35  # part of the steps that seem to pay that a pass takes: more of them get into each other's way
 TRUST, MISTRUST = 0.7, 1.3  # the curvature at first, and its growth when a pass made nothing better
 

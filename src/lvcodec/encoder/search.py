@@ -22,11 +22,16 @@ from lvcodec.video.picture import Picture
 Field = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
-BITS = 2.0  # what one doubling of the distance to one neighbour is taken to cost; found by trial
-PRICE = 2.5  # of a bit, where one that squared errors are weighed against costs 1: residuals mend errors too; by trial
+# docs/decisions.md#price-of-roughness
+BITS = 2.0  # what one doubling of the distance to one neighbour is taken to cost
+# docs/decisions.md#price-of-a-bit-in-the-sweeps
+PRICE = 2.5  # of a bit, where one that squared errors are weighed against costs 1: residuals mend errors too
+# docs/decisions.md#groups-of-the-search
 GROUPS = (8, 4, 2)  # blocks
+# docs/decisions.md#rounds-and-sweeps-of-the-search
 ROUNDS = 2
 SWEEPS = 3
+# docs/decisions.md#constants-of-the-search-that-only-save-time
 SLOTS = 8
 BORDER = 24  # pels around a picture: a block, and what taps reach
 NONE = np.int64(2**62)  # no vector

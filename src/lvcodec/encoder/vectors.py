@@ -23,6 +23,7 @@ from lvcodec.entropy.builders import scale_grid_tables
 from lvcodec.entropy.tables import bits_of
 from lvcodec.exact import warp
 
+# docs/decisions.md#constants-of-the-search-that-only-save-time
 FARTHEST = 1024  # a difference of that many quarters costs what any larger one costs
 NUDGES = np.array([[0, 0, -1, 1], [-1, 1, 0, 0]], dtype=np.int32)
 

@@ -1,4 +1,4 @@
-"""Muon for hidden convolutions, Adam for the rest (figures in docs/training-log.md)."""
+"""Muon for hidden convolutions, Adam for the rest (docs/decisions.md#optimisers)."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ from lvcodec.train.stages.priors import Priors
 from lvcodec.train.stages.stage import Outcome, Stage, outcome, per_pixel
 from lvcodec.train.stages.temporal import residual_bits
 
+# docs/decisions.md#what-the-stage-joint-trains
 ASIDE = 0.3  # what the rates of the other modes count
 
 
