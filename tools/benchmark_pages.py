@@ -106,6 +106,7 @@ def results(report: Path) -> str:
 
 
 def main() -> None:
+    """Write page, pictures and points from the two folders of reports that were named."""
     report, crops = map(Path, sys.argv[1:])
     page = PAGE.read_text("utf-8")
     before, mark, rest = page.partition(BEGIN)

@@ -8,8 +8,10 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's mallo
 
 
 def keep_freed_memory() -> None:
-    """Let freed memory stay with the process, where the C library is glibc: a page that comes back from the system
-    costs more than what is computed on it. For commands, not the library: it is the process's affair.
+    """Let freed memory stay with the process, where the C library is glibc.
+
+    A page that comes back from the system costs more than what is computed on it. For commands, not the library: it is
+    the process's affair.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

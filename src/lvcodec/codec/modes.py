@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class State:
-    """What the stream has told the decoder: the picture shown last, its latents and their quality where they are whole
-    steps, and the motion to it from the one before where there is any.
+    """What the stream has told the decoder.
+
+    x_hat: the picture shown last; y_hat, quality_index: its latents and their quality, where they are whole steps;
+    field: the motion to it from the picture before, where there is any.
     """
 
     x_hat: Picture
@@ -48,8 +50,10 @@ class State:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a P-picture is predicted from: latents, in the networks' units, and for some modes the same as whole steps
-    or as a picture.
+    """What a P-picture is predicted from.
+
+    latents: in the networks' units; steps, picture, field: for some modes the same in whole steps, or as a picture and
+    the motion that made it.
     """
 
     latents: Tensor

@@ -98,8 +98,10 @@ class Network:
         return index, self.coding.centres[stream][:, None, None]
 
     def intra_passes(self, z: Ints) -> Iterator[tuple[NDArray[np.intp], Callable[[Ints], tuple[Ints, Ints]]]]:
-        """The order of an I-picture's symbols: for each pass the flat positions in (M, H, W), and what gives
-        their means (eighths of a step) and levels from the symbols known so far, (M, H, W) contiguous.
+        """The order of an I-picture's symbols.
+
+        For each pass the flat positions in (M, H, W), and a function that gives their means (eighths of a step) and
+        levels from the symbols known so far, (M, H, W) contiguous.
         """
         for positions, parameters in self.coding.intra_passes(self._tensor(z)):
             yield positions, partial(self._ask, parameters)

@@ -55,49 +55,73 @@ def pipelined(
 
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, threads // jobs))
-    stop = Event()
-    lanes: Queue[_Lane[In, Out] | None] = Queue(jobs)  # in order, for the caller
-    open_lanes: Queue[_Lane[In, Out] | None] = Queue()  # the same, for whoever has time
+    try:
+        yield from _Pipeline(groups, work, jobs, ahead).results()
+    finally:
+        torch.set_num_threads(threads)
 
-    def read() -> None:
+
+class _Pipeline(Generic[In, Out]):
+    """The threads of one call of `pipelined`, and the lanes on which groups go from one to the next."""
+
+    def __init__(
+        self, groups: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int, ahead: int
+    ) -> None:
+        self._groups, self._work, self._jobs, self._ahead = groups, work, jobs, ahead
+        self._stop = Event()
+        self._in_order: Queue[_Lane[In, Out] | None] = Queue(jobs)  # for the caller
+        self._open: Queue[_Lane[In, Out] | None] = Queue()  # the same lanes, for whoever has time
+
+    def results(self) -> Iterator[Out]:
+        """Start the threads, and hand out what they make; all have ended afterwards."""
+        reader = Thread(target=self._read, name="lvcodec reader", daemon=True)  # may wait for a pipe that never ends
+        workers = [Thread(target=self._run, name="lvcodec worker") for _ in range(self._jobs)]
         try:
-            for group in groups:
-                lane: _Lane[In, Out] = _Lane(stop, ahead)
-                _put(lanes, lane, stop)
-                open_lanes.put(lane)
+            for thread in (reader, *workers):
+                thread.start()
+            while (lane := self._in_order.get()) is not None:
+                yield from lane.handed_out()
+        finally:
+            self._stop.set()
+            self._close()
+            for worker in workers:
+                worker.join()
+            reader.join(timeout=READER_S)
+
+    def _read(self) -> None:
+        try:
+            for group in self._groups:
+                lane = self._lane()
+                self._open.put(lane)
                 lane.fill(group)
-            _put(lanes, None, stop)
+            _put(self._in_order, None, self._stop)
         except _Stopped:
             pass
         except BaseException as error:  # of the reading itself, between groups
-            broken: _Lane[In, Out] = _Lane(stop, ahead)
-            broken.results.put(_Failed(error))
             with suppress(_Stopped):
-                _put(lanes, broken, stop)
+                self._lane(_Failed(error))
         finally:
-            for _ in range(jobs):
-                open_lanes.put(None)
+            self._close()
 
-    def run() -> None:
+    def _lane(self, failure: _Failed | None = None) -> _Lane[In, Out]:
+        """A new lane, the next for the caller; failure: all that will be on it."""
+        lane: _Lane[In, Out] = _Lane(self._stop, self._ahead)
+        if failure is not None:
+            lane.results.put(failure)
+        _put(self._in_order, lane, self._stop)
+        return lane
+
+    def _close(self) -> None:
+        """Tell every worker that there are no more lanes."""
+        for _ in range(self._jobs):
+            self._open.put(None)
+
+    def _run(self) -> None:
+        import torch
+
         with torch.inference_mode():
-            while (lane := open_lanes.get()) is not None and not stop.is_set():
-                lane.run(work)
-
-    reader = Thread(target=read, name="lvcodec reader", daemon=True)  # may wait for a pipe that never ends
-    workers = [Thread(target=run, name="lvcodec worker") for _ in range(jobs)]
-    try:
-        for thread in (reader, *workers):
-            thread.start()
-        while (lane := lanes.get()) is not None:
-            yield from lane.handed_out()
-    finally:
-        stop.set()
-        for _ in workers:
-            open_lanes.put(None)
-        for worker in workers:
-            worker.join()
-        reader.join(timeout=READER_S)
-        torch.set_num_threads(threads)
+            while (lane := self._open.get()) is not None and not self._stop.is_set():
+                lane.run(self._work)
 
 
 class _Stopped(Exception):

@@ -53,8 +53,9 @@ class EncoderNetwork(Network):
         return np.asarray(self.coding.scaled(latents)[0].cpu().numpy(), dtype=np.float64)
 
     def distortion_weights(self, factor: float) -> NDArray[np.float64] | None:
-        """Bits that a squared step of each latent is worth, times the factor, (M, H, W); None if the family cannot
-        tell what a step is in pixels.
+        """Bits that a squared step of each latent is worth, times the factor, (M, H, W).
+
+        None if the family cannot tell what a step is in pixels.
         """
         weights = self._step_weights
         return None if weights is None else np.broadcast_to(factor * weights, self.latent_shape())

@@ -94,8 +94,9 @@ class Refiner:
         return self._descend(costs, symbols)
 
     def _intra_bits(self, known: Tensor, paid: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Bits of `paid`, which depend on `known` through the contexts, and by how many a step up and down of each
-        symbol changes its own.
+        """Bits of `paid`, and by how many a step up and down of each symbol changes its own.
+
+        They depend on `known` through the contexts.
         """
         model, steps = self.model, self.steps
         latents = known * steps.inverse

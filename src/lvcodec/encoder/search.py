@@ -128,8 +128,9 @@ class _Errors:
 
 
 def _phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(STEPS^2, H + 2 BORDER, W + 2 BORDER): the plane as the warp shows it each quarter of a pel further down and to
-    the right, rounded, and gone on beyond its edges.
+    """The plane at every quarter of a pel down and to the right, as the warp shows it, gone on beyond its edges.
+
+    Returns (STEPS^2, H + 2 BORDER, W + 2 BORDER), rounded.
     """
     import cv2
 

@@ -1,9 +1,9 @@
-"""The decision of symbols, each by itself: the nearest step, or the one beside it where that is cheaper by
+"""The decision of symbols, each by itself: the nearest step, or the one beside it where that costs less.
 
-    bits + weight * (error of the latent, in steps)^2
+    cost = bits + weight * (error of the latent, in steps)^2
 
-with the bits of the very table that the symbol will be coded with. It takes a few operations on the symbols that are
-not at their table's centre, and costs the decoder nothing. encoder/refine.py goes further, and takes its time.
+The bits are those of the very table that the symbol will be coded with. It takes a few operations on the symbols that
+are not at their table's centre, and costs the decoder nothing. encoder/refine.py goes further, and takes its time.
 """
 
 from __future__ import annotations

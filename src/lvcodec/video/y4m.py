@@ -54,39 +54,61 @@ def parse_header(line: bytes, name: str) -> Y4mHeader:
         raise InputError(f"{name} is no Y4M file: it does not begin with YUV4MPEG2")
     if not line.endswith(b"\n"):
         raise InputError(f"{name} is cut within the Y4M header line")
-    width = height = 0
-    rate: Fraction | None = None
-    chroma, notices = "420", []
-    full_range, codes = False, (UNSPECIFIED, UNSPECIFIED, UNSPECIFIED)
+    tags = _Tags()
     for raw in line.split()[1:]:
         tag, value = chr(raw[0]), raw[1:].decode("ascii", "replace")
         try:
-            if tag == "W":
-                width = int(value)
-            elif tag == "H":
-                height = int(value)
-            elif tag == "F":
-                rate = _ratio(value)
-            elif tag == "C":
-                chroma = value
-            elif tag == "I" and value in _INTERLACED:
-                notices.append(f"interlaced input ({_INTERLACED[value]}) is coded as progressive pictures")
-            elif tag == "A" and (aspect := _ratio(value)) not in (None, 1):
-                notices.append(f"the sample aspect ratio {aspect} is not kept: pictures stay {width}x{height}")
-            elif tag == "X" and value.startswith("COLORRANGE="):
-                full_range = value.partition("=")[2].upper() == "FULL"
-            elif tag == "X" and value.startswith("LVCODEC="):
-                primaries, transfer, matrix = (int(code) for code in value.partition("=")[2].split(":"))
-                codes = (primaries, transfer, matrix)
+            tags.take(tag, value)
         except ValueError as exc:
             raise InputError(f"{name} has a Y4M parameter that cannot be read: {tag}{value}") from exc
-    if not width or not height:
+    if not tags.width or not tags.height:
         raise InputError(f"{name} has a Y4M header without width or height")
-    check_size(width, height, name)
-    if chroma.lower() not in _FORMATS:
-        raise InputError(f"{name} has the Y4M format C{chroma}, which is not known")
-    colour = Colour(*codes, full_range=full_range, chroma_location=Y4M_LOCATIONS.get(chroma.lower(), 0))
-    return Y4mHeader(width, height, rate, _FORMATS[chroma.lower()], colour, tuple(notices))
+    check_size(tags.width, tags.height, name)
+    chroma = tags.chroma.lower()
+    if chroma not in _FORMATS:
+        raise InputError(f"{name} has the Y4M format C{tags.chroma}, which is not known")
+    colour = Colour(*tags.codes, full_range=tags.full_range, chroma_location=Y4M_LOCATIONS.get(chroma, 0))
+    return Y4mHeader(tags.width, tags.height, tags.rate, _FORMATS[chroma], colour, tuple(tags.notices))
+
+
+class _Tags:
+    """What a header line says, tag by tag; what it does not say has Y4M's default."""
+
+    def __init__(self) -> None:
+        self.width = self.height = 0
+        self.rate: Fraction | None = None
+        self.chroma = "420"
+        self.full_range = False
+        self.codes = (UNSPECIFIED, UNSPECIFIED, UNSPECIFIED)
+        self.notices: list[str] = []
+
+    def take(self, tag: str, value: str) -> None:
+        """Note one tag; unknown ones mean nothing to us. Raises ValueError if it cannot be read."""
+        match tag:
+            case "W":
+                self.width = int(value)
+            case "H":
+                self.height = int(value)
+            case "F":
+                self.rate = _ratio(value)
+            case "C":
+                self.chroma = value
+            case "X":
+                self._take_extension(value)
+            case "I" if value in _INTERLACED:
+                self.notices.append(f"interlaced input ({_INTERLACED[value]}) is coded as progressive pictures")
+            case "A" if (aspect := _ratio(value)) not in (None, 1):
+                self.notices.append(
+                    f"the sample aspect ratio {aspect} is not kept: pictures stay {self.width}x{self.height}"
+                )
+
+    def _take_extension(self, value: str) -> None:
+        name, _, rest = value.partition("=")
+        if name == "COLORRANGE":
+            self.full_range = rest.upper() == "FULL"
+        elif name == "LVCODEC":
+            primaries, transfer, matrix = (int(code) for code in rest.split(":"))
+            self.codes = (primaries, transfer, matrix)
 
 
 def header_line(fmt: VideoFormat) -> bytes:

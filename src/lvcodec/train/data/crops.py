@@ -1,5 +1,6 @@
-"""Training pictures: folders of videos and photographs, brought once to raw 4:2:0 in a cache, and Vimeo-90k as it is;
-cropped at random.
+"""Training pictures, cropped at random.
+
+They come from folders of videos and photographs, brought once to raw 4:2:0 in a cache, and from Vimeo-90k as it is.
 
 Photographs are reduced to two sizes, videos to a short side of at most 360, which also takes out the traces of
 their own compression.

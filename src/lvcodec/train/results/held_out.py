@@ -24,8 +24,10 @@ PICTURES = 12  # of a clip, where they are coded as video
 
 @dataclass(frozen=True)
 class Measured:
-    """One point of one clip: bits a pixel of the whole file, PSNR (6 Y + U + V) / 8; and of all the clip's points
-    together, the rate over x264's at equal PSNR (NaN where the curves do not meet).
+    """One point of one clip: bits a pixel of the whole file, PSNR (6 Y + U + V) / 8.
+
+    over_x264_percent: of all the clip's points together, the rate over x264's at equal PSNR; NaN where the curves do
+    not meet.
     """
 
     step: int
