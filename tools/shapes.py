@@ -37,7 +37,7 @@ from lvcodec.exact.packed import Units
 from lvcodec.models import export, loading, store
 from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.nets.swift_coding import SwiftCoding
-from lvcodec.padding import padded
+from lvcodec.sizes import padded
 from lvcodec.train.stages.compensation import compensation
 from lvcodec.train.stages.intra import intra
 from lvcodec.train.stages.priors import swift_priors

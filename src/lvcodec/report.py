@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from lvcodec.sizes import picture_bytes
+
 if TYPE_CHECKING:
     from lvcodec.video.colour import Colour
     from lvcodec.video.format import VideoFormat
@@ -183,11 +185,6 @@ class StreamInfo:
             "kbps": self.kbps,
             "ratio": self.ratio,
         }
-
-
-def picture_bytes(width: int, height: int) -> int:
-    """Bytes of one 8-bit 4:2:0 picture; odd sizes have their chroma rounded up."""
-    return width * height + 2 * ((width + 1) // 2) * ((height + 1) // 2)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.nets.coding import Coding, Ints, Parameters, Planes
-from lvcodec.padding import padded
+from lvcodec.sizes import padded
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:

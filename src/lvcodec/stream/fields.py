@@ -5,8 +5,8 @@ docs/bitstream.md prints these tables (a test compares), layout.py writes and re
 
 from __future__ import annotations
 
-from lvcodec.padding import padded
 from lvcodec.quality import LAST_INDEX
+from lvcodec.sizes import padded
 from lvcodec.stream.layout import Condition, Field
 
 MAGIC = b"LVC1"

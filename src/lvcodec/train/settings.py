@@ -9,7 +9,7 @@ from typing import Any
 
 from lvcodec.errors import UsageError
 from lvcodec.names import DEFAULT_FAMILY
-from lvcodec.padding import MULTIPLE
+from lvcodec.sizes import MULTIPLE
 
 PRESETS = ("short", "paper")
 OPTIMISERS = ("muon", "adam")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from lvcodec.errors import InputError
-from lvcodec.report import picture_bytes
+from lvcodec.sizes import picture_bytes
 from lvcodec.video.colour import Colour
 
 MAX_SIDE = 65535

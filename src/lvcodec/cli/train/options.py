@@ -11,7 +11,7 @@ import click
 from lvcodec import names, quality
 from lvcodec.cli.output import output_options
 from lvcodec.cli.train.paths import FOLDER
-from lvcodec.padding import MULTIPLE
+from lvcodec.sizes import MULTIPLE
 from lvcodec.train.settings import LOSSES, OPTIMISERS, PRESETS, SCHEDULES, USUAL_PACE, Settings
 
 PART = click.FloatRange(0, 1)

@@ -30,8 +30,8 @@ from lvcodec.measure.psnr import mean_psnr
 from lvcodec.measure.raw import read_all
 from lvcodec.models import store
 from lvcodec.nets.swift import UNITS_PER_LEVEL, channels_to_planes, planes_to_channels
-from lvcodec.padding import MULTIPLE
 from lvcodec.quality import WHOLE
+from lvcodec.sizes import MULTIPLE
 from lvcodec.train.data.crops import Clip
 from lvcodec.train.results.checkpoint import family_of, load
 from lvcodec.train.stages.intra import code_intra
