@@ -6,8 +6,7 @@ import re
 import subprocess
 from functools import lru_cache
 
-from lvcodec.errors import InputError
-from lvcodec.video.ffmpeg import ffmpeg_exe
+from lvcodec.video.ffmpeg import ffmpeg_exe, starting_ffmpeg
 
 
 @lru_cache
@@ -31,7 +30,7 @@ def filters() -> frozenset[str]:
 
 def run_ffmpeg(*args: str) -> subprocess.CompletedProcess[str]:
     """Run ffmpeg to its end and keep what it prints. Raises InputError if there is none."""
-    try:
+    with starting_ffmpeg():
         return subprocess.run(
             [ffmpeg_exe(), "-hide_banner", "-nostdin", *args],
             capture_output=True,
@@ -40,5 +39,3 @@ def run_ffmpeg(*args: str) -> subprocess.CompletedProcess[str]:
             check=False,
             start_new_session=True,
         )
-    except OSError as error:
-        raise InputError(f"cannot run ffmpeg: {error.strerror or error}") from error

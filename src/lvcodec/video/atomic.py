@@ -11,11 +11,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from lvcodec.errors import InputError
-from lvcodec.video.writing import refusals_told, write_all, write_error
+from lvcodec.video.writing import Output, refusals_told, write_all, write_error
 
 
 def check_output(
@@ -79,7 +78,7 @@ def put_in_place(partial: Path, path: Path, *, overwrite: bool) -> None:
         raise write_error(str(path), exc) from exc
 
 
-class AtomicFile:
+class AtomicFile(Output):
     """A file for writing that appears under its name with `close`, and not at all after `abort`.
 
     As a context manager it closes on success and aborts on an exception. All methods raise InputError where
@@ -149,17 +148,6 @@ class AtomicFile:
         except InputError:
             self.abort()
             raise
-
-    def __enter__(self) -> AtomicFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
 
 
 def _is_same(target: Path, source: Path) -> bool:

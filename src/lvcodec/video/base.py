@@ -17,6 +17,7 @@ from lvcodec.report import Estimate
 from lvcodec.video import rawformat
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
+from lvcodec.video.writing import Output
 
 ASSUMED_RATE = Fraction(25)
 RATE_IS_ASSUMED = f"no picture rate is stated: {ASSUMED_RATE} a second are assumed"
@@ -152,7 +153,7 @@ class Source(ABC):
         self.close()
 
 
-class Sink(ABC):
+class Sink(Output):
     """Takes pictures of `format`; `close` completes the output, `abort` leaves none.
 
     As a context manager it closes on success and aborts on an exception. All raise InputError where the output
@@ -178,22 +179,3 @@ class Sink(ABC):
     @abstractmethod
     def _put(self, picture: Picture) -> None:
         """Write a picture of the right size."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Complete the output."""
-
-    @abstractmethod
-    def abort(self) -> None:
-        """Remove what was written."""
-
-    def __enter__(self) -> Sink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()

@@ -9,7 +9,8 @@ import re
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,15 @@ def ffmpeg_exe() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as exc:
         raise InputError("no ffmpeg binary was found", "install imageio-ffmpeg or set IMAGEIO_FFMPEG_EXE") from exc
+
+
+@contextmanager
+def starting_ffmpeg() -> Iterator[None]:
+    """Within it, the system's refusal to run ffmpeg is an InputError."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot run ffmpeg: {reason_of(error)}") from error
 
 
 class FfmpegProcess:
@@ -54,7 +64,7 @@ class FfmpegProcess:
         self._failure: BaseException | None = None
         piped = feed is not None or stdin_open
         command = [ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-v", "level+info", *args]
-        try:
+        with starting_ffmpeg():
             # a session of its own: Ctrl-C is ours to handle, and we end ffmpeg ourselves
             self._process = subprocess.Popen(
                 command,
@@ -64,8 +74,6 @@ class FfmpegProcess:
                 cwd=cwd,
                 start_new_session=True,
             )
-        except OSError as exc:
-            raise InputError(f"cannot run ffmpeg: {reason_of(exc)}") from exc
         self.stdin: Any = self._process.stdin
         self.stdout: Any = self._process.stdout
         self._drain = threading.Thread(target=self._drain_messages, daemon=True)

@@ -10,10 +10,10 @@ import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
 
-from lvcodec.errors import InputError, reason_of
+from lvcodec.errors import InputError
 from lvcodec.video.base import ASSUMED_RATE, RATE_IS_ASSUMED
 from lvcodec.video.colour import CHROMA_LOCATIONS, MATRICES, PRIMARIES, TRANSFERS, UNSPECIFIED, Colour
-from lvcodec.video.ffmpeg import ffmpeg_exe, last_words
+from lvcodec.video.ffmpeg import ffmpeg_exe, last_words, starting_ffmpeg
 from lvcodec.video.rawformat import parse_rate
 from lvcodec.video.reader import ByteReader
 
@@ -67,7 +67,7 @@ def probe_command(input_args: list[str]) -> list[str]:
 
 def probe_path(input_args: list[str], name: str) -> Probe:
     """Probe what `input_args` (ending in -i …) name. Raises InputError if ffmpeg finds no video there."""
-    try:
+    with starting_ffmpeg():
         ended = subprocess.run(
             probe_command(input_args),
             stdin=subprocess.DEVNULL,
@@ -76,8 +76,6 @@ def probe_path(input_args: list[str], name: str) -> Probe:
             check=False,
             start_new_session=True,
         )
-    except OSError as exc:
-        raise InputError(f"cannot run ffmpeg: {reason_of(exc)}") from exc
     return parse_probe(ended.stderr.decode("utf-8", "replace"), name)
 
 
@@ -91,7 +89,7 @@ def probe_pipe(reader: ByteReader) -> tuple[Probe, bytes]:
 
     held = bytearray()
     with tempfile.TemporaryFile() as messages:
-        try:
+        with starting_ffmpeg():
             process = subprocess.Popen(
                 probe_command(["-i", "pipe:0"]),
                 stdin=subprocess.PIPE,
@@ -99,8 +97,6 @@ def probe_pipe(reader: ByteReader) -> tuple[Probe, bytes]:
                 stderr=messages,
                 start_new_session=True,
             )
-        except OSError as exc:
-            raise InputError(f"cannot run ffmpeg: {reason_of(exc)}") from exc
         try:
             with process:
                 while process.poll() is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from lvcodec.errors import InputError, reason_of
 
@@ -30,6 +32,29 @@ def write_all(file: Writable, data: Any, name: str) -> None:
                     f"cannot write {name}: its file is in non-blocking mode", "open it for blocking writes"
                 )
             rest = rest[written:]
+
+
+class Output(ABC):
+    """What `close` completes, and `abort` leaves nothing of; as a context manager one or the other at its end."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Complete the output."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Remove what was written."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
 
 
 @contextmanager
