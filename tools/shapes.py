@@ -26,10 +26,11 @@ from torch import nn
 from lvcodec.codec.modes import MODES
 from lvcodec.codec.network import Network, padded
 from lvcodec.codec.picture import decode_picture, encode_picture
-from lvcodec.exact.backends import BACKENDS
-from lvcodec.exact.ops import INT8, Conv, layers
+from lvcodec.exact.formats import INT8
+from lvcodec.exact.ops import Conv, layers
 from lvcodec.exact.packed import Units
-from lvcodec.models import export, loading, store
+from lvcodec.models import export, loading, store, untrained
+from lvcodec.names import BACKENDS
 from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.nets.swift_coding import SwiftCoding
 from lvcodec.video.picture import Picture
@@ -90,13 +91,10 @@ class Speed:
 @contextmanager
 def random_model(model: Swift):
     """The model with random weights, as the codec finds it."""
-    export.randomise(model)
+    untrained.randomise(model)
     shape = model.shape
-    pmfs = {
-        "z_intra": export.flat_pmf(shape.z_channels),
-        "z_p": export.flat_pmf(shape.temporal),
-        "z_bfd": export.flat_pmf(shape.temporal),
-    }
+    widths = zip(export.PRIORS, (shape.z_channels, shape.temporal, shape.temporal), strict=True)
+    pmfs = {name: export.flat_pmf(width) for name, width in widths}
     with tempfile.TemporaryDirectory() as folder:
         yield store.write(
             Path(folder) / "random",

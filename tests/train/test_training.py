@@ -15,9 +15,9 @@ from lvcodec.codec import motion  # noqa: E402
 from lvcodec.encoder.search import search  # noqa: E402
 from lvcodec.entropy.rates import laplace_bits, shifted_bits  # noqa: E402
 from lvcodec.errors import InputError  # noqa: E402
+from lvcodec.exact.planes import channels_to_planes, planes_to_channels  # noqa: E402
 from lvcodec.models import export, store  # noqa: E402
 from lvcodec.nets.compensation import shift_direction  # noqa: E402
-from lvcodec.nets.swift import channels_to_planes, planes_to_channels  # noqa: E402
 from lvcodec.train.results import (
     checkpoint,
     masters,  # noqa: E402

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from lvcodec.nets.swift import LAMBDAS, UNITS_PER_COEFFICIENT
+from lvcodec.nets.swift import UNITS_PER_COEFFICIENT
+from lvcodec.quality import LAMBDAS
 
 LUMA, CHROMA = 0.75, 0.5  # weights of squared errors: 6:1:1 of the planes' means, a luma pixel
 

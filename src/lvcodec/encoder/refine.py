@@ -23,13 +23,13 @@ from torch import Tensor
 from lvcodec.encoder.distortion import CHROMA, LUMA, lambda_of, step_worth
 from lvcodec.entropy import grid
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
+from lvcodec.exact.planes import planes_to_channels
 from lvcodec.nets.compensation import shift_undo
 from lvcodec.nets.swift import (
     UNITS_PER_LEVEL,
     Steps,
     Swift,
     parity,
-    planes_to_channels,
 )
 
 TAKEN = 0.35  # part of the steps that seem to pay that a pass takes: more of them get into each other's way

@@ -23,8 +23,9 @@ from torch import Tensor
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.backends import pick_backend
 from lvcodec.exact.ops import simulate
+from lvcodec.exact.planes import planes_to_channels
 from lvcodec.models import store
-from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels
+from lvcodec.nets.swift import UNITS_PER_LEVEL
 from lvcodec.train.data.crops import Clip
 from lvcodec.train.results.checkpoint import family_of, load
 from lvcodec.train.stages.losses import MSE
@@ -88,7 +89,8 @@ def coded(
     """A model's real streams, GOP 12."""
     import lvcodec
 
-    backend = pick_backend("auto", torch.device("cpu"))  # named, so that no short-lived model is remembered as right
+    # Named, so that no short-lived model is remembered as right.
+    backend = pick_backend("auto", torch.device("cpu")).name
     family = store.read_info(folder).family
     height, width = shown[0].planes[0].shape
     curve = []

@@ -5,7 +5,7 @@
     shift   BFD-E, BFD-D, LCM:                                rate of z_BFD + lambda * distortion over three P-pictures
 
 Distortion is 255^2 * MSE over RGB, or 1 - MS-SSIM of RGB; rates are in bits a luma pixel. A fresh network begins as
-CompressAI's does, with the modules of P-pictures in a neutral state (models/importers.py).
+CompressAI's does, with the modules of P-pictures in a neutral state (models/untrained.py).
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from torch import Tensor, nn
 from lvcodec.entropy import grid
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits
 from lvcodec.errors import UsageError
+from lvcodec.exact.formats import WIDE, clamp
 from lvcodec.exact.gdn import Gdn
-from lvcodec.exact.ops import WIDE, clamp, layers
+from lvcodec.exact.ops import layers
+from lvcodec.exact.planes import channels_to_planes
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models import importers
+from lvcodec.models.cheng2020_arrays import LOWEST_SCALE
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import ONE, WIDTHS, Cheng2020, causal_taps
 from lvcodec.nets.cheng2020_coding import LEVEL_OF_ONE, LEVELS_PER_NAT
 from lvcodec.nets.compensation import LATENT_GRID, shift_direction
-from lvcodec.nets.swift import channels_to_planes
 from lvcodec.nets.temporal import PARAMETER_GRID
 from lvcodec.train.stages.losses import LUMA_WINDOW, MSE, Measure, ms_ssim
 from lvcodec.train.stages.priors import ChannelPrior
@@ -100,7 +102,7 @@ def from_compressai(state: dict[str, Tensor], quality: int) -> tuple[Cheng2020, 
     """Networks with the weights of a Cheng2020Anchor, by the keys of today's CompressAI."""
     model, _, _ = importers.build(state, quality)
     priors = Priors(model.n)
-    for name, prefix in importers.PRIORS.items():
+    for name, prefix in importers.BOTTLENECKS.items():
         bottleneck = getattr(priors, name).bottleneck
         own = {
             key: importers.rename(f"entropy_bottleneck.{key}").removeprefix("entropy_bottleneck.")
@@ -183,7 +185,7 @@ def intra(
     z = model.h_a(y * ONE)
     psi = model.h_s(units(round_ste(z)))
     scale, mean = model.parameters_from(psi, model.context_prediction(units(y_hat)))
-    scale = _AtLeast.apply(scale / ONE, importers.LOWEST_SCALE)
+    scale = _AtLeast.apply(scale / ONE, LOWEST_SCALE)
     level = grid.PER_OCTAVE * torch.log2(scale / grid.LOWEST_SCALE)
     bits = gaussian_bits(noisy(y, hard), mean / ONE, level).sum(dim=(1, 2, 3)) + z_bits(priors.z_intra, z, hard=hard)
     made = model.g_s(units(y_hat))

@@ -7,7 +7,8 @@ import math
 import torch
 import torch.nn.functional as F
 
-from lvcodec.nets.swift import LAMBDAS, UNITS_PER_COEFFICIENT, Swift
+from lvcodec.nets.swift import UNITS_PER_COEFFICIENT, Swift
+from lvcodec.quality import LAMBDAS
 from lvcodec.train.data.crops import Crops
 
 

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from lvcodec.errors import InputError, UsageError
-from lvcodec.nets.swift import LAMBDAS, UNITS_PER_LEVEL, channels_to_planes
+from lvcodec.exact.planes import channels_to_planes
+from lvcodec.nets.swift import UNITS_PER_LEVEL
+from lvcodec.quality import LAMBDAS
 
 PIXELS = 64  # luma pixels of one position at 1/8
 MS_SSIM_LAMBDAS = (2.40, 4.58, 8.73, 16.64, 31.73, 60.50)  # of qualities 1..6

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from lvcodec.codec.modes import MODES
 from lvcodec.codec.picture import I_WORTH
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
+from lvcodec.exact.planes import channels_to_planes, planes_to_channels
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.compensation import shift_direction
@@ -28,9 +29,7 @@ from lvcodec.nets.swift import (
     UNITS_PER_LEVEL,
     Steps,
     Swift,
-    channels_to_planes,
     parity,
-    planes_to_channels,
 )
 from lvcodec.train.stages import motion as searching
 from lvcodec.train.stages import symbols as choice
