@@ -74,10 +74,10 @@ def _make_clip(width: int, height: int, count: int, seed: int = 0) -> list[Pictu
 @pytest.fixture(scope="session")
 def random_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The name of a swift model with random weights, where lvcodec (and processes it starts) will find it."""
-    from lvcodec.models import export
+    from lvcodec.models import untrained
 
     base = tmp_path_factory.mktemp("models")
-    export.init_random("swift", base / "random-swift", seed=7)
+    untrained.init_random("swift", base / "random-swift", seed=7)
     before = os.environ.get("LVCODEC_MODELS")
     os.environ["LVCODEC_MODELS"] = str(base)
     yield "random-swift"

@@ -24,6 +24,7 @@ from lvcodec.cli import main as cli_main
 from lvcodec.errors import WeightsError
 from lvcodec.models import store
 from lvcodec.models.store import ModelInfo
+from lvcodec.models.verify import verify
 
 TESTS = Path(__file__).resolve().parent
 
@@ -142,13 +143,13 @@ def test_other_weights_than_the_streams_are_refused(changed, tmp_path, capfd) ->
 
 def test_a_table_off_by_one_is_refused_whatever_its_hash(changed) -> None:
     with pytest.raises(WeightsError, match="sums to 16777217, not 16777216"):
-        store.verify(store.read_info(changed("tables.laplace.counts", 1, told=True)))
+        verify(store.read_info(changed("tables.laplace.counts", 1, told=True)))
 
 
 def test_a_weight_one_above_its_limit_is_refused_whatever_its_hash(changed, golden_models) -> None:
     first = int(load_file(golden_models["swift"].path / store.INTEGERS)["layers.enc_in.weight"].flat[0])
     with pytest.raises(WeightsError, match="layer enc_in: a weight of 65 is above 64"):
-        store.verify(store.read_info(changed("layers.enc_in.weight", 65 - first, told=True)))
+        verify(store.read_info(changed("layers.enc_in.weight", 65 - first, told=True)))
 
 
 @pytest.mark.parametrize("number", [0, 2, 3])

@@ -20,7 +20,7 @@ import lvcodec
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import layers
-from lvcodec.models import export, importers, store
+from lvcodec.models import export, store, untrained
 from lvcodec.nets import cheng2020
 from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.video.format import VideoFormat
@@ -76,7 +76,7 @@ def swift(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with torch.random.fork_rng():
         torch.manual_seed(3)
         model = Swift(shape)
-        export.randomise(model)
+        untrained.randomise(model)
         with torch.no_grad():
             for _, layer in layers(model):
                 layer.bias.normal_(std=0.2)
@@ -104,7 +104,7 @@ def moved_pmf(channels: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def anchor(tmp_path_factory: pytest.TempPathFactory) -> store.ModelInfo:
     """A narrow cheng2020 model of two qualities."""
-    scale = importers.scale_random
+    scale = untrained.scale_random
 
     def roughen(network: cheng2020.Cheng2020) -> None:
         """Biases, and divisions by all channels, which freshly made networks lack."""
@@ -118,10 +118,10 @@ def anchor(tmp_path_factory: pytest.TempPathFactory) -> store.ModelInfo:
 
     with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
         torch.manual_seed(4)
-        patch.setattr(importers, "scale_random", roughen)
+        patch.setattr(untrained, "scale_random", roughen)
         for quality, channels in ((1, 10), (3, 7)):
             patch.setitem(cheng2020.WIDTHS, quality, channels)
-        return importers.random_cheng2020(tmp_path_factory.mktemp("anchor") / "narrow", [1, 3], {}, overwrite=False)
+        return untrained.random_cheng2020(tmp_path_factory.mktemp("anchor") / "narrow", [1, 3], {}, overwrite=False)
 
 
 @pytest.fixture

@@ -32,9 +32,10 @@ from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.picture import encode_picture
 from lvcodec.exact.backends import BACKENDS
-from lvcodec.exact.ops import INT8, Conv, layers
+from lvcodec.exact.formats import INT8
+from lvcodec.exact.ops import Conv, layers
 from lvcodec.exact.packed import Units
-from lvcodec.models import export, loading, store
+from lvcodec.models import export, loading, store, untrained
 from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.nets.swift_coding import SwiftCoding
 from lvcodec.sizes import padded
@@ -96,7 +97,7 @@ class Speed:
 @contextmanager
 def random_model(model: Swift):
     """The model with random weights, as the codec finds it."""
-    export.randomise(model)
+    untrained.randomise(model)
     shape = model.shape
     pmfs = {
         "z_intra": export.flat_pmf(shape.z_channels),

@@ -27,8 +27,9 @@ from lvcodec import names
 from lvcodec.bench import machine
 from lvcodec.bench.ours import threads_of_torch
 from lvcodec.errors import LvcError
-from lvcodec.exact import backends, fused
-from lvcodec.exact.packed import Packed
+from lvcodec.exact.backends import pick_backend
+from lvcodec.exact.formats import INT8
+from lvcodec.exact.ops import Conv
 from lvcodec.quality import DEFAULT, HIGHEST, LOWEST
 from lvcodec.video.ffmpeg import FfmpegProcess
 
@@ -118,30 +119,24 @@ def measure(clip: Path, mode: str, ways: Sequence[Way], quality: float, rounds: 
 
 def products(threads: int) -> dict[str, float]:
     """Billions of multiply-accumulates a second of the best large products: as the layers are computed, and plain."""
-    found: dict[str, float] = {}
+    reached: dict[str, float] = {}
     with threads_of_torch(threads), torch.inference_mode():
-        if backends.int8_works():
-            channels, side = 512, 64
-            x = Packed(
-                torch.randint(0, 256, (1, channels, side, side), dtype=torch.uint8).contiguous(
-                    memory_format=torch.channels_last
-                ),
-                0,
-            )
-            layer = fused.Fused(
-                torch.randint(-64, 65, (channels, channels, 1, 1)),
-                torch.zeros(channels),
-                torch.full((channels,), 2.0**-12),
-                act="relu",
-                stride=1,
-                groups=1,
-                like=x,
-            )
-            found["8-bit layer"] = channels * channels * side * side / best_time(partial(layer, x)) / 1e9
+        channels, side = 512, 64
+        layer = Conv(channels, channels, fmt=INT8, act="relu", in_max=128)
+        layer.load_integers(
+            "measured",
+            torch.randint(-INT8.weight_max, INT8.weight_max + 1, layer.weight.shape),
+            torch.zeros(channels),
+            torch.full((channels,), 12),
+        )
+        backend = pick_backend("auto", torch.device("cpu"))
+        layer.use(backend)
+        x = backend.units(torch.randint(INT8.low, INT8.high + 1, (1, channels, side, side)).float(), 1.0)
+        reached["8-bit layer"] = channels * channels * side * side / best_time(partial(layer, x)) / 1e9
         for name, kind in (("bfloat16", torch.bfloat16), ("float32", torch.float32), ("float64", torch.float64)):
             a, b = (torch.rand(1024, 1024).to(kind) for _ in range(2))
-            found[name] = 1024**3 / best_time(partial(torch.mm, a, b)) / 1e9
-    return found
+            reached[name] = 1024**3 / best_time(partial(torch.mm, a, b)) / 1e9
+    return reached
 
 
 def best_time(function: Callable[[], object], times: int = 20) -> float:

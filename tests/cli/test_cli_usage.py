@@ -273,7 +273,7 @@ def test_models_init_makes_the_qualities_that_its_help_tells(
         asked.append(qualities)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lvcodec.models.importers.random_cheng2020", make_model)
+    monkeypatch.setattr("lvcodec.models.untrained.random_cheng2020", make_model)
     for options in ([], ["-q", "2", "-q", "5"]):
         assert cli_main.execute(["models", "init", "cheng2020", str(tmp_path / "m"), *options]) == 130
     assert asked == [[1], [2, 5]]

@@ -11,7 +11,8 @@ import torch
 from golden import models
 
 from lvcodec.cli import main as cli_main
-from lvcodec.exact import backends, fused
+from lvcodec.exact import fused
+from lvcodec.exact.backends import BACKENDS
 from lvcodec.exact.packed import Packed
 from lvcodec.models import canary, loading, store
 from lvcodec.models.store import ModelInfo
@@ -68,7 +69,7 @@ def test_an_older_manifest_is_no_error(model: ModelInfo, capsys) -> None:
     assert code == 0 and "not recorded" in out and "as the reference" in out
 
 
-@pytest.mark.skipif(not backends.int8_works(), reason="no fused int8 convolution here")
+@pytest.mark.skipif(not BACKENDS["int8"].works(torch.device("cpu")), reason="no fused int8 convolution here")
 def test_a_backend_that_is_off_by_one(model: ModelInfo, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = fused.Fused.__call__
 
@@ -78,7 +79,8 @@ def test_a_backend_that_is_off_by_one(model: ModelInfo, capsys, monkeypatch: pyt
             out[0, 0, 0, 0] += 1
         return out
 
-    assert backends.int8_works()  # before the fault: doctor would leave out what the short canary refuses
+    # before the fault: doctor would leave out what the comparison of small layers refuses
+    assert BACKENDS["int8"].works(torch.device("cpu"))
     monkeypatch.setattr(fused.Fused, "__call__", wrong)
     code, out, err = doctor(capsys)
     assert code == 5 and "WRONG" in out and "all right" not in out

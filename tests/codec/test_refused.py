@@ -13,8 +13,9 @@ import torch
 
 import lvcodec
 from lvcodec.errors import MismatchError, StreamError, UsageError, WeightsError
-from lvcodec.models import importers, loading, store
+from lvcodec.models import loading, untrained
 from lvcodec.models.store import ModelInfo
+from lvcodec.models.verify import verify
 from lvcodec.nets import cheng2020
 from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.records import HEADER_BYTES
@@ -38,7 +39,7 @@ def make_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
             monkeypatch.setitem(cheng2020.WIDTHS, quality, 12 + 4 * number)
         with torch.random.fork_rng():
             torch.manual_seed(4)
-            importers.random_cheng2020(tmp_path / "models" / "narrow", list(qualities), {}, overwrite=False)
+            untrained.random_cheng2020(tmp_path / "models" / "narrow", list(qualities), {}, overwrite=False)
         monkeypatch.setenv("LVCODEC_MODELS", str(tmp_path / "models"))
 
     return make
@@ -113,6 +114,6 @@ def test_a_manifest_that_names_no_qualities(golden_models: dict[str, ModelInfo],
     if told is None:
         del manifest["qualities"]
     damaged = replace(model, manifest=manifest)
-    for use in (loading.qualities, store.verify, lambda info: loading.coding(info, 20)):
+    for use in (loading.qualities, verify, lambda info: loading.coding(info, 20)):
         with pytest.raises(WeightsError, match="names no qualities from 1 to 6"):
             use(damaged)

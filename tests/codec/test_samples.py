@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import lvcodec
-from lvcodec.models import export, store
+from lvcodec.models import store, untrained
 
 MODES = ("intra", "mfvc", "lds", "aligned")
 CLIPS = (
@@ -75,7 +75,7 @@ def test_swift(samples: Path, tmp_path: Path, clip: str, mode: str, quality: flo
 @pytest.fixture(scope="module")
 def random_cheng2020(tmp_path_factory: pytest.TempPathFactory, monkeypatch_module: pytest.MonkeyPatch) -> str:
     base = tmp_path_factory.mktemp("cheng2020")
-    info = export.init_random("cheng2020", base / "random-cheng2020", seed=5, qualities=[1, 6])
+    info = untrained.init_random("cheng2020", base / "random-cheng2020", seed=5, qualities=[1, 6])
     monkeypatch_module.setenv("LVCODEC_MODELS", str(base))
     assert store.find("random-cheng2020").weights_id == info.weights_id
     return "random-cheng2020"

@@ -18,8 +18,9 @@ from lvcodec.encoder.float_twin import float_twin
 from lvcodec.encoder.refine import refiner_of
 from lvcodec.errors import UsageError
 from lvcodec.exact.ops import layers
+from lvcodec.exact.planes import planes_to_channels
 from lvcodec.models import loading, store
-from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels, steps_from_tables
+from lvcodec.nets.swift import UNITS_PER_LEVEL, steps_from_tables
 from lvcodec.quality import LAMBDAS
 
 SIDE = 128
@@ -123,9 +124,9 @@ def test_effort_is_for_swift(tmp_path: Path) -> None:
 
 
 def test_cheng2020_has_no_effort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lvcodec.models import export
+    from lvcodec.models import untrained
 
     monkeypatch.setenv("LVCODEC_MODELS", str(tmp_path))
-    info = export.init_random("cheng2020", tmp_path / "random-cheng", qualities=[1])
+    info = untrained.init_random("cheng2020", tmp_path / "random-cheng", qualities=[1])
     with pytest.raises(UsageError, match="effort is for the swift family"):
         refiner_of(info, 0, 1)

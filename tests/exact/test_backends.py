@@ -13,21 +13,20 @@ from torch import Tensor, nn
 
 import lvcodec
 from lvcodec.errors import UsageError
-from lvcodec.exact import backends, fused, masters, packed
+from lvcodec.exact import fused, int8, masters, packed
+from lvcodec.exact.backend import State
 from lvcodec.exact.backends import BACKENDS, pick_backend
-from lvcodec.exact.ops import INT8, WIDE, Conv, add, layers, subpixel, use_backend
-from lvcodec.exact.packed import Packed, pack
+from lvcodec.exact.convolution import requantise
+from lvcodec.exact.formats import INT8, WIDE
+from lvcodec.exact.ops import Conv, layers, subpixel, use_backend
+from lvcodec.exact.packed import Packed, add, add_parts, pack
+from lvcodec.exact.planes import bytes_to_channels, channels_to_planes, planes_to_channels
+from lvcodec.names import BACKENDS as NAMES
 from lvcodec.nets.layers import Residual
-from lvcodec.nets.swift import (
-    LINEAR,
-    bytes_to_channels,
-    channels_to_bytes,
-    channels_to_planes,
-    planes_to_channels,
-)
+from lvcodec.nets.swift import LINEAR
 
 CPU = torch.device("cpu")
-HAS_INT8 = pytest.mark.skipif(not backends.int8_works(), reason="no fused int8 convolution here")
+HAS_INT8 = pytest.mark.skipif(not BACKENDS["int8"].works(CPU), reason="no fused int8 convolution here")
 FORMS: dict[str, Callable[[], nn.Module]] = {
     "1x1": lambda: Conv(48, 24, fmt=INT8),
     "1x1 relu, odd": lambda: Conv(257, 85, fmt=INT8, act="relu"),
@@ -78,7 +77,7 @@ def floats(x: Tensor | Packed) -> Tensor:
 
 
 def run(module: nn.Module, backend: str, x: Packed) -> Tensor:
-    use_backend(module, backend)
+    use_backend(module, BACKENDS[backend])
     return floats(module(x if backend == "int8" else x.unpacked(torch.float32)))
 
 
@@ -140,9 +139,9 @@ def test_reference_agrees_on_wide_formats(act: str, transposed: bool) -> None:
     layer = coded(Conv(6, 7, 5, fmt=WIDE, act=act, stride=2, transposed=transposed))
     x = torch.randint(-(2**23), 2**23, (2, 6, 8, 10)).double()
     with torch.inference_mode():
-        use_backend(layer, "float")
+        use_backend(layer, BACKENDS["float"])
         expected = layer(x)
-        use_backend(layer, "reference")
+        use_backend(layer, BACKENDS["reference"])
         assert torch.equal(layer(x), expected)
 
 
@@ -150,7 +149,7 @@ def test_requantisation_is_half_to_even() -> None:
     acc = torch.arange(-70, 70)[None, None, :, None].expand(1, 5, -1, 1)
     shift = torch.tensor([0, 1, 2, 5, -3])
     exact = np.array([[Fraction(int(a)) * Fraction(2) ** -int(s) for a in acc[0, 0, :, 0]] for s in shift])
-    assert backends.requantise(acc, shift)[0, :, :, 0].tolist() == np.vectorize(round)(exact).tolist()
+    assert requantise(acc, shift)[0, :, :, 0].tolist() == np.vectorize(round)(exact).tolist()
 
 
 # ---- between the layers ---------------------------------------------------------------------------------------
@@ -199,7 +198,8 @@ def test_planes_to_bytes_and_back() -> None:
     as_bytes = [plane.to(torch.uint8) for plane in planes]
     channels = bytes_to_channels(*as_bytes)
     assert torch.equal(floats(channels), planes_to_channels(*planes).double())
-    for ours, expected in zip(channels_to_bytes(channels), channels_to_planes(floats(channels)), strict=True):
+    for ours, expected in zip(channels_to_planes(channels), channels_to_planes(floats(channels)), strict=True):
+        assert ours.dtype == torch.uint8
         assert torch.equal(ours.double(), expected)
 
 
@@ -210,23 +210,36 @@ def test_kinds_are_not_mixed() -> None:
         packed.join([pack(units(1, 2, 3, 3)), Packed(torch.zeros(1, 2, 3, 3, dtype=torch.uint8), 0)])
 
 
+@pytest.mark.parametrize("part", [1.0, 1 / 16, 2.0**-11])
+def test_parts_are_added_before_anything_is_rounded(part: float) -> None:
+    x, some = units(1, 3, 5, 7), units(1, 3, 5, 7, low=-5000, high=5000).flip(1).double() / part * 0.03125
+    for change in (some.round(), (some * 2**30).round()):  # and such as a forged stream makes
+        expected = torch.round(x + change * part).clamp(-128, 127)
+        assert torch.equal(floats(add_parts(x, change.clone(), part, INT8)), expected)
+        assert torch.equal(floats(add_parts(pack(x), change.clone(), part, INT8)), expected)
+
+
 # ---- the choice -------------------------------------------------------------------------------------------------
+
+
+def test_backends_are_those_that_users_choose_from() -> None:
+    assert tuple(BACKENDS) == NAMES and all(backend.name == name for name, backend in BACKENDS.items())
 
 
 def test_the_environment_stands_for_auto(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("reference", "float"):
         monkeypatch.setenv("LVCODEC_BACKEND", name)
-        assert pick_backend("auto", CPU) == name
-    assert pick_backend("reference", CPU) == "reference"
+        assert pick_backend("auto", CPU).name == name
+    assert pick_backend("reference", CPU) is BACKENDS["reference"]
     monkeypatch.setenv("LVCODEC_BACKEND", "fast")
     with pytest.raises(UsageError, match="no backend 'fast'"):
         pick_backend("auto", CPU)
     monkeypatch.delenv("LVCODEC_BACKEND")
-    assert pick_backend("auto", CPU) in ("int8", "float")
+    assert pick_backend("auto", CPU).name in ("int8", "float")
 
 
 @pytest.mark.parametrize("fault", ["absent", "wrong", "raises"])
-def test_a_backend_that_fails_its_canary_is_not_used(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+def test_int8_is_not_used_where_it_disagrees_with_the_reference(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     right = fused.Fused.__call__
 
     def wrong(layer: fused.Fused, x: Packed) -> Packed | Tensor:
@@ -238,13 +251,14 @@ def test_a_backend_that_fails_its_canary_is_not_used(monkeypatch: pytest.MonkeyP
     if fault == "absent":
         monkeypatch.setattr(fused, "OPERATOR", "no_such_operator")
     monkeypatch.setattr(fused.Fused, "__call__", wrong)
-    backends.int8_works.cache_clear()
+    int8.fused_agrees.cache_clear()
     try:
-        assert pick_backend("auto", CPU) == "float"
+        assert BACKENDS["int8"].state(CPU) is (State.ABSENT if fault == "absent" else State.WRONG)
+        assert pick_backend("auto", CPU).name == "float"
         with pytest.raises(UsageError, match="does not work on this machine"):
             pick_backend("int8", CPU)
     finally:
-        backends.int8_works.cache_clear()
+        int8.fused_agrees.cache_clear()
 
 
 # ---- whole streams ----------------------------------------------------------------------------------------------
@@ -261,7 +275,7 @@ def test_streams_and_pictures_are_the_same(random_model: str, make_clip, tmp_pat
         for picture in make_clip(80, 70, 3):
             sink.write(picture)
     streams, shown = {}, {}
-    for backend in BACKENDS:
+    for backend in reversed(BACKENDS):  # the reference first
         stream = io.BytesIO()
         lvcodec.encode(clip, stream, mode=mode, alpha=alpha, quality=4.5, model=random_model, backend=backend)
         streams[backend] = stream.getvalue()

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from lvcodec.errors import WeightsError
 from lvcodec.exact import masters
-from lvcodec.exact.ops import INT8, WIDE, Conv, Format, layers, simulate, subpixel
+from lvcodec.exact.formats import INT8, WIDE, Format
+from lvcodec.exact.ops import Conv, layers, simulate, subpixel
 from lvcodec.nets.layers import Residual
 
 CASES = {
@@ -75,7 +76,7 @@ def test_sums_equal_integer_sums(case: str) -> None:
     for name, layer in layers(module):
         channels = layer.weight.shape[0 if layer.transposed else 1] * layer.groups
         x = units(channels, layer.fmt).clamp(-layer.in_max, layer.in_max)
-        weight, bias, _ = layer.integers
+        weight, bias = layer.integers.weight, layer.integers.bias
         options = {"stride": layer.stride, "padding": layer.kernel // 2, "groups": layer.groups}
         if layer.transposed:
             options["output_padding"] = layer.stride - 1

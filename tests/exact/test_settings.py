@@ -12,8 +12,9 @@ import torch
 from golden import streams
 from golden.streams import STREAMS
 
-from lvcodec.exact import canary as layers
 from lvcodec.exact import settings, warp
+from lvcodec.exact.floats import FLOAT
+from lvcodec.exact.self_test import LAYERS_SHA256, layer_digest
 from lvcodec.exact.settings import whole_products
 from lvcodec.models import canary, loading
 from lvcodec.models.store import ModelInfo
@@ -75,7 +76,7 @@ def test_a_setting_changes_nothing_and_is_left_as_it_was(
         for backend in ("float", "auto"):
             assert streams.decoded_hash(ALIGNED.path.read_bytes(), backend=backend) == streams.recorded()[ALIGNED.name]
             assert told() == before
-        assert layers.layer_digest("float", CPU) == layers.LAYERS_SHA256
+        assert layer_digest(FLOAT, CPU) == LAYERS_SHA256
         with whole_products():
             assert told()[0] is False and all(value == "ieee" for value in told()[3:])
         assert told() == before

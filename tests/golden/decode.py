@@ -2,8 +2,8 @@
 
     python -m golden.decode [--backends float,int8] [--threads N] [--no-onednn] [--jobs N] [--device cpu|cuda]
 
-Run in a process of its own, with limits on instruction sets in its environment. `int8` is left out, and said to be,
-where it does not work.
+Run in a process of its own, with limits on instruction sets in its environment. A backend is left out, and said
+to be, where it does not work.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from golden import streams
-from lvcodec.exact import backends
+from lvcodec.exact.backends import BACKENDS
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
         os.environ["LVCODEC_MODELS"] = base
         streams.make_models(Path(base))
         for backend in args.backends.split(","):
-            if backend == "int8" and not backends.int8_works():
+            if not BACKENDS[backend].works(torch.device(args.device)):
                 told[backend] = "does not work here"
                 continue
             told[backend] = {

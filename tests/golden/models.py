@@ -16,8 +16,9 @@ import torch
 
 from lvcodec.entropy import grid
 from lvcodec.entropy.tables import TOTAL
+from lvcodec.exact.formats import INT8, WIDE
 from lvcodec.exact.gdn import Gdn
-from lvcodec.exact.ops import INT8, WIDE, Conv, layers
+from lvcodec.exact.ops import Conv, layers
 from lvcodec.models import store
 from lvcodec.nets.cheng2020 import Cheng2020, causal_taps
 from lvcodec.nets.swift import (
@@ -26,11 +27,11 @@ from lvcodec.nets.swift import (
     MEAN_BITS,
     NORM_BITS,
     OFFSET_BITS,
-    QUALITIES,
     SPREAD_BITS,
     Swift,
     SwiftShape,
 )
+from lvcodec.quality import LAST_INDEX
 
 Arrays = dict[str, np.ndarray]
 SWIFT_SHAPE = SwiftShape(
@@ -198,7 +199,7 @@ def linear_path() -> Arrays:
 
 def swift_steps() -> dict[str, np.ndarray]:
     """Quantiser steps from 40 levels (quality 1) to 5 (quality 6), a bit wider in later channels."""
-    m, quality = SWIFT_SHAPE.latent, np.arange(QUALITIES, dtype=np.int64)[:, None]
+    m, quality = SWIFT_SHAPE.latent, np.arange(LAST_INDEX + 1, dtype=np.int64)[:, None]
     units = 640 - 5 * quality - 6 * quality // 10 + 4 * np.arange(m)  # latent units to a symbol
     deviation = np.int64(2048)  # latent units
     offset = 36 * 2**OFFSET_BITS + quality * (18 * 2**OFFSET_BITS) // 100 + 0 * units

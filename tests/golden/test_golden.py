@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from golden import models, streams
 from golden.streams import STREAMS, Golden
-from lvcodec.exact import backends
+from lvcodec.exact.backends import BACKENDS
 from lvcodec.models.store import ModelInfo
 
 IDS = [golden.name for golden in STREAMS]
@@ -25,11 +26,11 @@ def test_the_models_are_those_of_the_streams(golden_models: dict[str, ModelInfo]
     assert WEIGHTS.keys() == models.MODELS.keys()
 
 
-@pytest.mark.parametrize("backend", backends.BACKENDS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("golden", STREAMS, ids=IDS)
 def test_decodes_to_its_hash(golden_models: dict[str, ModelInfo], golden: Golden, backend: str) -> None:
-    if backend == "int8" and not backends.int8_works():
-        pytest.skip("no fused int8 convolution here")
+    if not BACKENDS[backend].works(torch.device("cpu")):
+        pytest.skip(f"no {backend} backend here")
     assert streams.decoded_hash(golden.path.read_bytes(), backend=backend) == streams.recorded()[golden.name]
 
 

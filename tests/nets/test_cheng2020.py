@@ -1,4 +1,7 @@
-"""The cheng2020 family: the same as CompressAI's floats, exact on both sides, wavefronts equal to raster order."""
+"""The cheng2020 family: exact on both sides, wavefronts equal to raster order.
+
+tests/models/test_importers.py compares it with CompressAI's floats.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.picture import encode_picture
 from lvcodec.entropy import grid
 from lvcodec.exact import masters
+from lvcodec.exact.formats import WIDE, to_units
 from lvcodec.exact.gdn import Gdn
-from lvcodec.exact.ops import WIDE, to_units
-from lvcodec.models import canary, importers, loading, store
+from lvcodec.models import cheng2020_arrays, export, loading, store, untrained
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import ONE, Cheng2020
 from lvcodec.nets.cheng2020_coding import LEVEL_OF_ONE, LEVELS_PER_NAT, Cheng2020Coding, wavefronts
@@ -42,7 +45,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> store.ModelInfo:
     """Random weights of quality 1 (128 channels)."""
     with torch.inference_mode(False), torch.random.fork_rng():
         torch.manual_seed(1)
-        return importers.random_cheng2020(tmp_path_factory.mktemp("m") / "r", [1], {}, overwrite=False)
+        return untrained.random_cheng2020(tmp_path_factory.mktemp("m") / "r", [1], {}, overwrite=False)
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +60,10 @@ def small_coding(tmp_path: Path, channels: int = 12) -> Cheng2020Coding:
     with torch.inference_mode(False), torch.random.fork_rng():
         torch.manual_seed(2)
         net = Cheng2020(channels)
-        importers.scale_random(net)
-        pmfs = {name: importers.export.flat_pmf(channels) for name in importers.PRIORS}
-        arrays = importers.network_arrays(net, pmfs, 1)
-        info = importers._write(
+        untrained.scale_random(net)
+        pmfs = {name: export.flat_pmf(channels) for name in export.PRIORS}
+        arrays = cheng2020_arrays.network_arrays(net, pmfs, 1)
+        info = cheng2020_arrays.write(
             tmp_path / "small", "small", {"1": channels}, arrays, {"qualities": [1]}, overwrite=True
         )
     made = loading.coding(info, 0)
@@ -246,41 +249,6 @@ def test_forged_symbols_stay_in_range(tmp_path: Path) -> None:
     assert coding.compensate(z, wild, wild, wild).isfinite().all()
 
 
-def scaled_anchor(channels: int) -> torch.nn.Module:
-    """CompressAI's network with weights that give latents of a few steps and divide by more than one channel."""
-    models = pytest.importorskip("compressai.models")
-    with torch.inference_mode(False), torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(7)
-        net = models.Cheng2020Anchor(channels).double().eval()
-        for name, parameter in net.named_parameters():
-            if name.endswith("gamma"):
-                parameter += 0.1 * torch.rand_like(parameter)
-            elif name.endswith("beta"):
-                parameter *= 0.6 + 0.8 * torch.rand_like(parameter)
-            elif parameter.dim() == 4:
-                parameter *= 1.5  # more, and activations leave +-2048
-        x = torch.rand(1, 3, 64, 64, dtype=torch.float64)
-        y = net.g_a(x)
-        net.g_a[6].weight *= 5 / y.std()
-        y = net.g_a(x)
-        net.h_a[8].weight *= 4 / net.h_a(y).std()
-        net.g_s[7][0].weight *= 0.25 / net.g_s(y.round()).std()
-        net.g_s[7][0].bias += 0.5
-        params = net.entropy_parameters(torch.cat([net.h_s(net.h_a(y).round()), net.context_prediction(y)], 1))
-        net.entropy_parameters[4].weight *= 2 / params.std()
-        net.entropy_parameters[4].bias[:channels] += 2
-    return net
-
-
-def test_an_import_records_its_canary(tmp_path: Path) -> None:
-    checkpoint = tmp_path / "narrow-q3.pth"
-    torch.save(scaled_anchor(12).state_dict(), checkpoint)
-    with torch.inference_mode(False):
-        info = importers.import_compressai([checkpoint], tmp_path / "m", name="m", overwrite=False)
-    told = canary.recorded(store.read_info(info.path))
-    assert told == {40: canary.digest(loading.coding(info, 40, backend="float"), torch.device("cpu"))}
-
-
 def test_a_pass_converts_what_it_looks_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of passes over a latent of gigabytes: no more is made a tensor of than the hyper-latent, once."""
     made: list[tuple[int, ...]] = []
@@ -290,47 +258,6 @@ def test_a_pass_converts_what_it_looks_at(tmp_path: Path, monkeypatch: pytest.Mo
     z, y_hat = np.zeros((12, 1, 1), np.int32), np.zeros(net.latent_shape(), np.int32)
     asked = [parameters(y_hat)[0].size for _, parameters in net.intra_passes(z)]
     assert sum(asked) == y_hat.size and len(asked) == 13 and made == [z.shape]
-
-
-@pytest.mark.parametrize("channels", [128, pytest.param(192, marks=pytest.mark.slow)])
-def test_equals_compressai(tmp_path: Path, channels: int) -> None:
-    """Integers against CompressAI's layers in float64: latents, hyper-latents, parameters and pixels."""
-    theirs = scaled_anchor(channels)
-    with torch.inference_mode(False):
-        ours, pmfs, missing = importers.build(theirs.state_dict(), 3)
-        arrays = importers.network_arrays(ours, pmfs, 3)
-        info = importers._write(tmp_path / "m", "m", {"3": channels}, arrays, {"qualities": [3]}, overwrite=True)
-    assert missing
-    coding = loading.coding(info, 40)
-    assert isinstance(coding, Cheng2020Coding)
-    clip = pictures(64, 64, 1)[0]
-    planes = [torch.from_numpy(plane)[None, None].double() for plane in clip.planes]
-    x = rgb.to_rgb(*planes, ONE)
-
-    y = theirs.g_a(x / ONE)
-    got = coding.analyse(*planes) / ONE
-    assert decibels(y, got) > 60, "latents"
-    y_hat = torch.round(y)
-    z = theirs.h_a(y)
-    assert decibels(z, coding.model.h_a(got * ONE) + 0.0) > 15  # whole already: the rounding is the error
-    z_hat = torch.round(z)
-    psi, context = theirs.h_s(z_hat), theirs.context_prediction(y_hat)
-    scale, mean = theirs.entropy_parameters(torch.cat([psi, context], 1)).chunk(2, 1)
-    scale_got, mean_got = coding.model.parameters_from(
-        coding.model.h_s(z_hat * ONE), coding.model.context_prediction(y_hat * ONE)
-    )
-    assert decibels(scale, scale_got / ONE) > 60 and decibels(mean, mean_got / ONE) > 60
-    x_hat = theirs.g_s(y_hat)
-    x_hat_got = coding.model.g_s(y_hat * ONE) * 2.0**-rgb.RGB_BITS
-    assert x_hat.std() > 0.1
-    error = (x_hat - x_hat_got).square().mean()
-    assert -10 * torch.log10(error) > 60, "pixels, relative to their range"
-
-
-def decibels(want: torch.Tensor, got: torch.Tensor) -> float:
-    """Power of what is wanted over that of the error."""
-    assert want.std() > 0.1
-    return float(10 * torch.log10(want.square().mean() / (want - got).square().mean().clamp(min=1e-30)))
 
 
 def test_the_reference_backend_gives_the_same_bits(model: store.ModelInfo, make_clip) -> None:

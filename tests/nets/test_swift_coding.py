@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lvcodec.exact import backends
+from lvcodec.exact.backends import BACKENDS
 from lvcodec.models import loading
 from lvcodec.models.store import ModelInfo
 
 
-@pytest.mark.skipif(not backends.int8_works(), reason="no fused int8 convolution here")
+@pytest.mark.skipif(not BACKENDS["int8"].works(torch.device("cpu")), reason="no fused int8 convolution here")
 @pytest.mark.parametrize("factor", [0, 1, -7, 2**8, -(2**14), 2**20])
 def test_a_changed_picture_is_the_same_in_both(golden_models: dict[str, ModelInfo], factor: int) -> None:
     """From no change to those of a forged stream."""

@@ -11,6 +11,7 @@ pytest.importorskip("compressai", reason="training's priors are CompressAI's: pi
 
 from lvcodec.entropy.rates import FLOOR
 from lvcodec.errors import InputError, UsageError
+from lvcodec.models.cheng2020_arrays import network_arrays
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import ONE, causal_taps
 from lvcodec.train.data.crops import Crops
@@ -169,7 +170,7 @@ def test_short_weights_stay_short() -> None:
     again.load_state_dict(model.state_dict())
     arrays = [
         value
-        for name, value in cheng2020_networks.importers.network_arrays(again, export.pmfs_of(priors), 2).items()
+        for name, value in network_arrays(again, export.pmfs_of(priors), 2).items()
         if name.endswith(".weight") and "layers" in name
     ]
     peaks = [abs(value.astype(int)).max() for value in arrays]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lvcodec.errors import InputError
-from lvcodec.nets.swift import channels_to_planes
+from lvcodec.exact.planes import channels_to_planes
 from lvcodec.train.data import crops as data
 from lvcodec.train.data import vimeo
 from lvcodec.train.data.crops import Clip, Crops

@@ -15,8 +15,9 @@ from lvcodec.encoder.decisions import DECISIONS  # noqa: E402
 from lvcodec.encoder.network import EncoderNetwork  # noqa: E402
 from lvcodec.encoder.picture import encode_picture  # noqa: E402
 from lvcodec.exact import ops, warp  # noqa: E402
+from lvcodec.exact.planes import channels_to_planes, planes_to_channels  # noqa: E402
 from lvcodec.models import loading, store  # noqa: E402
-from lvcodec.nets.swift import UNITS_PER_LEVEL, channels_to_planes, planes_to_channels  # noqa: E402
+from lvcodec.nets.swift import UNITS_PER_LEVEL  # noqa: E402
 from lvcodec.train.results import export  # noqa: E402
 from lvcodec.train.stages.encoder_rules import p_quality  # noqa: E402
 from lvcodec.train.stages.losses import MSE  # noqa: E402

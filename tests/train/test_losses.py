@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from lvcodec.errors import UsageError
-from lvcodec.nets.swift import UNITS_PER_LEVEL, planes_to_channels
+from lvcodec.exact.planes import planes_to_channels
+from lvcodec.nets.swift import UNITS_PER_LEVEL
 from lvcodec.quality import lambda_of
 from lvcodec.train.settings import LOSSES, PAPER_STEPS, settings_of
 from lvcodec.train.stages import losses
@@ -35,7 +36,7 @@ def test_ms_ssim_is_the_librarys(pair) -> None:
     """Luma with its usual window, chroma with one that spans the same; 0 for the same picture; a gradient."""
     from pytorch_msssim import ms_ssim
 
-    from lvcodec.nets.swift import channels_to_planes
+    from lvcodec.exact.planes import channels_to_planes
 
     x, other = pair
     assert losses.structural_error(x, x * UNITS_PER_LEVEL).tolist() == pytest.approx([0], abs=1e-6)

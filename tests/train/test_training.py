@@ -15,9 +15,9 @@ from lvcodec.codec import motion
 from lvcodec.encoder.search import search
 from lvcodec.entropy.rates import laplace_bits, shifted_bits
 from lvcodec.errors import InputError
+from lvcodec.exact.planes import channels_to_planes, planes_to_channels
 from lvcodec.models import export, store
 from lvcodec.nets.compensation import shift_direction
-from lvcodec.nets.swift import channels_to_planes, planes_to_channels
 from lvcodec.train.results import checkpoint, masters
 from lvcodec.train.run.feed import feed
 from lvcodec.train.stages.families import FAMILIES

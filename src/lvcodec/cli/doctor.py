@@ -11,11 +11,11 @@ from lvcodec.cli.output import Output, output_options, table
 from lvcodec.errors import InputError, LvcError, MismatchError, WeightsError
 
 if TYPE_CHECKING:
-    from lvcodec.models.canary import Finding
     from lvcodec.models.store import ModelInfo
+    from lvcodec.models.survey import Finding
 
 
-class CanaryError(LvcError):
+class BackendError(LvcError):
     """A backend that gives other numbers than it must: what it decodes would be other pixels."""
 
     exit_code = MismatchError.exit_code
@@ -30,17 +30,17 @@ def doctor(out: Output) -> None:
     through all networks in every backend on every device, and the results are compared with each other and with
     what the weights' manifest says. Exit code 5 if one differs, 6 if weights are damaged.
     """
-    from lvcodec.models import canary, store
+    from lvcodec.models import store, survey
 
-    about = canary.machine()
+    about = survey.machine()
     about["versions"]["ffmpeg"] = _ffmpeg_version()
     broken: list[WeightsError] = []
     weights, failures = _verified(store.installed(broken))
     findings = []
     sound = [model for model, failure in weights if failure is None]
-    with out.progress("checking", unit="canaries") as step:
-        total = len(canary.plan(sound))
-        for finding in canary.survey(sound):
+    with out.progress("checking", unit="checks") as step:
+        total = len(survey.plan(sound))
+        for finding in survey.findings(sound):
             findings.append(finding)
             step(len(findings), total)
     wrong = [finding for finding in findings if not finding.agrees]
@@ -59,13 +59,13 @@ def doctor(out: Output) -> None:
             *_weights_lines(record["weights"]),
             *record["broken"],
             "",
-            *_canary_lines(findings),
+            *_findings_lines(findings),
             *_verdict(wrong, failures),
         ],
     )
     if wrong:
         first = wrong[0]
-        raise CanaryError(
+        raise BackendError(
             f"{first.subject}: the {first.backend} backend on {first.device} gives {_short(first.got)}, not "
             f"{_short(first.expected)}",
             "--backend float or reference avoids it if those agree; please report it with the output of "
@@ -77,12 +77,12 @@ def doctor(out: Output) -> None:
 
 def _verified(models: list[ModelInfo]) -> tuple[list[tuple[ModelInfo, LvcError | None]], list[LvcError]]:
     """Each model, and what is wrong with its weights."""
-    from lvcodec.models import store
+    from lvcodec.models.verify import verify
 
     rows: list[tuple[ModelInfo, LvcError | None]] = []
     for model in models:
         try:
-            store.verify(model)
+            verify(model)
             rows.append((model, None))
         except LvcError as error:
             rows.append((model, error))
@@ -92,14 +92,14 @@ def _verified(models: list[ModelInfo]) -> tuple[list[tuple[ModelInfo, LvcError |
 def _weights(model: ModelInfo, failure: LvcError | None) -> dict[str, Any]:
     from lvcodec.models import canary
 
-    told = "recorded" if failure is None and canary.recorded(model) else "not recorded"
+    has_canary = failure is None and canary.recorded(model)
     return {
         "name": model.name,
         "family": model.family,
         "sha256": str(model.manifest["sha256"]),
         "size_bytes": model.size_bytes,
         "path": str(model.path),
-        "canary": told,
+        "canary": "recorded" if has_canary else "not recorded",
         "result": "right" if failure is None else str(failure),
     }
 
@@ -123,7 +123,7 @@ def _weights_lines(weights: list[dict[str, Any]]) -> list[str]:
     return table([["weights", "hash", "bytes", "canary", "result"], *rows], right=[2]) if rows else ["no weights found"]
 
 
-def _canary_lines(findings: list[Finding]) -> list[str]:
+def _findings_lines(findings: list[Finding]) -> list[str]:
     rows = [
         [
             f.subject,
@@ -138,7 +138,7 @@ def _canary_lines(findings: list[Finding]) -> list[str]:
         ]
         for f in findings
     ]
-    return table([["canary", "device", "backend", "gives", "result"], *rows])
+    return table([["checked", "device", "backend", "gives", "result"], *rows])
 
 
 def _verdict(wrong: list[Finding], failures: list[LvcError]) -> list[str]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lvcodec import names
 from lvcodec.cli.output import Output, output_options, table
 from lvcodec.cli.params import check_source
 from lvcodec.errors import InputError, LvcError, UsageError, WeightsError
+from lvcodec.quality import HIGHEST, LOWEST
 
 if TYPE_CHECKING:
     from lvcodec.models.store import ModelInfo
@@ -35,13 +37,13 @@ def list_(out: Output) -> None:
     from lvcodec.models import store
 
     broken: list[WeightsError] = []
-    found = store.installed(broken)
+    installed = store.installed(broken)
     for error in broken:
         out.notice(error.message)
     heading = ["name", "family", "weights", "bytes", "file"]
-    rows = [[m.name, m.family, m.weights_id, str(m.size_bytes), str(m.path)] for m in found]
+    rows = [[m.name, m.family, m.weights_id, str(m.size_bytes), str(m.path)] for m in installed]
     lines = table([heading, *rows], right=[3])
-    out.answer([_summary(model) for model in found], lines if found else ["no weights found"])
+    out.answer([_summary(model) for model in installed], lines if installed else ["no weights found"])
 
 
 @models.command(epilog="Example: lvcodec models show swift")
@@ -51,10 +53,10 @@ def show(model: str, out: Output) -> None:
     """Show where a model lies and what its manifest says."""
     from lvcodec.models import store
 
-    found = store.find(model)
-    summary = _summary(found)
+    info = store.find(model)
+    summary = _summary(info)
     lines = [f"{name:<11} {value}" for name, value in summary.items()]
-    manifest = dict(found.manifest)
+    manifest = dict(info.manifest)
     out.answer(summary | {"manifest": manifest}, [*lines, "", json.dumps(manifest, indent=2)])
 
 
@@ -68,6 +70,7 @@ def verify(model: str | None, out: Output) -> None:
     are checked before a failure ends the command with exit code 6.
     """
     from lvcodec.models import store
+    from lvcodec.models.verify import verify as check
 
     broken: list[WeightsError] = []
     chosen = [store.find(model)] if model is not None else store.installed(broken)
@@ -75,14 +78,14 @@ def verify(model: str | None, out: Output) -> None:
         raise WeightsError("no weights found")
     failures: list[LvcError] = [*broken]
     rows = [["name", "weights", "result"], *(["", "", error.message] for error in broken)]
-    for found in chosen:
+    for info in chosen:
         result = "right"
         try:
-            store.verify(found)
+            check(info)
         except LvcError as error:
             failures.append(error)
             result = str(error)
-        rows.append([found.name, found.weights_id, result])
+        rows.append([info.name, info.weights_id, result])
     out.answer([dict(zip(rows[0], row, strict=True)) for row in rows[1:]], table(rows))
     if failures:
         raise failures[0]
@@ -111,17 +114,17 @@ def import_(checkpoints: tuple[str, ...], target: str, name: str | None, overwri
         name=name or Path(target).name,
         overwrite=overwrite,
     )
-    _made(model, out)
+    _written(model, out)
 
 
 @models.command(epilog="Example: lvcodec models init swift models/random --seed 1")
-@click.argument("family", type=click.Choice(["swift", "cheng2020"]))
+@click.argument("family", type=click.Choice(names.FAMILIES))
 @click.argument("target")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the weights.")
 @click.option(
     "-q",
     "--quality",
-    type=click.IntRange(1, 6),
+    type=click.IntRange(LOWEST, HIGHEST),
     multiple=True,
     help="Of cheng2020, which has a network a quality; may be repeated.  [default: 1]",
 )
@@ -132,10 +135,10 @@ def init(family: str, target: str, seed: int, quality: tuple[int, ...], overwrit
     if quality and family != "cheng2020":
         raise UsageError(f"--quality belongs to cheng2020: a model of {family} has all qualities")
     check_folder(target, overwrite=overwrite)
-    from lvcodec.models import export
+    from lvcodec.models.untrained import init_random
 
-    model = export.init_random(family, Path(target), seed=seed, overwrite=overwrite, qualities=list(quality) or None)
-    _made(model, out)
+    model = init_random(family, Path(target), seed=seed, overwrite=overwrite, qualities=list(quality) or None)
+    _written(model, out)
 
 
 def check_folder(target: str, *, overwrite: bool) -> None:
@@ -158,7 +161,7 @@ def _summary(model: ModelInfo) -> dict[str, Any]:
     }
 
 
-def _made(model: ModelInfo, out: Output) -> None:
+def _written(model: ModelInfo, out: Output) -> None:
     out.summary(
         _summary(model),
         f"{model.path}: {model.name} ({model.family}), {model.size_bytes} bytes, weights {model.weights_id}",

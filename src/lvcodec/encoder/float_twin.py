@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lvcodec.exact.backends import scale_of
+from lvcodec.exact.convolution import scale_of
 from lvcodec.exact.ops import layers
 from lvcodec.models import store
 from lvcodec.nets.swift import Swift, SwiftShape, load_constants

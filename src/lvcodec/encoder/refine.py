@@ -26,16 +26,10 @@ from lvcodec.encoder.float_twin import float_twin
 from lvcodec.entropy import grid
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.errors import UsageError
+from lvcodec.exact.planes import planes_to_channels
 from lvcodec.models.store import ModelInfo
 from lvcodec.nets.compensation import shift_undo
-from lvcodec.nets.swift import (
-    UNITS_PER_LEVEL,
-    Steps,
-    Swift,
-    parity,
-    planes_to_channels,
-    steps_from_tables,
-)
+from lvcodec.nets.swift import UNITS_PER_LEVEL, Steps, Swift, parity, steps_from_tables
 
 # docs/decisions.md#steps-of-the-refinement
 TAKEN = 0.35  # part of the steps that seem to pay that a pass takes: more of them get into each other's way

@@ -4,7 +4,7 @@
 
 Its integer sums are exact on any processor as long as weights stay within +-64 (pairs of products then fit 16 bits).
 It requantises in float32: exact, since sums stay below 2^24 and scales are powers of two, with one exception that
-`fits` keeps out. The operator is private to torch, so backends.py uses it only where a canary passes.
+`fits` keeps out. The operator is private to torch, so int8.py uses it only where it agrees with the reference.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lvcodec.exact.formats import INT8
 from lvcodec.exact.packed import SIGNED, Packed
 
 OPERATOR, PREPACK = "qconv2d_pointwise", "qconv_prepack"
+# docs/decisions.md#signed-shifts-up-to-16
 MAX_SIGNED_SHIFT = 16
 
 
@@ -32,8 +34,10 @@ def fits(shift: Tensor, act: str) -> bool:
 
 
 class Fused:
-    """A layer's integers, packed for one zero point and shape of its input. Other shapes give the same numbers, but
-    oneDNN then lays the weights out anew at each call, which can take ten times as long as the convolution.
+    """A layer's integers, packed for one zero point and shape of its input.
+
+    Other shapes give the same numbers, but oneDNN then lays the weights out anew at each call, which can take ten times
+    as long as the convolution.
 
     weight: (O, I / groups, k, k), within +-64; bias: (O,); scale: (O,) float32, powers of two. act: "relu", "clamp"
     (both give a Packed) or "wide": float32, rounded to whole numbers.
@@ -42,7 +46,7 @@ class Fused:
     def __init__(
         self, weight: Tensor, bias: Tensor, scale: Tensor, *, act: str, stride: int, groups: int, like: Packed
     ) -> None:
-        self.act, self.zero = act, like.zero
+        self.act, self.zero, self._zero_out = act, like.zero, SIGNED if act == "clamp" else 0
         self._scale, self._bias = scale, bias.to(torch.float32) * scale
         self._zeros = torch.zeros(len(scale), dtype=torch.int64)
         self._geometry = [stride] * 2, [weight.shape[-1] // 2] * 2, [1, 1], groups
@@ -52,8 +56,12 @@ class Fused:
         self._operator = torch.ops.onednn.qconv2d_pointwise.default
 
     def __call__(self, x: Packed) -> Packed | Tensor:
+        out = self.run(x)
+        return out if self.act == "wide" else Packed(out, self._zero_out)
+
+    def run(self, x: Packed) -> Tensor:
+        """The operator's output: bytes, of a wide layer whole numbers in float32."""
         wide, rectified = self.act == "wide", self.act == "relu"
-        zero_out = SIGNED if self.act == "clamp" else 0
         out: Tensor = self._operator(
             x.data,
             1.0,
@@ -64,22 +72,24 @@ class Fused:
             self._bias,
             *self._geometry,
             1.0,
-            zero_out,
+            self._zero_out,
             torch.float32 if wide else torch.uint8,
             "relu" if rectified else "none",
             [],
             "",
         )
-        return out.round_() if wide else Packed(out, zero_out)
+        return out.round_() if wide else out
 
 
+# docs/decisions.md#wide-weights-by-digits
 DIGIT_BITS = 7
-EXACT = 2**24  # up to here whole numbers are exact in float32
 
 
 class Digits:
-    """The sums of bytes times weights of more than 8 bits: a fused convolution with each digit of the weights, put
-    together in float64. Faster than a product in float64 (docs/performance.md).
+    """The sums of bytes times weights of more than 8 bits.
+
+    They are a fused convolution with each digit of the weights, put together in float64, which is faster than a product
+    in float64 (docs/performance.md).
 
     weight: (O, I, k, k) whole numbers; see `fit`. Called with the input, gives (N, O, H, W) float64.
     """
@@ -98,12 +108,10 @@ class Digits:
     @staticmethod
     def fit(weight: Tensor, groups: int) -> bool:
         """Whether the sums of each digit are exact: |byte - zero| is at most 255."""
-        return groups == 1 and 255 * 64 * weight[0].numel() < EXACT
+        return groups == 1 and 255 * 64 * weight[0].numel() < INT8.limit
 
     def __call__(self, x: Packed) -> Tensor:
-        sums = self._layer(x)
-        assert isinstance(sums, Tensor)
-        first, *others = reversed(sums.chunk(self._count, dim=1))
+        first, *others = reversed(self._layer.run(x).chunk(self._count, dim=1))
         total = first.double()
         for part in others:
             total.mul_(2.0**DIGIT_BITS).add_(part)

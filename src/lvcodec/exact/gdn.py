@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lvcodec.exact.ops import Conv, Format
-from lvcodec.exact.packed import Packed, Units
+from lvcodec.exact.formats import Format
+from lvcodec.exact.ops import Conv
+from lvcodec.exact.packed import Units, floats
 from lvcodec.exact.rounding import round_ste
 
 SQUARE_MAX = 2**36  # |x| up to 1024; larger ones normalise as if they were 1024
@@ -47,12 +48,11 @@ class Gdn(Conv):
             self.weight.copy_(0.1 * torch.eye(channels).view(channels, channels, 1, 1))
 
     def forward(self, x: Units) -> Tensor:
-        if isinstance(x, Packed):
-            x = x.unpacked(self.outer.dtype)
+        x = floats(x, self.outer.dtype)
         squares = (x * x) * (SQUARES.one / self.outer.one**2)
         if self.simulate or self.coding:
             squares = round_ste(squares)
-        acc = self.forward_floats(squares.clamp(max=SQUARE_MAX)).clamp(min=1.0)
+        acc = floats(super().forward(squares.clamp(max=SQUARE_MAX)), SQUARES.dtype).clamp(min=1.0)
         if self.coding:
             return self._exact(x, acc)
         from lvcodec.exact import masters  # not needed to code, and uses what a decoder must not

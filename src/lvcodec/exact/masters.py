@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
-from lvcodec.exact import bounds
-from lvcodec.exact.ops import INT8, Conv
+from lvcodec.exact import bounds, formats
+from lvcodec.exact.formats import INT8
 from lvcodec.exact.rounding import round_ste
+
+if TYPE_CHECKING:
+    from lvcodec.exact.ops import Conv
 
 MAX_SHIFT = 24
 
@@ -43,6 +48,14 @@ def sums(layer: Conv, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
             return layer.convolve(x.to(weight.dtype), weight, bias)
     return layer.convolve(x, weight, bias)
+
+
+def forward(layer: Conv, x: Tensor) -> Tensor:
+    """The layer in training: units from masters, rounded where `layer.simulate` is set."""
+    acc = sums(layer, x)
+    if layer.simulate and not formats.leaks(layer.fmt, layer.act):
+        acc = round_ste(acc)
+    return formats.activate(acc, layer.fmt, layer.act, whole=False)
 
 
 def root(x: Tensor) -> Tensor:

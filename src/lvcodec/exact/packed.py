@@ -17,7 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lvcodec.exact.formats import Format, clamp
+
 SIGNED = 128  # the zero of -128..127; rectified activations, 0..255, have 0
+CHANGE_MAX = 2.0**12  # units: beyond it a changed activation is at an end of its range, whatever it was
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +40,11 @@ class Packed:
 
 
 Units = Tensor | Packed
+
+
+def floats(x: Units, dtype: torch.dtype) -> Tensor:
+    """Units in floating point: bytes as `dtype`, floats as they are."""
+    return x.unpacked(dtype) if isinstance(x, Packed) else x
 
 
 def pack(x: Tensor, factor: float | Tensor = 1.0) -> Packed:
@@ -62,20 +70,38 @@ def keep(x: Units, mask: Tensor) -> Units:
     return x * mask
 
 
-def add(x: Units, change: Units, low: int, high: int) -> Units:
-    """clamp(x + change, low, high), in training with the gradient of hardtanh. Packed if x is, and then signed.
+def expand(x: Units, like: Units) -> Units:
+    """x, (N or 1, C, 1, 1), as a view at all places of `like`, (N, ., H, W)."""
+    shape = like.shape[0], x.shape[1], *like.shape[2:]
+    return Packed(x.data.expand(shape), x.zero) if isinstance(x, Packed) else x.expand(shape)
+
+
+def add(x: Units, change: Units, fmt: Format) -> Units:
+    """x + change, clamped to the signed range of `fmt`. Packed if x is, and then signed.
 
     x, change: (N, C, H, W), whole when coding. A packed x may be changed by floats, as wide layers put them out; they
     are used up.
     """
     if isinstance(x, Tensor):
-        total = x + (change if isinstance(change, Tensor) else change.unpacked(x.dtype))
-        return F.hardtanh(total, low, high) if total.requires_grad else total.clamp(low, high)
+        return clamp(x + floats(change, x.dtype), fmt)
     if isinstance(change, Packed):
         wide = x.data.to(torch.int16).add_(change.data).sub_(change.zero)
     else:
         wide = change.add_(x.data)
-    return Packed(wide.clamp_(low + x.zero, high + x.zero).to(torch.uint8), x.zero)
+    return Packed(wide.clamp_(fmt.low + x.zero, fmt.high + x.zero).to(torch.uint8), x.zero)
+
+
+def add_parts(x: Units, change: Tensor, part: float, fmt: Format) -> Units:
+    """x + change * part, rounded half to even and clamped to the signed range of `fmt`. Packed if x is.
+
+    x: (N, C, H, W) whole; change: the same shape, float64, whole, used up; part: a power of two, 2^-11 or more, so that
+    all of the sum is exact.
+    """
+    if isinstance(x, Tensor):
+        return clamp(change.mul_(part).add_(x).round_(), fmt)
+    # Up to CHANGE_MAX float32 holds all parts.
+    sums = change.clamp_(-CHANGE_MAX / part, CHANGE_MAX / part).to(torch.float32).mul_(part).add_(x.data)
+    return Packed(sums.round_().clamp_(fmt.low + x.zero, fmt.high + x.zero).to(torch.uint8), x.zero)
 
 
 def unshuffle(x: Units, factor: int) -> Units:
@@ -131,15 +157,3 @@ class Shuffle(nn.Module):
 
     def forward(self, x: Units) -> Units:
         return shuffle(x, self.factor)
-
-
-def blocks(plane: Tensor, side: int) -> Tensor:
-    """Bytes (N, 1, H, W) to (N, side * side, H / side, W / side), channels last: pixel_unshuffle of one plane."""
-    n, _, h, w = plane.shape
-    return plane.reshape(n, h // side, side, w // side, side).permute(0, 2, 4, 1, 3).flatten(1, 2)
-
-
-def plane(x: Tensor, side: int) -> Tensor:
-    """The inverse of `blocks`, for channels last."""
-    n, _, h, w = x.shape
-    return x.permute(0, 2, 3, 1).reshape(n, h, w, side, side).permute(0, 1, 3, 2, 4).reshape(n, 1, h * side, w * side)

@@ -61,8 +61,8 @@ def _owners() -> list[Any]:
     """
     all_of: Any = torch.backends
     onednn = all_of.mkldnn
-    found = [all_of, onednn, getattr(onednn, "matmul", None), getattr(onednn, "conv", None)]
-    return found if all(hasattr(owner, "fp32_precision") for owner in found) else []
+    owners = [all_of, onednn, getattr(onednn, "matmul", None), getattr(onednn, "conv", None)]
+    return owners if all(hasattr(owner, "fp32_precision") for owner in owners) else []
 
 
 def _set_exact() -> list[str]:
@@ -72,13 +72,13 @@ def _set_exact() -> list[str]:
         before = [torch.get_float32_matmul_precision()]
         torch.set_float32_matmul_precision("highest")
         return before
-    told = []
+    before = []
     for owner in owners:
-        told.append(str(owner.fp32_precision))  # its own: its parents say "none" by now
+        before.append(str(owner.fp32_precision))  # its own: its parents say "none" by now
         owner.fp32_precision = "none"
     for owner in owners[2:]:
         owner.fp32_precision = "ieee"
-    return told
+    return before
 
 
 def _restore(before: list[str]) -> None:

@@ -59,9 +59,9 @@ def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
     field = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows, columns = field.shape[1:]
     places = np.indices((rows, columns), dtype=np.int32).reshape(2, -1)
-    seen = _blocks(plane, field.reshape(2, -1), places, taps, side)
+    blocks = _blocks(plane, field.reshape(2, -1), places, taps, side)
     # at most 255 * 1.75^2 * FINE * 1024 < 2^24 where four meet
-    quarters = seen.mul_(FINE).round_().mul_(_weights(side)).view(rows, columns, 2, side, 2, side)
+    quarters = blocks.mul_(FINE).round_().mul_(_weights(side)).view(rows, columns, 2, side, 2, side)
     met = quarters[1:, 1:, 0, :, 0] + quarters[1:, :-1, 0, :, 1]
     met += quarters[:-1, 1:, 1, :, 0]
     met += quarters[:-1, :-1, 1, :, 1]
@@ -71,8 +71,10 @@ def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
 
 
 def _blocks(plane: Plane, vectors: Ints, places: Ints, taps: Taps, side: int) -> torch.Tensor:
-    """(n, 2 * side, 2 * side) levels, whole multiples of 2^-12: blocks of `side` pels and half a block around them,
-    each seen through its vector (2, n). places: (2, n) rows and columns of a field that is one larger all around.
+    """Blocks of `side` pels and half a block around them, each moved by its vector (2, n).
+
+    places: (2, n) rows and columns of a field that is one larger all around.
+    Returns (n, 2 * side, 2 * side) levels, whole multiples of 2^-12.
     """
     whole, part = np.divmod(vectors, len(taps))
     corners = side * places - side - side // 2 + whole - (len(taps[0]) // 2 - 1)
@@ -102,8 +104,8 @@ def _windows(plane: Plane, corners: Ints, side: int) -> Plane:
 @lru_cache(maxsize=8)
 def _matrices(taps: Taps, side: int) -> torch.Tensor:
     """(phases, side, side + taps - 1): the taps of each phase at every place."""
-    found = torch.zeros(len(taps), side, side + len(taps[0]) - 1, dtype=torch.float32)
+    matrices = torch.zeros(len(taps), side, side + len(taps[0]) - 1, dtype=torch.float32)
     for phase, row in enumerate(taps):
         for place in range(side):
-            found[phase, place, place : place + len(row)] = torch.tensor(row, dtype=torch.float32)
-    return found
+            matrices[phase, place, place : place + len(row)] = torch.tensor(row, dtype=torch.float32)
+    return matrices

@@ -1,18 +1,18 @@
 """A model's canary: fixed pictures and symbols through all its networks and the warp, one hash for each quality.
 
 The hash that the reference backend gives is stored in the manifest (`record`, at export). Coding compares once on each
-installation, and takes the next backend where one differs (`choose`); `lvcodec doctor` compares all (`survey`).
+installation, and takes the next backend where one differs (`choose`); `lvcodec doctor` compares all (survey.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lvcodec import names
 from lvcodec.errors import LvcError, WeightsError
 from lvcodec.models import loading, store
 from lvcodec.models.store import ModelInfo
@@ -36,7 +36,7 @@ def digest(coding: Coding, device: torch.device) -> str:
     import torch
 
     from lvcodec.exact import warp
-    from lvcodec.exact.canary import numbers, whole
+    from lvcodec.exact.self_test import numbers, whole
     from lvcodec.exact.settings import whole_products
 
     hashed = hashlib.sha256()
@@ -86,11 +86,11 @@ def _planes(move: int, device: torch.device) -> list[Tensor]:
 
 def recorded(info: ModelInfo) -> dict[int, str]:
     """The hashes in a model's manifest, by quality index; empty where there are none of this version."""
-    told: Any = info.manifest.get(KEY)
-    if not isinstance(told, dict) or told.get("version") != VERSION:
+    canary: Any = info.manifest.get(KEY)
+    if not isinstance(canary, dict) or canary.get("version") != VERSION:
         return {}
     try:
-        return {int(index): str(value) for index, value in told["sha256"].items()}
+        return {int(index): str(value) for index, value in canary["sha256"].items()}
     except (KeyError, ValueError, AttributeError) as error:
         raise WeightsError(f"the manifest in {info.path} has a canary that cannot be read") from error
 
@@ -102,9 +102,11 @@ def record(info: ModelInfo) -> ModelInfo:
     """
     import torch
 
+    from lvcodec.exact.reference import REFERENCE
+
     device = torch.device("cpu")
     hashes = {
-        str(index): digest(loading.coding(info, index, device, "reference"), device)
+        str(index): digest(loading.coding(info, index, device, REFERENCE.name), device)
         for index in loading.qualities(info)
     }
     manifest = {**info.manifest, KEY: {"version": VERSION, "sha256": hashes}}
@@ -123,19 +125,22 @@ def record(info: ModelInfo) -> ModelInfo:
 def choose(
     info: ModelInfo, quality_index: int, device: torch.device, name: str, notify: Callable[[str], None] | None = None
 ) -> str:
-    """The backend to code with: that of exact/backends.py for `name`, if it is right on this installation.
+    """The name of the backend to code with: that of exact/backends.py for `name`, if it is right on this installation.
 
     One that was chosen by "auto" and gives other hashes than the manifest's is passed over, with a word to `notify`;
-    `reference` is the last one and not tried. A backend that was named is taken as it is.
+    the last of names.BACKENDS is not tried. A backend that was named is taken as it is.
     """
-    from lvcodec.exact import backends
+    from lvcodec.exact.backend import State
+    from lvcodec.exact.backends import BACKENDS, asked_for, pick_backend
 
-    picked = backends.pick_backend(name, device)
-    if name != "auto" or os.environ.get(backends.VARIABLE, "auto") not in ("", "auto"):
+    picked = pick_backend(name, device).name
+    if asked_for(name) != names.AUTO:
         return picked
-    if picked == "float" and backends.int8_fails(device) and notify:
-        notify(_passed_over("int8", "float"))
-    order = backends.FALLBACK[backends.FALLBACK.index(picked) :]
+    place = names.BACKENDS.index(picked)
+    for faster in names.BACKENDS[:place]:
+        if notify and BACKENDS[faster].state(device) is State.WRONG:
+            notify(_passed_over(faster, picked))
+    order = names.BACKENDS[place:]
     for backend, next_one in zip(order, order[1:], strict=False):
         if _right(info, quality_index, device, backend):
             return backend
@@ -153,106 +158,30 @@ def _passed_over(backend: str, next_one: str) -> str:
 
 def _right(info: ModelInfo, quality_index: int, device: torch.device, backend: str) -> bool:
     """Whether a backend gives the manifest's hashes; True where there are none."""
-    from lvcodec.exact import canary
+    from lvcodec.exact import installation
 
     hashes = recorded(info)
     if quality_index in hashes:
         hashes = {quality_index: hashes[quality_index]}
     subject = f"{backend} {info.weights_id} {' '.join(hashes.values())}"
-    if not hashes or canary.known(subject, device):
+    if not hashes or installation.known(subject, device):
         return True
-    if any(_try(info, index, device, backend) != value for index, value in hashes.items()):
+    if any(attempt(info, index, device, backend) != value for index, value in hashes.items()):
         return False
-    canary.remember(subject, device)
+    installation.remember(subject, device)
     return True
 
 
-def _try(info: ModelInfo, quality_index: int, device: torch.device, backend: str) -> str:
+def attempt(info: ModelInfo, quality_index: int, device: torch.device, backend: str) -> str:
     """The hash that a backend gives, or what hinders it."""
     try:
         return digest(loading.coding(info, quality_index, device, backend), device)
     except LvcError:
         raise
     except (RuntimeError, TypeError, MemoryError) as error:  # operators that are private, and devices that are odd
-        return f"{type(error).__name__}: {error}".splitlines()[0]
+        return in_a_line(error)
 
 
-# ---- the doctor's survey ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One canary: subject ("layers", or a model and quality), backend, device; expected is None if not recorded."""
-
-    subject: str
-    device: str
-    backend: str
-    expected: str | None
-    got: str
-    agrees: bool
-
-
-def devices() -> list[str]:
-    """Those that networks can run on, here."""
-    import torch
-
-    return ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-
-
-def plan(models: list[ModelInfo]) -> list[tuple[ModelInfo | None, int, str, str]]:
-    """Model (None for the layers), quality index, device and backend of each canary; the reference comes first."""
-    from lvcodec.exact import backends
-
-    order = [
-        (device, backend)
-        for device in devices()
-        for backend in backends.FALLBACK[::-1]
-        if backend != "int8" or (device == "cpu" and backends.int8_works())
-    ]
-    subjects: list[tuple[ModelInfo | None, int]] = [(None, 0)]
-    subjects += [(model, index) for model in models for index in loading.qualities(model)]
-    return [(model, index, *where) for model, index in subjects for where in order]
-
-
-def survey(models: list[ModelInfo]) -> Iterator[Finding]:
-    """Run every canary of `plan`, and compare: with what is recorded, else with the first of its subject."""
-    from lvcodec.exact import backends, canary
-
-    first: dict[str, str] = {}
-    for model, index, where, backend in plan(models):
-        device = backends.pick_device(where)
-        expected: str | None = canary.LAYERS_SHA256
-        if model is None:
-            subject = "layers"
-            try:
-                got = canary.layer_digest(backend, device)
-            except (RuntimeError, TypeError) as error:
-                got = f"{type(error).__name__}: {error}".splitlines()[0]
-        else:
-            subject, expected = f"{model.name}, quality {1 + index / 20:g}", recorded(model).get(index)
-            got = _try(model, index, device, backend)
-        agrees = got == (expected or first.setdefault(subject, got))
-        yield Finding(subject, where, backend, expected, got, agrees)
-
-
-def machine() -> dict[str, Any]:
-    """Versions, processor, limits, devices and backends of this installation, for people."""
-    import torch
-
-    from lvcodec.exact import backends, canary
-
-    cpu = torch.device("cpu")
-    name, sets = canary.processor()
-    states = {backend: "works" for backend in backends.FALLBACK}
-    if not backends.int8_works():
-        states["int8"] = "computes wrong, not used" if backends.int8_fails(cpu) else "not in this torch, not used"
-    return {
-        "versions": canary.versions(),
-        "processor": name,
-        "instruction_sets": sets,
-        "torch_uses": torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
-        "limits": {name: os.environ[name] for name in canary.LIMITS if name in os.environ},
-        "devices": [canary.device_name(torch.device(device)) for device in devices()],
-        "backends": states,
-    }
+def in_a_line(error: Exception) -> str:
+    """A failure where a hash would stand."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,4 +1,4 @@
-"""From a model's integers to networks that code: the one place that knows the families by name."""
+"""From a model's integers to networks that code, family by family."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec import quality
 from lvcodec.errors import UsageError, WeightsError
 from lvcodec.models.store import ModelInfo, cached_integers
 
@@ -14,24 +15,28 @@ if TYPE_CHECKING:
     import torch
 
     from lvcodec.entropy.tables import TableSet
+    from lvcodec.exact.backend import Backend
     from lvcodec.nets.coding import Coding
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def qualities(info: ModelInfo) -> list[int]:
-    """The quality indices (quality = 1 + index / 20) at which a model's networks differ in kind."""
+    """The quality indices at which a model's networks differ in kind."""
     if info.family == "swift":
-        return [0, 100]
-    return [20 * (quality - 1) for quality in _listed(info)]
+        return [0, quality.LAST_INDEX]
+    return [quality.index_of(whole) for whole in _listed(info)]
 
 
 def _listed(info: ModelInfo) -> list[int]:
-    """The qualities, 1..6, of a model that has a network for each. Raises WeightsError if the manifest names none."""
-    told = info.manifest.get("qualities")
-    if not isinstance(told, list) or not told or not all(type(q) is int and 1 <= q <= 6 for q in told):
-        raise WeightsError(f"the manifest in {info.path} names no qualities from 1 to 6", "install the model again")
-    return told
+    """The qualities of a model that has a network for each. Raises WeightsError if the manifest names none."""
+    listed = info.manifest.get("qualities")
+    if not isinstance(listed, list) or not listed or not all(type(q) is int and q in quality.WHOLE for q in listed):
+        raise WeightsError(
+            f"the manifest in {info.path} names no qualities from {quality.LOWEST} to {quality.HIGHEST}",
+            "install the model again",
+        )
+    return listed
 
 
 def is_continuous(info: ModelInfo) -> bool:
@@ -40,7 +45,7 @@ def is_continuous(info: ModelInfo) -> bool:
 
 
 def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cpu", backend: str = "auto") -> Coding:
-    """The networks of a model at one quality, computed by a backend of exact/backends.py.
+    """The networks of a model at one quality. backend: a name of exact/backends.py, or "auto".
 
     Raises WeightsError if the weights are damaged, UsageError if they have no such quality.
     """
@@ -56,12 +61,11 @@ def build(
     from lvcodec.exact.backends import pick_backend
 
     device = torch.device(device)
-    backend = pick_backend(backend, device)
-    if info.family == "swift":
-        return _swift(info, arrays, quality_index, device, backend)
-    if info.family == "cheng2020":
-        return _cheng2020(info, arrays, quality_index, device, backend)
-    raise WeightsError(f"{info.path} holds a model of an unknown family, {info.family}", "a newer lvcodec may know it")
+    if info.family not in _BUILDERS:
+        raise WeightsError(
+            f"{info.path} holds a model of an unknown family, {info.family}", "a newer lvcodec may know it"
+        )
+    return _BUILDERS[info.family](info, arrays, quality_index, device, pick_backend(backend, device))
 
 
 def table_sets(arrays: Arrays, prefix: str = "tables.") -> tuple[dict[str, TableSet], dict[str, NDArray[np.int32]]]:
@@ -96,14 +100,14 @@ def load_layers(model: torch.nn.Module, arrays: Arrays, prefix: str) -> None:
 _built: dict[tuple[str, str, str], Any] = {}  # networks do not depend on the quality in swift: built once
 
 
-def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: str) -> Coding:
+def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: Backend) -> Coding:
     import torch
 
     from lvcodec.exact.ops import use_backend
     from lvcodec.nets.swift import Swift, SwiftShape, load_constants
     from lvcodec.nets.swift_coding import SwiftCoding
 
-    key = (info.weights_id, str(device), backend)
+    key = (info.weights_id, str(device), backend.name)
     if key not in _built:
         with torch.device("meta"):  # float masters take no memory: only integers are loaded
             model = Swift(SwiftShape(**info.manifest["shape"]))
@@ -118,33 +122,34 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.de
     return SwiftCoding(model, steps, tables, centres, quality_index)
 
 
-def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: str) -> Coding:
+def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: Backend) -> Coding:
     import torch
 
     from lvcodec.exact.ops import use_backend
     from lvcodec.nets.cheng2020 import Cheng2020
     from lvcodec.nets.cheng2020_coding import Cheng2020Coding
 
-    quality, rest = divmod(quality_index, 20)
-    quality += 1
-    listed = _listed(info)
-    if rest or quality not in listed:
-        known = ", ".join(map(str, listed))
-        raise UsageError(f"quality {1 + quality_index / 20:g} is not in this cheng2020 model", f"it has {known}")
-    key = (f"{info.weights_id} {quality}", str(device), backend)
+    number, listed = quality.of_index(quality_index), _listed(info)
+    if number not in listed:
+        raise UsageError(f"quality {number:g} is not in this cheng2020 model", f"it has {', '.join(map(str, listed))}")
+    whole = int(number)
+    key = (f"{info.weights_id} {whole}", str(device), backend.name)
     if key not in _built:
         try:
-            width, thresholds = info.manifest["shape"]["channels"][str(quality)], arrays["grid.thresholds"]
+            width, thresholds = info.manifest["shape"]["channels"][str(whole)], arrays["grid.thresholds"]
         except KeyError as error:
             raise WeightsError(f"the weights lack {error.args[0]}") from error
         with torch.device("meta"):
             model = Cheng2020(width)
-        load_layers(model, arrays, f"q{quality}.layers.")
-        use_backend(model, "float" if backend == "int8" else backend)  # it has no layer in 8 bits
+        load_layers(model, arrays, f"q{whole}.layers.")
+        use_backend(model, backend.wide)
         model.eval()
         shared, _ = table_sets(arrays)
-        own, centres = table_sets(arrays, f"q{quality}.tables.")
+        own, centres = table_sets(arrays, f"q{whole}.tables.")
         _built.clear()
         _built[key] = Cheng2020Coding(model, thresholds, shared | own, centres, device)
-    made: Coding = _built[key]
-    return made
+    coding: Coding = _built[key]
+    return coding
+
+
+_BUILDERS = {"swift": _swift, "cheng2020": _cheng2020}

@@ -6,21 +6,21 @@ import torch
 from torch import Tensor
 
 from lvcodec.entropy import grid
-from lvcodec.exact.ops import INT8
+from lvcodec.exact.formats import INT8
 from lvcodec.nets.swift import (
     GAIN_BITS,
     INVERSE_BITS,
     MEAN_BITS,
+    MIDDLE_INDEX,
     NORM_BITS,
     OFFSET_BITS,
-    QUALITIES,
     SPREAD_BITS,
     UNITS_PER_COEFFICIENT,
     Steps,
     Swift,
 )
 from lvcodec.nets.temporal import PARAMETER_GRID
-from lvcodec.quality import HIGHEST, LOWEST
+from lvcodec.quality import HIGHEST, INDICES_A_QUALITY, LAST_INDEX, LOWEST
 
 
 def between_qualities(rows: Tensor, quality: Tensor) -> Tensor:
@@ -37,19 +37,21 @@ def between_qualities(rows: Tensor, quality: Tensor) -> Tensor:
 
 
 def steps_for_training(model: Swift, quality: Tensor) -> Steps:
-    """The quantiser for a batch of qualities, (B,) in 1..6, differentiable in the learned steps."""
+    """The quantiser for a batch of qualities, (B,) of LOWEST..HIGHEST, differentiable in the learned steps."""
     log_step = between_qualities(model.log_step, quality)[:, :, None, None]
     gain = torch.exp(-log_step) / UNITS_PER_COEFFICIENT
     deviation_symbols = gain / model.norm.float() * INT8.one  # symbols where a prior's mean is 1.0
     mean = deviation_symbols * (grid.MEAN_STEPS / PARAMETER_GRID)
     offset = grid.PER_OCTAVE * torch.log2(deviation_symbols / grid.LOWEST_SCALE)
-    return Steps(gain, 1 / gain, mean, offset, (20 * (quality - 1) - 50).view(-1, 1, 1, 1))
+    plane = INDICES_A_QUALITY * (quality - LOWEST) - MIDDLE_INDEX
+    return Steps(gain, 1 / gain, mean, offset, plane.view(-1, 1, 1, 1))
 
 
 def export_steps(model: Swift) -> dict[str, Tensor]:
-    """Integer tables of all qualities, (101, M) int32 each, and of the deviations, (M,) each."""
+    """Integer tables of all quality indices, (LAST_INDEX + 1, M) int32 each, and of the deviations, (M,) each."""
+    indices = torch.arange(LAST_INDEX + 1, dtype=torch.float64)
     with torch.no_grad():
-        steps = steps_for_training(model, 1 + torch.arange(QUALITIES, dtype=torch.float64) / 20)
+        steps = steps_for_training(model, LOWEST + indices / INDICES_A_QUALITY)
         scaled = {
             "gain": steps.gain * 2.0**GAIN_BITS,
             "inverse": steps.inverse * 2.0**INVERSE_BITS,

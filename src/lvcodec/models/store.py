@@ -1,7 +1,7 @@
 """Shipped weights: a folder a model, with manifest.json and integers.safetensors.
 
 A model is identified by a SHA-256 over its family, its sizes and all its integers in a canonical order; streams
-carry the first eight bytes. Loading checks the hash and, layer by layer, that no sum can round.
+carry the first eight bytes. Reading checks the hash; loading.py, layer by layer, that no sum can round.
 
 Models are looked for in the folder inside the package, then in those of the environment variable LVCODEC_MODELS
 (separated as in PATH), then in ~/.local/share/lvcodec/models.
@@ -32,8 +32,10 @@ ID_BYTES = 8
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model in the store. weights_id: hexadecimal, 16 digits; size_bytes: of the integers; alpha: the length of the
-    shift that its LCM was trained for, 1 or 1/2; with 1/2 it can do with 1 too.
+    """A model in the store.
+
+    weights_id: hexadecimal, 16 digits; size_bytes: of the integers; alpha: the length of the shift that its LCM was
+    trained for, 1 or 1/2; with 1/2 it can do with 1 too.
     """
 
     name: str
@@ -47,9 +49,7 @@ class ModelInfo:
 
 def search_path() -> list[Path]:
     """The folders that models are looked for in, first one first."""
-    import lvcodec
-
-    package = Path(lvcodec.__file__).parent
+    package = Path(__file__).parents[1]
     packed = package / "weights"
     folders = [packed if packed.is_dir() else package.parents[1] / "weights"]
     folders += [Path(part) for part in os.environ.get("LVCODEC_MODELS", "").split(os.pathsep) if part]
@@ -76,7 +76,7 @@ def installed(broken: list[WeightsError] | None = None) -> list[ModelInfo]:
 
     Folders whose model cannot be read are passed over; why is added to `broken`.
     """
-    found: dict[str, ModelInfo] = {}
+    by_name: dict[str, ModelInfo] = {}
     for base in search_path():
         if base.is_dir():
             for folder in sorted(p.parent for p in base.glob(f"*/{MANIFEST}")):
@@ -86,8 +86,8 @@ def installed(broken: list[WeightsError] | None = None) -> list[ModelInfo]:
                     if broken is not None:
                         broken.append(error)
                     continue
-                found.setdefault(info.name, info)
-    return list(found.values())
+                by_name.setdefault(info.name, info)
+    return list(by_name.values())
 
 
 def _first(fits: Callable[[ModelInfo], bool], message: str, hint: str) -> ModelInfo:
@@ -152,10 +152,10 @@ def read_integers(info: ModelInfo) -> dict[str, NDArray[Any]]:
         arrays: dict[str, NDArray[Any]] = load_file(info.path / INTEGERS)
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot read the weights in {info.path}: {error}") from error
-    got = fingerprint(info.family, info.manifest.get("shape", {}), arrays)
-    if got != info.manifest["sha256"]:
+    digest = fingerprint(info.family, info.manifest.get("shape", {}), arrays)
+    if digest != info.manifest["sha256"]:
         raise WeightsError(
-            f"the weights in {info.path} are damaged: their hash is {got[:16]}, not {info.weights_id}",
+            f"the weights in {info.path} are damaged: their hash is {digest[:16]}, not {info.weights_id}",
             "install the model again",
         )
     return arrays
@@ -193,15 +193,6 @@ def write(
     except OSError as error:
         raise WeightsError(f"cannot write the model to {folder}: {error.strerror}") from error
     return read_info(folder)
-
-
-def verify(info: ModelInfo) -> None:
-    """Check the hash and every layer's bound, for all qualities. Raises WeightsError if anything is wrong."""
-    from lvcodec.models import loading
-
-    arrays = read_integers(info)
-    for quality_index in loading.qualities(info):
-        loading.build(info, arrays, quality_index)
 
 
 @lru_cache(maxsize=2)

@@ -7,7 +7,7 @@
 One network a quality; N channels throughout (128 for qualities 1 to 3, 192 for 4 to 6). A layer's place in its
 sequence is what CompressAI's is, so a checkpoint's keys are this module's ("h_a.2.weight"), but for gdn.beta and
 gdn.gamma, which are `bias` and `weight` here (exact/gdn.py). Kim et al. 2022, Table 1 says the rest; all is in
-units of exact/ops.py's WIDE format, so latents have 4096 units to a symbol.
+units of exact/formats.py's WIDE format, so latents have 4096 units to a symbol.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
+from lvcodec.exact.formats import WIDE, clamp
 from lvcodec.exact.gdn import Gdn
-from lvcodec.exact.ops import WIDE, Conv, clamp, subpixel
+from lvcodec.exact.ops import Conv, subpixel
 from lvcodec.nets.compensation import ShiftCompensation
 from lvcodec.nets.rgb import RGB_BITS
 from lvcodec.nets.temporal import TemporalPrior, unit_bits_for
@@ -127,6 +128,10 @@ class Cheng2020(nn.Module):
         """
         scale, mean = self.entropy_parameters(torch.cat([psi, context], dim=1)).chunk(2, dim=1)
         return scale, mean
+
+    def mask_context(self) -> None:
+        """Set to zero the weights of context_prediction that its mask hides."""
+        self.context_prediction.weight.data *= causal_taps()
 
 
 def causal_taps() -> Tensor:

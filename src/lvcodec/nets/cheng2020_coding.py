@@ -22,9 +22,11 @@ from torch import Tensor
 from lvcodec.entropy import grid
 from lvcodec.entropy.tables import TableSet
 from lvcodec.errors import WeightsError
-from lvcodec.exact.ops import WIDE, Conv, clamp, to_units
+from lvcodec.exact.formats import WIDE, clamp, to_units
+from lvcodec.exact.ops import Conv
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import CONTEXT, ONE, SYMBOL_MAX, Cheng2020, causal_taps
+from lvcodec.nets.coding import Parameters, Planes
 from lvcodec.nets.compensation import LATENT_GRID
 from lvcodec.nets.temporal import PARAMETER_GRID
 
@@ -88,14 +90,12 @@ class Cheng2020Coding:
         """Latents of quantiser steps (multiples of 1/ONE)."""
         return _units(symbols)
 
-    def pixels(self, units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def pixels(self, units: Tensor) -> Planes:
         """U_DEC: latents to padded planes of levels 0..255."""
         y, u, v = (plane.clamp(0, 255) for plane in rgb.to_planes(self.model.g_s(units)))
         return y, u, v
 
-    def changed(
-        self, planes: tuple[Tensor, Tensor, Tensor], before: Tensor, after: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def changed(self, planes: Planes, before: Tensor, after: Tensor) -> Planes:
         """Padded planes of bytes, and U_DEC(after) - U_DEC(before) added, each in whole levels, unclamped."""
         old, new = (rgb.to_planes(self.model.g_s(clamp(y, WIDE))) for y in (before, after))
         y, u, v = ((x.double() + b - a).clamp(0, 255) for x, a, b in zip(planes, old, new, strict=True))
@@ -107,7 +107,7 @@ class Cheng2020Coding:
         """h_a of the latents before rounding, as in CompressAI; whole."""
         return _small(self.model.h_a(latents))
 
-    def intra_passes(self, z: Tensor) -> Iterator[tuple[NDArray[np.intp], Callable[[Tensor], tuple[Tensor, Tensor]]]]:
+    def intra_passes(self, z: Tensor) -> Iterator[tuple[NDArray[np.intp], Callable[[Tensor], Parameters]]]:
         """The wavefronts: of each its flat positions in (N, H, W), and what gives their means and levels."""
         psi = self.model.h_s(_units(z))
         channels, height, width = self.model.n, psi.shape[2], psi.shape[3]
@@ -117,7 +117,7 @@ class Cheng2020Coding:
 
             def parameters(
                 y_hat: Tensor, inside: Tensor = inside, taps: Tensor = taps, known: Tensor = known
-            ) -> tuple[Tensor, Tensor]:
+            ) -> Parameters:
                 patches = y_hat.flatten(2)[:, :, taps.to(y_hat.device)].double() * known.to(y_hat.device)
                 context = self.context(_units(patches).reshape(1, -1, 1, inside.numel()))
                 here = psi[:, :, inside.to(psi.device)].unsqueeze(2)
@@ -126,7 +126,7 @@ class Cheng2020Coding:
 
             yield (first_of_channel + inside.numpy()).reshape(-1), parameters
 
-    def on_grid(self, scale: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    def on_grid(self, scale: Tensor, mean: Tensor) -> Parameters:
         """Means in eighths of a symbol and levels of the Gaussian grid; scale, mean: ONE whole numbers to a symbol."""
         level = torch.bucketize(scale, self.thresholds, right=True)
         return _eighths(mean, ONE), level
@@ -137,7 +137,7 @@ class Cheng2020Coding:
         """P-HE of y_ref and y_t, as in the paper."""
         return _small(self.model.temporal.ph_e(torch.cat([y_ref, clamp(y_ref + y_res * ONE, WIDE)], dim=1)))
 
-    def p_parameters(self, z: Tensor, y_ref: Tensor) -> tuple[Tensor, Tensor]:
+    def p_parameters(self, z: Tensor, y_ref: Tensor) -> Parameters:
         """P-HD, TPM, EPM: means in eighths of a symbol, and levels of a Laplace scale whose logarithm EPM gives."""
         mean, log_scale = self.model.temporal.parameters_of(_units(z), y_ref)
         level = torch.round(log_scale * (LEVELS_PER_NAT / PARAMETER_GRID) + LEVEL_OF_ONE)
@@ -167,17 +167,17 @@ def _eighths(mean: Tensor, one: int) -> Tensor:
 
 def _causal_only(layer: Conv) -> Conv:
     """A masked convolution as the product with gathered patches: a 1x1 layer over (channel, tap), the same sums."""
-    if layer.integers is None:
+    own = layer.integers
+    if own is None:
         raise WeightsError("the masked convolution has no integers")
-    weight, bias, shift = layer.integers
     taps = causal_taps()
-    if weight[:, :, ~taps].any():
+    if own.weight[:, :, ~taps].any():
         raise WeightsError("the masked convolution has weights where its mask is zero")
-    flat = weight[:, :, taps].flatten(1)
+    flat = own.weight[:, :, taps].flatten(1)
     with torch.device("meta"):
         gathered = Conv(flat.shape[1], flat.shape[0], fmt=layer.fmt, act=layer.act, in_max=layer.in_max)
-    gathered.backend = layer.backend
-    gathered.load_integers("context_prediction", flat[:, :, None, None].contiguous(), bias, shift)
+    gathered.use(layer.backend)
+    gathered.load_integers("context_prediction", flat[:, :, None, None].contiguous(), own.bias, own.shift)
     return gathered
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lvcodec.exact.ops import Conv, Format
+from lvcodec.exact.formats import Format
+from lvcodec.exact.ops import Conv
 from lvcodec.exact.packed import Units, join
 from lvcodec.nets.temporal import hyper_decoder, hyper_encoder, unit_bits_for
 

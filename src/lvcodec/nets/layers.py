@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from lvcodec.exact.ops import INT8, Conv, add
-from lvcodec.exact.packed import Units
+from lvcodec.exact.formats import INT8
+from lvcodec.exact.ops import Conv
+from lvcodec.exact.packed import Units, add
 
 
 class Residual(nn.Module):

@@ -14,22 +14,22 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lvcodec import quality
 from lvcodec.entropy import grid
 from lvcodec.errors import UsageError
-from lvcodec.exact.ops import INT8, Conv, Format, add, subpixel, to_units
-from lvcodec.exact.packed import Packed, Units, blocks, join, keep, pack, planar, plane, shuffle, unshuffle
+from lvcodec.exact.formats import INT8, Format, to_units
+from lvcodec.exact.ops import Conv, subpixel
+from lvcodec.exact.packed import Units, add, expand, join, keep, planar, shuffle, unshuffle
 from lvcodec.exact.rounding import round_ste
 from lvcodec.nets.compensation import LATENT_GRID, ShiftCompensation
 from lvcodec.nets.layers import residuals
 from lvcodec.nets.temporal import PARAMETER_GRID, TemporalPrior, hyper_decoder, hyper_encoder, unit_bits_for
 
 PATCH_CHANNELS = 384  # 256 of Y, 64 of U, 64 of V: one 16x16 patch in 4:2:0
-LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483)  # of qualities 1..6, squared errors in 255ths
-QUALITIES = 101  # quality = 1 + index / 20
 LATENT_MAX = 2**21 - 1  # latent units
+MIDDLE_INDEX = quality.LAST_INDEX // 2  # the networks see a quality by how far its index lies from this one
 UNITS_PER_COEFFICIENT = 16
 UNITS_PER_LEVEL = 16  # of the decoder's output, before the last rounding
 # The linear path carries more than 8 bits: float64 sums.
@@ -50,7 +50,7 @@ LINEAR = Format(
 class SwiftShape:
     """Sizes of a swift model: M latent channels, widths and depths at 1/8 and 1/16, hidden widths of the priors.
 
-    The defaults were chosen by speed and by short trainings (docs/performance.md, docs/training-log.md).
+    The defaults were chosen by speed and by short trainings (docs/decisions.md#the-shape-of-swift).
     """
 
     latent: int = 256
@@ -145,8 +145,8 @@ class Swift(nn.Module):
         )
         self.temporal = TemporalPrior(m, shape.temporal, INT8, extra=1)
         self.shift = ShiftCompensation(m, shape.temporal, INT8, extra=1)
-        # learned steps of the six trained qualities, natural logarithm of coefficient steps
-        self.log_step = nn.Parameter(torch.zeros(6, m))
+        # learned steps of the whole qualities, natural logarithm of coefficient steps
+        self.log_step = nn.Parameter(torch.zeros(len(quality.WHOLE), m))
         self.register_buffer("norm", torch.ones(1, m, 1, 1))  # 8-bit units for one latent unit
         self.register_buffer("spread", torch.ones(1, m, 1, 1))  # latent units for one output of enc_out
 
@@ -182,16 +182,11 @@ class Swift(nn.Module):
         """Whether weights and activations are whole numbers, as in coding."""
         return self.enc_out.coding or self.enc_out.simulate
 
-    @property
-    def packs(self) -> bool:
-        """Whether activations are bytes between the layers (exact/packed.py)."""
-        return self.enc_out.coding and self.enc_out.backend == "int8"
-
     def _units(self, x: Tensor, factor: float | Tensor) -> Units:
-        if self.packs:
-            return pack(x, factor)
-        dtype = INT8.dtype if self.enc_out.coding else x.dtype
-        return to_units(x, factor, INT8, rounded=self.rounds).to(dtype)
+        """x * factor as 8-bit units, as training or the backend holds them."""
+        if self.enc_out.coding:
+            return self.enc_out.backend.units(x, factor)
+        return to_units(x, factor, INT8, rounded=self.enc_out.simulate).to(x.dtype)
 
     def view(self, y: Tensor, first: int = 0) -> Units:
         """Latent units (of the channels from `first` on) as 8-bit units: divided by the channel's deviation."""
@@ -202,10 +197,10 @@ class Swift(nn.Module):
         return self._units(symbols, INT8.per_symbol)
 
     def _plane(self, steps: Steps, like: Units) -> Units:
-        if isinstance(like, Packed) or self.packs:
-            return Packed(pack(steps.plane).data.expand(like.shape[0], 1, *like.shape[2:]))
-        dtype = torch.float32 if like.dtype == torch.float64 else like.dtype
-        return steps.plane.to(dtype).expand(like.shape[0], 1, *like.shape[2:])
+        if self.enc_out.coding:
+            return expand(self.enc_out.backend.units(steps.plane, 1.0), like)
+        dtype = like.dtype if isinstance(like, Tensor) and like.dtype != torch.float64 else torch.float32
+        return expand(steps.plane.to(dtype), like)
 
     # ---- intra prior ----------------------------------------------------------------------------------------
 
@@ -295,29 +290,6 @@ def parity(like: Tensor, odd: int) -> Tensor:
     return ((rows + columns) % 2 == odd).to(like.dtype)[None, None]
 
 
-def planes_to_channels(y: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Planes (B, 1, H, W), (B, 1, H/2, W/2) twice, in levels, to (B, 96, H/8, W/8) minus 128. H, W: multiples of 8."""
-    return torch.cat([F.pixel_unshuffle(y, 8), F.pixel_unshuffle(u, 4), F.pixel_unshuffle(v, 4)], dim=1) - 128
-
-
-def channels_to_planes(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The inverse of planes_to_channels."""
-    y, u, v = (x + 128).split([64, 16, 16], dim=1)
-    return F.pixel_shuffle(y, 8), F.pixel_shuffle(u, 4), F.pixel_shuffle(v, 4)
-
-
-def bytes_to_channels(y: Tensor, u: Tensor, v: Tensor) -> Packed:
-    """planes_to_channels of bytes, packed: a level is the byte of level - 128."""
-    joined = torch.cat([part.permute(0, 2, 3, 1) for part in (blocks(y, 8), blocks(u, 4), blocks(v, 4))], dim=3)
-    return Packed(joined.permute(0, 3, 1, 2))
-
-
-def channels_to_bytes(x: Packed) -> tuple[Tensor, Tensor, Tensor]:
-    """The inverse of bytes_to_channels."""
-    y, u, v = x.data.split([64, 16, 16], dim=1)
-    return plane(y, 8), plane(u, 4), plane(v, 4)
-
-
 def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
     """The quantiser of one quality from the exported integer tables (models/steps.py), exact."""
 
@@ -333,7 +305,7 @@ def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
         row("inverse", INVERSE_BITS),
         row("mean", MEAN_BITS),
         offset,
-        torch.full((1, 1, 1, 1), float(quality_index - 50), device=offset.device),
+        torch.full((1, 1, 1, 1), float(quality_index - MIDDLE_INDEX), device=offset.device),
     )
 
 

@@ -11,19 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lvcodec.entropy.tables import TableSet
-from lvcodec.exact.packed import Packed, pack
-from lvcodec.nets.swift import (
-    LATENT_MAX,
-    UNITS_PER_LEVEL,
-    Swift,
-    bytes_to_channels,
-    channels_to_bytes,
-    channels_to_planes,
-    planes_to_channels,
-    steps_from_tables,
-)
-
-CHANGE_MAX = 2**16  # of a channel of the decoder's output, UNITS_PER_LEVEL a level
+from lvcodec.exact.formats import INT8
+from lvcodec.exact.packed import add_parts
+from lvcodec.exact.planes import channels_to_planes
+from lvcodec.nets.coding import Parameters, Planes
+from lvcodec.nets.swift import LATENT_MAX, UNITS_PER_LEVEL, Swift, steps_from_tables
 
 
 class SwiftCoding:
@@ -42,6 +34,7 @@ class SwiftCoding:
     ) -> None:
         self.model, self.tables, self.centres = model, tables, centres
         self.steps, self.quality_index = steps_from_tables(steps, quality_index), quality_index
+        self._backend = model.enc_out.backend
 
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(M, H/16, W/16) of padded pictures."""
@@ -54,9 +47,7 @@ class SwiftCoding:
 
     def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """U_ENC: padded planes of bytes to latent units."""
-        if self.model.packs:
-            return self.model.analysis(bytes_to_channels(y, u, v))
-        return self.model.analysis(planes_to_channels(y.float(), u.float(), v.float()))
+        return self.model.analysis(self._backend.levels(y, u, v))
 
     def scaled(self, latents: Tensor) -> Tensor:
         """latents * gain."""
@@ -75,33 +66,21 @@ class SwiftCoding:
         units = (symbols * self.steps.inverse).round_()
         return units.clamp_(-LATENT_MAX, LATENT_MAX)  # a forged stream may hold symbols of any size
 
-    def pixels(self, units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def pixels(self, units: Tensor) -> Planes:
         """U_DEC: latent units to padded planes of levels 0..255."""
-        return self._planes(self.model.synthesis(units, self.steps))
+        return channels_to_planes(self._backend.units(self.model.synthesis(units, self.steps), 1.0 / UNITS_PER_LEVEL))
 
-    def changed(
-        self, planes: tuple[Tensor, Tensor, Tensor], before: Tensor, after: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def changed(self, planes: Planes, before: Tensor, after: Tensor) -> Planes:
         """Padded planes of bytes, and U_DEC(after) - U_DEC(before) added before anything is rounded or clamped."""
-        made = self.model.synthesis(torch.cat([after, before]).clamp_(-LATENT_MAX, LATENT_MAX), self.steps)
-        if not self.model.packs:
-            x = planes_to_channels(*(plane.double() for plane in planes)) * UNITS_PER_LEVEL
-            return self._planes(x + made[:1] - made[1:])
-        # A change of CHANGE_MAX is white or black already, and below it float32 holds all sixteenths of a level.
-        change = made[:1].sub_(made[1:]).clamp_(-CHANGE_MAX, CHANGE_MAX).to(torch.float32)
-        levels = change.mul_(1.0 / UNITS_PER_LEVEL).add_(bytes_to_channels(*planes).data)
-        return channels_to_bytes(Packed(levels.round_().clamp_(0, 255).to(torch.uint8)))
-
-    def _planes(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        if self.model.packs:
-            return channels_to_bytes(pack(x, 1.0 / UNITS_PER_LEVEL))
-        return channels_to_planes(torch.round(x * (1.0 / UNITS_PER_LEVEL)).clamp(-128, 127))
+        both = self.model.synthesis(torch.cat([after, before]).clamp_(-LATENT_MAX, LATENT_MAX), self.steps)
+        change = both[:1].sub_(both[1:])
+        return channels_to_planes(add_parts(self._backend.levels(*planes), change, 1.0 / UNITS_PER_LEVEL, INT8))
 
     def hyper(self, latents: Tensor) -> Tensor:
         """h_a of the picture's latents, whole."""
         return self.model.hyper_analysis(latents, self.steps)
 
-    def intra_passes(self, z: Tensor) -> Iterator[tuple[NDArray[np.intp], Callable[[Tensor], tuple[Tensor, Tensor]]]]:
+    def intra_passes(self, z: Tensor) -> Iterator[tuple[NDArray[np.intp], Callable[[Tensor], Parameters]]]:
         """Four passes: the first channels at even and odd positions, then the others."""
         psi = self.model.hyper_features(z, self.steps)
         shape = self.model.shape.latent, psi.shape[2], psi.shape[3]
@@ -117,7 +96,7 @@ class SwiftCoding:
         """P-HE."""
         return self.model.p_hyper(y_ref, y_res)
 
-    def p_parameters(self, z: Tensor, y_ref: Tensor) -> tuple[Tensor, Tensor]:
+    def p_parameters(self, z: Tensor, y_ref: Tensor) -> Parameters:
         """P-HD, TPM, EPM."""
         return self.model.p_parameters(z, y_ref, self.steps)
 

@@ -3,7 +3,7 @@
     y_ref, y_res ──► P-HE ──► z_t ──► P-HD ──┐
     y_ref ───────────────────────► TPM ──────┴──► EPM ──► mean and scale of each residual
 
-All tensors are in the units of the family's format (exact/ops.py). Widths follow Table 1 as k * N // 3; N is the
+All tensors are in the units of the family's format (exact/formats.py). Widths follow Table 1 as k * N // 3; N is the
 width of the hidden layers, M the number of latent channels (the paper has N = M).
 """
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from lvcodec.exact.ops import Conv, Format, subpixel
+from lvcodec.exact.formats import Format
+from lvcodec.exact.ops import Conv, subpixel
 from lvcodec.exact.packed import Units, join
 
 PARAMETER_GRID = 256  # EPM and the intra priors put out 256 whole numbers where 1.0 is

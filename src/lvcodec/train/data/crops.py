@@ -248,7 +248,7 @@ class Crops:
 
 def channels_of(raw: Tensor, size: int) -> Tensor:
     """Raw pictures (B, T, size * size * 3/2) uint8 as channels (as planes_to_channels): (B, T, 96, size/8, size/8)."""
-    from lvcodec.nets.swift import planes_to_channels
+    from lvcodec.exact.planes import planes_to_channels
 
     count, length, half = *raw.shape[:2], size // 2
     if not count:  # torch's pixel_unshuffle has another shape for nothing

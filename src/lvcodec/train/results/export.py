@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lvcodec.errors import InputError, WeightsError
-from lvcodec.models import canary, export, importers, store
+from lvcodec.models import canary, cheng2020_arrays, export, store, survey, verify
 from lvcodec.nets.swift import Swift
 from lvcodec.quality import WHOLE
 from lvcodec.train.results import checkpoint, masters
@@ -49,7 +49,7 @@ def arrays_of(model: Swift, priors: Any) -> dict[str, Any]:
 
 def pmfs_of(priors: Any) -> dict[str, Any]:
     """Probabilities of the hyper-latents, by the name of their prior."""
-    return {name: getattr(priors, name).pmf().numpy() for name in importers.PRIORS}
+    return {name: getattr(priors, name).pmf().numpy() for name in export.PRIORS}
 
 
 def write(
@@ -78,21 +78,14 @@ def write(
         return info, (model, priors)
     if averaged:
         raise InputError("only networks of swift can be averaged")
-    channels, arrays = {}, {**export.table_arrays(), "grid.thresholds": importers.thresholds()}
+    channels: dict[str, int] = {}
+    arrays: cheng2020_arrays.Arrays = {}
     for quality, of_quality in sorted(_by_quality(paths).items()):
         model, priors = checkpoint.assemble(of_quality, "cheng2020", quality)
-        arrays |= importers.network_arrays(model, pmfs_of(priors), quality)
+        arrays |= cheng2020_arrays.network_arrays(model, pmfs_of(priors), quality)
         channels[str(quality)] = model.n
-    info = store.write(
-        target,
-        name=target.name,
-        family="cheng2020",
-        shape={"channels": channels},
-        arrays=arrays,
-        overwrite=overwrite,
-        about={**about, "alpha": float(FAMILIES["cheng2020"].alpha), "qualities": sorted(map(int, channels))},
-    )
-    return info, None
+    about = {**about, "alpha": float(FAMILIES["cheng2020"].alpha), "qualities": sorted(map(int, channels))}
+    return cheng2020_arrays.write(target, target.name, channels, arrays, about, overwrite=overwrite), None
 
 
 def _by_quality(paths: Sequence[Path]) -> dict[int, list[Path]]:
@@ -132,9 +125,9 @@ def ship(
     info, networks = write(target, paths, about=entries, averaged=averaged, overwrite=overwrite)
     if networks is not None:
         (target / store.MASTERS).write_bytes(save(masters.pack(*networks)))  # save_file would make it its owner's alone
-    store.verify(info)
+    verify.verify(info)
     info = canary.record(info)
-    for finding in canary.survey([info]):
+    for finding in survey.findings([info]):
         if not finding.agrees:
             raise WeightsError(
                 f"{finding.subject}: the {finding.backend} backend on {finding.device} gives {finding.got}",

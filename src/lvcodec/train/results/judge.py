@@ -23,13 +23,14 @@ from torch import Tensor
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.backends import pick_backend
 from lvcodec.exact.ops import simulate
+from lvcodec.exact.planes import channels_to_planes, planes_to_channels
 from lvcodec.measure import clips as raw_clips
 from lvcodec.measure.anchors import load_anchors
 from lvcodec.measure.bdrate import Point, check_installed, distance
 from lvcodec.measure.psnr import mean_psnr
 from lvcodec.measure.raw import read_all
 from lvcodec.models import store
-from lvcodec.nets.swift import UNITS_PER_LEVEL, channels_to_planes, planes_to_channels
+from lvcodec.nets.swift import UNITS_PER_LEVEL
 from lvcodec.quality import WHOLE
 from lvcodec.sizes import MULTIPLE
 from lvcodec.train.data.crops import Clip

@@ -16,14 +16,14 @@ from torch import Tensor
 
 from lvcodec.entropy import grid
 from lvcodec.entropy.rates import gaussian_bits, laplace_bits
-from lvcodec.exact.ops import WIDE, clamp
+from lvcodec.exact.formats import WIDE, clamp
+from lvcodec.exact.planes import channels_to_planes
 from lvcodec.exact.rounding import round_ste
-from lvcodec.models import importers
+from lvcodec.models.cheng2020_arrays import LOWEST_SCALE
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import ONE, Cheng2020
 from lvcodec.nets.cheng2020_coding import LEVEL_OF_ONE, LEVELS_PER_NAT
 from lvcodec.nets.compensation import LATENT_GRID, shift_direction
-from lvcodec.nets.swift import channels_to_planes
 from lvcodec.nets.temporal import PARAMETER_GRID
 from lvcodec.train.stages.losses import LUMA_WINDOW, MSE, Measure, ms_ssim
 from lvcodec.train.stages.priors import Priors
@@ -90,7 +90,7 @@ def intra(
     z = model.h_a(y * ONE)
     psi = model.h_s(units(round_ste(z)))
     scale, mean = model.parameters_from(psi, model.context_prediction(units(y_hat)))
-    scale = _AtLeast.apply(scale / ONE, importers.LOWEST_SCALE)
+    scale = _AtLeast.apply(scale / ONE, LOWEST_SCALE)
     level = grid.PER_OCTAVE * torch.log2(scale / grid.LOWEST_SCALE)
     bits = gaussian_bits(noisy(y, hard), mean / ONE, level).sum(dim=(1, 2, 3)) + priors.z_intra.bits(z, hard=hard)
     x_hat = model.g_s(units(y_hat))

@@ -1,6 +1,6 @@
 """The networks of cheng2020 to train: new, stored, or of CompressAI, and what holds of them after each step.
 
-A fresh network begins as CompressAI's does, with the modules of P-pictures in a neutral state (models/importers.py).
+A fresh network begins as CompressAI's does, with the modules of P-pictures in a neutral state (models/untrained.py).
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from lvcodec.errors import UsageError
+from lvcodec.exact.formats import WIDE
 from lvcodec.exact.gdn import Gdn
-from lvcodec.exact.ops import WIDE, layers
+from lvcodec.exact.ops import layers
 from lvcodec.models import importers
 from lvcodec.nets.cheng2020 import WIDTHS, Cheng2020, causal_taps
 from lvcodec.train.stages.priors import Priors
@@ -77,7 +78,7 @@ def from_compressai(state: dict[str, Tensor], quality: int) -> tuple[Cheng2020, 
     """Networks with the weights of a Cheng2020Anchor, by the keys of today's CompressAI."""
     model, _, _ = importers.build(state, quality)
     priors = _priors(model.n)
-    for name, prefix in importers.PRIORS.items():
+    for name, prefix in importers.BOTTLENECKS.items():
         bottleneck = getattr(priors, name).bottleneck
         theirs = {
             key: importers.rename(f"entropy_bottleneck.{key}").replace("entropy_bottleneck", prefix, 1)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lvcodec.codec import motion
 from lvcodec.encoder.search import search
-from lvcodec.nets.swift import channels_to_planes, planes_to_channels
+from lvcodec.exact.planes import channels_to_planes, planes_to_channels
 from lvcodec.video.picture import Picture
 
 Planes = tuple[NDArray[np.uint8], ...]  # Y, U, V

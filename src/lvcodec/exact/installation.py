@@ -1,0 +1,100 @@
+"""What an installation is, as far as the bits of a sum could depend on it, and what was found right on it before.
+
+installation      versions, processor and limits
+remember, known   verdicts, kept in the user's cache directory by what they depend on
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from lvcodec.version import __version__
+
+PACKAGES = ("torch", "numpy", "constriction", "safetensors", "imageio-ffmpeg")
+LIMITS = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA")
+
+
+def versions() -> dict[str, str]:
+    """Of Python, lvcodec and the packages that code."""
+    return {"python": platform.python_version(), "lvcodec": __version__, **{name: _version(name) for name in PACKAGES}}
+
+
+def _version(package: str) -> str:
+    if package == "torch":
+        return str(torch.__version__)  # with the kind of build
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def processor() -> tuple[str, list[str]]:
+    """Name, and those of its instruction sets that matter to sums of products; both as far as the system tells."""
+    name, flags = platform.processor() or platform.machine(), [""]
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                key, _, value = line.partition(":")
+                if key.strip() == "model name":
+                    name = value.strip()
+                elif key.strip() in ("flags", "Features"):
+                    flags = value.split()
+                    break
+    except OSError:
+        pass
+    starts = ("sse4", "avx", "fma", "amx", "asimd", "sve", "i8mm", "bf16")
+    return name, sorted(flag for flag in flags if flag.startswith(starts))
+
+
+def device_name(device: torch.device) -> str:
+    """The device and, if it is a GPU, what it is."""
+    return f"{device}: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else str(device)
+
+
+def installation(device: torch.device) -> dict[str, str]:
+    """What the bits of a sum could depend on if a library were wrong."""
+    name, sets = processor()
+    return {
+        **versions(),
+        "processor": name,
+        "instruction sets": " ".join(sets),
+        "device": device_name(device),
+        "torch uses": torch.backends.cpu.get_cpu_capability(),
+        "oneDNN": str(torch.backends.mkldnn.enabled),
+        **{variable: os.environ.get(variable, "") for variable in LIMITS},
+    }
+
+
+# ---- verdicts -----------------------------------------------------------------------------------------------------
+
+
+def _marker(subject: str, device: torch.device) -> tuple[Path, str]:
+    """The file that stands for a verdict, and what it says."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    text = "".join(f"{name}: {value}\n" for name, value in {"right": subject, **installation(device)}.items())
+    return Path(base) / "lvcodec" / "canary" / hashlib.sha256(text.encode()).hexdigest()[:32], text
+
+
+def known(subject: str, device: torch.device) -> bool:
+    """Whether `subject` was found right on this installation before."""
+    try:
+        marker, text = _marker(subject, device)
+        return marker.read_text(encoding="utf-8") == text
+    except (OSError, RuntimeError, ValueError):  # no cache, no home, not text
+        return False
+
+
+def remember(subject: str, device: torch.device) -> None:
+    """Keep that `subject` is right on this installation; where nothing can be kept, it is found out again."""
+    try:
+        marker, text = _marker(subject, device)
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.write_text(text, encoding="utf-8")
+    except (OSError, RuntimeError):
+        pass
