@@ -72,6 +72,26 @@ def _make_clip(width: int, height: int, count: int, seed: int = 0) -> list[Pictu
 
 
 @pytest.fixture(scope="session")
+def make_waves() -> MakeClip:
+    """make_waves(width, height, count): a fine pattern with a little noise, which moves two pixels a picture."""
+    return _make_waves
+
+
+def _make_waves(width: int, height: int, count: int) -> list[Picture]:
+    """A sinusoidal pattern that moves two pixels a picture, with a little noise."""
+    random = np.random.default_rng(5)
+    rows, columns = np.mgrid[:height, :width].astype(float)
+    clip = []
+    for number in range(count):
+        x, y = columns + 2 * number, rows
+        luma = 120 + 60 * np.sin(x / 7) * np.cos(y / 5) + 30 * np.sin((x + y) / 3) + random.normal(0, 2, rows.shape)
+        u, v = (128 + 40 * np.sin((x + k * y) / 11)[::2, ::2] for k in (1, 2))
+        planes = [np.ascontiguousarray(np.clip(np.rint(p), 0, 255).astype(np.uint8)) for p in (luma, u, v)]
+        clip.append(Picture(*planes))
+    return clip
+
+
+@pytest.fixture(scope="session")
 def random_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The name of a swift model with random weights, where lvcodec (and processes it starts) will find it."""
     from lvcodec.models import untrained

@@ -208,7 +208,7 @@ def test_priors_are_compressais(narrow: State) -> None:
 
 
 @pytest.mark.parametrize("channels", [128, pytest.param(192, marks=pytest.mark.slow)])
-def test_equals_compressai(tmp_path: Path, make_clip: Callable[..., list[Picture]], channels: int) -> None:
+def test_equals_compressai(tmp_path: Path, make_waves: Callable[..., list[Picture]], channels: int) -> None:
     """Integers against CompressAI's layers in float64: latents, hyper-latents, parameters and pixels."""
     theirs = scaled_anchor(channels)
     ours, pmfs, missing = importers.build(theirs.state_dict(), 3)
@@ -218,7 +218,7 @@ def test_equals_compressai(tmp_path: Path, make_clip: Callable[..., list[Picture
     coding = loading.coding(info, 40)
     assert isinstance(coding, Cheng2020Coding)
     with torch.inference_mode():
-        clip = make_clip(64, 64, 1)[0]
+        clip = make_waves(64, 64, 1)[0]
         planes = [torch.from_numpy(plane)[None, None].double() for plane in clip.planes]
         x = rgb.to_rgb(*planes, ONE)
 

@@ -71,20 +71,6 @@ def small_coding(tmp_path: Path, channels: int = 12) -> Cheng2020Coding:
     return made
 
 
-def pictures(width: int, height: int, count: int) -> list[Picture]:
-    """A sinusoidal pattern that moves two pixels a picture, with a little noise."""
-    random = np.random.default_rng(5)
-    rows, columns = np.mgrid[:height, :width].astype(float)
-    made = []
-    for number in range(count):
-        x, y = columns + 2 * number, rows
-        luma = 120 + 60 * np.sin(x / 7) * np.cos(y / 5) + 30 * np.sin((x + y) / 3) + random.normal(0, 2, rows.shape)
-        u, v = (128 + 40 * np.sin((x + k * y) / 11)[::2, ::2] for k in (1, 2))
-        planes = [np.ascontiguousarray(np.clip(np.rint(p), 0, 255).astype(np.uint8)) for p in (luma, u, v)]
-        made.append(Picture(*planes))
-    return made
-
-
 def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: Fraction) -> list[tuple[bytes, Picture]]:
     """Payload and picture of each; the decoder's equal the encoder's."""
     net = EncoderNetwork(coding, clip[0].width, clip[0].height, torch.device("cpu"), 0)
@@ -115,13 +101,13 @@ CASES = [
 
 @pytest.mark.parametrize(("mode", "alpha"), CASES)
 @pytest.mark.parametrize("size", [(64, 64), (80, 48)])
-def test_round_trip(coding: Cheng2020Coding, size: tuple[int, int], mode: str, alpha: Fraction) -> None:
-    coded = round_trip(coding, pictures(*size, 2), mode, alpha)
+def test_round_trip(coding: Cheng2020Coding, size: tuple[int, int], mode: str, alpha: Fraction, make_waves) -> None:
+    coded = round_trip(coding, make_waves(*size, 2), mode, alpha)
     assert all(len(payload) > 100 for payload, _ in coded)  # random weights, but not all zero
 
 
-def test_mfvc_shows_what_intra_shows(coding: Cheng2020Coding) -> None:
-    clip = pictures(64, 64, 3)
+def test_mfvc_shows_what_intra_shows(coding: Cheng2020Coding, make_waves) -> None:
+    clip = make_waves(64, 64, 3)
     intra = round_trip(coding, clip, "intra", Fraction(1))
     mfvc = round_trip(coding, clip, "mfvc", Fraction(1))
     for (_, one), (_, other) in zip(intra, mfvc, strict=True):
@@ -129,8 +115,8 @@ def test_mfvc_shows_what_intra_shows(coding: Cheng2020Coding) -> None:
 
 
 @pytest.mark.parametrize("name", ["mfvc", "lds", "aligned"])
-def test_threads_do_not_matter(coding: Cheng2020Coding, name: str) -> None:
-    clip = pictures(80, 48, 2)
+def test_threads_do_not_matter(coding: Cheng2020Coding, name: str, make_waves) -> None:
+    clip = make_waves(80, 48, 2)
     before = torch.get_num_threads()
     found = []
     try:
