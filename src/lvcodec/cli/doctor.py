@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lvcodec.cli.output import Output, output_options, table
+from lvcodec.cli.doctor_text import findings_lines, machine_lines, short, verdict, weights_lines
+from lvcodec.cli.output import Output, output_options
 from lvcodec.errors import InputError, LvcError, MismatchError, WeightsError
 
 if TYPE_CHECKING:
     from lvcodec.models.store import ModelInfo
-    from lvcodec.models.survey import Finding
 
 
 class BackendError(LvcError):
@@ -54,20 +54,20 @@ def doctor(out: Output) -> None:
     out.answer(
         record,
         [
-            *_machine_lines(about),
+            *machine_lines(about),
             "",
-            *_weights_lines(record["weights"]),
+            *weights_lines(record["weights"]),
             *record["broken"],
             "",
-            *_findings_lines(findings),
-            *_verdict(wrong, failures),
+            *findings_lines(findings),
+            *verdict(wrong, failures),
         ],
     )
     if wrong:
         first = wrong[0]
         raise BackendError(
-            f"{first.subject}: the {first.backend} backend on {first.device} gives {_short(first.got)}, not "
-            f"{_short(first.expected)}",
+            f"{first.subject}: the {first.backend} backend on {first.device} gives {short(first.got)}, not "
+            f"{short(first.expected)}",
             "--backend float or reference avoids it if those agree; please report it with the output of "
             "lvcodec doctor --json",
         )
@@ -102,54 +102,6 @@ def _weights(model: ModelInfo, failure: LvcError | None) -> dict[str, Any]:
         "canary": "recorded" if has_canary else "not recorded",
         "result": "right" if failure is None else str(failure),
     }
-
-
-def _machine_lines(about: dict[str, Any]) -> list[str]:
-    rows = [
-        *about["versions"].items(),
-        ("processor", about["processor"]),
-        ("it has", " ".join(about["instruction_sets"]) or "unknown"),
-        ("torch uses", f"{about['torch_uses']}, {about['threads']} threads"),
-        *((name, f"{value} (a limit from the environment)") for name, value in about["limits"].items()),
-        *(("device", name) for name in about["devices"]),
-        *((f"backend {name}", state) for name, state in about["backends"].items()),
-    ]
-    width = max(len(name) for name, _ in rows)
-    return [f"{name.ljust(width)}  {value}" for name, value in rows]
-
-
-def _weights_lines(weights: list[dict[str, Any]]) -> list[str]:
-    rows = [[row["name"], row["sha256"][:16], str(row["size_bytes"]), row["canary"], row["result"]] for row in weights]
-    return table([["weights", "hash", "bytes", "canary", "result"], *rows], right=[2]) if rows else ["no weights found"]
-
-
-def _findings_lines(findings: list[Finding]) -> list[str]:
-    rows = [
-        [
-            f.subject,
-            f.device,
-            f.backend,
-            _short(f.got),
-            "right"
-            if f.agrees and f.expected
-            else "as the reference"
-            if f.agrees
-            else f"WRONG, expected {_short(f.expected)}",
-        ]
-        for f in findings
-    ]
-    return table([["checked", "device", "backend", "gives", "result"], *rows])
-
-
-def _verdict(wrong: list[Finding], failures: list[LvcError]) -> list[str]:
-    return [] if wrong or failures else ["", "all right: every backend here decodes to the same pixels"]
-
-
-def _short(digest: str | None) -> str:
-    """The start of a hash; a failure in words as it is."""
-    if digest is None:
-        return "what the reference gives"
-    return digest if " " in digest else digest[:16]
 
 
 def _ffmpeg_version() -> str:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import TypeVar
 
 import click
@@ -105,3 +106,13 @@ def _told_as_usage(parse: Callable[[str], T], value: str) -> T:
         return parse(value)
     except UsageError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def check_model_folder(target: str, *, overwrite: bool) -> None:
+    """Refuse, before torch is loaded, a TARGET that is a file or that holds a model already."""
+    from lvcodec.models import store
+
+    if Path(target).exists() and not Path(target).is_dir():
+        raise InputError(f"{target}: is not a folder")
+    if (Path(target) / store.MANIFEST).exists() and not overwrite:
+        raise InputError(f"{target}: holds a model already", "-y replaces it")

@@ -92,9 +92,9 @@ def _group(blocks: Places, heirs: list[list[int]]) -> Group:
     counts = np.zeros(priced.shape, dtype=np.float32)
     counts[0] = 1
     for column, block in enumerate(blocks):
-        found = heirs[block]
-        priced[1 : 1 + len(found), column] = found
-        counts[1 : 1 + len(found), column] = 1
+        own = heirs[block]
+        priced[1 : 1 + len(own), column] = own
+        counts[1 : 1 + len(own), column] = 1
     return Group(blocks, priced, counts)
 
 
@@ -121,22 +121,22 @@ def bits(fields: Field, before: Field, walk: Order, blocks: Places) -> Floats:
 def sweep(field: Field, before: Field, errors: Errors, price: float) -> Field:
     """A field that is no dearer. field, before: (2, rows, columns); errors: of blocks; price: of a bit, in errors."""
     walk = order(*field.shape[1:])
-    found, temporal = field.reshape(2, -1).copy(), before.reshape(2, -1)
+    chosen, temporal = field.reshape(2, -1).copy(), before.reshape(2, -1)
     for blocks, priced, counts in walk.groups:
-        tried = _candidates(found, temporal, walk, blocks)
-        fields = np.repeat(found[:, None], tried.shape[1], axis=1)
+        tried = _candidates(chosen, temporal, walk, blocks)
+        fields = np.repeat(chosen[:, None], tried.shape[1], axis=1)
         fields[:, :, blocks] = tried
         rate = (bits(fields, temporal, walk, priced) * counts).sum(axis=1)
         error = errors(tried.reshape(2, -1), np.tile(blocks, tried.shape[1])).reshape(rate.shape)
         best = (error + np.float32(price) * rate).argmin(axis=0)
-        found[:, blocks] = tried[:, best, np.arange(blocks.size)]
-    return found.reshape(field.shape)
+        chosen[:, blocks] = tried[:, best, np.arange(blocks.size)]
+    return chosen.reshape(field.shape)
 
 
-def _candidates(found: Field, temporal: Field, walk: Order, blocks: Places) -> Field:
+def _candidates(chosen: Field, temporal: Field, walk: Order, blocks: Places) -> Field:
     """(2, K, n): vectors to try at each of n blocks, first those that they have."""
-    own, before = found[:, blocks], temporal[:, blocks]
-    one, other = found[:, walk.one[blocks]], found[:, walk.other[blocks]]
+    own, before = chosen[:, blocks], temporal[:, blocks]
+    one, other = chosen[:, walk.one[blocks]], chosen[:, walk.other[blocks]]
     tried = np.stack([own, before, np.zeros_like(own), one, other, median(one, other, before)], axis=1)
-    tried = np.concatenate([tried, found[:, walk.beside[:, blocks]], own[:, None] + NUDGES[:, :, None]], axis=1)
+    tried = np.concatenate([tried, chosen[:, walk.beside[:, blocks]], own[:, None] + NUDGES[:, :, None]], axis=1)
     return np.asarray(np.clip(tried, -warp.MAX_VECTOR, warp.MAX_VECTOR))

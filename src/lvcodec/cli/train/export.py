@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from lvcodec.cli.models import check_folder
 from lvcodec.cli.output import Output, output_options
+from lvcodec.cli.params import check_model_folder
 from lvcodec.cli.train.paths import FOLDER, check_exist, held_out_cache
 from lvcodec.names import MODES
 
@@ -67,7 +67,7 @@ def export(
     integers for the codec, masters for training on, and a manifest with what each stage's training was.
     """
     check_exist(*checkpoints, *averaged, *([clips] if clips else []))
-    check_folder(str(target), overwrite=overwrite)
+    check_model_folder(str(target), overwrite=overwrite)
     from lvcodec.models import store
     from lvcodec.train.data.crops import prepare
     from lvcodec.train.results.export import note_measured, ship
