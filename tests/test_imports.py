@@ -59,10 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # For types alone, under TYPE_CHECKING: those of video in reports, and what the package's functions take.
 MAY_NAME: dict[str, set[str]] = {
     "report": {"video"},
-    "options": {"lvcodec"},
-    "stream": {"lvcodec"},
-    "codec": {"lvcodec"},
-    "encoder": {"lvcodec"},
+    "lvcodec": {"video"},
 }
 
 ENCODES = {"lvcodec", "bench", "train.data", "train.stages", "train.results", "train.run"}

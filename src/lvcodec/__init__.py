@@ -10,7 +10,7 @@ Importing this module loads neither numpy nor torch; each function loads what it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from lvcodec.errors import (
     InputError,
@@ -24,17 +24,10 @@ from lvcodec.errors import (
 from lvcodec.version import __version__
 
 if TYPE_CHECKING:
-    import os
-    from typing import TypeAlias
-
-    import numpy as np
-    import numpy.typing as npt
-
     from lvcodec.options import Decoding, Encoding
     from lvcodec.report import DecodeReport, EncodeReport, OnNotice, OnPicture, PictureInfo, PlanePsnr, StreamInfo
-
-    StreamLike: TypeAlias = str | os.PathLike[str] | BinaryIO
-    VideoLike: TypeAlias = StreamLike | npt.NDArray[np.uint8]
+    from lvcodec.stream.files import StreamLike
+    from lvcodec.video.base import VideoLike
 
 __all__ = [
     "DecodeReport",
@@ -99,9 +92,9 @@ def encode(
     Raises UsageError, InputError, WeightsError; MismatchError if `verify` finds a difference.
     """
     from lvcodec.encoder import encoding as encoder
-    from lvcodec.options import Encoding, filled_in
+    from lvcodec.options import Encoding, with_changes
 
-    settings = filled_in(encoding or Encoding(), options)
+    settings = with_changes(encoding or Encoding(), options)
     return encoder.encode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
 
 
@@ -124,9 +117,9 @@ def decode(
     Raises UsageError, InputError, StreamError, MismatchError, WeightsError.
     """
     from lvcodec.codec import decoding as decoder
-    from lvcodec.options import Decoding, filled_in
+    from lvcodec.options import Decoding, with_changes
 
-    settings = filled_in(decoding or Decoding(), options)
+    settings = with_changes(decoding or Decoding(), options)
     return decoder.decode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
 
 

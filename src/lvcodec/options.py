@@ -18,10 +18,9 @@ from lvcodec.stream.fields import MAX_GOP
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from lvcodec import StreamLike
+    from lvcodec.stream.files import StreamLike
 
 MAX_EFFORT = 64
-ALPHAS = (1.0, 0.5)
 
 Record = TypeVar("Record", "Encoding", "Decoding")
 
@@ -78,11 +77,22 @@ class Encoding:
         _one_of("family", self.family, names.FAMILIES)
         _within("gop", self.gop, 1, MAX_GOP)
         _within("effort", self.effort, 0, MAX_EFFORT)
-        if self.alpha is not None and self.alpha not in ALPHAS:
-            raise UsageError(f"alpha is {self.alpha:g}; it must be 1 or 0.5")
+        if self.effort and self.family not in names.REFINED_FAMILIES:
+            families = " and ".join(names.REFINED_FAMILIES)
+            raise UsageError(f"effort is for the {families} family, not for {self.family}", "leave --effort out")
+        self._check_alpha()
         FrameRange.of(self.frames)
         _check_where(self.jobs, self.device, self.backend)
         return self
+
+    def _check_alpha(self) -> None:
+        if self.alpha is None:
+            return
+        if self.alpha not in names.ALPHAS:
+            lengths = " or ".join(f"{float(length):g}" for length in names.ALPHAS)
+            raise UsageError(f"alpha is {self.alpha:g}; it must be {lengths}")
+        if self.mode not in names.SHIFTING_MODES:
+            raise UsageError(f"alpha belongs to the modes {' and '.join(names.SHIFTING_MODES)}, not to {self.mode}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +122,7 @@ class Decoding:
         return self
 
 
-def filled_in(record: Record, changes: dict[str, Any]) -> Record:
+def with_changes(record: Record, changes: dict[str, Any]) -> Record:
     """The record with some fields changed. Raises UsageError for a field that it does not have."""
     known = [field.name for field in fields(record)]
     for name in changes:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import lvcodec
+from lvcodec.bench.latent_maps import picture_maps
 from lvcodec.codec.gop import decode_record
-from lvcodec.codec.latent_maps import picture_maps
 from lvcodec.codec.shift import direction_of
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.network import EncoderNetworks

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lvcodec.codec.latent_maps import PictureMaps, picture_maps
+from lvcodec.bench.latent_maps import PictureMaps, picture_maps
 from lvcodec.codec.motion import Field
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.warp import BLOCK, STEPS
@@ -20,7 +20,7 @@ from lvcodec.video.atomic import AtomicFile
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from lvcodec import StreamLike
+    from lvcodec.stream.files import StreamLike
 
 PANEL_INCHES = 4.6  # width of a map and its bar
 DPI = 110

@@ -15,6 +15,7 @@ import lvcodec
 from lvcodec import names, quality
 from lvcodec.measure.clips import Clip
 from lvcodec.models import store
+from lvcodec.options import Decoding, Encoding
 
 MODELS_VARIABLE = "LVCODEC_MODELS"
 EFFORT = "-effort-"  # in names, before the number
@@ -66,9 +67,7 @@ class Lvcodec:
     def encode_clip(self, clip: Clip, q: float, target: Path) -> None:
         """Code a clip at quality q. Raises LvcError if that fails."""
         with self._setting():
-            lvcodec.encode(
-                clip.raw,
-                target,
+            encoding = Encoding(
                 size=(clip.video.width, clip.video.height),
                 rate=clip.video.rate,
                 pix_fmt="yuv420p",
@@ -81,11 +80,12 @@ class Lvcodec:
                 device=self.device,
                 overwrite=True,
             )
+            lvcodec.encode(clip.raw, target, encoding)
 
     def decode_clip(self, source: Path, clip: Clip, target: Path) -> None:
         """Turn the stream into raw video, checking every picture's checksum. Raises LvcError if that fails."""
         with self._setting():
-            lvcodec.decode(source, target, device=self.device, overwrite=True)
+            lvcodec.decode(source, target, Decoding(device=self.device, overwrite=True))
 
     def prepare(self) -> None:
         """Load what coding needs, so that the first point's time does not hold it. Raises LvcError if that fails."""

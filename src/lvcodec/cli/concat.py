@@ -18,8 +18,8 @@ from lvcodec.errors import UsageError
 def concat(sources: tuple[str, ...], target: str, overwrite: bool, out: Output) -> None:
     """Join streams of one coding, without decoding them.
 
-    SOURCES follow each other in TARGET, in the order given. They must agree in family, weights, mode, size,
-    rate and colour; their quality may differ.
+    SOURCES follow each other in TARGET, in the order given. They must agree in family, weights, mode, alpha,
+    GOP length, size, rate and colour; their quality may differ.
     """
     if sources.count(PIPE) > 1:
         raise UsageError("stdin can be read only once")

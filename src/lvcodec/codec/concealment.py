@@ -1,4 +1,4 @@
-"""Damage, bridged: what a damaged record costs is left out, and the last good picture is shown in its place."""
+"""Damage, fill_gaps: what a damaged record costs is left out, and the last good picture is shown in its place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def records_of(reader: StreamReader, *, conceal: bool) -> Iterator[PictureRecord
                 return
 
 
-def bridged(
+def fill_gaps(
     items: Iterable[Shown | StreamError], start: int, reader: StreamReader, notices: OnNotice
 ) -> Iterator[Shown]:
     """Repeat the last good picture (grey before the first) where numbers are missing, from picture `start` on."""

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from lvcodec.codec.concealment import bridged, records_of
+from lvcodec.codec.concealment import fill_gaps, records_of
 from lvcodec.codec.gop import Shown, decode_gop, gops_of
+from lvcodec.codec.jobs import ahead_of, default_jobs
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
-from lvcodec.codec.pipeline import ahead_of, default_jobs, pipelined
+from lvcodec.codec.pipeline import pipelined
 from lvcodec.errors import InputError, MismatchError, StreamError
 from lvcodec.exact.settings import whole_products
 from lvcodec.frames import FrameRange
@@ -28,7 +29,7 @@ from lvcodec.video.base import Sink
 from lvcodec.video.sink import open_sink
 
 if TYPE_CHECKING:
-    from lvcodec import StreamLike
+    from lvcodec.stream.files import StreamLike
 
 
 def decoded(reader: StreamReader, networks: Networks, options: Decoding) -> Iterator[Shown | StreamError]:
@@ -96,7 +97,7 @@ def _write_all(
     total = None if reader.count is None else asked.count_of(reader.count)
     count = concealed = 0
     try:
-        for item in bridged(decoded(reader, networks, options), start, reader, notices):
+        for item in fill_gaps(decoded(reader, networks, options), start, reader, notices):
             if item.number < asked.first:
                 continue
             if asked.is_over(item.number):

@@ -77,7 +77,8 @@ class Symbols:
 class Mode:
     """A way to predict a picture from the one before it: what both sides do.
 
-    sends_motion: whether a field of vectors is coded before all else, and `reference` needs it.
+    sends_motion: whether a field of vectors is coded before all else, and `reference` needs it. shifts: whether what is
+    coded of the residual is shifted, by alpha.
     code: walks the sub-streams; symbols to write, or None to read them; returns those known on both sides.
     """
 
@@ -85,6 +86,7 @@ class Mode:
     code: Callable[[Symbols | None, Reference, Network, Coder, Fraction], Symbols]
     reconstruct: Callable[[Symbols, Reference, Network], State]
     sends_motion: bool = False
+    shifts: bool = False
 
 
 def code_hyper(name: str, tables: str, symbols: Symbols | None, net: Network, coder: Coder) -> Ints:
@@ -181,6 +183,6 @@ def _reconstruct_aligned(symbols: Symbols, reference: Reference, net: Network) -
 MODES: dict[str, Mode | None] = {
     "intra": None,
     "mfvc": Mode(_last_latents, _code_mfvc, _reconstruct_mfvc),
-    "lds": Mode(_last_latents, _code_lds, _reconstruct_lds),
-    "aligned": Mode(_aligned, _code_shifted, _reconstruct_aligned, sends_motion=True),
+    "lds": Mode(_last_latents, _code_lds, _reconstruct_lds, shifts=True),
+    "aligned": Mode(_aligned, _code_shifted, _reconstruct_aligned, sends_motion=True, shifts=True),
 }

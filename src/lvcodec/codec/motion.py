@@ -1,4 +1,4 @@
-"""The motion of a P-picture: how its field of vectors is coded, and how the last picture is seen through it.
+"""The motion of a P-picture: how its field of vectors is coded, and how the last picture is aligned by it.
 
 The field, one vector for each block of 16x16 luma pels in quarters of a pel, is coded from coarse to fine: every
 32nd block first, then in each step those midway between two known ones, rows before columns. The last steps but one:
@@ -62,7 +62,7 @@ _POWERS = 2 ** np.arange(LEVELS.shape[-1] - 1, dtype=np.int32)
 
 
 def align(picture: Picture, field: Field) -> Picture:
-    """The picture seen through the field."""
+    """The picture moved along the field."""
     y, u, v = picture.planes
     return Picture(warp.warp(y, field), warp.warp(u, field, chroma=True), warp.warp(v, field, chroma=True))
 

@@ -15,7 +15,7 @@ from lvcodec.stream.info import picture_info, stream_info
 from lvcodec.stream.records import PictureRecord
 
 if TYPE_CHECKING:
-    from lvcodec import StreamLike
+    from lvcodec.stream.files import StreamLike
 
 
 @enough_memory()

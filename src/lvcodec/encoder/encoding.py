@@ -17,10 +17,11 @@ import torch
 
 from lvcodec import quality
 from lvcodec.codec.decoding import decoded
+from lvcodec.codec.jobs import ahead_of, default_jobs
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
-from lvcodec.codec.pipeline import ahead_of, default_jobs, pipelined
+from lvcodec.codec.pipeline import pipelined
 from lvcodec.encoder import alpha
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import CodedPicture, GopEncoder, gops
@@ -42,7 +43,8 @@ from lvcodec.video.sink import open_sink
 from lvcodec.video.source import open_source
 
 if TYPE_CHECKING:
-    from lvcodec import StreamLike, VideoLike
+    from lvcodec.stream.files import StreamLike
+    from lvcodec.video.base import VideoLike
 
 
 @enough_memory()
@@ -123,7 +125,7 @@ def _gop_encoder(
     p_net = networks.at(p_index)
     length = Fraction(1 if options.alpha is None else options.alpha)
     if options.alpha is None and decisions and decisions.alpha is None and info.alpha != 1:
-        length, frames = alpha.looked_at(frames, net)
+        length, frames = alpha.choose_alpha(frames, net)
     return GopEncoder(net, p_net, decisions, length), frames
 
 

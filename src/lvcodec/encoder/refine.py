@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lvcodec import quality
+from lvcodec import names, quality
 from lvcodec.encoder.distortion import CHROMA, LUMA, step_weight
 from lvcodec.encoder.float_twin import float_twin
 from lvcodec.entropy import grid
@@ -46,7 +46,7 @@ def refiner_of(info: ModelInfo, quality_index: int, passes: int) -> Refiner:
 
     Raises UsageError if the family has none, WeightsError if the weights are damaged.
     """
-    if info.family != "swift":
+    if info.family not in names.REFINED_FAMILIES:
         raise UsageError(f"effort is for the swift family, not for {info.family}", "leave --effort out")
     model, steps = float_twin(info.path, info.weights_id)
     return Refiner(model, steps_from_tables(steps, quality_index), quality_index, passes)

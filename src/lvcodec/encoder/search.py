@@ -39,7 +39,7 @@ SMALLEST = 16  # sides that the optical flow needs
 
 
 def search(picture: Picture, reference: Picture, before: Field, quality: float, sweeps: int = SWEEPS) -> Field:
-    """The field that shows `reference` as near to `picture` as its vectors are worth.
+    """The field that brings `reference` near to `picture`, by rate and distortion.
 
     before: the field of the picture before, (2, rows, columns) in quarters of a pel, a first guess. quality: 1..6, says
     what a bit is worth. sweeps: how often the field's bits are counted and made fewer.

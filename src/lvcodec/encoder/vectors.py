@@ -1,4 +1,4 @@
-"""Fields that are worth their bits: the encoder's choice of vectors by what `motion.code_field` will take for them.
+"""The decision of vectors by the bits that `motion.code_field` will take for them.
 
 A vector is paid for by itself, and again by those that it predicts, which the order of coding spreads over the field:
 
@@ -119,7 +119,10 @@ def bits(fields: Field, before: Field, walk: Order, blocks: Places) -> Floats:
 
 
 def sweep(field: Field, before: Field, errors: Errors, price: float) -> Field:
-    """A field that is no dearer. field, before: (2, rows, columns); errors: of blocks; price: of a bit, in errors."""
+    """The field with its vectors decided once more, each by rate and distortion; it costs no more than before.
+
+    field, before: (2, rows, columns); errors: of blocks; price: of a bit, in errors.
+    """
     walk = order(*field.shape[1:])
     chosen, temporal = field.reshape(2, -1).copy(), before.reshape(2, -1)
     for blocks, priced, counts in walk.groups:

@@ -1,7 +1,7 @@
-"""Frequency tables from distributions: at export only, in floats.
+"""Frequency tables from distributions, in floats: at export, and where an encoder counts the bits of motion.
 
-What a table says is then shipped as integers, so nothing here needs to give the same result on two machines,
-and nothing that decodes calls it.
+What a table says is shipped as integers, so nothing here needs to give the same result on two machines, and nothing
+that decodes calls it.
 """
 
 from __future__ import annotations

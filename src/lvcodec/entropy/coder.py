@@ -41,7 +41,7 @@ class Coder(ABC):
 
     def begin(self, name: str) -> None:
         """Name the sub-stream that the next symbols belong to. It takes no bits; a name may come again."""
-        self._name = name
+        self.sub_stream = name
 
     @property
     def bits(self) -> Mapping[str, float]:
@@ -96,7 +96,7 @@ class Coder(ABC):
             beyond = self._escapes(beyond)
             symbols[escaped] += beyond
             escape_bits = int((2 * _digits(beyond + 1) + 1).sum())
-        self._uncounted.append((self._name, tables, used, sizes, symbols, escape_bits))
+        self._uncounted.append((self.sub_stream, tables, used, sizes, symbols, escape_bits))
 
         if values is not None:
             return np.asarray(values).astype(np.int32, copy=False)

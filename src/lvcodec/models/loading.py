@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec import quality
+from lvcodec import names, quality
 from lvcodec.errors import UsageError, WeightsError
 from lvcodec.models.store import ModelInfo, cached_integers
 
@@ -23,7 +23,7 @@ Arrays = dict[str, NDArray[Any]]
 
 def qualities(info: ModelInfo) -> list[int]:
     """The quality indices at which a model's networks differ in kind."""
-    if info.family == "swift":
+    if is_continuous(info):
         return [0, quality.LAST_INDEX]
     return [quality.index_of(whole) for whole in _listed(info)]
 
@@ -41,7 +41,7 @@ def _listed(info: ModelInfo) -> list[int]:
 
 def is_continuous(info: ModelInfo) -> bool:
     """Whether a model has every quality between its lowest and its highest, and not single ones only."""
-    return info.family == "swift"
+    return info.family in names.ONE_NETWORK_FAMILIES
 
 
 def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cpu", backend: str = "auto") -> Coding:

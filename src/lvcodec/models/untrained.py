@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec import quality
+from lvcodec.errors import UsageError
 from lvcodec.models import cheng2020_arrays, export, store
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def init_random(
     about: dict[str, Any] = {"about": f"random weights, seed {seed}: for tests and timings"}
     if family == "swift":
         return random_swift(target, about, overwrite=overwrite)
-    return random_cheng2020(target, qualities or [quality.LOWEST], about, overwrite=overwrite)
+    if family == "cheng2020":
+        return random_cheng2020(target, qualities or [quality.LOWEST], about, overwrite=overwrite)
+    raise UsageError(f"no untrained networks of the family {family!r} can be made")
 
 
 def random_swift(target: Path, about: dict[str, Any], *, overwrite: bool) -> store.ModelInfo:

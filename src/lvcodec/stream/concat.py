@@ -16,7 +16,7 @@ from lvcodec.stream.info import picture_info, stream_info
 from lvcodec.video.writing import Writable
 
 if TYPE_CHECKING:
-    from lvcodec import StreamLike
+    from lvcodec.stream.files import StreamLike
 
 
 def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool = False) -> StreamInfo:

@@ -6,13 +6,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeAlias, cast
 
 from lvcodec.errors import InputError, reason_of
 from lvcodec.video.atomic import AtomicFile
 
-if TYPE_CHECKING:
-    from lvcodec import StreamLike
+StreamLike: TypeAlias = "str | os.PathLike[str] | BinaryIO"  # a path, "-" for a pipe, or an open file
 
 
 @contextmanager

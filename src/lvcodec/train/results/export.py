@@ -63,7 +63,7 @@ def write(
     families = {checkpoint.family_of(checkpoint.read(path)) for path in paths if path.is_file()}
     if len(families) > 1:
         raise InputError(f"checkpoints of {' and '.join(sorted(families))} make no model together")
-    if families != {"cheng2020"}:
+    if families <= {"swift"}:  # folders of models are swift's
         model, priors = checkpoint.assemble(paths)
         checkpoint.average((model, priors), averaged)
         info = store.write(

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lvcodec import names
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.backends import pick_backend
 from lvcodec.exact.ops import simulate
@@ -31,6 +32,7 @@ from lvcodec.measure.psnr import mean_psnr
 from lvcodec.measure.raw import read_all
 from lvcodec.models import store
 from lvcodec.nets.swift import UNITS_PER_LEVEL
+from lvcodec.options import Encoding
 from lvcodec.quality import WHOLE
 from lvcodec.sizes import MULTIPLE
 from lvcodec.train.data.crops import Clip
@@ -106,14 +108,13 @@ def coded(
     """A model's real streams, GOP 12."""
     import lvcodec
 
-    backend = pick_backend("auto", torch.device("cpu"))  # named, so that no short-lived model is remembered as right
+    # The backend is named, so that no short-lived model is remembered as right.
+    backend = pick_backend(names.AUTO, torch.device("cpu")).name
     family = store.read_info(folder).family
     curve = []
     with written(shown) as clip:
         for quality in qualities:
-            report = lvcodec.encode(
-                clip.raw,
-                io.BytesIO(),
+            encoding = Encoding(
                 size=(clip.video.width, clip.video.height),
                 rate=clip.video.rate,
                 pix_fmt="yuv420p",
@@ -125,6 +126,7 @@ def coded(
                 psnr=True,
                 backend=backend,
             )
+            report = lvcodec.encode(clip.raw, io.BytesIO(), encoding)
             if report.psnr_db is not None:
                 curve.append((report.bpp, report.psnr_db.yuv))
     return curve

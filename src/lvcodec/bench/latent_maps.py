@@ -40,7 +40,7 @@ from lvcodec.stream.records import PictureRecord
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
-    from lvcodec import StreamLike
+    from lvcodec.stream.files import StreamLike
 
 Array = NDArray[Any]
 
@@ -113,7 +113,7 @@ class Recorder(Reader):
     ) -> NDArray[np.int32]:
         """See Coder.code."""
         read = super().code(values, tables, index, centre, sign)
-        self.calls.append(Call(self._name, tables, index, np.asarray(centre), np.asarray(sign), read))
+        self.calls.append(Call(self.sub_stream, tables, index, np.asarray(centre), np.asarray(sign), read))
         return read
 
 
