@@ -105,7 +105,10 @@ def _prior(z: Ints, symbols: Symbols | None, reference: Reference, net: Network)
 
 
 def _last_latents(state: State, net: Network, field: Field | None) -> Reference:
-    """Those of the picture shown last, worked out again where it has none in these steps."""
+    """Those of the picture shown last, worked out again where it has none in these steps.
+
+    In lds they are rounded: docs/decisions.md#the-reference-of-lds-is-rounded.
+    """
     known = state.y_hat if state.quality_index == net.quality_index else None
     steps = net.symbols(net.analyse(state.x_hat)) if known is None else known
     return Reference(net.latents(steps), steps)

@@ -127,7 +127,9 @@ def _p_pictures(mode: str) -> Mode:
 
 
 # Weights, and how much coarser, were found by trial (docs/decisions.md#distortion-weight-of-p-pictures). An error
-# weighs all of itself where the next picture mends none of it: in mfvc, and in lds if the shift loses nothing.
+# weighs all of itself where the next picture mends none of it: in mfvc, and in lds if the shift loses nothing. How much
+# coarser P-pictures are: docs/decisions.md#p-pictures-of-aligned-are-coarser and
+# docs/decisions.md#p-pictures-of-lds-have-their-i-pictures-quality.
 DECISIONS: dict[str, Decisions | None] = {
     "intra": None,
     "mfvc": Decisions(_p_pictures("mfvc"), _analyse_mfvc, "y_res"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Of an I-picture's errors when its symbols are decided, by trial (docs/decisions.md#distortion-weight-of-i-pictures)
 I_DISTORTION_WEIGHT = 1.75
+# docs/decisions.md#rounds-and-sweeps-of-the-search
 REFINED_SWEEPS = 3  # times as many of the search for motion where the encoder takes its time
 
 

@@ -4,6 +4,7 @@
 
 The bits are those of the very table that the symbol will be coded with. It takes a few operations on the symbols that
 are not at their table's centre, and costs the decoder nothing. encoder/refine.py goes further, and takes its time.
+docs/decisions.md#the-nearest-symbol-or-the-one-beside-it has what it is worth.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from lvcodec.exact.int8 import INT8_BACKEND
 from lvcodec.exact.reference import REFERENCE
 
 VARIABLE = "LVCODEC_BACKEND"
-# By names.BACKENDS: the fastest first.
+# By names.BACKENDS: the fastest first (docs/decisions.md#backends).
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (INT8_BACKEND, FLOAT, REFERENCE)}
 
 

@@ -2,7 +2,8 @@
 
 A weight's master is (integer + fraction) * 2^-bits, and the integers are shipped anyway: only the fraction that
 rounding took away is kept, in four bits, two to a byte. That is ten bits and more a weight for half a byte, where
-half precision would take two bytes. Everything that is not a layer's weight is kept in float32.
+half precision would take two bytes (docs/decisions.md#masters-in-four-bits). Everything that is not a layer's weight
+is kept in float32.
 """
 
 from __future__ import annotations

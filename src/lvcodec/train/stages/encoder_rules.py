@@ -13,6 +13,7 @@ from lvcodec.encoder.picture import I_DISTORTION_WEIGHT as I_DISTORTION_WEIGHT
 from lvcodec.nets.swift import Steps
 from lvcodec.train.stages.losses import MSE
 
+# docs/decisions.md#the-shift-of-lds-is-a-half
 LDS_ALPHA = Fraction(1, 2)  # swift's shift in lds: it renames symbols, so the residual is known and coded as in mfvc
 
 
