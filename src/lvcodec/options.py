@@ -80,19 +80,12 @@ class Encoding:
         if self.effort and self.family not in names.REFINED_FAMILIES:
             families = " and ".join(names.REFINED_FAMILIES)
             raise UsageError(f"effort is for the {families} family, not for {self.family}", "leave --effort out")
-        self._check_alpha()
+        if self.alpha is not None and self.alpha not in names.ALPHAS:
+            lengths = " or ".join(f"{float(length):g}" for length in names.ALPHAS)
+            raise UsageError(f"alpha is {self.alpha:g}; it must be {lengths}")
         FrameRange.of(self.frames)
         _check_where(self.jobs, self.device, self.backend)
         return self
-
-    def _check_alpha(self) -> None:
-        if self.alpha is None:
-            return
-        if self.alpha not in names.ALPHAS:
-            lengths = " or ".join(f"{float(length):g}" for length in names.ALPHAS)
-            raise UsageError(f"alpha is {self.alpha:g}; it must be {lengths}")
-        if self.mode not in names.SHIFTING_MODES:
-            raise UsageError(f"alpha belongs to the modes {' and '.join(names.SHIFTING_MODES)}, not to {self.mode}")
 
 
 @dataclass(frozen=True, kw_only=True)

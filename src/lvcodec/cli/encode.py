@@ -105,6 +105,8 @@ def encode(source: str, target: str, alpha: str | None, out: Output, **options: 
 def check(source: str, target: str, encoding: Encoding) -> None:
     """Refuse what cannot work, before torch is loaded. Raises UsageError or InputError."""
     encoding.validate()
+    if encoding.alpha is not None and encoding.mode not in names.SHIFTING_MODES:  # the library passes over it
+        raise UsageError(f"--alpha belongs to --mode {' and '.join(names.SHIFTING_MODES)}, not to {encoding.mode}")
     if encoding.verify and target == PIPE:
         raise UsageError("--verify reads the stream back and needs a file as TARGET")
     check_source(source)
