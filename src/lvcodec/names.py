@@ -13,6 +13,8 @@ from fractions import Fraction
 MODES = ("intra", "mfvc", "lds", "aligned")
 SHIFTING_MODES = ("lds", "aligned")  # those whose residuals are shifted, so that alpha means something
 DEFAULT_MODE = "aligned"
+PAPER_GOP = 12  # pictures from one I-picture to the next in Kim et al. 2022, and in the field's low-delay tests
+CUT_MODES = ("aligned",)  # those whose GOPs are as long as the content allows, where none is asked for
 ALPHAS = (Fraction(1), Fraction(1, 2))  # lengths of the shift (Kim et al. 2022, eq. 5)
 
 FAMILIES = ("swift", "cheng2020")

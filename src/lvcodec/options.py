@@ -33,7 +33,9 @@ class Encoding:
     mode: "intra", "mfvc", "lds" or "aligned": how a picture uses the one before it ("aligned" needs the fewest bits).
     family: "swift" or "cheng2020", the kind of networks.
     model: name or path of the weights; without it the family's own.
-    gop: pictures from one I-picture to the next, 1 to 65535.
+    gop: pictures from one I-picture to the next, 1 to 65535. None: in "aligned" as many as the content allows, with an
+        I-picture where a shot begins, and after 250 pictures or 8 seconds at the latest, for which two pictures are
+        read ahead; 12 in the other modes, as in their papers.
     size, rate, pix_fmt: (width, height), pictures per second and format of raw video.
     frames: (first, end) of the pictures to code, counted from 0, end not included; None is the clip's own.
     alpha: 1 or 0.5, the length of the shift in "lds" and "aligned". None: 0.5 in "lds" where things move from the first
@@ -54,7 +56,7 @@ class Encoding:
     mode: str = names.DEFAULT_MODE
     family: str = names.DEFAULT_FAMILY
     model: str | os.PathLike[str] | None = None
-    gop: int = 12
+    gop: int | None = None
     size: tuple[int, int] | None = None
     rate: Fraction | None = None
     pix_fmt: str | None = None
@@ -75,7 +77,8 @@ class Encoding:
         quality.index_of(self.quality)
         _one_of("mode", self.mode, names.MODES)
         _one_of("family", self.family, names.FAMILIES)
-        _within("gop", self.gop, 1, MAX_GOP)
+        if self.gop is not None:
+            _within("gop", self.gop, 1, MAX_GOP)
         _within("effort", self.effort, 0, MAX_EFFORT)
         if self.effort and self.family not in names.REFINED_FAMILIES:
             families = " and ".join(names.REFINED_FAMILIES)

@@ -19,7 +19,7 @@ from lvcodec.errors import UsageError
 from lvcodec.frames import Frames
 from lvcodec.measure.anchors import Anchor, choose, load_anchors
 from lvcodec.measure.clips import Reading, find_clips
-from lvcodec.names import AUTO, DEFAULT_FAMILY, METRICS, MODES
+from lvcodec.names import AUTO, DEFAULT_FAMILY, METRICS, MODES, PAPER_GOP
 from lvcodec.quality import index_of
 
 
@@ -113,13 +113,13 @@ def _ours(request: Request, preset: Preset) -> list[Lvcodec]:
 
 
 def _anchors(request: Request, preset: Preset, notice: OnNotice) -> list[Anchor]:
-    gop = request.gop or preset.gop
+    gop = request.gop or preset.gop or PAPER_GOP
     own = load_anchors(gop=gop, threads=request.threads)
     known = load_anchors(request.anchor_files, gop=gop, threads=request.threads)
     wanted = preset.anchors if request.anchors is None else request.anchors
-    names = list(own) if ALL in wanted else list(wanted)
+    listed = list(own) if ALL in wanted else list(wanted)
     chosen = []
-    for anchor in choose(known, [*names, *(name for name in known if name not in own)]):
+    for anchor in choose(known, [*listed, *(name for name in known if name not in own)]):
         if not anchor.available():
             notice(f"{anchor.name} is left out: this ffmpeg has no {anchor.encoder}")
         else:

@@ -29,7 +29,7 @@ class Lvcodec:
     points: tuple[float, ...]
     family: str = names.DEFAULT_FAMILY
     model: str | None = None
-    gop: int = 12
+    gop: int | None = None
     threads: int = 1
     device: str = names.AUTO
     effort: int = 0
@@ -119,9 +119,9 @@ class Lvcodec:
             f"{q:g}",
             "--mode",
             self.mode,
-            "--gop",
-            str(self.gop),
         ]
+        if self.gop is not None:
+            words += ["--gop", str(self.gop)]
         if self.effort:
             words += ["--effort", str(self.effort)]
         if self.family != names.DEFAULT_FAMILY:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from lvcodec import names
-from lvcodec.bench.presets import FIELD, METRIC_TITLES, PRESETS, Preset
+from lvcodec.bench.presets import METRIC_TITLES, PRESETS, Preset
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import effort_list, frame_range, name_list, number_list, picture_rate, picture_size
 from lvcodec.errors import LvcError
@@ -53,7 +53,11 @@ from lvcodec.errors import LvcError
     help="The networks.",
 )
 @click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
-@click.option("--gop", type=click.IntRange(min=1), help="Pictures from one I-picture to the next.  [default: 12]")
+@click.option(
+    "--gop",
+    type=click.IntRange(min=1),
+    help="Pictures from one I-picture to the next.  [default: lvcodec's own, and 12 of anchors with fixed GOPs]",
+)
 @click.option(
     "--effort",
     "efforts",
@@ -67,7 +71,7 @@ from lvcodec.errors import LvcError
     "--anchors",
     callback=name_list,
     metavar="LIST",
-    help=f"Codecs to compare with: {', '.join(names.ANCHORS)}; or all, or none.  [default: {','.join(FIELD)}]",
+    help=f"Codecs to compare with: {', '.join(names.ANCHORS)}; or all, or none.  [default: {','.join(Preset.anchors)}]",
 )
 @click.option(
     "--anchor-file",

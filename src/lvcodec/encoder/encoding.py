@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import torch
 
-from lvcodec import quality
+from lvcodec import names, quality
 from lvcodec.codec.decoding import decoded
 from lvcodec.codec.jobs import ahead_of, default_jobs
 from lvcodec.codec.networks import Networks
@@ -26,6 +26,7 @@ from lvcodec.encoder import alpha
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import CodedPicture, GopEncoder, gops
 from lvcodec.encoder.network import EncoderNetworks
+from lvcodec.encoder.scenes import Marked, marked
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.settings import whole_products
 from lvcodec.measure.psnr import PsnrMeter
@@ -45,6 +46,9 @@ from lvcodec.video.source import open_source
 if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
     from lvcodec.video.base import VideoLike
+
+# docs/decisions.md#gops-as-long-as-the-content-allows
+LONGEST_GOP, LONGEST_GOP_S = 250, 8
 
 
 @enough_memory()
@@ -135,7 +139,7 @@ def _header(options: Encoding, info: ModelInfo, index: int, pictures: Source, le
         mode=options.mode,
         weights_id=bytes.fromhex(info.weights_id),
         video=pictures.format,
-        gop=options.gop,
+        gop=_longest_gop(options, pictures.format.rate),
         quality_index=index,
         alpha=length,
     )
@@ -146,7 +150,24 @@ def _coded(
 ) -> Iterator[CodedPicture]:
     video = pictures.format
     jobs = options.jobs or default_jobs(video.width, video.height)
-    return pipelined(gops(frames, options.gop), encoder.encode, jobs, ahead_of(video.picture_bytes))
+    runs = gops(_marked(frames, options), _longest_gop(options, video.rate))
+    return pipelined(runs, encoder.encode, jobs, ahead_of(video.picture_bytes))
+
+
+def _marked(frames: Iterator[Picture], options: Encoding) -> Iterator[Marked]:
+    """The pictures, with their cuts where GOPs follow them; else none is read before it is coded."""
+    if options.gop is None and options.mode in names.CUT_MODES:
+        return marked(frames)
+    return (Marked(picture, is_cut=False) for picture in frames)
+
+
+def _longest_gop(options: Encoding, rate: Fraction) -> int:
+    """The most pictures from one I-picture to the next."""
+    if options.gop is not None:
+        return options.gop
+    if options.mode not in names.CUT_MODES:
+        return names.PAPER_GOP
+    return max(1, min(LONGEST_GOP, round(LONGEST_GOP_S * rate)))
 
 
 @dataclass

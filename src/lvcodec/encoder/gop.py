@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
 
 from lvcodec.codec.modes import State
 from lvcodec.encoder.decisions import Decisions
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.picture import encode_picture
+from lvcodec.encoder.scenes import Marked
 from lvcodec.video.picture import Picture
 
 
@@ -47,13 +47,20 @@ class GopEncoder:
             yield CodedPicture(picture, state.x_hat, kind, payload, net.quality_index)
 
 
-def gops(pictures: Iterable[Picture], length: int) -> Iterator[Iterator[Picture]]:
-    """Runs of `length` pictures, each read as it is asked for; a run must be used up before the next."""
+def gops(pictures: Iterable[Marked], longest: int) -> Iterator[Iterator[Picture]]:
+    """Runs of at most `longest` pictures, a new one at every cut; a run must be used up before the next.
+
+    A picture is read when the one before it has been taken and the next is asked for, not sooner.
+    """
     source = iter(pictures)
-    for first in source:
+    following = next(source, None)
+    while following is not None:
 
-        def run(first: Picture = first) -> Iterator[Picture]:
-            yield first
-            yield from islice(source, length - 1)
+        def gop() -> Iterator[Picture]:
+            nonlocal following
+            count = 0
+            while following is not None and not (count and (following.is_cut or count == longest)):
+                yield following.picture
+                following, count = next(source, None), count + 1
 
-        yield run()
+        yield gop()

@@ -123,6 +123,7 @@ def coded(
                 mode=mode,
                 quality=quality,
                 effort=effort,
+                gop=names.PAPER_GOP,
                 psnr=True,
                 backend=backend,
             )
