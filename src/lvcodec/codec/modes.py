@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from lvcodec.arrays import Ints
 from lvcodec.codec import motion
 from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Network
 from lvcodec.codec.shift import direction_of, undo_of
 from lvcodec.entropy import grid
-from lvcodec.nets.coding import Ints
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:

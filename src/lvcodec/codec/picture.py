@@ -11,18 +11,16 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lvcodec.arrays import Indices, Ints
 from lvcodec.codec import motion
 from lvcodec.codec.modes import Mode, Reference, State, Symbols, code_hyper
 from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Network
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder, Reader
-from lvcodec.nets.coding import Ints
 
-Places = NDArray[np.intp]
-Decide = Callable[[Places, tuple[Ints, Ints, Ints]], Ints]  # what to code at flat positions, by tables located there
+Decide = Callable[[Indices, tuple[Ints, Ints, Ints]], Ints]  # what to code at flat positions, by tables located there
 
 
 def decode_picture(

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.arrays import Ints
 from lvcodec.entropy import grid
-from lvcodec.nets.coding import Ints
 
 
 def direction_of(y_res: Ints, mean8: Ints) -> Ints:

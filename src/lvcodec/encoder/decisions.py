@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lvcodec.arrays import Ints, Reals
 from lvcodec.codec.modes import MODES, Mode, Reference, Symbols
 from lvcodec.codec.shift import direction_of
 from lvcodec.encoder.network import EncoderNetwork
-from lvcodec.encoder.symbols import Reals, decide, decide_shifted
+from lvcodec.encoder.symbols import decide, decide_shifted
 from lvcodec.entropy import grid
-from lvcodec.nets.coding import Ints
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec import names, quality
+from lvcodec.arrays import Ints
 from lvcodec.codec.network import Network, ints
 from lvcodec.codec.networks import Networks
 from lvcodec.encoder.distortion import step_weight
-from lvcodec.nets.coding import Ints
 from lvcodec.report import OnNotice
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture

@@ -17,10 +17,10 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lvcodec import quality
+from lvcodec.arrays import Ints
 from lvcodec.encoder.distortion import CHROMA, LUMA, step_weight
 from lvcodec.encoder.float_twin import float_twin
 from lvcodec.entropy import grid
@@ -28,6 +28,7 @@ from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.errors import UsageError
 from lvcodec.exact.planes import planes_to_channels
 from lvcodec.models.store import ModelInfo
+from lvcodec.nets.coding import Planes
 from lvcodec.nets.compensation import shift_undo
 from lvcodec.nets.swift import UNITS_PER_LEVEL, Steps, Swift, parity, steps_from_tables
 
@@ -35,8 +36,6 @@ from lvcodec.nets.swift import UNITS_PER_LEVEL, Steps, Swift, parity, steps_from
 TAKEN = 0.35  # part of the steps that seem to pay that a pass takes: more of them get into each other's way
 TRUST, MISTRUST = 0.7, 1.3  # the curvature at first, and its growth when a pass made nothing better
 
-Ints = NDArray[np.int32]
-Planes = tuple[Tensor, Tensor, Tensor]
 # Of symbols: the picture's cost in bits, and for a step up and down (2, ...) its slope and its curvature / 2.
 Costs = tuple[Tensor, Tensor, Tensor]
 

@@ -14,13 +14,12 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.arrays import Floats
+from lvcodec.codec.motion import Field
 from lvcodec.encoder.vectors import sweep
 from lvcodec.exact import warp
 from lvcodec.quality import lambda_of
 from lvcodec.video.picture import Picture
-
-Field = NDArray[np.int32]
-Floats = NDArray[np.float32]
 
 # docs/decisions.md#price-of-roughness
 BITS = 2.0  # what one doubling of the distance to one neighbour is taken to cost

@@ -11,13 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lvcodec.arrays import Ints, Reals
 from lvcodec.codec.shift import direction_of, undo_of
 from lvcodec.entropy.tables import TableSet, bits_of
-from lvcodec.nets.coding import Ints
 
-Reals = NDArray[np.float64]
 Located = tuple[Ints, Ints, Ints]  # table number, centre and sign of each symbol, as Coder.code takes them
 
 

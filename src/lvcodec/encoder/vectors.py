@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lvcodec.arrays import Floats, Indices
 from lvcodec.codec.motion import FIRST, Field, median, passes, predict
 from lvcodec.entropy import grid
 from lvcodec.entropy.builders import scale_grid_tables
@@ -27,9 +27,7 @@ from lvcodec.exact import warp
 FARTHEST = 1024  # a difference of that many quarters costs what any larger one costs
 NUDGES = np.array([[0, 0, -1, 1], [-1, 1, 0, 0]], dtype=np.int32)
 
-Floats = NDArray[np.float32]
-Places = NDArray[np.intp]  # blocks by their number in the field, row by row
-Errors = Callable[[Field, Places], Floats]  # of vectors (2, n) at blocks (n,)
+Errors = Callable[[Field, Indices], Floats]  # of vectors (2, n) at blocks (n,)
 
 
 class Group(NamedTuple):
@@ -38,8 +36,8 @@ class Group(NamedTuple):
     blocks: (n,); priced: (m, n) each block and those that it predicts; counts: (m, n) 0 where there are fewer.
     """
 
-    blocks: Places
-    priced: Places
+    blocks: Indices
+    priced: Indices
     counts: Floats
 
 
@@ -50,10 +48,10 @@ class Order(NamedTuple):
     the blocks above, below, to the left and right, at the edges the block itself.
     """
 
-    one: Places
-    other: Places
-    kind: Places
-    beside: Places
+    one: Indices
+    other: Indices
+    kind: Indices
+    beside: Indices
     groups: list[Group]
 
 
@@ -63,7 +61,7 @@ def order(rows: int, columns: int) -> Order:
     numbers = np.arange(rows * columns).reshape(rows, columns)
     one, other = numbers.copy(), numbers.copy()
     kind = np.full_like(numbers, FIRST)
-    together: list[Places] = []
+    together: list[Indices] = []
     for step in passes(rows, columns):
         kind[step.places] = step.kind
         own = numbers[step.places]
@@ -80,13 +78,13 @@ def order(rows: int, columns: int) -> Order:
     return Order(one.ravel(), other.ravel(), kind.ravel(), beside, groups)
 
 
-def _halves(blocks: Places) -> tuple[Places, Places]:
+def _halves(blocks: Indices) -> tuple[Indices, Indices]:
     """Every other one: those that are next to each other in a pass may predict a block between them."""
     odd = np.indices(blocks.shape).sum(axis=0) % 2 == 1
     return blocks[~odd], blocks[odd]
 
 
-def _group(blocks: Places, heirs: list[list[int]]) -> Group:
+def _group(blocks: Indices, heirs: list[list[int]]) -> Group:
     most = max(len(heirs[block]) for block in blocks)
     priced = np.tile(blocks, (1 + most, 1))
     counts = np.zeros(priced.shape, dtype=np.float32)
@@ -106,7 +104,7 @@ def _costs() -> Floats:
     return bits_of(tables, level, np.zeros_like(apart), np.ones_like(apart), apart).astype(np.float32)
 
 
-def bits(fields: Field, before: Field, walk: Order, blocks: Places) -> Floats:
+def bits(fields: Field, before: Field, walk: Order, blocks: Indices) -> Floats:
     """Bits of vectors. fields: (2, K, N), K fields; before: (2, N); blocks: of any shape. Returns (K, *that shape)."""
     at = blocks.ravel()
     temporal = before[:, None, at]
@@ -133,7 +131,7 @@ def sweep(field: Field, before: Field, errors: Errors, price: float) -> Field:
     return chosen.reshape(field.shape)
 
 
-def _candidates(chosen: Field, temporal: Field, walk: Order, blocks: Places) -> Field:
+def _candidates(chosen: Field, temporal: Field, walk: Order, blocks: Indices) -> Field:
     """(2, K, n): vectors to try at each of n blocks, first those that they have."""
     own, before = chosen[:, blocks], temporal[:, blocks]
     one, other = chosen[:, walk.one[blocks]], chosen[:, walk.other[blocks]]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.arrays import Ints
+
 LOWEST_SCALE = 0.05
 PER_OCTAVE = 6
 LEVELS = 68
 MEAN_STEPS = 8  # means are whole eighths of a quantiser step
 FRACTIONS = MEAN_STEPS // 2 + 1  # a table for each of 0/8 .. 4/8; negative fractions use them mirrored
-
-Ints = NDArray[np.int32]
 
 
 def scales() -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lvcodec import quality
 from lvcodec.errors import UsageError, WeightsError
-from lvcodec.models.store import ModelInfo, cached_integers
+from lvcodec.models.store import Arrays, ModelInfo, cached_integers
 
 if TYPE_CHECKING:
     import torch
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from lvcodec.entropy.tables import TableSet
     from lvcodec.exact.backend import Backend
     from lvcodec.nets.coding import Coding
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def qualities(info: ModelInfo) -> list[int]:

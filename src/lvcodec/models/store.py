@@ -29,6 +29,8 @@ INTEGERS = "integers.safetensors"
 MASTERS = "masters.safetensors"  # for training on (train/results/masters.py); no decoder reads them
 ID_BYTES = 8
 
+Arrays = dict[str, NDArray[Any]]  # by name, as the files have them
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -140,7 +142,7 @@ def fingerprint(family: str, shape: Mapping[str, Any], arrays: Mapping[str, NDAr
     return digest.hexdigest()
 
 
-def read_integers(info: ModelInfo) -> dict[str, NDArray[Any]]:
+def read_integers(info: ModelInfo) -> Arrays:
     """All integers of a model, checked against the manifest's hash.
 
     Raises WeightsError if the file is missing, damaged or another model's.
@@ -196,6 +198,6 @@ def write(
 
 
 @lru_cache(maxsize=2)
-def cached_integers(path: Path, weights_id: str) -> dict[str, NDArray[Any]]:
+def cached_integers(path: Path, weights_id: str) -> Arrays:
     """The integers of a model in `path`, read once; `weights_id` keys the cache."""
     return read_integers(read_info(path))

@@ -119,7 +119,7 @@ def random_cheng2020(target: Path, qualities: list[int], about: dict[str, Any], 
     """A model with random weights, scaled so that all it computes stays in range and is not zero."""
     from lvcodec.nets.cheng2020 import WIDTHS, Cheng2020
 
-    arrays: cheng2020_arrays.Arrays = {}
+    arrays: store.Arrays = {}
     for number in qualities:
         model = Cheng2020(WIDTHS[number])
         scale_random(model)

@@ -79,7 +79,7 @@ def write(
     if averaged:
         raise InputError("only networks of swift can be averaged")
     channels: dict[str, int] = {}
-    arrays: cheng2020_arrays.Arrays = {}
+    arrays: store.Arrays = {}
     for quality, of_quality in sorted(_by_quality(paths).items()):
         model, priors = checkpoint.assemble(of_quality, "cheng2020", quality)
         arrays |= cheng2020_arrays.network_arrays(model, pmfs_of(priors), quality)

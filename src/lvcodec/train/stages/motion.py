@@ -17,9 +17,9 @@ from torch import Tensor
 from lvcodec.codec import motion
 from lvcodec.encoder.search import search
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels
-from lvcodec.video.picture import Picture
+from lvcodec.video.picture import Picture, Plane
 
-Planes = tuple[NDArray[np.uint8], ...]  # Y, U, V
+Planes = tuple[Plane, ...]  # Y, U, V
 Fields = NDArray[np.int32]  # (2, rows, columns), with a batch before it (B, ...)
 
 
