@@ -24,7 +24,7 @@ from lvcodec.quality import index_of
 
 
 @dataclass(frozen=True)
-class Request:
+class ComparisonRequest:
     """A comparison as it is asked for; None is the preset's.
 
     efforts: of lvcodec's encoder; all modes with each. modes, anchors: empty tuples leave them out. anchors: names, or
@@ -58,7 +58,9 @@ class Request:
     command: str = ""
 
 
-def compare(request: Request, *, on_point: OnPoint | None = None, on_notice: OnNotice | None = None) -> Report:
+def compare(
+    request: ComparisonRequest, *, on_point: OnPoint | None = None, on_notice: OnNotice | None = None
+) -> Report:
     """Code, measure and report all that the request asks for; a point that fails is a row of the report.
 
     Raises UsageError for names that are not known, InputError where files cannot be read or written.
@@ -89,7 +91,7 @@ def compare(request: Request, *, on_point: OnPoint | None = None, on_notice: OnN
     return write_report(plan, summary, rows, threads=request.threads, command=request.command)
 
 
-def _ours(request: Request, preset: Preset) -> list[Lvcodec]:
+def _ours(request: ComparisonRequest, preset: Preset) -> list[Lvcodec]:
     modes = preset.modes if request.modes is None else request.modes
     if unknown := [mode for mode in modes if mode not in MODES]:
         raise UsageError(f"there is no mode {unknown[0]!r}", f"choose among {', '.join(MODES)}")
@@ -112,7 +114,7 @@ def _ours(request: Request, preset: Preset) -> list[Lvcodec]:
     ]
 
 
-def _anchors(request: Request, preset: Preset, notice: OnNotice) -> list[Anchor]:
+def _anchors(request: ComparisonRequest, preset: Preset, notice: OnNotice) -> list[Anchor]:
     gop = request.gop or preset.gop
     own = load_anchors(gop=gop, threads=request.threads)
     known = load_anchors(request.anchor_files, gop=gop, threads=request.threads)
@@ -128,7 +130,7 @@ def _anchors(request: Request, preset: Preset, notice: OnNotice) -> list[Anchor]
     return chosen
 
 
-def _metrics(request: Request, preset: Preset, metric: str) -> tuple[str, ...]:
+def _metrics(request: ComparisonRequest, preset: Preset, metric: str) -> tuple[str, ...]:
     asked = request.metrics or preset.metrics
     if unknown := [name for name in asked if name not in METRICS]:
         raise UsageError(f"there is no metric {unknown[0]!r}", f"choose among {', '.join(METRICS)}")

@@ -1,4 +1,4 @@
-"""Damage, bridged: what a damaged record costs is left out, and the last good picture is shown in its place."""
+"""Conceal damage: leave out the pictures that a damaged record costs, and show the last good one in their place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lvcodec.video.picture import Picture
 
 
 def records_of(reader: StreamReader, *, conceal: bool) -> Iterator[PictureRecord | StreamError]:
-    """The stream's records; with `conceal`, damage comes as the error in the place of what it cost."""
+    """The stream's records; with `conceal`, the error of each damaged one stands where its pictures would."""
     while True:
         try:
             yield next(reader)

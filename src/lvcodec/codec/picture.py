@@ -44,7 +44,7 @@ def code_reference(field: Field | None, state: State, net: Network, mode: Mode, 
     field: the motion to write, None to read it.
     """
     if mode.sends_motion:
-        field = motion.code_field(field, motion.before(state.x_hat, state.field), net.tables["laplace"], coder)
+        field = motion.code_field(field, motion.field_or_zeros(state.x_hat, state.field), net.tables["laplace"], coder)
     return mode.reference(state, net, field)
 
 

@@ -24,7 +24,7 @@ MOST_PIXELS = 2**22  # of pictures coded side by side, unless more is asked for
 # docs/decisions.md#pictures-that-wait
 AHEAD, AHEAD_BYTES = 32, 2**25  # pictures that wait between two threads at most
 LOOK_S = 0.2  # how often a waiting thread looks whether it should stop
-READER_S = 1.0
+READER_S = 1.0  # how long the end waits for the reader, which may be stuck in a pipe
 
 
 def default_jobs(width: int, height: int) -> int:

@@ -29,7 +29,10 @@ def length_for(first: Ints, second: Ints) -> Fraction:
 
 
 def looked_at(pictures: Iterator[Picture], net: Network) -> tuple[Fraction, Iterator[Picture]]:
-    """The length for a clip, and all of its pictures again. An error in reading them comes after those before it."""
+    """The length for a clip, and all of its pictures again.
+
+    Where reading fails, the error comes after the pictures that were read before.
+    """
     first, every = _ahead(pictures, 2)
     with torch.inference_mode():
         symbols = [net.symbols(net.analyse(picture)) for picture in first]

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lvcodec.exact.convolution import scale_of
+from lvcodec.exact.convolution import scale_of_shift
 from lvcodec.exact.ops import layers
 from lvcodec.models import store
 from lvcodec.nets.swift import Swift, SwiftShape, load_constants
@@ -28,7 +28,7 @@ def float_twin(path: Path, weights_id: str) -> tuple[Swift, dict[str, Tensor]]:
             weight, bias, shift = (
                 torch.from_numpy(arrays[f"layers.{name}.{part}"]).float() for part in ("weight", "bias", "shift")
             )
-            scale = scale_of(shift + layer.unit_bits, torch.float32)
+            scale = scale_of_shift(shift + layer.unit_bits, torch.float32)
             layer.weight.copy_(layer.shape_back(layer.per_output(weight) * scale[:, None]))
             layer.bias.copy_(bias * scale / layer.fmt.one)
         load_constants(model, steps)

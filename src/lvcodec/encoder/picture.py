@@ -81,4 +81,4 @@ def _search(picture: Picture, state: State, net: EncoderNetwork) -> Field:
     from lvcodec.encoder.search import SWEEPS, search  # its library is large, and not every mode sends motion
 
     sweeps = SWEEPS if net.refiner is None else REFINED_SWEEPS * SWEEPS
-    return search(picture, state.x_hat, motion.before(state.x_hat, state.field), net.quality, sweeps)
+    return search(picture, state.x_hat, motion.field_or_zeros(state.x_hat, state.field), net.quality, sweeps)

@@ -59,7 +59,7 @@ def pointwise(x: Tensor, weight: Tensor) -> Tensor:
     return out.view(n, h, w, -1).permute(0, 3, 1, 2)
 
 
-def scale_of(shift: Tensor, dtype: torch.dtype) -> Tensor:
+def scale_of_shift(shift: Tensor, dtype: torch.dtype) -> Tensor:
     """2^-shift, exact: numpy's ldexp is, torch's goes through pow."""
     scale = np.ldexp(1.0, -shift.cpu().numpy().astype(np.int32))
     return torch.from_numpy(scale).to(shift.device, dtype)

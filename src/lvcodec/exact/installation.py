@@ -1,4 +1,4 @@
-"""What an installation is, as far as the bits of a sum could depend on it, and what was found right on it before.
+"""What the bits of a sum could depend on in an installation, and which backends have proved right on it before.
 
 installation      versions, processor and limits
 remember, known   verdicts, kept in the user's cache directory by what they depend on

@@ -130,7 +130,7 @@ def choose(
     One that was chosen by "auto" and gives other hashes than the manifest's is passed over, with a word to `notify`;
     the last of names.BACKENDS is not tried. A backend that was named is taken as it is.
     """
-    from lvcodec.exact.backend import State
+    from lvcodec.exact.backend import Condition
     from lvcodec.exact.backends import BACKENDS, asked_for, pick_backend
 
     picked = pick_backend(name, device).name
@@ -138,7 +138,7 @@ def choose(
         return picked
     place = names.BACKENDS.index(picked)
     for faster in names.BACKENDS[:place]:
-        if notify and BACKENDS[faster].state(device) is State.WRONG:
+        if notify and BACKENDS[faster].condition(device) is Condition.WRONG:
             notify(_passed_over(faster, picked))
     order = names.BACKENDS[place:]
     for backend, next_one in zip(order, order[1:], strict=False):

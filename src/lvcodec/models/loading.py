@@ -53,7 +53,7 @@ def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cp
 def build(
     info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str = "cpu", backend: str = "auto"
 ) -> Coding:
-    """The same from integers that are at hand already."""
+    """The networks of a model at one quality, from integers that are at hand already. Raises as `coding` does."""
     import torch
 
     from lvcodec.exact.backends import pick_backend
@@ -140,7 +140,7 @@ def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torc
         with torch.device("meta"):
             model = Cheng2020(width)
         load_layers(model, arrays, f"q{whole}.layers.")
-        use_backend(model, backend.wide)
+        use_backend(model, backend.for_wide_networks)
         model.eval()
         shared, _ = table_sets(arrays)
         own, centres = table_sets(arrays, f"q{whole}.tables.")

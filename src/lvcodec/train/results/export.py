@@ -18,7 +18,7 @@ from lvcodec.nets.swift import Swift
 from lvcodec.quality import WHOLE
 from lvcodec.train.results import checkpoint, masters
 from lvcodec.train.results.judge import Judged
-from lvcodec.train.stages.families import FAMILIES, Networks
+from lvcodec.train.stages.families import FAMILIES, ModelAndPriors
 
 RECIPES = ("training", "averaged_with")  # of a manifest
 
@@ -54,7 +54,7 @@ def pmfs_of(priors: Any) -> dict[str, Any]:
 
 def write(
     target: Path, paths: Sequence[Path], *, about: dict[str, Any], overwrite: bool, averaged: Sequence[Path] = ()
-) -> tuple[store.ModelInfo, Networks | None]:
+) -> tuple[store.ModelInfo, ModelAndPriors | None]:
     """Put the integers of checkpoints into a folder; returns the model and, of swift, its float networks.
 
     Of swift the first gives all networks, each other one those that its stage trained; of cheng2020 the same holds for

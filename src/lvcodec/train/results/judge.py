@@ -33,7 +33,7 @@ from lvcodec.models import store
 from lvcodec.nets.swift import UNITS_PER_LEVEL
 from lvcodec.quality import WHOLE
 from lvcodec.sizes import MULTIPLE
-from lvcodec.train.data.crops import Clip
+from lvcodec.train.data.crops import CachedClip
 from lvcodec.train.results.checkpoint import family_of, load
 from lvcodec.train.stages.intra import code_intra
 from lvcodec.train.stages.losses import MSE
@@ -45,7 +45,7 @@ RATE = Fraction(25)  # pictures a second, for x264 and lvcodec alike
 Curve = list[Point]  # (bits a pixel, dB), falling CRF or rising quality
 
 
-def pictures(clip: Clip, count: int, step: int) -> list[Picture]:
+def pictures(clip: CachedClip, count: int, step: int) -> list[Picture]:
     """Every `step`-th picture, `count` of them, sides cut to multiples of MULTIPLE."""
     full_height, full_width = clip.size
     height, width = full_height // MULTIPLE * MULTIPLE, full_width // MULTIPLE * MULTIPLE
@@ -172,7 +172,7 @@ class Judged:
 
 def judge(
     paths: Sequence[Path],
-    clips: Sequence[Clip],
+    clips: Sequence[CachedClip],
     mode: str,
     *,
     count: int | None = None,
