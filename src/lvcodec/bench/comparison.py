@@ -13,7 +13,7 @@ from lvcodec.bench.ours import Lvcodec
 from lvcodec.bench.point import Codec
 from lvcodec.bench.presets import ALL, METRIC_TITLES, NEEDS, PRESETS, Preset
 from lvcodec.bench.report import Report, write_report
-from lvcodec.bench.run import OnNotice, OnPoint, Plan, run
+from lvcodec.bench.run import OnPoint, Plan, run
 from lvcodec.bench.summary import Summary
 from lvcodec.errors import UsageError
 from lvcodec.frames import Frames
@@ -21,6 +21,7 @@ from lvcodec.measure.anchors import Anchor, choose, load_anchors
 from lvcodec.measure.clips import Reading, find_clips
 from lvcodec.names import AUTO, DEFAULT_FAMILY, METRICS, MODES
 from lvcodec.quality import index_of
+from lvcodec.report import OnNotice
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 from lvcodec.exact.convolution import scale_of_shift
 from lvcodec.exact.ops import layers
 from lvcodec.models import store
-from lvcodec.nets.swift import Swift, SwiftShape, load_constants
+from lvcodec.nets.swift import Swift, SwiftShape, load_constants, step_tables
 
 
 @lru_cache(maxsize=1)
@@ -21,7 +21,7 @@ def float_twin(path: Path, weights_id: str) -> tuple[Swift, dict[str, Tensor]]:
     path: the model's folder; weights_id keys the cache. Raises WeightsError if the weights are damaged.
     """
     arrays = store.cached_integers(path, weights_id)
-    steps = {k[6:]: torch.from_numpy(v) for k, v in arrays.items() if k.startswith("steps.")}
+    steps = step_tables(arrays)
     model = Swift(SwiftShape(**store.read_info(path).manifest["shape"]))
     with torch.no_grad():
         for name, layer in layers(model):

@@ -22,10 +22,15 @@ LIMITS = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA")
 
 def versions() -> dict[str, str]:
     """Of Python, lvcodec and the packages that code."""
-    return {"python": platform.python_version(), "lvcodec": __version__, **{name: _version(name) for name in PACKAGES}}
+    return {
+        "python": platform.python_version(),
+        "lvcodec": __version__,
+        **{name: version_of(name) for name in PACKAGES},
+    }
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """The installed version of a package."""
     if package == "torch":
         return str(torch.__version__)  # with the kind of build
     try:

@@ -7,7 +7,6 @@ installation, and takes the next backend where one differs (`choose`); `lvcodec 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -110,12 +109,7 @@ def record(info: ModelInfo) -> ModelInfo:
         for index in loading.qualities(info)
     }
     manifest = {**info.manifest, KEY: {"version": VERSION, "sha256": hashes}}
-    partial = info.path / (store.MANIFEST + ".partial")
-    try:
-        partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        partial.replace(info.path / store.MANIFEST)
-    except OSError as error:
-        raise WeightsError(f"cannot write the manifest in {info.path}: {error.strerror}") from error
+    store.write_manifest(info.path, manifest)
     return replace(info, manifest=manifest)
 
 

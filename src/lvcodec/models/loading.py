@@ -102,7 +102,7 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.de
     import torch
 
     from lvcodec.exact.ops import use_backend
-    from lvcodec.nets.swift import Swift, SwiftShape, load_constants
+    from lvcodec.nets.swift import Swift, SwiftShape, load_constants, step_tables
     from lvcodec.nets.swift_coding import SwiftCoding
 
     key = (info.weights_id, str(device), backend.name)
@@ -111,7 +111,7 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.de
             model = Swift(SwiftShape(**info.manifest["shape"]))
         load_layers(model, arrays, "layers.")
         use_backend(model, backend)
-        steps = {k[6:]: torch.from_numpy(v).to(device) for k, v in arrays.items() if k.startswith("steps.")}
+        steps = {name: table.to(device) for name, table in step_tables(arrays).items()}
         load_constants(model, steps)
         model.eval()
         _built.clear()

@@ -191,10 +191,20 @@ def write(
         save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, partial)
         partial.chmod(0o644)  # safetensors makes files for their owner alone
         partial.replace(folder / INTEGERS)
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise WeightsError(f"cannot write the model to {folder}: {error.strerror}") from error
+    write_manifest(folder, manifest)
     return read_info(folder)
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Put a manifest into a model's folder, whole or not at all. Raises WeightsError if it cannot be written."""
+    partial = folder / (MANIFEST + ".partial")
+    try:
+        partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        partial.replace(folder / MANIFEST)
+    except OSError as error:
+        raise WeightsError(f"cannot write the manifest in {folder}: {error.strerror}") from error
 
 
 @lru_cache(maxsize=2)

@@ -9,11 +9,12 @@ y * gain. Networks see latents divided by their deviation (`norm`). Everything i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lvcodec import quality
@@ -32,6 +33,7 @@ LATENT_MAX = 2**21 - 1  # latent units
 MIDDLE_INDEX = quality.LAST_INDEX // 2  # the networks see a quality by how far its index lies from this one
 UNITS_PER_COEFFICIENT = 16
 UNITS_PER_LEVEL = 16  # of the decoder's output, before the last rounding
+STEPS = "steps."  # how names of the exported tables begin among a model's integers
 # Binary places of the exported integer tables (models/steps.py).
 GAIN_BITS, INVERSE_BITS, MEAN_BITS, OFFSET_BITS, NORM_BITS, SPREAD_BITS = 28, 8, 20, 5, 24, 12
 # The linear path carries more than 8 bits: float64 sums.
@@ -290,6 +292,11 @@ def parity(like: Tensor, odd: int) -> Tensor:
     rows = torch.arange(like.shape[-2], device=like.device)[:, None]
     columns = torch.arange(like.shape[-1], device=like.device)[None]
     return ((rows + columns) % 2 == odd).to(like.dtype)[None, None]
+
+
+def step_tables(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    """The quantiser's integer tables and the deviations among a model's integers."""
+    return {name[len(STEPS) :]: torch.from_numpy(part) for name, part in arrays.items() if name.startswith(STEPS)}
 
 
 def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:

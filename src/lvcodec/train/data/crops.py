@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from lvcodec.errors import InputError
+from lvcodec.report import OnFile, OnNotice
 from lvcodec.train.data import vimeo
 from lvcodec.train.data.animate import animate, random_motion
 from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
@@ -109,8 +110,8 @@ def prepare(
     cache: Path,
     *,
     least: int = 192,
-    notice: Callable[[str], None] = _silent,
-    on_file: Callable[[int, int | None], None] = lambda done, total: None,
+    notice: OnNotice = _silent,
+    on_file: OnFile = lambda done, total: None,
 ) -> list[CachedClip]:
     """All pictures under `folders`, converted into `cache` the first time.
 
@@ -156,8 +157,8 @@ def gather(
     cache: Path,
     *,
     least: int,
-    notice: Callable[[str], None] = _silent,
-    on_file: Callable[[int, int | None], None] = lambda done, total: None,
+    notice: OnNotice = _silent,
+    on_file: OnFile = lambda done, total: None,
 ) -> list[PictureSource]:
     """All pictures to train on: Vimeo-90k trees among the folders as they are, the others as `prepare` has them."""
     trees = {folder: vimeo.find_tree(folder) for folder in folders if folder.is_dir()}

@@ -6,7 +6,6 @@ came of it.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -151,8 +150,4 @@ def note_measured(info: store.ModelInfo, measured: Mapping[str, Judged]) -> None
         }
         for mode, judged in measured.items()
     }
-    path = info.path / store.MANIFEST
-    manifest = json.loads(path.read_text(encoding="utf-8")) | {"measured": figures}
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    store.write_manifest(info.path, {**store.read_info(info.path).manifest, "measured": figures})
