@@ -15,7 +15,7 @@ from lvcodec.bench.presets import ALL, METRIC_TITLES, NEEDS, PRESETS, Preset
 from lvcodec.bench.report import Report, write_report
 from lvcodec.bench.run import OnPoint, Plan, run
 from lvcodec.bench.summary import Summary
-from lvcodec.errors import UsageError
+from lvcodec.errors import UsageError, check_known
 from lvcodec.frames import Frames
 from lvcodec.measure.anchors import Anchor, choose, load_anchors
 from lvcodec.measure.clips import Reading, find_clips
@@ -69,8 +69,7 @@ def compare(
     preset = PRESETS[request.preset] if request.preset else Preset()
     notice = on_notice or (lambda text: None)
     metric = request.metric or preset.metric
-    if metric not in METRIC_TITLES:
-        raise UsageError(f"there is no metric {metric!r} for curves", f"choose among {', '.join(METRIC_TITLES)}")
+    check_known("metric", metric, METRIC_TITLES)
     anchors = _anchors(request, preset, notice)
     ours = _ours(request, preset)
     reference = request.reference or (anchors[0].name if anchors else ours[0].name if ours else "")
@@ -94,8 +93,8 @@ def compare(
 
 def _ours(request: ComparisonRequest, preset: Preset) -> list[Lvcodec]:
     modes = preset.modes if request.modes is None else request.modes
-    if unknown := [mode for mode in modes if mode not in MODES]:
-        raise UsageError(f"there is no mode {unknown[0]!r}", f"choose among {', '.join(MODES)}")
+    for mode in modes:
+        check_known("mode", mode, MODES)
     qualities = request.qualities or preset.qualities
     for quality in qualities:
         index_of(quality)  # raises UsageError for one that is out of range
@@ -133,6 +132,6 @@ def _anchors(request: ComparisonRequest, preset: Preset, notice: OnNotice) -> li
 
 def _metrics(request: ComparisonRequest, preset: Preset, metric: str) -> tuple[str, ...]:
     asked = request.metrics or preset.metrics
-    if unknown := [name for name in asked if name not in METRICS]:
-        raise UsageError(f"there is no metric {unknown[0]!r}", f"choose among {', '.join(METRICS)}")
+    for name in asked:
+        check_known("metric", name, METRICS)
     return tuple(name for name in METRICS if name in {*asked, NEEDS[metric], "psnr"})

@@ -20,10 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lvcodec import names
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.backends import pick_backend
 from lvcodec.exact.ops import simulate
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels
+from lvcodec.measure import PAPER_GOP
 from lvcodec.measure import clips as raw_clips
 from lvcodec.measure.anchors import load_anchors
 from lvcodec.measure.bdrate import Point, check_installed, distance
@@ -103,10 +105,11 @@ def written(shown: Sequence[Picture]) -> Iterator[raw_clips.Clip]:
 def coded(
     folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence[int] = WHOLE, effort: int = 0
 ) -> Curve:
-    """A model's real streams, GOP 12."""
+    """A model's real streams, at the GOP of the anchors."""
     import lvcodec
 
-    backend = pick_backend("auto", torch.device("cpu"))  # named, so that no short-lived model is remembered as right
+    # The backend is named, so that no short-lived model is remembered as right.
+    backend = pick_backend(names.AUTO, torch.device("cpu")).name
     family = store.read_info(folder).family
     curve = []
     with written(shown) as clip:
@@ -120,6 +123,7 @@ def coded(
                 model=folder,
                 family=family,
                 mode=mode,
+                gop=PAPER_GOP,
                 quality=quality,
                 effort=effort,
                 psnr=True,
@@ -131,7 +135,7 @@ def coded(
 
 
 def x264(shown: Sequence[Picture], mode: str) -> Curve:
-    """x264 on the same pictures: the anchor x264-intra for `intra`, else x264-veryfast, GOP 12.
+    """x264 on the same pictures: the anchor x264-intra for `intra`, else x264-veryfast.
 
     Raises InputError if this ffmpeg has no x264, LvcError if it fails.
     """
