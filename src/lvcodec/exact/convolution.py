@@ -34,8 +34,7 @@ def convolve(
 def _in_bands(x: Tensor, weight: Tensor, *, stride: int, groups: int) -> Tensor:
     """The same sums, a band of rows at a time.
 
-    torch's float64 convolution copies its input once for each tap: 5 GB for 128 channels at half of 1080p. In bands
-    that fit the cache it is also a third faster.
+    torch's float64 convolution copies its input once for each tap (docs/decisions.md#bands-of-rows).
     """
     kernel, padding = weight.shape[-1], weight.shape[-1] // 2
     rows, columns = (-(-size // stride) for size in x.shape[2:])
