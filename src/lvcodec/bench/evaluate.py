@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lvcodec
-from lvcodec.errors import InputError, UsageError
+from lvcodec.errors import InputError, check_known
 from lvcodec.measure.clips import Reading, prepared
 from lvcodec.measure.metrics import SCORES, Measured, measure
 from lvcodec.measure.rgb import conversion_name
@@ -69,8 +69,8 @@ def evaluate(
     Raises UsageError for a metric that is not known, InputError if one cannot be read, or if they differ in size or
     in their number of pictures.
     """
-    if unknown := [name for name in metrics if name not in METRICS]:
-        raise UsageError(f"there is no metric {unknown[0]!r}", f"choose among {', '.join(METRICS)}")
+    for metric in metrics:
+        check_known("metric", metric, METRICS)
     with (
         tempfile.TemporaryDirectory(prefix="lvcodec-eval-") as place,
         prepared("reference", reference, Path(place), reading) as ref,

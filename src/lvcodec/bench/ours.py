@@ -13,6 +13,7 @@ from typing import Any
 
 import lvcodec
 from lvcodec import names, quality
+from lvcodec.measure import PAPER_GOP
 from lvcodec.measure.clips import Clip
 from lvcodec.models import store
 from lvcodec.options import Decoding, Encoding
@@ -29,7 +30,7 @@ class Lvcodec:
     points: tuple[float, ...]
     family: str = names.DEFAULT_FAMILY
     model: str | None = None
-    gop: int = 12
+    gop: int = PAPER_GOP
     threads: int = 1
     device: str = names.AUTO
     effort: int = 0
