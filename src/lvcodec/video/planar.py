@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from lvcodec.errors import InputError
 from lvcodec.video import rawformat, y4m
 from lvcodec.video.base import InputOptions, Source
 from lvcodec.video.colour import Colour
-from lvcodec.video.convert import conversion
+from lvcodec.video.convert import conversion, yuv_colour
 from lvcodec.video.ffmpeg import FfmpegProcess
 from lvcodec.video.format import VideoFormat, check_size
 from lvcodec.video.picture import Picture
@@ -42,13 +43,13 @@ class PlanarSource(Source):
         if raw.name in rawformat.NATIVE:
             if raw.name == "gray":
                 notices.append("grey input (gray) is coded as 8-bit 4:2:0 with chroma 128")
-            if fmt.colour.full_range:
-                notices.append("full-range samples are kept as they are, and the stream says so")
+            colour, about_colour = yuv_colour(raw.name, fmt.colour)
+            notices.extend(about_colour)
         else:
             way = conversion(raw.name, fmt.width, fmt.height, fmt.colour)
-            self._filters = way.filters
+            self._filters, colour = way.filters, way.colour
             notices.extend(way.notices)
-            fmt = VideoFormat(fmt.width, fmt.height, fmt.rate, way.colour)
+        fmt = replace(fmt, colour=colour)
         super().__init__(reader.name, fmt, total=total, frames=options.frames, notices=notices)
         self._reader = reader
         self._raw = raw

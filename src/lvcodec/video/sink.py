@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ from lvcodec.errors import UsageError
 from lvcodec.video import rawformat, y4m
 from lvcodec.video.atomic import AtomicFile, check_output
 from lvcodec.video.base import Sink
+from lvcodec.video.colour import without_rgb_matrix
 from lvcodec.video.encoded import PipedSink, encoded_sink
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
@@ -82,6 +84,7 @@ def open_sink(
     exists without `overwrite`, or has a suffix that nobody knows; UsageError for a pixel format that is
     unknown.
     """
+    fmt = replace(fmt, colour=without_rgb_matrix(fmt.colour))  # some streams of grey pictures have it
     suffix = os.path.splitext(os.fspath(target))[1].lower() if isinstance(target, (str, os.PathLike)) else ""
     stated = pix_fmt if pix_fmt is not None else _SUFFIX_FORMATS.get(suffix)
     wanted = rawformat.raw_format(stated or "yuv420p").name
