@@ -101,7 +101,7 @@ def encode(
     from lvcodec.encoder import encoding as encoder
     from lvcodec.options import Encoding, filled_in
 
-    settings = filled_in(encoding or Encoding(), options)
+    settings = filled_in(Encoding, encoding, options)
     return encoder.encode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
 
 
@@ -126,7 +126,7 @@ def decode(
     from lvcodec.codec import decoding as decoder
     from lvcodec.options import Decoding, filled_in
 
-    settings = filled_in(decoding or Decoding(), options)
+    settings = filled_in(Decoding, decoding, options)
     return decoder.decode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
 
 

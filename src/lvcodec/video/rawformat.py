@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Integral, Real
 from pathlib import PurePath
 
 from lvcodec.errors import UsageError
@@ -241,6 +242,8 @@ def sizes_that_fit(length: int, size: tuple[int, int] | None, pix_fmt: str, limi
 
 def parse_rate(rate: Fraction | int | float | str) -> Fraction:
     """Pictures a second as a fraction; 29.97, 23.976 and their like are meant as n*1000/1001. Raises UsageError."""
+    if isinstance(rate, Real) and not isinstance(rate, Fraction):  # numpy's numbers as Python's
+        rate = int(rate) if isinstance(rate, Integral) else float(rate)
     try:
         value = Fraction(rate).limit_denominator(1_000_000) if isinstance(rate, float) else Fraction(rate)
     except (ValueError, ZeroDivisionError, OverflowError) as exc:
