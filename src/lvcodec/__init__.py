@@ -142,11 +142,12 @@ def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
 
 
 def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool = False) -> StreamInfo:
-    """Join whole streams of one coding, in order, without decoding them; target is a path.
+    """Join whole streams of one coding, in order, without decoding them; what stands for each is as in `decode`.
 
-    They have to agree in family, weights, mode, alpha, GOP length, size, rate and colour; qualities may differ.
-    Pieces of a clip that are coded with "lds" to be joined need an alpha that is named: else each has its own.
-    Raises InputError if the streams do not fit together, UsageError if target is a pipe, StreamError.
+    target: as for `encode`. They have to agree in family, weights, mode, alpha, GOP length, size, rate and colour;
+    qualities may differ. Pieces of a clip that are coded with "lds" to be joined need an alpha that is named: else each
+    has its own.
+    Raises UsageError, InputError if the streams do not fit together, StreamError; errors name the stream.
     """
     from lvcodec.stream import concat as joining
 
