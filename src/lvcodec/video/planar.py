@@ -23,6 +23,8 @@ from lvcodec.video.picture import Picture
 from lvcodec.video.rawformat import RawFormat, raw_format
 from lvcodec.video.reader import ByteReader, looks_like_text
 
+TEXT_MODE = "its lines end in CR LF: if it was written in text mode, its samples are damaged"
+
 
 class PlanarSource(Source):
     """Pictures of `raw` format behind `reader`; `framed`: a FRAME line before each, as in Y4M."""
@@ -54,6 +56,7 @@ class PlanarSource(Source):
         self._reader = reader
         self._raw = raw
         self._framed = framed
+        self._text_mode = False  # whether lines of Y4M end in CR LF
         self._guessed = guessed
         self._each_bytes = raw.picture_bytes(fmt.width, fmt.height)
         self._process: FfmpegProcess | None = None
@@ -68,10 +71,10 @@ class PlanarSource(Source):
         rate = options.choose_rate(header.rate, notices)
         raw = raw_format(header.pix_fmt)
         each = raw.picture_bytes(header.width, header.height) + len(y4m.FRAME)
-        # only whole FRAME lines without parameters give a whole number; else the end will tell
-        total = None
-        if length is not None and (length - len(line)) % each == 0:
-            total = (length - len(line)) // each
+        # FRAME lines without parameters give a whole number; else the end will tell
+        total, rest = None, None if length is None else length - len(line)
+        if rest is not None and rest % each == 0 and reader.peek(len(y4m.FRAME)) in (b"", y4m.FRAME):
+            total = rest // each
         fmt = VideoFormat(header.width, header.height, rate, header.colour)
         return cls(reader, raw, fmt, total=total, framed=True, guessed=False, options=options, notices=notices)
 
@@ -167,23 +170,27 @@ class PlanarSource(Source):
         if read_bytes < self._each_bytes:
             raise InputError(
                 f"{self.name} is cut within picture {number}: {read_bytes} of its {self._each_bytes} bytes are there",
-                None if self._framed else "check size and pixel format",
+                (TEXT_MODE if self._text_mode else None) if self._framed else "check size and pixel format",
             )
 
     def _frame_line(self, number: int) -> bool:
+        """Read the line before picture `number`, parameters or not; False at the end of the file."""
         line = self._reader.read(len(y4m.FRAME))
         if not line:
             return False
-        if not line.endswith(b"\n") and line.startswith(b"FRAME "):
-            line += self._reader.line(y4m.MAX_LINE)
-        if not line.startswith(b"FRAME") or not line.endswith(b"\n"):
-            cut = b"FRAME".startswith(line[:5]) or (line.startswith(b"FRAME") and len(line) < y4m.MAX_LINE)
-            raise InputError(
-                f"{self.name} is cut before picture {number}"
-                if cut
-                else f"{self.name} has no FRAME line before picture {number}, but {line[:12]!r}"
-            )
-        return True
+        if not line.endswith(b"\n") and line.startswith((b"FRAME ", b"FRAME\r")):
+            line += self._reader.line(y4m.MAX_LINE - len(line))
+        if line.startswith(b"FRAME") and line.endswith(b"\n"):
+            self._text_mode = self._text_mode or line.endswith(b"\r\n")
+            return True
+        raise InputError(self._no_frame_line(line, number), TEXT_MODE if self._text_mode else None)
+
+    def _no_frame_line(self, line: bytes, number: int) -> str:
+        if line.startswith(b"FRAME") and len(line) >= y4m.MAX_LINE:
+            return f"{self.name} has a FRAME line of more than {y4m.MAX_LINE} bytes before picture {number}"
+        if y4m.FRAME.startswith(line) or line.startswith((b"FRAME ", b"FRAME\r")):
+            return f"{self.name} is cut before picture {number}"
+        return f"{self.name} has no FRAME line before picture {number}, but {line[:12]!r}"
 
     def _check_depth(self, data: bytearray) -> None:
         """Catch samples of 10 bits in 16 that nobody announced: every other byte is then 0..3."""

@@ -53,6 +53,8 @@ def parse_header(line: bytes, name: str) -> Y4mHeader:
     if not line.startswith(MAGIC):
         raise InputError(f"{name} is no Y4M file: it does not begin with YUV4MPEG2")
     if not line.endswith(b"\n"):
+        if len(line) >= MAX_LINE:
+            raise InputError(f"{name} has a Y4M header line of more than {MAX_LINE} bytes")
         raise InputError(f"{name} is cut within the Y4M header line")
     tags = _Tags()
     for raw in line.split()[1:]:
