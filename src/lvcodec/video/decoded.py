@@ -10,7 +10,7 @@ from typing import Any
 
 from lvcodec.errors import InputError, reason_of
 from lvcodec.video.base import ASSUMED_RATE, InputOptions, Source
-from lvcodec.video.convert import conversion
+from lvcodec.video.convert import conversion, is_rgb
 from lvcodec.video.ffmpeg import Feeder, FfmpegProcess, file_argument, last_words
 from lvcodec.video.format import VideoFormat, check_size
 from lvcodec.video.picture import Picture
@@ -66,7 +66,9 @@ class FfmpegSource(Source):
         estimate = None if probe.duration_s is None else round(probe.duration_s * float(probe.rate))
         super().__init__(
             name,
-            VideoFormat(probe.width, probe.height, rate, way.colour),
+            VideoFormat(
+                probe.width, probe.height, rate, way.colour, range_stated=probe.range_stated or is_rgb(probe.pix_fmt)
+            ),
             total=total,
             frames=options.frames,
             notices=[*notices, *way.notices],

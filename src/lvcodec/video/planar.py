@@ -16,7 +16,7 @@ from lvcodec.errors import InputError
 from lvcodec.video import rawformat, y4m
 from lvcodec.video.base import InputOptions, Source
 from lvcodec.video.colour import Colour
-from lvcodec.video.convert import conversion, yuv_colour
+from lvcodec.video.convert import conversion, is_rgb, yuv_colour
 from lvcodec.video.ffmpeg import FfmpegProcess
 from lvcodec.video.format import VideoFormat, check_size
 from lvcodec.video.picture import Picture
@@ -75,7 +75,7 @@ class PlanarSource(Source):
         total, rest = None, None if length is None else length - len(line)
         if rest is not None and rest % each == 0 and reader.peek(len(y4m.FRAME)) in (b"", y4m.FRAME):
             total = rest // each
-        fmt = VideoFormat(header.width, header.height, rate, header.colour)
+        fmt = VideoFormat(header.width, header.height, rate, header.colour, range_stated=header.range_stated)
         return cls(reader, raw, fmt, total=total, framed=True, guessed=False, options=options, notices=notices)
 
     @classmethod
@@ -98,7 +98,8 @@ class PlanarSource(Source):
         rate = options.rate or hints.rate
         if rate is None:
             rate = options.choose_rate(None, notices)
-        fmt = VideoFormat(*size, rate, Colour(full_range=raw.full_range))
+        stated = raw.full_range or is_rgb(raw.name)
+        fmt = VideoFormat(*size, rate, Colour(full_range=raw.full_range), range_stated=stated)
         return cls(
             reader,
             raw,

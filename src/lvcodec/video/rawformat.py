@@ -164,6 +164,11 @@ class RawFormat:
         return sample_bytes * (width * height + 2 * chroma)
 
 
+def is_raw(suffix: str, *, sized: bool) -> bool:
+    """Whether a file of that suffix (lower case) is read as raw video; sized: the caller has said its size."""
+    return suffix in RAW_SUFFIXES or (sized and suffix in {"", ".bin", ".dat"})
+
+
 def raw_format(name: str) -> RawFormat:
     """The format of that name: ffmpeg's, or a common other one (420, i420, yv12, 400). Raises UsageError."""
     key = name.strip().lower()

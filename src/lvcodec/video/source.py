@@ -155,8 +155,7 @@ def _choose(reader: ByteReader, path: Path | None, options: InputOptions) -> Sou
         raise InputError(f"{name} is no Y4M file: {what}, not with YUV4MPEG2")
     if head.startswith(STREAM_MAGIC):
         raise InputError(f"{name} is an lvcodec stream", "decode it first")
-    raw_name = suffix in rawformat.RAW_SUFFIXES
-    if raw_name or (options.size is not None and suffix in {"", ".bin", ".dat"}):
+    if rawformat.is_raw(suffix, sized=options.size is not None):
         return PlanarSource.from_raw(reader, path, length, options)
     if path is not None:
         reader.close()
