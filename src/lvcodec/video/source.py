@@ -7,7 +7,8 @@
 
 One picture is held at a time, and nothing waits for the end of the input. `notices` tells what was assumed or
 converted; it may grow until the last picture. How things are recognised: Y4M by its first bytes, raw by its
-suffix (or `size` given for a pipe or a file without a telling suffix), all else is ffmpeg's.
+suffix (or `size` given for a pipe or a file without a telling suffix), all else is ffmpeg's. The name of a file object
+counts only where reading that path would give the same (fileobjects.py).
 """
 
 from __future__ import annotations
