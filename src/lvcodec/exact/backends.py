@@ -43,8 +43,10 @@ def pick_backend(name: str, device: torch.device) -> Backend:
 def pick_device(name: str) -> torch.device:
     """The device for "auto", "cpu" or "cuda", set up so that its sums are exact.
 
-    Raises UsageError if "cuda" is asked for where there is none.
+    Raises UsageError for another name, and if "cuda" is asked for where there is none.
     """
+    if name not in (names.AUTO, *names.DEVICES):
+        raise UsageError(f"there is no device {name!r}", f"choose one of {names.AUTO}, {', '.join(names.DEVICES)}")
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("no CUDA device is available", "use --device cpu")
     # float64 would be needed to keep cuDNN from Winograd in float32; until a CUDA backend is proved exact by its
