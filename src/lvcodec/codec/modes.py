@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from lvcodec.arrays import Ints
 from lvcodec.codec import motion
 from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Network
-from lvcodec.codec.shift import direction_of, undo_of
+from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.entropy import grid
-from lvcodec.nets.coding import Ints
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _code_shifted(
     index, centre, sign = grid.locate(*prior)
     coded = coder.code(symbols.streams["y_shift"] if symbols else None, tables, index, centre, sign)
     y_shift: NDArray[Any] = coded
-    undo: NDArray[Any] = undo_of(coded, prior[0]) if alpha == 1 else float(alpha) * direction_of(coded, prior[0])
+    undo: NDArray[Any] = shift_undo(coded, prior[0]) if alpha == 1 else float(alpha) * shift_direction(coded, prior[0])
     if alpha != 1:
         y_shift = coded - undo
     return Symbols({"z_t": z, "y_shift": y_shift, "undo": undo}, prior)

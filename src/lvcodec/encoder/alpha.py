@@ -9,9 +9,9 @@ from itertools import chain, islice
 import numpy as np
 import torch
 
+from lvcodec.arrays import Ints
 from lvcodec.codec.network import Network
 from lvcodec.errors import LvcError
-from lvcodec.nets.coding import Ints
 from lvcodec.video.picture import Picture
 
 # Share of latents that change where hardly anything moves; by trial (docs/decisions.md#where-hardly-anything-moves)

@@ -69,7 +69,7 @@ def encode(
     info, index = _model(options), quality.index_of(options.quality)
     if abs(quality.of_index(index) - options.quality) > 1e-9:
         notices(
-            f"quality {options.quality:g} is coded as {quality.of_index(index):g}: "
+            f"quality {float(options.quality):g} is coded as {quality.of_index(index):g}: "
             f"qualities go in steps of {1 / quality.INDICES_A_QUALITY:g}"
         )
     began = time.monotonic()

@@ -13,12 +13,11 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.arrays import Ints
 from lvcodec.errors import WeightsError
 
 PRECISION_BITS = 24
 TOTAL = 1 << PRECISION_BITS
-
-Ints = NDArray[np.int32]
 
 
 def zigzag(values: Ints) -> Ints:

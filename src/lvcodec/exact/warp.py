@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int32]
+from lvcodec.arrays import Ints
+
 Plane = NDArray[np.uint8]
 Taps = tuple[tuple[int, ...], ...]
 

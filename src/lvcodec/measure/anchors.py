@@ -13,9 +13,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from lvcodec.errors import InputError, LvcError, UsageError
+from lvcodec.errors import InputError, LvcError, check_known
 from lvcodec.measure import ffmpeg_features
 from lvcodec.measure.clips import Clip
+from lvcodec.names import PAPER_GOP
 from lvcodec.video.ffmpeg import ffmpeg_exe, last_words
 
 _FFMPEG = "-v error -nostdin -y"
@@ -39,7 +40,7 @@ class Anchor:
     suffix: str
     encoder: str | None
     version_command: str | None
-    gop: int = 12
+    gop: int = PAPER_GOP
     threads: int = 1
 
     def identity(self) -> dict[str, Any]:
@@ -96,7 +97,7 @@ class Anchor:
         return words
 
 
-def load_anchors(extra: Sequence[Path] = (), *, gop: int = 12, threads: int = 1) -> dict[str, Anchor]:
+def load_anchors(extra: Sequence[Path] = (), *, gop: int = PAPER_GOP, threads: int = 1) -> dict[str, Anchor]:
     """The package's anchors and those of further files, by name.
 
     Raises InputError for a file that cannot be read or says something else than docs promise.
@@ -117,8 +118,7 @@ def load_anchors(extra: Sequence[Path] = (), *, gop: int = 12, threads: int = 1)
 def choose(known: Mapping[str, Anchor], names: Sequence[str]) -> list[Anchor]:
     """Anchors by name. Raises UsageError for a name that is unknown."""
     for name in names:
-        if name not in known:
-            raise UsageError(f"there is no anchor {name!r}", f"choose among {', '.join(known)}")
+        check_known("anchor", name, known)
     return [known[name] for name in dict.fromkeys(names)]
 
 

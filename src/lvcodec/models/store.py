@@ -30,6 +30,8 @@ INTEGERS = "integers.safetensors"
 MASTERS = "masters.safetensors"  # for training on (train/results/masters.py); no decoder reads them
 ID_BYTES = 8
 
+Arrays = dict[str, NDArray[Any]]  # by name, as the files have them
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -141,7 +143,7 @@ def fingerprint(family: str, shape: Mapping[str, Any], arrays: Mapping[str, NDAr
     return digest.hexdigest()
 
 
-def read_integers(info: ModelInfo) -> dict[str, NDArray[Any]]:
+def read_integers(info: ModelInfo) -> Arrays:
     """All integers of a model, checked against the manifest's hash.
 
     Raises WeightsError if the file is missing, damaged or another model's.
@@ -190,13 +192,23 @@ def write(
         save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, partial)
         partial.chmod(0o644)  # safetensors makes files for their owner alone
         partial.replace(folder / INTEGERS)
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise WeightsError(f"cannot write the model to {folder}: {error.strerror}") from error
+    write_manifest(folder, manifest)
     return read_info(folder)
 
 
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Put a manifest into a model's folder, whole or not at all. Raises WeightsError if it cannot be written."""
+    partial = folder / (MANIFEST + ".partial")
+    try:
+        partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        partial.replace(folder / MANIFEST)
+    except OSError as error:
+        raise WeightsError(f"cannot write the manifest in {folder}: {error.strerror}") from error
+
+
 @lru_cache(maxsize=2)
-def cached_integers(path: Path, weights_id: str) -> dict[str, NDArray[Any]]:
+def cached_integers(path: Path, weights_id: str) -> Arrays:
     """The integers of a model in `path`, read once; `weights_id` keys the cache."""
     return read_integers(read_info(path))

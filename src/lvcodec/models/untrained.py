@@ -72,7 +72,7 @@ def randomise(model: Swift) -> None:
     import torch
 
     from lvcodec.exact.ops import layers
-    from lvcodec.nets.swift import UNITS_PER_COEFFICIENT
+    from lvcodec.models.steps import start_quantiser
 
     basis, frequency = _cosine_patches()
     order = np.argsort(frequency, kind="stable")[: model.shape.latent]
@@ -86,10 +86,7 @@ def randomise(model: Swift) -> None:
         for linear, rows in ((model.enc_linear, basis[order]), (model.dec_linear, basis[order].T)):
             linear.weight.zero_()
             linear.weight[:, :, centre, centre] = torch.from_numpy(np.ascontiguousarray(rows)).float()
-        log_steps = 0.5 * torch.log(12 * 0.72 / torch.tensor(quality.LAMBDAS))
-        model.log_step.copy_(log_steps.unsqueeze(1).expand_as(model.log_step))
-        model.norm.copy_((16 / (UNITS_PER_COEFFICIENT * deviation)).view(1, -1, 1, 1))
-        model.spread.copy_((UNITS_PER_COEFFICIENT * deviation / 256).view(1, -1, 1, 1))
+    start_quantiser(model, deviation)
 
 
 def _cosine_patches() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -122,7 +119,7 @@ def random_cheng2020(target: Path, qualities: list[int], about: dict[str, Any], 
     """A model with random weights, scaled so that all it computes stays in range and is not zero."""
     from lvcodec.nets.cheng2020 import WIDTHS, Cheng2020
 
-    arrays: cheng2020_arrays.Arrays = {}
+    arrays: store.Arrays = {}
     for number in qualities:
         model = Cheng2020(WIDTHS[number])
         scale_random(model)

@@ -127,6 +127,7 @@ END_TAIL = (
     Field("crc", "crc", "CRC-32 of the end record before it"),
 )
 
+# What docs/bitstream.md prints, by its headings; a test holds the page against these.
 TABLES = {
     "Header": HEADER,
     "Picture": PICTURE,

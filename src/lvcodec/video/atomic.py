@@ -27,6 +27,8 @@ def check_output(
     if not isinstance(target, (str, os.PathLike)) or os.fspath(target) == "-":
         return
     path = Path(target)
+    if "\0" in str(path):
+        raise InputError(f"output {str(path)!r} has a null byte, as no file's name has")
     for source in sources:
         if isinstance(source, (str, os.PathLike)) and _is_same(path, Path(source)):
             raise InputError(f"output {path} is the input itself", "give the output another name")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 from lvcodec.errors import InputError, reason_of
 from lvcodec.video.base import ASSUMED_RATE, InputOptions, Source
-from lvcodec.video.convert import conversion
+from lvcodec.video.convert import conversion, is_rgb
 from lvcodec.video.ffmpeg import Feeder, FfmpegProcess, file_argument, last_words
 from lvcodec.video.format import VideoFormat, check_size
 from lvcodec.video.picture import Picture
 from lvcodec.video.planar import pictures_of
 from lvcodec.video.probe import Probe, probe_path, probe_pipe
 from lvcodec.video.reader import ByteReader, looks_like_text
+from lvcodec.video.writing import write_all
 
 # what ffmpeg opens as numbered pictures, if the name reads as a pattern
 _STILLS = {
@@ -52,6 +54,7 @@ class FfmpegSource(Source):
         *,
         feed: Feeder | None = None,
         reader: ByteReader | None = None,
+        copy: tempfile.TemporaryDirectory[str] | None = None,
         total: int | None = None,
         notices: list[str] | None = None,
     ) -> None:
@@ -63,7 +66,9 @@ class FfmpegSource(Source):
         estimate = None if probe.duration_s is None else round(probe.duration_s * float(probe.rate))
         super().__init__(
             name,
-            VideoFormat(probe.width, probe.height, rate, way.colour),
+            VideoFormat(
+                probe.width, probe.height, rate, way.colour, range_stated=probe.range_stated or is_rgb(probe.pix_fmt)
+            ),
             total=total,
             frames=options.frames,
             notices=[*notices, *way.notices],
@@ -83,6 +88,7 @@ class FfmpegSource(Source):
         ]
         self._feed = feed
         self._reader = reader
+        self._copy = copy
         self._process: FfmpegProcess | None = None
 
     @classmethod
@@ -129,15 +135,22 @@ class FfmpegSource(Source):
 
     @classmethod
     def from_pipe(cls, reader: ByteReader, options: InputOptions) -> FfmpegSource:
-        """Let ffmpeg read a pipe: the bytes that telling what it is took, then the rest as it comes."""
+        """Let ffmpeg read a pipe: the bytes that telling what it is took, then the rest as it comes.
+
+        What ffmpeg cannot read so is copied into a file, if the reader can go back to its beginning.
+        """
         head = reader.peek(512)
         try:
             probe, held = probe_pipe(reader)
         except InputError as exc:
             if looks_like_text(head):
                 raise InputError(f"{reader.name} is text, not a video") from exc
-            hint = "raw video needs a size; an MP4 with its index at the end cannot come through a pipe"
-            raise InputError(exc.message, hint) from exc
+            hint = "raw video needs a size"
+            if reader.rewind():
+                return cls._from_copy(reader, options, InputError(exc.message, hint))
+            raise InputError(
+                exc.message, f"{hint}; an MP4 with its index at the end cannot come through a pipe"
+            ) from exc
 
         def feed(write: Callable[[bytes | bytearray], Any]) -> None:
             write(held)
@@ -145,6 +158,25 @@ class FfmpegSource(Source):
                 write(data)
 
         return cls(reader.name, ["-i", "pipe:0"], probe, options, feed=feed, reader=reader)
+
+    @classmethod
+    def _from_copy(cls, reader: ByteReader, options: InputOptions, failure: InputError) -> FfmpegSource:
+        """Read a copy, in which ffmpeg can jump about; raises `failure` if it still finds no video."""
+        folder = tempfile.TemporaryDirectory(prefix="lvcodec-")
+        try:
+            path = Path(folder.name) / "input"
+            with open(path, "wb") as copy:
+                while data := reader.read_some(1 << 20):
+                    write_all(copy, data, str(path))
+            args = ["-i", file_argument(path)]
+            try:
+                probe = probe_path(args, reader.name)
+            except InputError:
+                raise failure from None
+            return cls(reader.name, args, probe, options, reader=reader, copy=folder)
+        except BaseException:
+            folder.cleanup()
+            raise
 
     def _all(self, first: int) -> Generator[Picture, None, None]:
         self._process = FfmpegProcess(self._args, what=f"ffmpeg cannot decode {self.name}", feed=self._feed)
@@ -164,6 +196,8 @@ class FfmpegSource(Source):
             self._process.stop()
         if self._reader is not None:
             self._reader.close()
+        if self._copy is not None:
+            self._copy.cleanup()
 
 
 def _numbers(pattern: Path) -> set[int]:

@@ -32,7 +32,7 @@ from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 from lvcodec.video.rgb import planes_to_rgb
-from lvcodec.video.writing import refusals_told, write_all, write_error
+from lvcodec.video.writing import flush, refusals_told, write_all, write_error
 
 
 def encoded_sink(path: Path, fmt: VideoFormat, *, pix_fmt: str | None, overwrite: bool) -> Sink:
@@ -213,7 +213,7 @@ class PipedSink(Sink):
             with refusals_told(self.name):  # reading ends with a ValueError where `abort` closes the pipe
                 while data := self._process.stdout.read1(1 << 20):
                     write_all(self._file, data, self.name)
-                    self._file.flush()
+                    flush(self._file, self.name)
         except InputError as exc:
             self._failure = exc
             self._process.stdout.close()  # ffmpeg's next write fails, then ours does

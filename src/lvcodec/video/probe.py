@@ -26,7 +26,11 @@ _TEXT_CODECS = {"ansi", "xbin", "bintext", "idf"}  # ffmpeg draws text files as 
 
 @dataclass(frozen=True)
 class Probe:
-    """An input as ffmpeg sees it. Sizes are those after rotation; rate: pictures a second, the average if it varies."""
+    """An input as ffmpeg sees it.
+
+    Sizes are those after rotation. rate: pictures a second, the average if it varies. range_stated: whether full_range
+    of `colour` is what the input says, or what is usual.
+    """
 
     stream: int
     codec: str
@@ -38,6 +42,7 @@ class Probe:
     duration_s: float | None
     still: bool
     notices: tuple[str, ...]
+    range_stated: bool
 
 
 def probe_command(input_args: list[str]) -> list[str]:
@@ -165,6 +170,7 @@ def parse_probe(text: str, name: str) -> Probe:
         seconds,
         still,
         tuple(notice for notice in notices if notice),
+        pixels[1].startswith("yuvj") or re.search(r"\b(tv|pc)\b", f"{pixels[2]} {shown[2]}") is not None,
     )
 
 

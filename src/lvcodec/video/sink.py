@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,10 +19,12 @@ from lvcodec.errors import UsageError
 from lvcodec.video import rawformat, y4m
 from lvcodec.video.atomic import AtomicFile, check_output
 from lvcodec.video.base import Sink
+from lvcodec.video.colour import without_rgb_matrix
 from lvcodec.video.encoded import PipedSink, encoded_sink
+from lvcodec.video.fileobjects import check_writable
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
-from lvcodec.video.writing import refusals_told, write_all
+from lvcodec.video.writing import flush, write_all
 
 _SUFFIX_FORMATS = {
     ".nv12": "nv12",
@@ -53,8 +56,7 @@ class FileSink(Sink):
     def _send(self, *parts: Any) -> None:
         for part in parts:
             write_all(self._file, part, self.name)
-        with refusals_told(self.name):
-            self._file.flush()
+        flush(self._file, self.name)
 
     def close(self) -> None:
         """Complete the file; a file object or standard output stays open."""
@@ -82,11 +84,13 @@ def open_sink(
     exists without `overwrite`, or has a suffix that nobody knows; UsageError for a pixel format that is
     unknown.
     """
+    fmt = replace(fmt, colour=without_rgb_matrix(fmt.colour))  # some streams of grey pictures have it
     suffix = os.path.splitext(os.fspath(target))[1].lower() if isinstance(target, (str, os.PathLike)) else ""
     stated = pix_fmt if pix_fmt is not None else _SUFFIX_FORMATS.get(suffix)
     wanted = rawformat.raw_format(stated or "yuv420p").name
     native = wanted == "yuv420p" or (wanted == "yuvj420p" and fmt.colour.full_range)
     if not isinstance(target, (str, os.PathLike)):
+        check_writable(target, "video")
         name = str(getattr(target, "name", "the output file"))
         return _open_pipe(target, name, fmt, None if native else wanted)
     if os.fspath(target) == "-":

@@ -35,7 +35,7 @@ from lvcodec.nets.swift import UNITS_PER_LEVEL
 from lvcodec.options import Encoding
 from lvcodec.quality import WHOLE
 from lvcodec.sizes import MULTIPLE
-from lvcodec.train.data.crops import Clip
+from lvcodec.train.data.crops import CachedClip
 from lvcodec.train.results.checkpoint import family_of, load
 from lvcodec.train.stages.intra import code_intra
 from lvcodec.train.stages.losses import MSE
@@ -47,7 +47,7 @@ RATE = Fraction(25)  # pictures a second, for x264 and lvcodec alike
 Curve = list[Point]  # (bits a pixel, dB), falling CRF or rising quality
 
 
-def pictures(clip: Clip, count: int, step: int) -> list[Picture]:
+def pictures(clip: CachedClip, count: int, step: int) -> list[Picture]:
     """Every `step`-th picture, `count` of them, sides cut to multiples of MULTIPLE."""
     full_height, full_width = clip.size
     height, width = full_height // MULTIPLE * MULTIPLE, full_width // MULTIPLE * MULTIPLE
@@ -105,7 +105,7 @@ def written(shown: Sequence[Picture]) -> Iterator[raw_clips.Clip]:
 def coded(
     folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence[int] = WHOLE, effort: int = 0
 ) -> Curve:
-    """A model's real streams, GOP 12."""
+    """A model's real streams, at the GOP of the anchors."""
     import lvcodec
 
     # The backend is named, so that no short-lived model is remembered as right.
@@ -121,6 +121,7 @@ def coded(
                 model=folder,
                 family=family,
                 mode=mode,
+                gop=names.PAPER_GOP,
                 quality=quality,
                 effort=effort,
                 gop=names.PAPER_GOP,
@@ -134,7 +135,7 @@ def coded(
 
 
 def x264(shown: Sequence[Picture], mode: str) -> Curve:
-    """x264 on the same pictures: the anchor x264-intra for `intra`, else x264-veryfast, GOP 12.
+    """x264 on the same pictures: the anchor x264-intra for `intra`, else x264-veryfast.
 
     Raises InputError if this ffmpeg has no x264, LvcError if it fails.
     """
@@ -175,7 +176,7 @@ class Judged:
 
 def judge(
     paths: Sequence[Path],
-    clips: Sequence[Clip],
+    clips: Sequence[CachedClip],
     mode: str,
     *,
     count: int | None = None,

@@ -9,7 +9,6 @@ is kept in float32.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +19,9 @@ from lvcodec.errors import WeightsError
 from lvcodec.exact import masters
 from lvcodec.exact.ops import layers
 from lvcodec.models import store
+from lvcodec.models.store import Arrays
 from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.train.stages.priors import Priors, swift_priors
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def pack(model: Swift, priors: Priors) -> Arrays:
