@@ -124,7 +124,6 @@ def coded(
                 gop=names.PAPER_GOP,
                 quality=quality,
                 effort=effort,
-                gop=names.PAPER_GOP,
                 psnr=True,
                 backend=backend,
             )
