@@ -13,6 +13,7 @@ from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.files import create_stream, is_path, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.info import picture_info, stream_info
+from lvcodec.video.atomic import check_output
 from lvcodec.video.writing import Writable
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool
     """
     if not is_path(target):
         raise UsageError("concat writes to a file, not to a pipe")
+    check_output(target, *sources, overwrite=overwrite)
     with ExitStack() as stack:
         files = [stack.enter_context(open_stream(source)) for source in sources]
         return concat_streams(files, stack.enter_context(create_stream(target, overwrite=overwrite)))
