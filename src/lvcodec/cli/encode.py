@@ -113,7 +113,7 @@ def check(source: str, target: str, encoding: Encoding) -> None:
     if isinstance(encoding.recon, str):
         if encoding.recon == PIPE == target:
             raise UsageError("the stream and --recon cannot both go to stdout")
-        check_target(encoding.recon, source, target, overwrite=encoding.overwrite)
+        check_target(encoding.recon, source, outputs=[target], overwrite=encoding.overwrite)
 
 
 def summary_line(report: EncodeReport) -> str:

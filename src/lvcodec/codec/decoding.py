@@ -25,6 +25,7 @@ from lvcodec.report import DecodeReport, OnNotice, OnPicture
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.files import open_stream
 from lvcodec.stream.records import PictureRecord
+from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink
 from lvcodec.video.sink import open_sink
 
@@ -56,6 +57,7 @@ def decode(
 ) -> DecodeReport:
     """See lvcodec.decode."""
     options.validate()
+    check_output(target, source, overwrite=options.overwrite)
     notices = Notices(on_notice)
     began = time.monotonic()
     with ExitStack() as stack:
@@ -64,7 +66,10 @@ def decode(
         # The right weights and a backend that computes right, before anything is written.
         networks = Networks.of_stream(reader.header, device=options.device, backend=options.backend, on_notice=notices)
         reader.index()  # tells the count, where the file can seek
-        sink = stack.enter_context(open_sink(target, video, pix_fmt=options.pix_fmt, overwrite=options.overwrite))
+        total = None if reader.count is None else FrameRange.of(options.frames).count_of(reader.count)
+        sink = stack.enter_context(
+            open_sink(target, video, pix_fmt=options.pix_fmt, overwrite=options.overwrite, count=total)
+        )
         for text in sink.notices:
             notices(text)
         count, concealed = _write_all(reader, networks, options, sink, notices, on_picture)

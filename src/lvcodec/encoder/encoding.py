@@ -38,6 +38,7 @@ from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.files import create_stream, is_path, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import planes_checksum
+from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink, Source
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
@@ -65,6 +66,9 @@ def encode(
     options.validate()
     if options.verify and not is_path(target):
         raise UsageError("verify reads the stream back and needs a file to write to")
+    check_output(target, source, overwrite=options.overwrite)
+    if options.recon is not None:
+        check_output(options.recon, source, outputs=[target], overwrite=options.overwrite)
     notices = Notices(on_notice)
     info, index = _model(options), quality.index_of(options.quality)
     if abs(quality.of_index(index) - options.quality) > 1e-9:
@@ -91,7 +95,9 @@ def encode(
         encoder, frames = _gop_encoder(options, networks, index, iter(pictures))
         recon = None
         if options.recon is not None:
-            recon = stack.enter_context(open_sink(options.recon, pictures.format, overwrite=options.overwrite))
+            recon = stack.enter_context(
+                open_sink(options.recon, pictures.format, overwrite=options.overwrite, count=pictures.count)
+            )
         out = stack.enter_context(create_stream(target, overwrite=options.overwrite))
         writer = StreamWriter(out, _header(options, info, index, pictures, encoder.alpha))
         written = _Written(writer, out, recon, PsnrMeter() if options.psnr else None)

@@ -196,6 +196,7 @@ def _run(words: Sequence[str], what: str) -> str:
     except OSError as error:
         raise LvcError(f"{what}: cannot run {words[0]}: {error.strerror or error}") from error
     if done.returncode:
-        said = last_words((done.stderr or done.stdout).splitlines()[-20:])
+        program = "ffmpeg" if words[0] == ffmpeg_exe() else Path(words[0]).name
+        said = last_words((done.stderr or done.stdout).splitlines()[-20:], program)
         raise LvcError(f"{what} ended with status {done.returncode}: {said}")
     return done.stdout

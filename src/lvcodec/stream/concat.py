@@ -15,6 +15,7 @@ from lvcodec.stream.files import create_stream, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.info import picture_info, stream_info
 from lvcodec.stream.records import PictureRecord
+from lvcodec.video.atomic import check_output
 from lvcodec.video.writing import Writable
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool
     """
     if isinstance(sources, (str, bytes)) or not isinstance(sources, Sequence):
         raise UsageError(f"sources is a {type(sources).__name__}", "give a list of streams")
+    check_output(target, *sources, overwrite=overwrite)
     with ExitStack() as stack:
         files = [stack.enter_context(open_stream(source)) for source in sources]
         names = [_name(source, number) for number, source in enumerate(sources, start=1)]

@@ -75,14 +75,15 @@ def open_sink(
     *,
     pix_fmt: str | None = None,
     overwrite: bool = False,
+    count: int | None = None,
 ) -> Sink:
     """Open a place for pictures of `fmt`.
 
     target: a path (.yuv raw, .y4m, or what ffmpeg writes: .mkv lossless, .mp4, .webm, .png …,
     frame_%03d.png), "-" for Y4M on standard output, or a binary file object (Y4M). pix_fmt: another pixel
-    format for the output, ffmpeg's name, converted by ffmpeg. Raises InputError if it cannot be written,
-    exists without `overwrite`, or has a suffix that nobody knows; UsageError for a pixel format that is
-    unknown.
+    format for the output, ffmpeg's name, converted by ffmpeg. count: how many pictures will come, if that is known.
+    Raises InputError if it cannot be written, exists without `overwrite`, or has a suffix that nobody knows;
+    UsageError for a pixel format that is unknown.
     """
     fmt = replace(fmt, colour=without_rgb_matrix(fmt.colour))  # some streams of grey pictures have it
     suffix = os.path.splitext(os.fspath(target))[1].lower() if isinstance(target, (str, os.PathLike)) else ""
@@ -101,7 +102,7 @@ def open_sink(
     if native and (suffix == ".y4m" or suffix in rawformat.RAW_SUFFIXES):
         check_output(path, overwrite=overwrite)
         return FileSink(AtomicFile(path, overwrite=overwrite), str(path), fmt, framed=suffix == ".y4m")
-    return encoded_sink(path, fmt, pix_fmt=None if stated is None else wanted, overwrite=overwrite)
+    return encoded_sink(path, fmt, pix_fmt=None if stated is None else wanted, overwrite=overwrite, count=count)
 
 
 def _open_pipe(file: Any, name: str, fmt: VideoFormat, pix_fmt: str | None) -> Sink:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lvcodec.cli.failures import Stopped
 from lvcodec.cli.output import Output
+from lvcodec.cli.signals import Stopped
 from lvcodec.cli.train.paths import check_exist
 from lvcodec.cli.train.validate import over_x264
 from lvcodec.errors import UsageError
