@@ -131,12 +131,16 @@ def _gop_encoder(
     """How GOPs are coded, which may depend on the first pictures; and all of the pictures."""
     decisions, info = DECISIONS[options.mode], networks.info
     net = networks.at(index)
-    p_index = max(0, index - decisions.coarser) if decisions and loading.is_continuous(info) else index
-    p_net = networks.at(p_index)
+    coarser = key_every = 0
+    if decisions and loading.is_continuous(info):
+        coarser = decisions.coarser
+        if _follows_cuts(options):
+            coarser, key_every = decisions.long_coarser, decisions.key_every
+    p_net = networks.at(max(0, index - coarser))
     length = Fraction(1 if options.alpha is None else options.alpha)
     if options.alpha is None and decisions and decisions.alpha is None and info.alpha != 1:
         length, frames = alpha.choose_alpha(frames, net)
-    return GopEncoder(net, p_net, decisions, length), frames
+    return GopEncoder(net, p_net, decisions, length, key_every), frames
 
 
 def _header(options: Encoding, info: ModelInfo, index: int, pictures: Source, length: Fraction) -> Header:
@@ -162,18 +166,19 @@ def _coded(
 
 def _marked(frames: Iterator[Picture], options: Encoding) -> Iterator[Marked]:
     """The pictures, with their cuts where GOPs follow them; else none is read before it is coded."""
-    if options.gop is None and options.mode in names.CUT_MODES:
-        return marked(frames)
-    return (Marked(picture, is_cut=False) for picture in frames)
+    return marked(frames) if _follows_cuts(options) else (Marked(picture, is_cut=False) for picture in frames)
+
+
+def _follows_cuts(options: Encoding) -> bool:
+    """Whether GOPs are as long as the content allows."""
+    return options.gop is None and options.mode in names.CUT_MODES
 
 
 def _longest_gop(options: Encoding, rate: Fraction) -> int:
     """The most pictures from one I-picture to the next."""
-    if options.gop is not None:
-        return options.gop
-    if options.mode not in names.CUT_MODES:
-        return names.PAPER_GOP
-    return max(1, min(LONGEST_GOP, round(LONGEST_GOP_S * rate)))
+    if _follows_cuts(options):
+        return max(1, min(LONGEST_GOP, round(LONGEST_GOP_S * rate)))
+    return options.gop or names.PAPER_GOP
 
 
 @dataclass

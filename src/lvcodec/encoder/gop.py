@@ -29,22 +29,28 @@ class CodedPicture:
 class GopEncoder:
     """How the pictures of a clip's GOPs are coded.
 
-    net: for I-pictures; p_net: for the others; decisions: None where all are I-pictures; alpha: length of the shift.
+    net: for I-pictures and key pictures; p_net: for the other P-pictures; key_every: every so many-th P-picture is a key
+    picture, 0 for none; decisions: None where all are I-pictures; alpha: length of the shift.
     """
 
     net: EncoderNetwork
     p_net: EncoderNetwork
     decisions: Decisions | None
     alpha: Fraction
+    key_every: int = 0
 
     def encode(self, pictures: Iterable[Picture]) -> Iterator[CodedPicture]:
         """Code the pictures of one GOP, each as soon as it comes."""
         state: State | None = None
-        for picture in pictures:
+        for number, picture in enumerate(pictures):
             kind = "I" if state is None or self.decisions is None else "P"
-            net = self.net if kind == "I" else self.p_net
+            net = self.net if kind == "I" or self._is_key(number) else self.p_net
             payload, state, _ = encode_picture(picture, state, net, self.decisions, self.alpha)
             yield CodedPicture(picture, state.x_hat, kind, payload, net.quality_index)
+
+    def _is_key(self, number: int) -> bool:
+        """Whether the P-picture so far from its I-picture is a key picture."""
+        return self.key_every > 0 and number % self.key_every == 0
 
 
 def gops(pictures: Iterable[Marked], longest: int) -> Iterator[Iterator[Picture]]:
