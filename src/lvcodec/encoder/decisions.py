@@ -37,9 +37,11 @@ class Decisions:
     analyse: (latents of the picture, reference, network, alpha, distortion weight) to the symbols to code.
     refined: the sub-stream whose symbols a refiner may change, if the encoder takes the time.
     alpha: the length of the shift where none is asked for; None: 1, or as encoder/alpha.py says where LCM was trained
-    for 1/2. coarser: how many quality indices P-pictures are below their I-picture, where the weights have such
-    qualities; long_coarser, key_every: the same in GOPs as long as the content allows, where every so many-th P-picture
-    is a key picture of the I-picture's own quality, which keeps errors from adding up (0: none is). distortion_weight: of errors of P-pictures, where those of pictures that nothing refers to are 1;
+    for 1/2.
+    coarser: how many quality indices P-pictures are below their I-picture, where the weights have such qualities.
+    long_coarser, key_every: the same in GOPs as long as the content allows, where every so many-th P-picture is a key
+    picture of the I-picture's own quality, which keeps errors from adding up; 0: none is.
+    distortion_weight: of errors of P-pictures, where those of pictures that nothing refers to are 1;
     distortion_weight_half: the same if alpha is 1/2.
     """
 

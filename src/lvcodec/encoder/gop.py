@@ -29,8 +29,8 @@ class CodedPicture:
 class GopEncoder:
     """How the pictures of a clip's GOPs are coded.
 
-    net: for I-pictures and key pictures; p_net: for the other P-pictures; key_every: every so many-th P-picture is a key
-    picture, 0 for none; decisions: None where all are I-pictures; alpha: length of the shift.
+    net: for I-pictures and key pictures; p_net: for the other P-pictures; key_every: every so many-th P-picture is a
+    key picture, 0 for none; decisions: None where all are I-pictures; alpha: length of the shift.
     """
 
     net: EncoderNetwork
