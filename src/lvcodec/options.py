@@ -49,6 +49,7 @@ class Encoding:
         environment variable LVCODEC_BACKEND, or else the fastest.
     overwrite: replace outputs that exist.
     keep_partial: keep the whole pictures of a stream whose coding was interrupted.
+    lenient: accept a video of which pictures are missing; without it they are an error, once the others are coded.
     """
 
     quality: float = quality.DEFAULT
@@ -70,6 +71,7 @@ class Encoding:
     backend: str = names.AUTO
     overwrite: bool = False
     keep_partial: bool = False
+    lenient: bool = False
 
     def validate(self) -> Self:
         """Itself. Raises UsageError with the value and its range for the first that is out of it."""
@@ -91,6 +93,7 @@ class Decoding:
 
     frames: (first, end) of the pictures to write, counted from 0, end not included.
     pix_fmt: format of the written video; without it the stream's 4:2:0.
+    format: what is written into a pipe, a device or a file object, as a file's suffix would say it ("mkv"); else Y4M.
     check: compare each picture with the checksum that the encoder left.
     conceal: repeat the last good picture where the stream is damaged, and go on at the next I-picture.
     jobs, device, backend, overwrite: as for Encoding.
@@ -98,6 +101,7 @@ class Decoding:
 
     frames: Frames | None = None
     pix_fmt: str | None = None
+    format: str | None = None
     check: bool = True
     conceal: bool = False
     jobs: int | None = None

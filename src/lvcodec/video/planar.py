@@ -54,6 +54,8 @@ class PlanarSource(Source):
         self._raw = raw
         self._framed = framed
         self._guessed = guessed
+        self._lenient = options.lenient
+        self._cut = False
         self._each_bytes = raw.picture_bytes(fmt.width, fmt.height)
         self._process: FfmpegProcess | None = None
 
@@ -90,7 +92,7 @@ class PlanarSource(Source):
         notices = ["interlaced input (by its name) is coded as progressive pictures"] if hints.interlaced else []
         stated_format = options.pix_fmt or hints.pix_fmt
         raw = raw_format(stated_format or "yuv420p")
-        total = None if length is None else _whole_pictures(name, length, size, raw)
+        total = None if length is None else _whole_pictures(name, length, size, raw, lenient=options.lenient)
         rate = options.rate or hints.rate
         if rate is None:
             rate = options.choose_rate(None, notices)
@@ -149,25 +151,36 @@ class PlanarSource(Source):
                 self._reader.skip(first * self._each_bytes)
                 number = first
             if number < first:
-                self._need(self._reader.skip(self._each_bytes), number)
+                if not self._is_whole(self._reader.skip(self._each_bytes), number):
+                    return
             else:
                 data = bytearray(self._each_bytes)
                 filled = self._reader.read_into(memoryview(data))
                 if filled == 0 and not self._framed:
                     return
-                self._need(filled, number)
+                if not self._is_whole(filled, number):
+                    return
                 if self._guessed and number == first:
                     self._check_depth(data)
                 yield data
             number += 1
 
-    def _need(self, read_bytes: int, number: int) -> None:
-        """Raise InputError if fewer bytes were read than picture `number` has."""
-        if read_bytes < self._each_bytes:
-            raise InputError(
-                f"{self.name} is cut within picture {number}: {read_bytes} of its {self._each_bytes} bytes are there",
-                None if self._framed else "check size and pixel format",
-            )
+    def _is_whole(self, read_bytes: int, number: int) -> bool:
+        """Whether as many bytes were read as picture `number` has. Raises InputError if that is not accepted."""
+        if read_bytes == self._each_bytes:
+            return True
+        message = f"{self.name} is cut within picture {number}: {read_bytes} of its {self._each_bytes} bytes are there"
+        self._accept_cut(InputError(message, None if self._framed else "check size and pixel format"))
+        return False
+
+    def _accept_cut(self, error: InputError) -> None:
+        if not self._lenient:
+            raise error
+        self._cut = True
+        self.notices.append(error.message)
+
+    def _lacking(self, taken: int) -> int:
+        return super()._lacking(taken) + int(self._cut)
 
     def _frame_line(self, number: int) -> bool:
         line = self._reader.read(len(y4m.FRAME))
@@ -177,11 +190,10 @@ class PlanarSource(Source):
             line += self._reader.line(y4m.MAX_LINE)
         if not line.startswith(b"FRAME") or not line.endswith(b"\n"):
             cut = b"FRAME".startswith(line[:5]) or (line.startswith(b"FRAME") and len(line) < y4m.MAX_LINE)
-            raise InputError(
-                f"{self.name} is cut before picture {number}"
-                if cut
-                else f"{self.name} has no FRAME line before picture {number}, but {line[:12]!r}"
-            )
+            if not cut:
+                raise InputError(f"{self.name} has no FRAME line before picture {number}, but {line[:12]!r}")
+            self._accept_cut(InputError(f"{self.name} is cut before picture {number}"))
+            return False
         return True
 
     def _check_depth(self, data: bytearray) -> None:
@@ -214,9 +226,9 @@ def pictures_of(process: FfmpegProcess, fmt: VideoFormat, what: str) -> Generato
         return
 
 
-def _whole_pictures(name: str, length: int, size: tuple[int, int], raw: RawFormat) -> int:
+def _whole_pictures(name: str, length: int, size: tuple[int, int], raw: RawFormat, *, lenient: bool) -> int:
     each = raw.picture_bytes(*size)
-    if length % each == 0:
+    if length % each == 0 or lenient:
         return length // each
     fits = rawformat.sizes_that_fit(length, size, raw.name)
     raise InputError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import select
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -16,14 +17,20 @@ from lvcodec.errors import InputError, reason_of
 class ByteReader:
     """Reads on top of a binary file object, short reads put together, with a few bytes of push-back.
 
-    All methods raise InputError where the file fails to read. `name` is for messages.
+    All methods raise InputError where the file fails to read. `name` is for messages, `path` where it was opened.
     """
 
-    def __init__(self, file: Any, name: str, *, owned: bool) -> None:
+    def __init__(self, file: Any, name: str, *, owned: bool, path: Path | None = None) -> None:
         self.file = file
         self.name = name
+        self.path = path
         self._owned = owned
         self._pushed = b""
+
+    @property
+    def held(self) -> int:
+        """How many bytes were read from the file, but are still to come."""
+        return len(self._pushed)
 
     def peek(self, count: int) -> bytes:
         """The next `count` bytes (fewer at the end), without taking them."""
