@@ -63,7 +63,15 @@ def decode(
         # The right weights and a backend that computes right, before anything is written.
         networks = Networks.of_stream(reader.header, device=options.device, backend=options.backend, on_notice=notices)
         reader.index()  # tells the count, where the file can seek
-        sink = stack.enter_context(open_sink(target, video, pix_fmt=options.pix_fmt, overwrite=options.overwrite))
+        sink = stack.enter_context(
+            open_sink(
+                target,
+                video,
+                pix_fmt=options.pix_fmt,
+                overwrite=options.overwrite,
+                stated_format=options.format,
+            )
+        )
         for text in sink.notices:
             notices(text)
         count, concealed = _write_all(reader, networks, options, sink, notices, on_picture)

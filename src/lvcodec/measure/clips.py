@@ -15,6 +15,7 @@ from lvcodec.frames import Frames
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 from lvcodec.video.rawformat import RAW_SUFFIXES
+from lvcodec.video.reader import ByteReader
 from lvcodec.video.source import open_source
 
 SUFFIXES = RAW_SUFFIXES | {
@@ -91,7 +92,7 @@ def find_clips(places: Iterable[str | os.PathLike[str]]) -> dict[str, Path]:
 
 @contextmanager
 def prepared(
-    name: str, source: Path | tuple[Sequence[Picture], VideoFormat], folder: Path, reading: Reading
+    name: str, source: Path | ByteReader | tuple[Sequence[Picture], VideoFormat], folder: Path, reading: Reading
 ) -> Iterator[Clip]:
     """The clip, from a file or from pictures in memory, written raw into `folder` for as long as the context lasts.
 

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from lvcodec.errors import InputError
-from lvcodec.video.atomic import check_output, is_special, partial_path, put_in_place
+from lvcodec.video.atomic import AtomicFile, check_output, is_special, partial_path, put_in_place
 from lvcodec.video.base import Sink
-from lvcodec.video.convert import FLAGS
 from lvcodec.video.encoders import (
     PICTURES,
     RGB_PICTURES,
@@ -31,6 +30,7 @@ from lvcodec.video.encoders import (
 from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
+from lvcodec.video.pipe_formats import check_encoder
 from lvcodec.video.rgb import planes_to_rgb
 from lvcodec.video.writing import refusals_told, write_all, write_error
 
@@ -195,13 +195,15 @@ class PicturesSink(Sink):
 
 
 class PipedSink(Sink):
-    """Y4M of another pixel format to a file object: ffmpeg converts, a thread passes on what it writes."""
+    """A pipe or a file object: ffmpeg encodes, a thread passes on what it writes."""
 
-    def __init__(self, file: Any, name: str, fmt: VideoFormat, pix_fmt: str) -> None:
+    def __init__(self, file: Any, name: str, fmt: VideoFormat, encoder: Encoder, suffix: str) -> None:
         super().__init__(name, fmt)
-        self.notices.append(f"pictures are converted to {pix_fmt} by ffmpeg ({FLAGS})")
-        encoder = Encoder("Y4M", ("-strict", "-1", "-flush_packets", "1", "-f", "yuv4mpegpipe"), pix_fmt)
-        args = [*input_args(fmt, "yuv420p"), *output_args(encoder, fmt), "pipe:1"]
+        self.notices.append(f"{name} gets {encoder.text}")
+        output = output_args(encoder, fmt)
+        if not encoder.known:
+            check_encoder(output, fmt, suffix)
+        args = [*input_args(fmt, "yuv420p"), *output, "pipe:1"]
         self._file = file
         self._failure: InputError | None = None
         self._process = FfmpegProcess(args, what=f"ffmpeg cannot write {name}", stdin_open=True)
@@ -237,10 +239,14 @@ class PipedSink(Sink):
         self._thread.join()
         self._raise()
         self._process.check()
+        if isinstance(self._file, AtomicFile):
+            self._file.close()
 
     def abort(self) -> None:
         """Stop ffmpeg; what has been passed on has gone."""
         self._process.stop()
+        if isinstance(self._file, AtomicFile):
+            self._file.abort()
 
 
 def feed_picture(process: FfmpegProcess, parts: tuple[Any, ...]) -> None:
