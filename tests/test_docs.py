@@ -91,6 +91,23 @@ def test_no_link_leads_nowhere(page: Path) -> None:
     assert lost == []
 
 
+def test_constants_are_where_decisions_say() -> None:
+    """NAME in `file.py`: the file gives that name a value."""
+    page = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    names = [
+        (name, file)
+        for listed, file in re.findall(r"\b((?:[A-Z][A-Z0-9_]{2,}(?:,|, and| and)?\s+)+)in\s+`([\w/]+\.py)`", page)
+        for name in re.findall(r"[A-Z][A-Z0-9_]{2,}", listed)
+    ]
+    assert len(names) > 10
+    wrong = [
+        f"{name} in {file}"
+        for name, file in names
+        if not re.search(rf"^[A-Z0-9_, ]*\b{name}\b[^=\n]*=", (PACKAGE / file).read_text("utf-8"), re.MULTILINE)
+    ]
+    assert wrong == []
+
+
 def test_comments_point_to_what_is_there() -> None:
     """Pages that code names, and their headings where it names one."""
     lost = []

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lvcodec"
 
 BASICS = {"errors", "frames", "names", "quality", "report", "sizes", "version"}  # light; every part may import them
-CODING = {"video", "stream", "entropy", "exact", "nets", "models"}  # what codec stands on
+CODING = {"arrays", "video", "stream", "entropy", "exact", "nets", "models"}  # what codec stands on
 AROUND = CODING | {"codec", "encoder", "measure", "options", "lvcodec"}  # for parts that stand around the codec
 TRAIN = {"train", "train.data", "train.stages", "train.results", "train.run"}
 
@@ -36,13 +36,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "frames": {"errors"},
     "sizes": set(),
     "version": set(),
+    "arrays": set(),
     "options": {"stream"},
     "video": set(),
     "stream": {"video"},
-    "entropy": set(),
-    "exact": set(),
-    "nets": {"exact", "entropy"},
-    "models": {"nets", "exact", "entropy"},
+    "entropy": {"arrays"},
+    "exact": {"arrays"},
+    "nets": {"arrays", "exact", "entropy"},
+    "models": {"arrays", "nets", "exact", "entropy"},
     "codec": CODING | {"options"},
     "measure": {"video"},
     "encoder": CODING | {"codec", "measure", "options"},
@@ -59,10 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # For types alone, under TYPE_CHECKING: those of video in reports, and what the package's functions take.
 MAY_NAME: dict[str, set[str]] = {
     "report": {"video"},
-    "options": {"lvcodec"},
-    "stream": {"lvcodec"},
-    "codec": {"lvcodec"},
-    "encoder": {"lvcodec"},
+    "lvcodec": {"video"},
 }
 
 ENCODES = {"lvcodec", "bench", "train.data", "train.stages", "train.results", "train.run"}

@@ -9,6 +9,7 @@ import torch
 
 from lvcodec import names, options, quality
 from lvcodec.codec import modes
+from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.errors import UsageError, WeightsError
 from lvcodec.exact import backends
 from lvcodec.models import loading, store
@@ -17,14 +18,19 @@ from lvcodec.stream import fields
 from lvcodec.video import source
 
 
-def test_modes_have_numbers_and_predictions() -> None:
-    assert tuple(fields.MODES.values()) == tuple(modes.MODES) == names.MODES
-    assert names.DEFAULT_MODE in names.MODES and set(names.SHIFTING_MODES) < set(names.MODES)
+def test_modes_have_numbers_predictions_and_decisions() -> None:
+    assert tuple(fields.MODES.values()) == tuple(modes.MODES) == tuple(DECISIONS) == names.MODES
+    assert tuple(name for name, mode in modes.MODES.items() if mode and mode.shifts) == names.SHIFTING_MODES
+    assert names.DEFAULT_MODE in names.MODES
+
+
+def test_lengths_of_the_shift_have_numbers() -> None:
+    assert tuple(fields.ALPHAS.values()) == names.ALPHAS
 
 
 def test_families_have_numbers() -> None:
     assert tuple(fields.FAMILIES.values()) == names.FAMILIES
-    assert names.DEFAULT_FAMILY in names.FAMILIES
+    assert {names.DEFAULT_FAMILY, *names.ONE_NETWORK_FAMILIES, *names.REFINED_FAMILIES} <= set(names.FAMILIES)
 
 
 @pytest.mark.parametrize("family", names.FAMILIES)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lvcodec.models import export
+from lvcodec.models.untrained import init_random
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -95,7 +95,7 @@ def folder(tmp_path: Path, write_clip: Callable[..., Path], monkeypatch: pytest.
 def test_shell_runs(page: Path, folder: Path) -> None:
     """From top to bottom in one folder, as a reader would."""
     if page != README:  # weights that may be changed
-        export.init_random("swift", folder / "models" / "NAME")
+        init_random("swift", folder / "models" / "NAME")
     # Pictures this small gain nothing from a second thread.
     env = os.environ | {"PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
     for line in filter(is_run, lines_of(page)):

@@ -10,7 +10,7 @@ Importing this module loads neither numpy nor torch; each function loads what it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from lvcodec.errors import (
     InputError,
@@ -25,17 +25,10 @@ from lvcodec.errors import (
 from lvcodec.version import __version__
 
 if TYPE_CHECKING:
-    import os
-    from typing import TypeAlias
-
-    import numpy as np
-    import numpy.typing as npt
-
     from lvcodec.options import Decoding, Encoding
     from lvcodec.report import DecodeReport, EncodeReport, OnNotice, OnPicture, PictureInfo, PlanePsnr, StreamInfo
-
-    StreamLike: TypeAlias = str | os.PathLike[str] | BinaryIO
-    VideoLike: TypeAlias = StreamLike | npt.NDArray[np.uint8]
+    from lvcodec.stream.files import StreamLike
+    from lvcodec.video.base import VideoLike
 
 __all__ = [
     "DecodeReport",
@@ -91,8 +84,8 @@ def encode(
 ) -> EncodeReport:
     """Code a video into an lvcodec stream.
 
-    source: a path (any video that ffmpeg reads, .y4m, raw .yuv), "-" for Y4M on stdin, a binary file object
-        that gives Y4M, or RGB pictures as an array (N, H, W, 3) of uint8.
+    source: a path (any video that ffmpeg reads, .y4m, raw .yuv), "-" for stdin, a binary file object that gives any
+        of these, or RGB pictures as an array (N, H, W, 3) of uint8.
     target: a path, "-" for stdout, or a binary file object.
     encoding: how it is to be coded; `options` are fields of Encoding that take the place of its own, so that
         encode("in.y4m", "out.lvc", quality=5, gop=24) does without one.
@@ -102,9 +95,9 @@ def encode(
     which has the report, if the video says that it has more pictures than came and `lenient` is not set.
     """
     from lvcodec.encoder import encoding as encoder
-    from lvcodec.options import Encoding, filled_in
+    from lvcodec.options import Encoding, with_changes
 
-    settings = filled_in(encoding or Encoding(), options)
+    settings = with_changes(Encoding, encoding, options)
     return encoder.encode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
 
 
@@ -127,9 +120,9 @@ def decode(
     Raises UsageError, InputError, StreamError, MismatchError, WeightsError.
     """
     from lvcodec.codec import decoding as decoder
-    from lvcodec.options import Decoding, filled_in
+    from lvcodec.options import Decoding, with_changes
 
-    settings = filled_in(decoding or Decoding(), options)
+    settings = with_changes(Decoding, decoding, options)
     return decoder.decode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
 
 
@@ -145,11 +138,12 @@ def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
 
 
 def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool = False) -> StreamInfo:
-    """Join whole streams of one coding, in order, without decoding them; target is a path.
+    """Join whole streams of one coding, in order, without decoding them.
 
+    sources: a list of what `decode` takes. target: as for `encode`.
     They have to agree in family, weights, mode, alpha, GOP length, size, rate and colour; qualities may differ.
     Pieces of a clip that are coded with "lds" to be joined need an alpha that is named: else each has its own.
-    Raises InputError if the streams do not fit together, UsageError if target is a pipe, StreamError.
+    Raises UsageError, InputError if the streams do not fit together, StreamError; errors name the stream.
     """
     from lvcodec.stream import concat as joining
 

@@ -6,6 +6,7 @@ built-in exception too, so that library users can catch either.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -81,6 +82,13 @@ class WeightsError(LvcError):
     """Weights that are missing, damaged, or not the ones that a stream was made with."""
 
     exit_code = 6
+
+
+def check_known(kind: str, name: str, known: Iterable[str]) -> None:
+    """Raise UsageError, with the names to choose among, if `name` is none of those known. kind: what it would name."""
+    known = list(known)
+    if name not in known:
+        raise UsageError(f"there is no {kind} {name!r}", f"choose among {', '.join(known)}")
 
 
 def reason_of(error: OSError) -> str:

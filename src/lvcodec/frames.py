@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TypeAlias
 
 from lvcodec.errors import UsageError
@@ -29,8 +30,13 @@ class FrameRange:
     @classmethod
     def of(cls, frames: Frames | None) -> FrameRange:
         """The range that (first, end) means; None is the whole clip. Raises UsageError as the class does."""
-        first, end = frames or (None, None)
-        return cls(first or 0, end)
+        try:
+            first, end = (None, None) if frames is None else frames
+        except (TypeError, ValueError):
+            raise UsageError("frames are no range of pictures", "give (first, end), as in (0, 100)") from None
+        if not all(part is None or isinstance(part, Integral) for part in (first, end)):
+            raise UsageError("frames are no whole numbers", "give (first, end), as in (0, 100)")
+        return cls(int(first or 0), None if end is None else int(end))
 
     @classmethod
     def parse(cls, text: str) -> FrameRange:

@@ -3,16 +3,21 @@
 What stands behind a name is elsewhere: a mode's prediction in codec/modes.py, the encoder's decisions for it in
 encoder/decisions.py, a family's networks in nets/ and models/loading.py, a backend in exact/backends.py, an anchor's
 commands in measure/anchors.toml, a metric in measure/metrics.py. Their numbers in a stream are in stream/fields.py.
-tests/test_names.py holds all of them against these lists.
+tests/test_names.py holds all of them against these lists, tests/measure those of anchors and metrics.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 MODES = ("intra", "mfvc", "lds", "aligned")
 SHIFTING_MODES = ("lds", "aligned")  # those whose residuals are shifted, so that alpha means something
 DEFAULT_MODE = "aligned"
+ALPHAS = (Fraction(1), Fraction(1, 2))  # lengths of the shift (Kim et al. 2022, eq. 5)
 
 FAMILIES = ("swift", "cheng2020")
+ONE_NETWORK_FAMILIES = ("swift",)  # one network for all qualities; the others have one for each whole quality
+REFINED_FAMILIES = ("swift",)  # those whose symbols --effort refines
 DEFAULT_FAMILY = "swift"
 
 BACKENDS = ("int8", "float", "reference")  # the fastest first

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from lvcodec import names, quality
@@ -18,10 +19,9 @@ from lvcodec.stream.fields import MAX_GOP
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from lvcodec import StreamLike
+    from lvcodec.stream.files import StreamLike
 
 MAX_EFFORT = 64
-ALPHAS = (1.0, 0.5)
 
 Record = TypeVar("Record", "Encoding", "Decoding")
 
@@ -75,13 +75,18 @@ class Encoding:
 
     def validate(self) -> Self:
         """Itself. Raises UsageError with the value and its range for the first that is out of it."""
+        _check_types(self)
         quality.index_of(self.quality)
         _one_of("mode", self.mode, names.MODES)
         _one_of("family", self.family, names.FAMILIES)
         _within("gop", self.gop, 1, MAX_GOP)
         _within("effort", self.effort, 0, MAX_EFFORT)
-        if self.alpha is not None and self.alpha not in ALPHAS:
-            raise UsageError(f"alpha is {self.alpha:g}; it must be 1 or 0.5")
+        if self.effort and self.family not in names.REFINED_FAMILIES:
+            families = " and ".join(names.REFINED_FAMILIES)
+            raise UsageError(f"effort is for the {families} family, not for {self.family}", "leave --effort out")
+        if self.alpha is not None and self.alpha not in names.ALPHAS:
+            lengths = " or ".join(f"{float(length):g}" for length in names.ALPHAS)
+            raise UsageError(f"alpha is {float(self.alpha):g}; it must be {lengths}")
         FrameRange.of(self.frames)
         _check_where(self.jobs, self.device, self.backend)
         return self
@@ -111,18 +116,104 @@ class Decoding:
 
     def validate(self) -> Self:
         """Itself. Raises UsageError with the value and its range for the first that is out of it."""
+        _check_types(self)
         FrameRange.of(self.frames)
         _check_where(self.jobs, self.device, self.backend)
         return self
 
 
-def filled_in(record: Record, changes: dict[str, Any]) -> Record:
-    """The record with some fields changed. Raises UsageError for a field that it does not have."""
-    known = [field.name for field in fields(record)]
+def with_changes(kind: type[Record], record: Record | None, changes: dict[str, Any]) -> Record:
+    """The record, or one of its defaults, with some fields changed.
+
+    Raises UsageError for a field that it does not have, and for a record that is of no such kind.
+    """
+    if record is not None and not isinstance(record, kind):
+        raise UsageError(f"{_shown(record)} is no record of {kind.__name__}", f"make one by lvcodec.{kind.__name__}()")
+    known = [field.name for field in fields(kind)]
     for name in changes:
         if name not in known:
             raise UsageError(f"there is no option {name!r}", f"choose among {', '.join(known)}")
-    return replace(record, **changes)
+    return replace(record or kind(), **changes)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, (str, os.PathLike))
+
+
+def _is_place(value: object) -> bool:
+    return _is_path(value) or hasattr(value, "write")
+
+
+def _is_switch(value: object) -> bool:
+    return isinstance(value, Hashable) and value in (False, True)  # numpy's too
+
+
+def _is_size(value: object) -> bool:
+    """(width, height), and the texts that the command line takes."""
+    if isinstance(value, str):
+        return True
+    return isinstance(value, Iterable) and len(sides := tuple(value)) == 2 and all(map(_is_whole, sides))
+
+
+def _is_rate(value: object) -> bool:
+    return isinstance(value, str) or _is_number(value)
+
+
+_WHOLE, _NUMBER, _NAME = ("a whole number", _is_whole), ("a number", _is_number), ("a name", _is_name)
+_SWITCH = ("True or False", _is_switch)
+# Of which type each field is; `frames` is FrameRange's to check. Those that are None by default may be None.
+_TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "quality": _NUMBER,
+    "mode": _NAME,
+    "family": _NAME,
+    "model": ("a name or a path", _is_path),
+    "gop": _WHOLE,
+    "size": ("(width, height)", _is_size),
+    "rate": ("a number", _is_rate),
+    "pix_fmt": _NAME,
+    "format": _NAME,
+    "alpha": _NUMBER,
+    "effort": _WHOLE,
+    "recon": ("a path or a file object", _is_place),
+    "psnr": _SWITCH,
+    "verify": _SWITCH,
+    "check": _SWITCH,
+    "conceal": _SWITCH,
+    "jobs": _WHOLE,
+    "device": _NAME,
+    "backend": _NAME,
+    "overwrite": _SWITCH,
+    "keep_partial": _SWITCH,
+    "lenient": _SWITCH,
+}
+
+
+def _check_types(record: Encoding | Decoding) -> None:
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if field.name not in _TYPES or (value is None and field.default is None):
+            continue
+        what, holds = _TYPES[field.name]
+        if not holds(value):
+            raise UsageError(f"{field.name} is {_shown(value)}; it must be {what}")
+
+
+def _shown(value: object) -> str:
+    """A value on one line: itself where that is short, else its type."""
+    text = repr(value)
+    return text if len(text) <= 40 and text.isprintable() else f"of type {type(value).__name__}"
 
 
 def _one_of(name: str, value: str, choices: Sequence[str]) -> None:

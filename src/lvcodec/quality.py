@@ -18,7 +18,7 @@ LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483)  # of the whole quali
 def index_of(quality: float) -> int:
     """The index nearest to a quality. Raises UsageError outside LOWEST..HIGHEST."""
     if not LOWEST <= quality <= HIGHEST:
-        raise UsageError(f"quality is {quality:g}; it must be {LOWEST} to {HIGHEST}")
+        raise UsageError(f"quality is {float(quality):g}; it must be {LOWEST} to {HIGHEST}")
     return round((quality - LOWEST) * INDICES_A_QUALITY)
 
 

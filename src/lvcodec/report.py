@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lvcodec.video.format import VideoFormat
 
 OnPicture = Callable[[int, int | None], None]  # pictures done, and how many there are, if that is known
+OnFile = OnPicture  # the same of files
 OnNotice = Callable[[str], None]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lvcodec.bench import point
-from lvcodec.bench.comparison import Request, compare
+from lvcodec.bench.comparison import ComparisonRequest, compare
 from lvcodec.bench.rows import PointFile
 from lvcodec.cli.main import execute
 from lvcodec.errors import UsageError
@@ -236,8 +236,10 @@ def test_missing_weights_are_rows(clip: Path, copy: Copy, tmp_path: Path) -> Non
     ]
 
 
-def request(clip: Path, copy: Copy, tmp_path: Path) -> Request:
-    return Request([clip], tmp_path / "out", modes=(), anchors=(), anchor_files=(copy.table,), metrics=("psnr",))
+def request(clip: Path, copy: Copy, tmp_path: Path) -> ComparisonRequest:
+    return ComparisonRequest(
+        [clip], tmp_path / "out", modes=(), anchors=(), anchor_files=(copy.table,), metrics=("psnr",)
+    )
 
 
 def test_resumes(clip: Path, copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

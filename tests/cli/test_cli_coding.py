@@ -253,12 +253,21 @@ def test_pictures_flow_through_pipes(
         decoder.kill()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize(
+    ("number", "code", "times", "keep"),
+    [
+        (signal.SIGINT, 130, 1, False),
+        (signal.SIGINT, 130, 2, False),
+        (signal.SIGINT, 130, 2, True),
+        (signal.SIGTERM, 143, 1, True),
+        (signal.SIGTERM, 143, 2, False),
+    ],
+)
 def test_interrupted(
     command: list[str],
     number: signal.Signals,
     code: int,
+    times: int,
     keep: bool,
     y4m_header: bytes,
     planes: list[bytes],
@@ -281,9 +290,12 @@ def test_interrupted(
         while not any(path.stat().st_size for path in tmp_path.glob("*recon*")):  # pictures are being coded
             assert time.monotonic() < end and process.poll() is None
             time.sleep(0.05)
-        process.send_signal(number)
+        for _ in range(times):
+            process.send_signal(number)
+            time.sleep(0.005)
         assert process.wait(30) == code
-        assert process.stderr.read().decode().endswith("lvcodec: interrupted\n")
+        said = process.stderr.read().decode()
+        assert said.endswith("lvcodec: interrupted\n") and "Traceback" not in said
     finally:
         process.kill()
     left = list(tmp_path.iterdir())

@@ -130,14 +130,20 @@ def test_concat_json(lvc: Command, stream: Path, tmp_path: Path) -> None:
     assert json.loads(done.stdout)["pictures"] == 12 and done.stderr == b""
 
 
-def test_concat_to_stdout_is_refused(lvc: Command, stream: Path) -> None:
-    """The index at the end needs a file."""
-    done = lvc("concat", stream, stream, "-")
-    assert done.returncode == 2 and done.stdout == b""
+def test_concat_to_stdout(lvc: Command, stream: Path, tmp_path: Path) -> None:
+    assert lvc("concat", stream, stream, tmp_path / "both.lvc").returncode == 0
+    done = lvc("concat", stream, stream, "-", "--json")
+    assert done.returncode == 0 and done.stdout == (tmp_path / "both.lvc").read_bytes()
+    assert json.loads(done.stderr)["pictures"] == 12
+
+
+def test_concat_says_what_must_agree(lvc: Command) -> None:
+    words = " ".join(lvc("concat", "--help").stdout.decode().split())
+    assert "agree in family, weights, mode, alpha, GOP length, size, rate and colour" in words
 
 
 def test_concat_of_what_does_not_fit(lvc: Command, stream: Path, tmp_path: Path) -> None:
     other = write(tmp_path / "other.lvc", dataclasses.replace(HEADER, weights_id=bytes(8)))
     done = lvc("concat", stream, other, "both.lvc", cwd=tmp_path)
-    assert done.returncode == 3 and b"stream 2 does not fit the first: weights_id" in done.stderr
+    assert done.returncode == 3 and f"{other} does not fit {stream}: weights_id" in done.stderr.decode()
     assert not (tmp_path / "both.lvc").exists()

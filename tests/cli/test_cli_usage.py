@@ -15,7 +15,7 @@ import pytest
 
 from lvcodec import __version__
 from lvcodec.cli import main as cli_main
-from lvcodec.cli.failures import Stopped
+from lvcodec.cli.signals import Stopped
 from lvcodec.errors import TruncatedStreamError
 
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -51,8 +51,8 @@ def test_help_is_quick() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     added, own = done.stderr.splitlines()
-    ours = {"lvcodec", "lvcodec.cli", "lvcodec.cli.failures", "lvcodec.cli.main", "lvcodec.errors", "lvcodec.version"}
-    assert set(own.split()) == ours
+    ours = {"cli", "cli.failures", "cli.main", "cli.signals", "cli.working_folder", "errors", "version"}
+    assert set(own.split()) == {"lvcodec", *(f"lvcodec.{name}" for name in ours)}
     assert int(added) < 20
 
 
@@ -146,9 +146,48 @@ def test_output_equal_to_input_is_refused(lvc: Command, name: str, target: str, 
 def test_recon_equal_to_the_stream_is_refused(lvc: Command, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"input")
     done = lvc("encode", "in", "out", "--recon", "./out", cwd=tmp_path)
-    assert done.returncode == 3 and b"output out is" in done.stderr
+    assert done.returncode == 3 and b"output ./out is the output out too" in done.stderr
     done = lvc("encode", "in", "-", "--recon", "-", cwd=tmp_path)
     assert done.returncode == 2 and b"cannot both go to stdout" in done.stderr
+
+
+@pytest.mark.parametrize("recon", ["d/o.y4m", "sub/../o.y4m", "later.y4m", "hard.y4m", "o_%d.y4m"])
+def test_two_outputs_that_are_one_file_are_refused(lvc: Command, recon: str, tmp_path: Path) -> None:
+    """-y does not help: the stream would be gone."""
+    (tmp_path / "in.y4m").write_bytes(b"input")
+    target = "o_1.y4m" if "%" in recon else "o.y4m"
+    (tmp_path / target).write_bytes(b"old")
+    (tmp_path / "d").symlink_to(".")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "later.y4m").symlink_to(target)
+    (tmp_path / "hard.y4m").hardlink_to(tmp_path / target)
+    done = lvc("encode", "-y", "in.y4m", target, "--recon", recon, cwd=tmp_path)
+    assert done.returncode == 3
+    assert f"output {recon} is the output {target} too" in done.stderr.decode()
+    assert (tmp_path / target).read_bytes() == b"old"
+
+
+def test_redirected_output_is_a_file_too(lvc: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.y4m").write_bytes(b"input")
+    with open(tmp_path / "o.y4m", "wb") as out:
+        done = lvc("encode", "-y", "in.y4m", "-", "--recon", "o.y4m", cwd=tmp_path, stdout=out)
+    assert done.returncode == 3 and b"output o.y4m is the output - too" in done.stderr
+
+
+@pytest.mark.parametrize("args", [["encode", "{}/a.y4m", "{}/b.lvc"], ["doctor"], ["info", "{}/a.y4m"]])
+def test_a_working_folder_that_has_been_deleted(args: list[str], tmp_path: Path) -> None:
+    """One line, where torch would end the process; what needs no torch goes on."""
+    (tmp_path / "a.y4m").write_bytes(b"input")
+    (tmp_path / "gone").mkdir()
+    words = [word.format(tmp_path) for word in args]
+    program = (
+        "import os, sys; os.chdir('gone'); os.rmdir('../gone');"
+        f"sys.argv[1:] = {words!r}; from lvcodec.cli.main import run; run()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    said = "not an lvcodec stream" if args[0] == "info" else "the working folder has been deleted"
+    assert done.returncode == 3
+    assert said in done.stderr and done.stderr.count("\n") == 1 and done.stdout == ""
 
 
 @pytest.mark.parametrize(

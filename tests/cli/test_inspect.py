@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import lvcodec
+from lvcodec.bench.latent_maps import picture_maps
 from lvcodec.codec.gop import decode_record
-from lvcodec.codec.latent_maps import picture_maps
-from lvcodec.codec.shift import direction_of
+from lvcodec.codec.shift import shift_direction
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.entropy import grid
@@ -103,8 +103,8 @@ def test_what_is_known_exactly(streams: dict[str, Path], planes: list[bytes], co
     assert maps.exact and np.count_nonzero(chosen) > 100 and (chosen != nearest).any()
     np.testing.assert_array_equal(maps.arrays["y_res"], chosen)
     np.testing.assert_array_equal(maps.arrays["mean"], mean8 / 8)
-    np.testing.assert_array_equal(maps.arrays["bfd"], direction_of(chosen, mean8))
-    moved = chosen - CODINGS[coding][1] * direction_of(chosen, mean8)
+    np.testing.assert_array_equal(maps.arrays["bfd"], shift_direction(chosen, mean8))
+    moved = chosen - CODINGS[coding][1] * shift_direction(chosen, mean8)
     np.testing.assert_array_equal(maps.arrays["y_shift"], moved)
     np.testing.assert_array_equal(maps.arrays["plain"], plain(chosen))
 
@@ -116,15 +116,15 @@ def test_what_is_known_of_a_shift(streams: dict[str, Path], planes: list[bytes])
     assert not maps.exact and maps.coded == "shifted"
     np.testing.assert_array_equal(maps.arrays["mean"], mean8 / 8)
     np.testing.assert_array_equal(maps.arrays["y_shift"], chosen)
-    kept = chosen == nearest - direction_of(nearest, mean8)
+    kept = chosen == nearest - shift_direction(nearest, mean8)
     sure = np.abs(8 * chosen - mean8) > grid.MEAN_STEPS // 2
     assert (~kept).any() and (kept & sure).sum() > 10 and (kept & ~sure).sum() > 10
     known = maps.arrays["y_res"]
     np.testing.assert_array_equal(known[kept & sure], nearest[kept & sure])
-    np.testing.assert_array_equal(known - direction_of(known, mean8), chosen)
+    np.testing.assert_array_equal(known - shift_direction(known, mean8), chosen)
     assert (known[kept] != nearest[kept]).any()
     for y_res in (chosen - 1, chosen, chosen + 1):
-        possible = y_res - direction_of(y_res, mean8) == chosen
+        possible = y_res - shift_direction(y_res, mean8) == chosen
         assert (maps.arrays["plain"] <= plain(y_res))[possible].all()
 
 

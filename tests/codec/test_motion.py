@@ -152,7 +152,7 @@ def test_a_shift_of_everything_is_found(vector: tuple[int, int]) -> None:
     large = textured(200, 260)
     reference = grey(large[20:180, 20:240])
     picture = grey(large[20 + vector[0] : 180 + vector[0], 20 + vector[1] : 240 + vector[1]])
-    field = search(picture, reference, motion.before(reference, None), 4.0)
+    field = search(picture, reference, motion.field_or_zeros(reference, None), 4.0)
     assert field.shape == warp.field_shape(160, 220) and field.dtype == np.int32
     inner = field[:, 1:-1, 1:-1]
     right = (inner == 4 * np.array(vector)[:, None, None]).all(axis=0)
@@ -169,7 +169,7 @@ def test_two_motions_are_told_apart() -> None:
     reference = grey(large[10:170, 10:266])
     halves = [large[10 + down : 170 + down, 10 + right : 266 + right] for down, right in ((4, 0), (-3, 5))]
     picture = grey(np.concatenate([halves[0][:, :128], halves[1][:, 128:]], axis=1))
-    field = search(picture, reference, motion.before(reference, None), 4.0)
+    field = search(picture, reference, motion.field_or_zeros(reference, None), 4.0)
     for part, vector in ((field[:, 1:-1, 1:7], (16, 0)), (field[:, 1:-1, 9:-1], (-12, 20))):
         assert (np.abs(part - np.array(vector)[:, None, None]) <= 1).all(axis=0).mean() > 0.9  # to a quarter of a pel
     assert mse(motion.align(reference, field).y, picture.y) < 0.15 * mse(reference.y, picture.y)
@@ -178,9 +178,11 @@ def test_two_motions_are_told_apart() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (15, 40), (40, 15), (16, 16), (17, 33)])
 def test_small_pictures_have_motion_too(size: tuple[int, int]) -> None:
     reference, picture = grey(textured(*size)), grey(textured(*size, seed=1))
-    field = search(picture, reference, motion.before(reference, None), 3.0)
+    field = search(picture, reference, motion.field_or_zeros(reference, None), 3.0)
     assert field.shape == warp.field_shape(*size) and np.abs(field).max() <= warp.MAX_VECTOR
-    assert np.array_equal(search(reference, reference, motion.before(reference, None), 3.0), np.zeros_like(field))
+    assert np.array_equal(
+        search(reference, reference, motion.field_or_zeros(reference, None), 3.0), np.zeros_like(field)
+    )
 
 
 def test_a_rough_field_must_be_worth_its_bits() -> None:
@@ -188,7 +190,7 @@ def test_a_rough_field_must_be_worth_its_bits() -> None:
     random = np.random.Generator(np.random.PCG64(2))
     picture, reference = (grey(random.integers(118, 139, (160, 160)).astype(np.uint8)) for _ in range(2))
     roughness = [
-        np.abs(np.diff(search(picture, reference, motion.before(reference, None), quality))).sum()
+        np.abs(np.diff(search(picture, reference, motion.field_or_zeros(reference, None), quality))).sum()
         for quality in (1.0, 6.0)
     ]
     assert roughness[0] < roughness[1]

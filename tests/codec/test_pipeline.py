@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 import pytest
 import torch
 
-from lvcodec.codec.pipeline import AHEAD, default_jobs, pipelined
+from lvcodec.codec.jobs import AHEAD, default_jobs
+from lvcodec.codec.pipeline import pipelined
 from lvcodec.encoder.gop import gops as split
 
 JOBS = pytest.mark.parametrize("jobs", [1, 3])
@@ -34,8 +35,8 @@ def nothing_stays() -> Iterator[None]:
 
 @JOBS
 def test_results_come_in_order(jobs: int) -> None:
-    assert list(pipelined(split(range(50), 4), doubled, jobs)) == [2 * n for n in range(50)]
-    assert list(pipelined(split([], 4), doubled, jobs)) == []
+    assert list(pipelined(split(range(50), 4), doubled, jobs, AHEAD)) == [2 * n for n in range(50)]
+    assert list(pipelined(split([], 4), doubled, jobs, AHEAD)) == []
 
 
 @JOBS
@@ -48,7 +49,7 @@ def test_an_error_of_the_work_comes_after_what_was_done_before(jobs: int) -> Non
 
     seen = []
     with pytest.raises(ValueError, match="nine"):
-        for item in pipelined(split(range(40), 4), fails, jobs):
+        for item in pipelined(split(range(40), 4), fails, jobs, AHEAD):
             seen.append(item)
     assert seen == list(range(9))
 
@@ -62,7 +63,7 @@ def test_an_error_of_the_reading_comes_after_what_was_read_before(jobs: int, bad
 
     seen = []
     with pytest.raises(OSError, match="cut"):
-        for item in pipelined(split(source(), 4), doubled, jobs):
+        for item in pipelined(split(source(), 4), doubled, jobs, AHEAD):
             seen.append(item)
     assert seen == [2 * n for n in range(bad)]
 
@@ -77,7 +78,7 @@ def test_it_can_be_left_early(jobs: int) -> None:
             read.append(item)
             yield item
 
-    results = pipelined(split(source(), 10), doubled, jobs)
+    results = pipelined(split(source(), 10), doubled, jobs, AHEAD)
     assert [next(results) for _ in range(3)] == [0, 2, 4]
     results.close()
     assert len(read) < (jobs + 3) * 10 + 2 * AHEAD
@@ -93,14 +94,16 @@ def test_a_result_comes_before_the_next_item_is_there() -> None:
         assert seen.wait(timeout=20)
         yield 3
 
-    results = pipelined(split(source(), 2), doubled, 2)
+    results = pipelined(split(source(), 2), doubled, 2, AHEAD)
     assert [next(results), next(results)] == [2, 4]
     seen.set()
     assert list(results) == [6]
 
 
 def test_a_gop_without_end_goes_through(jobs: int = 2) -> None:
-    assert sum(1 for _ in pipelined(split(range(5 * AHEAD), 10**9), lambda items: iter(items), jobs)) == 5 * AHEAD
+    assert (
+        sum(1 for _ in pipelined(split(range(5 * AHEAD), 10**9), lambda items: iter(items), jobs, AHEAD)) == 5 * AHEAD
+    )
 
 
 def test_large_pictures_are_coded_one_at_a_time() -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import lvcodec
-from lvcodec.errors import MismatchError, StreamError, UsageError, WeightsError
+from lvcodec.errors import InputError, MismatchError, StreamError, UsageError, WeightsError
 from lvcodec.models import loading, untrained
 from lvcodec.models.store import ModelInfo
 from lvcodec.models.verify import verify
@@ -117,3 +117,21 @@ def test_a_manifest_that_names_no_qualities(golden_models: dict[str, ModelInfo],
     for use in (loading.qualities, verify, lambda info: loading.coding(info, 20)):
         with pytest.raises(WeightsError, match="names no qualities from 1 to 6"):
             use(damaged)
+
+
+def test_one_file_for_two_uses(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused before any work, overwrite or not: something would be lost."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d").symlink_to(".")
+    before = source.read_bytes()
+    for target, recon in ((source, None), (f"d/{source.name}", None), ("out", source), ("out", "d/out")):
+        with pytest.raises(InputError, match="is the (in|out)put"):
+            lvcodec.encode(source, target, recon=recon, overwrite=True)
+    with open(source, "rb") as file, pytest.raises(InputError, match="is the input"):
+        lvcodec.encode(file, source, overwrite=True)
+    (tmp_path / "f_1.png").write_bytes(b"stream")
+    with pytest.raises(InputError, match="is the input"):
+        lvcodec.decode("f_1.png", "d/f_%d.png", overwrite=True)
+    with pytest.raises(InputError, match="is the input"):
+        lvcodec.concat(["a", "d/b"], "b", overwrite=True)
+    assert source.read_bytes() == before and not (tmp_path / "out").exists()

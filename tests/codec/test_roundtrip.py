@@ -19,6 +19,7 @@ import lvcodec
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.errors import InputError, MismatchError, StreamError, TruncatedStreamError, UsageError, WeightsError
 from lvcodec.models import store
+from lvcodec.models.verify import verify
 from lvcodec.stream.container import StreamReader
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
@@ -335,16 +336,12 @@ def test_unknown_weights_and_wrong_options(clip, tmp_path, random_model, monkeyp
 
 
 def test_damaged_weights_are_refused(random_model, tmp_path) -> None:
-    import shutil
-
-    from lvcodec.models import store
-
     info = store.find(random_model)
     copy = tmp_path / "copy"
     shutil.copytree(info.path, copy)
     data = bytearray((copy / store.INTEGERS).read_bytes())
     data[-1000] ^= 1  # one unit in one integer
     (copy / store.INTEGERS).write_bytes(data)
-    store.verify(info)
+    verify(info)
     with pytest.raises(WeightsError, match="damaged"):
-        store.verify(store.read_info(copy))
+        verify(store.read_info(copy))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lvcodec.codec.shift import direction_of
-from lvcodec.nets.compensation import shift_direction
+from lvcodec.codec import shift
+from lvcodec.nets import compensation
 
 
 @pytest.mark.parametrize("centre", [0, 2**15, -(2**15)])
@@ -16,9 +16,9 @@ def test_training_shifts_the_way_that_coding_does(centre: int) -> None:
     residuals = centre + np.arange(-9, 10)
     means = 8 * centre + np.arange(-100, 101)
     y_res, mean8 = (grid.ravel().astype(np.int32) for grid in np.meshgrid(residuals, means))
-    coded = direction_of(y_res, mean8)
+    coded = shift.shift_direction(y_res, mean8)
     ties = np.abs(8 * y_res.astype(np.int64) - mean8) == 4
     assert set(coded[ties]) == {-1, 1} and set(coded) == {-1, 0, 1}
     for dtype in (torch.float32, torch.float64):
-        trained = shift_direction(torch.from_numpy(y_res).to(dtype), torch.from_numpy(mean8).to(dtype))
+        trained = compensation.shift_direction(torch.from_numpy(y_res).to(dtype), torch.from_numpy(mean8).to(dtype))
         assert np.array_equal(trained.numpy(), coded)

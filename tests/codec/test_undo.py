@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lvcodec.codec.shift import direction_of, undo_of
-from lvcodec.nets.compensation import shift_undo
+from lvcodec.codec import shift
+from lvcodec.nets import compensation
 
 RESIDUALS = np.arange(-9, 10, dtype=np.int32)
 
@@ -15,8 +15,8 @@ RESIDUALS = np.arange(-9, 10, dtype=np.int32)
 @pytest.mark.parametrize("mean", range(-12, 13))
 def test_nothing_is_lost_away_from_the_mean(mean: int) -> None:
     mean8 = np.full_like(RESIDUALS, mean)
-    y_shift = RESIDUALS - direction_of(RESIDUALS, mean8)
-    known = y_shift + undo_of(y_shift, mean8)
+    y_shift = RESIDUALS - shift.shift_direction(RESIDUALS, mean8)
+    known = y_shift + shift.shift_undo(y_shift, mean8)
     apart = np.abs(8 * y_shift - mean8)
     assert np.array_equal(known[apart > 4], RESIDUALS[apart > 4])
     assert np.abs(known - RESIDUALS)[apart < 4].max(initial=0) <= 1
@@ -26,5 +26,5 @@ def test_nothing_is_lost_away_from_the_mean(mean: int) -> None:
 
 def test_training_takes_back_the_same() -> None:
     y_shift, mean8 = (a.ravel().astype(np.int32) for a in np.meshgrid(RESIDUALS, np.arange(-40, 41)))
-    trained = shift_undo(torch.from_numpy(y_shift).float(), torch.from_numpy(mean8).float())
-    assert np.array_equal(trained.numpy(), undo_of(y_shift, mean8))
+    trained = compensation.shift_undo(torch.from_numpy(y_shift).float(), torch.from_numpy(mean8).float())
+    assert np.array_equal(trained.numpy(), shift.shift_undo(y_shift, mean8))

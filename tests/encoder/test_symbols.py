@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lvcodec.codec.shift import direction_of, undo_of
+from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.encoder.symbols import decide, decide_shifted
 from lvcodec.entropy import builders, grid
 from lvcodec.entropy.tables import TableSet, bits_of
@@ -40,9 +40,9 @@ def test_no_symbol_beside_is_cheaper(tables: dict[str, TableSet]) -> None:
 def test_no_shifted_symbol_beside_is_cheaper(tables: dict[str, TableSet]) -> None:
     chosen = decide_shifted(REAL, WEIGHTS, tables["shifted"], LOCATED, MEAN8)
     y_res = np.rint(REAL).astype(np.int32)
-    shifted = y_res - direction_of(y_res, MEAN8)
-    costs = [cost(tables["shifted"], s, s + undo_of(s, MEAN8)) for s in (shifted - 1, shifted, shifted + 1)]
-    mine = cost(tables["shifted"], chosen, chosen + undo_of(chosen, MEAN8))
+    shifted = y_res - shift_direction(y_res, MEAN8)
+    costs = [cost(tables["shifted"], s, s + shift_undo(s, MEAN8)) for s in (shifted - 1, shifted, shifted + 1)]
+    mine = cost(tables["shifted"], chosen, chosen + shift_undo(chosen, MEAN8))
     # At halves the order of symbols is not that of what they stand for, and only one of the two beside is looked at.
     half = MEAN8 % grid.MEAN_STEPS == grid.MEAN_STEPS // 2
     assert (mine <= costs[1]).all() and (mine <= np.min(costs, axis=0) + 1e-9)[~half].mean() > 0.995
@@ -54,7 +54,7 @@ def test_the_nearest_where_worth_is_unknown(tables: dict[str, TableSet]) -> None
     y_res = np.rint(REAL).astype(np.int32)
     np.testing.assert_array_equal(decide(REAL, None, tables["plain"], LOCATED), y_res)
     np.testing.assert_array_equal(
-        decide_shifted(REAL, None, tables["shifted"], LOCATED, MEAN8), y_res - direction_of(y_res, MEAN8)
+        decide_shifted(REAL, None, tables["shifted"], LOCATED, MEAN8), y_res - shift_direction(y_res, MEAN8)
     )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import lvcodec
 from lvcodec.errors import UsageError
 from lvcodec.exact import fused, int8, masters, packed
-from lvcodec.exact.backend import State
+from lvcodec.exact.backend import Condition
 from lvcodec.exact.backends import BACKENDS, pick_backend
 from lvcodec.exact.convolution import requantise
 from lvcodec.exact.formats import INT8, WIDE
@@ -253,7 +253,7 @@ def test_int8_is_not_used_where_it_disagrees_with_the_reference(monkeypatch: pyt
     monkeypatch.setattr(fused.Fused, "__call__", wrong)
     int8.fused_agrees.cache_clear()
     try:
-        assert BACKENDS["int8"].state(CPU) is (State.ABSENT if fault == "absent" else State.WRONG)
+        assert BACKENDS["int8"].condition(CPU) is (Condition.ABSENT if fault == "absent" else Condition.WRONG)
         assert pick_backend("auto", CPU).name == "float"
         with pytest.raises(UsageError, match="does not work on this machine"):
             pick_backend("int8", CPU)

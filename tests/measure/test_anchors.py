@@ -89,6 +89,10 @@ def test_failures_are_told(tmp_path: Path) -> None:
     mine = load_anchors([write(tmp_path, GOOD)])["mine"]
     with pytest.raises(LvcError, match="mine encoder: cannot run coder"):
         mine.encode_clip(CLIP, 1, tmp_path / "out.bin")
+    silent = GOOD.replace('"coder', '"false')
+    assert silent != GOOD
+    with pytest.raises(LvcError, match="mine encoder ended with status 1: false ended without a word"):
+        load_anchors([write(tmp_path, silent)])["mine"].encode_clip(CLIP, 1, tmp_path / "out.bin")
     x264 = load_anchors()["x264-veryfast"]
     with pytest.raises(LvcError, match="x264-veryfast encoder ended with status .*[Nn]o such file"):
         x264.encode_clip(CLIP, 23, tmp_path / "out.h264")

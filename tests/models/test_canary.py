@@ -15,9 +15,9 @@ from golden import models, streams
 import lvcodec
 from lvcodec.errors import WeightsError
 from lvcodec.exact import fused
-from lvcodec.exact.backend import State
+from lvcodec.exact.backend import Condition
 from lvcodec.exact.backends import BACKENDS
-from lvcodec.exact.int8 import Int8
+from lvcodec.exact.int8 import Int8Backend
 from lvcodec.exact.packed import Packed
 from lvcodec.models import canary, loading, store
 from lvcodec.models.store import ModelInfo
@@ -159,7 +159,7 @@ def test_all_but_the_reference_may_be_wrong(model: ModelInfo, monkeypatch: pytes
 
 def test_coding_tells_of_it_and_is_right(golden_models: dict[str, ModelInfo], monkeypatch: pytest.MonkeyPatch) -> None:
     """A fused convolution that is there and wrong: encode and decode say so and use floats."""
-    monkeypatch.setattr(Int8, "state", lambda backend, device: State.WRONG)
+    monkeypatch.setattr(Int8Backend, "condition", lambda backend, device: Condition.WRONG)
     golden = streams.STREAMS[0]
     notices: list[str] = []
     out = io.BytesIO()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 import lvcodec
-from lvcodec.errors import InputError, TruncatedStreamError, UsageError
+from lvcodec.errors import InputError, StreamError, TruncatedStreamError, UsageError
 from lvcodec.stream.concat import concat, concat_streams
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.header import Header
@@ -79,7 +80,7 @@ def test_streams_that_do_not_fit(make: Make, header: Header, name: str) -> None:
     other, _ = make("IP", head=dataclasses.replace(header, **changes))
     same, _ = make("IP")
     out = io.BytesIO()
-    with pytest.raises(InputError, match=f"stream 3 does not fit the first: {message}"):
+    with pytest.raises(InputError, match=f"^stream 3 does not fit stream 1: {message}"):
         concat_streams([io.BytesIO(data) for data in (same, same, other)], out)
     assert out.getvalue() == b""
 
@@ -113,7 +114,61 @@ def test_what_cannot_be_joined_leaves_no_file(make: Make, tmp_path: Path) -> Non
             concat([io.BytesIO(source) for source in sources], tmp_path / "out.lvc")
     with pytest.raises(InputError, match="cannot read .*gone.lvc: no such file"):
         concat([tmp_path / "gone.lvc"], tmp_path / "out.lvc")
-    for target in ("-", io.BytesIO()):
-        with pytest.raises(UsageError, match="writes to a file, not to a pipe"):
-            concat([io.BytesIO(data)], target)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_name_the_stream(make: Make, header: Header, tmp_path: Path) -> None:
+    """Its path, or which of them it is; damage keeps its place and its class."""
+    data, _ = make("IPP")
+    other, _ = make("IP", head=dataclasses.replace(header, gop=5))
+    good, bad = tmp_path / "good.lvc", tmp_path / "bad.lvc"
+    good.write_bytes(data)
+    damaged = bytearray(data)
+    damaged[-30] ^= 0xFF
+    out = tmp_path / "out.lvc"
+    for content, error, message in (
+        (data[:-1], TruncatedStreamError, "the stream is cut at byte"),
+        (data[:20], TruncatedStreamError, "the stream ends inside its header"),
+        (b"", TruncatedStreamError, "the stream is empty"),
+        (bytes(damaged), StreamError, "the stream is damaged at picture"),
+        (b"no stream", InputError, "not an lvcodec stream"),
+        (other, InputError, f"does not fit {good}: gop is 5, not 4"),
+    ):
+        bad.write_bytes(content)
+        with pytest.raises(error) as caught:
+            concat([good, bad, good], out)
+        assert str(caught.value).startswith(str(bad)) and message in str(caught.value)
+        assert caught.value.args == (caught.value.message,)
+        if isinstance(caught.value, StreamError):
+            assert caught.value.offset is not None
+        with pytest.raises(error, match="^stream 2"):
+            concat([good, io.BytesIO(content), good], out)
+        assert not out.exists()
+
+
+def test_a_target_that_refuses_is_not_laid_upon_a_source(make: Make, tmp_path: Path) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(InputError, match="^cannot write the stream: no space left"):
+        concat([io.BytesIO(make()[0])], Full())
+
+
+def test_file_objects_and_standard_output_are_targets(
+    make: Make, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    data = make("IPP")[0]
+    concat([io.BytesIO(data), io.BytesIO(data)], tmp_path / "both.lvc")
+    out = io.BytesIO()
+    concat([io.BytesIO(data), io.BytesIO(data)], out)
+    assert out.getvalue() == (tmp_path / "both.lvc").read_bytes()
+    concat([io.BytesIO(data), io.BytesIO(data)], "-")
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == out.getvalue()
+
+
+@pytest.mark.parametrize("sources", ["a.lvc", b"a.lvc", Path("a.lvc"), io.BytesIO(), None, iter(())])
+def test_sources_are_a_list(sources: Any) -> None:
+    with pytest.raises(UsageError, match="sources is a .*; give a list of streams"):
+        concat(sources, io.BytesIO())

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from lvcodec.bench.comparison import Request, compare
+from lvcodec.bench.comparison import ComparisonRequest, compare
 
 WriteClip = Callable[..., Path]
 
@@ -27,7 +27,7 @@ def test_page_from_a_report(
     command = f"lvcodec bench {tmp_path} --out {report} --modes none"
     for out, of in ((report, clips), (crops, clips[:1])):
         compare(
-            Request(
+            ComparisonRequest(
                 of, out, modes=(), anchors=("x264-veryfast",), anchor_files=(mpeg4,), metrics=("psnr",), command=command
             )
         )

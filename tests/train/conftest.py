@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from lvcodec.train.data.crops import Clip
+    from lvcodec.train.data.crops import CachedClip
     from lvcodec.train.run.run import Run
 
 TINY = "latent=24,width8=16,depth8=1,width16=16,depth16=1,block=depthwise,hyper=8,z_channels=8,context=8,temporal=9"
@@ -33,14 +33,14 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def clips(make_clip) -> list[Clip]:
+def clips(make_clip) -> list[CachedClip]:
     """Three moving clips of six pictures, 128x128."""
-    from lvcodec.train.data.crops import Clip
+    from lvcodec.train.data.crops import CachedClip
 
     clips = []
     for seed in range(3):
         frames = [np.frombuffer(p.tobytes(), np.uint8).reshape(192, 128) for p in make_clip(128, 128, 6, seed)]
-        clips.append(Clip(np.stack(frames), still=False, name=f"clip{seed}"))
+        clips.append(CachedClip(np.stack(frames), still=False, name=f"clip{seed}"))
     return clips
 
 

@@ -13,7 +13,7 @@ from lvcodec.errors import InputError
 from lvcodec.exact.planes import channels_to_planes
 from lvcodec.train.data import crops as data
 from lvcodec.train.data import vimeo
-from lvcodec.train.data.crops import Clip, Crops
+from lvcodec.train.data.crops import CachedClip, Crops
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +65,12 @@ def test_a_broken_tree_is_told(tree: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def photo(make_clip) -> Clip:
+def photo(make_clip) -> CachedClip:
     raw = np.frombuffer(make_clip(160, 128, 1, 6)[0].tobytes(), np.uint8).reshape(1, 192, 160)
-    return Clip(raw, still=True, name="photo")
+    return CachedClip(raw, still=True, name="photo")
 
 
-def test_stills_are_set_in_motion_only_if_asked(photo: Clip, clips: list[Clip]) -> None:
+def test_stills_are_set_in_motion_only_if_asked(photo: CachedClip, clips: list[CachedClip]) -> None:
     with pytest.raises(InputError, match="--animate"):
         Crops([photo], 1).check(2)
     alone = Crops([photo], 1, animated=0.5)
@@ -83,16 +83,16 @@ def test_stills_are_set_in_motion_only_if_asked(photo: Clip, clips: list[Clip]) 
     assert torch.equal(plain.batch(4, 64, length=2), mixed.batch(4, 64, length=2))
 
 
-def test_both_kinds_of_samples_come(photo: Clip) -> None:
+def test_both_kinds_of_samples_come(photo: CachedClip) -> None:
     """By the share that is asked for: the clip here is grey, the photograph is not."""
-    grey = Clip(np.full((5, 192, 128), 128, np.uint8), still=False)
+    grey = CachedClip(np.full((5, 192, 128), 128, np.uint8), still=False)
     x = Crops([photo, grey], 1, animated=0.25).batch(80, 64, length=2)
     moving = (x.abs().amax(dim=(1, 2, 3, 4)) > 0).float().mean()
     assert 0.1 < moving < 0.4
 
 
-def test_short_clips_are_passed_over(clips: list[Clip]) -> None:
-    short = Clip(clips[0].data[:3], still=False)
+def test_short_clips_are_passed_over(clips: list[CachedClip]) -> None:
+    short = CachedClip(clips[0].data[:3], still=False)
     with pytest.raises(InputError, match="no video of 4 pictures"):
         Crops([short], 1).check(4)
     assert Crops([short, clips[1]], 1).batch(8, 64, length=4).shape[1] == 4

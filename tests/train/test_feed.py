@@ -14,7 +14,7 @@ from lvcodec.train.data.crops import Crops
 from lvcodec.train.run.feed import Samples, feed
 from lvcodec.train.settings import Settings
 from lvcodec.train.stages.families import FAMILIES
-from lvcodec.train.stages.motion import Task, processes_beside, search_all
+from lvcodec.train.stages.motion import SearchTask, processes_beside, search_all
 
 CPU = torch.device("cpu")
 
@@ -49,8 +49,8 @@ def test_some_samples_are_single_pictures(clips) -> None:
 def test_other_processes_find_the_same_motion(make_clip) -> None:
     first, second, third = make_clip(64, 64, 3, 5)
     tasks = [
-        Task(first.planes, second.planes, None, 2.0),
-        Task(second.planes, third.planes, None, 5.0),
+        SearchTask(first.planes, second.planes, None, 2.0),
+        SearchTask(second.planes, third.planes, None, 5.0),
     ]
     alone, beside = (search_all(tasks, processes=count) for count in (0, 2))
     for (field, moved), (other, moved_there) in zip(alone, beside, strict=True):

@@ -43,6 +43,13 @@ def test_no_x264(clips, monkeypatch: pytest.MonkeyPatch) -> None:
         judge.x264(judge.pictures(clips[0], 1, 1), "intra")
 
 
+def test_a_model_is_coded_to_real_streams(clips, random_model: str) -> None:
+    from lvcodec.models import store
+
+    [(bpp, psnr)] = judge.coded(store.find(random_model).path, judge.pictures(clips[0], 2, 1), "mfvc", [3])
+    assert bpp > 0 and 5 < psnr < 60
+
+
 def test_rates_that_compare_and_that_do_not() -> None:
     anchor = [(0.8, 37.0), (0.4, 35.5), (0.2, 33.0), (0.1, 30.0)]
     assert judge.rate_over(anchor, [(rate / 2, psnr) for rate, psnr in anchor]) == pytest.approx(-50)

@@ -80,11 +80,11 @@ def test_small_crops_are_refused_for_ms_ssim() -> None:
 
 
 def test_a_stage_trains_by_ms_ssim(fresh, make_clip) -> None:
-    from lvcodec.train.data.crops import Clip
+    from lvcodec.train.data.crops import CachedClip
 
     run = fresh("intra", loss="ms-ssim", crop=192, batch=1)
     raw = np.stack([np.frombuffer(p.tobytes(), np.uint8).reshape(288, 192) for p in make_clip(192, 192, 3, 1)])
-    run.crops.moving = [Clip(raw, still=False)]
+    run.crops.moving = [CachedClip(raw, still=False)]
     for _ in range(2):
         run.step()
     loss, rate, squared = run.means()

@@ -67,7 +67,8 @@ from lvcodec.train.run import loop, start
 from lvcodec.train.settings import Pace, Settings
 folder, shape = pathlib.Path(sys.argv[1]), sys.argv[2]
 settings = Settings("intra", 5, True, batch=2, crop=64)
-run, _ = start.ready(start.Request(folder / "run", settings, [folder / "videos"], folder / "cache", shape=shape))
+request = start.TrainingRequest(folder / "run", settings, [folder / "videos"], folder / "cache", shape=shape)
+run, _ = start.ready(request)
 assert run.workers.count == 2
 if sys.argv[3] == "stop":
     loop.train(run, folder / "run", pace=Pace(log_steps=1),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lvcodec.errors import InputError, UsageError
+from lvcodec.video.colour import Colour
 from lvcodec.video.ffmpeg import file_argument
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
@@ -79,6 +82,23 @@ def test_a_pipe_needs_no_suffix(tmp_path: Path, make_clip, stated: str | None) -
         assert raw(got) == raw(clip)
 
 
+@pytest.mark.parametrize("stated", ["nut", "avi", "mpg", "wmv", "gif", "apng", "mkv", "mov"])
+def test_a_pipe_gets_the_range_that_its_format_can_say(make_clip, stated: str) -> None:
+    clip = make_clip(48, 32, 3)
+    fmt = replace(video_format(clip), colour=Colour(1, 1, 1, full_range=True))
+    file = io.BytesIO()
+    with open_sink(file, fmt, stated_format=stated) as sink:
+        for picture in clip:
+            sink.write(picture)
+    got, shown, _ = read_all(io.BytesIO(file.getvalue()))
+    full = stated in {"mkv", "mov"}
+    assert shown.colour.full_range == full
+    told = [text for text in sink.notices if "limited-range" in text]
+    assert len(told) == (stated in {"nut", "avi", "mpg", "wmv"})
+    y = clip[0].y.astype(float)
+    assert np.abs(got[0].y - (y if full else 16 + y * 219 / 255)).mean() < (6 if stated == "gif" else 3)
+
+
 def test_a_fifo_with_a_suffix_gets_that(tmp_path: Path, make_clip) -> None:
     clip = make_clip(48, 32, 4)
     taken: list[bytes] = []
@@ -101,6 +121,9 @@ def test_formats_that_are_none(tmp_path: Path, make_clip) -> None:
     for target, stated, message in (
         (io.BytesIO(), "foo", "cannot write foo"),
         (io.BytesIO(), "png", "pictures go into files"),
+        (io.BytesIO(), "tga", "pictures go into files"),
+        (io.BytesIO(), "wtv", "goes into a file"),
+        (io.BytesIO(), "avif", "cannot write avif into a pipe"),
         (tmp_path / "c.mp4", "mkv", "no mkv file by its name"),
         (tmp_path / "c", "mkv", "no mkv file by its name"),
     ):

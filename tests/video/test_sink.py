@@ -262,8 +262,8 @@ def test_no_pictures_make_no_file(tmp_path: Path, name: str) -> None:
 
 
 def test_a_suffix_without_an_entry_is_ffmpeg_s_choice(tmp_path: Path, make_clip) -> None:
-    assert any("usual codec for .gif" in text for text in write_all(tmp_path / "a.gif", make_clip(32, 32, 3)))
-    assert len(read_all(tmp_path / "a.gif")[0]) == 3
+    assert any("usual codec for .rm" in text for text in write_all(tmp_path / "a.rm", make_clip(32, 32, 3)))
+    assert len(read_all(tmp_path / "a.rm")[0]) == 3
 
 
 def test_output_that_is_the_input_is_refused(tmp_path: Path, monkeypatch) -> None:
@@ -302,6 +302,41 @@ def test_atomic_files(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["a.bin", "link"]
     with AtomicFile("/dev/null") as file:
         file.write(b"gone")
+
+
+@pytest.mark.parametrize("name", ["a.yuv", "a.mkv", "a.png", "a_%d.png"])
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path, make_clip, name: str, mode: int) -> None:
+    place = tmp_path / name.replace("%d", "1")
+    place.write_bytes(b"secret")
+    place.chmod(mode)
+    clip = make_clip(32, 32, 1)
+    with open_sink(tmp_path / name, video_format(clip), overwrite=True) as sink:
+        sink.write(clip[0])
+        partial = next(path for path in tmp_path.iterdir() if path != place)
+        assert partial.stat().st_mode & 0o077 == 0, "what will be private can be read while it is written"
+    assert place.stat().st_mode & 0o777 == mode
+    assert place.read_bytes() != b"secret" and os.listdir(tmp_path) == [place.name]
+
+
+@pytest.mark.parametrize("size_bytes", [240, 241, 250, 255])
+@pytest.mark.parametrize("end", [".yuv", ".mkv", ".png", "_%d.png", ".lvc", ".é.yuv"])
+def test_names_as_long_as_the_system_takes_them(tmp_path: Path, make_clip, size_bytes: int, end: str) -> None:
+    name = "é" + "n" * (size_bytes - len(os.fsencode(end)) - 2 + end.count("%")) + end
+    if end == ".lvc":
+        with AtomicFile(tmp_path / name) as file:
+            file.write(b"x")
+    else:
+        write_all(tmp_path / name, make_clip(32, 32, 1))
+    assert os.listdir(tmp_path) == [name.replace("%d", "1")]
+    with pytest.raises(InputError, match="file name too long"):
+        open_sink(tmp_path / ("n" * 252 + end), video_format(make_clip(32, 32, 1)))
+
+
+def test_a_long_suffix(tmp_path: Path) -> None:
+    with AtomicFile(tmp_path / ("a." + "s" * 250)) as file:
+        file.write(b"x")
+    assert len(os.listdir(tmp_path)) == 1
 
 
 def test_interrupting_leaves_nothing(tmp_path: Path, make_clip) -> None:

@@ -13,18 +13,19 @@ from lvcodec.bench.ours import Lvcodec
 from lvcodec.bench.point import Codec
 from lvcodec.bench.presets import ALL, METRIC_TITLES, NEEDS, PRESETS, Preset
 from lvcodec.bench.report import Report, write_report
-from lvcodec.bench.run import OnNotice, OnPoint, Plan, run
+from lvcodec.bench.run import OnPoint, Plan, run
 from lvcodec.bench.summary import Summary
-from lvcodec.errors import UsageError
+from lvcodec.errors import UsageError, check_known
 from lvcodec.frames import Frames
 from lvcodec.measure.anchors import Anchor, choose, load_anchors
 from lvcodec.measure.clips import Reading, find_clips
 from lvcodec.names import AUTO, DEFAULT_FAMILY, METRICS, MODES
 from lvcodec.quality import index_of
+from lvcodec.report import OnNotice
 
 
 @dataclass(frozen=True)
-class Request:
+class ComparisonRequest:
     """A comparison as it is asked for; None is the preset's.
 
     efforts: of lvcodec's encoder; all modes with each. modes, anchors: empty tuples leave them out. anchors: names, or
@@ -58,7 +59,9 @@ class Request:
     command: str = ""
 
 
-def compare(request: Request, *, on_point: OnPoint | None = None, on_notice: OnNotice | None = None) -> Report:
+def compare(
+    request: ComparisonRequest, *, on_point: OnPoint | None = None, on_notice: OnNotice | None = None
+) -> Report:
     """Code, measure and report all that the request asks for; a point that fails is a row of the report.
 
     Raises UsageError for names that are not known, InputError where files cannot be read or written.
@@ -66,8 +69,7 @@ def compare(request: Request, *, on_point: OnPoint | None = None, on_notice: OnN
     preset = PRESETS[request.preset] if request.preset else Preset()
     notice = on_notice or (lambda text: None)
     metric = request.metric or preset.metric
-    if metric not in METRIC_TITLES:
-        raise UsageError(f"there is no metric {metric!r} for curves", f"choose among {', '.join(METRIC_TITLES)}")
+    check_known("metric", metric, METRIC_TITLES)
     anchors = _anchors(request, preset, notice)
     ours = _ours(request, preset)
     reference = request.reference or (anchors[0].name if anchors else ours[0].name if ours else "")
@@ -89,10 +91,10 @@ def compare(request: Request, *, on_point: OnPoint | None = None, on_notice: OnN
     return write_report(plan, summary, rows, threads=request.threads, command=request.command)
 
 
-def _ours(request: Request, preset: Preset) -> list[Lvcodec]:
+def _ours(request: ComparisonRequest, preset: Preset) -> list[Lvcodec]:
     modes = preset.modes if request.modes is None else request.modes
-    if unknown := [mode for mode in modes if mode not in MODES]:
-        raise UsageError(f"there is no mode {unknown[0]!r}", f"choose among {', '.join(MODES)}")
+    for mode in modes:
+        check_known("mode", mode, MODES)
     qualities = request.qualities or preset.qualities
     for quality in qualities:
         index_of(quality)  # raises UsageError for one that is out of range
@@ -112,7 +114,7 @@ def _ours(request: Request, preset: Preset) -> list[Lvcodec]:
     ]
 
 
-def _anchors(request: Request, preset: Preset, notice: OnNotice) -> list[Anchor]:
+def _anchors(request: ComparisonRequest, preset: Preset, notice: OnNotice) -> list[Anchor]:
     gop = request.gop or preset.gop
     own = load_anchors(gop=gop, threads=request.threads)
     known = load_anchors(request.anchor_files, gop=gop, threads=request.threads)
@@ -128,8 +130,8 @@ def _anchors(request: Request, preset: Preset, notice: OnNotice) -> list[Anchor]
     return chosen
 
 
-def _metrics(request: Request, preset: Preset, metric: str) -> tuple[str, ...]:
+def _metrics(request: ComparisonRequest, preset: Preset, metric: str) -> tuple[str, ...]:
     asked = request.metrics or preset.metrics
-    if unknown := [name for name in asked if name not in METRICS]:
-        raise UsageError(f"there is no metric {unknown[0]!r}", f"choose among {', '.join(METRICS)}")
+    for name in asked:
+        check_known("metric", name, METRICS)
     return tuple(name for name in METRICS if name in {*asked, NEEDS[metric], "psnr"})

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import lvcodec
-from lvcodec.errors import InputError, UsageError
+from lvcodec.errors import InputError, check_known
 from lvcodec.measure.clips import Reading, prepared
 from lvcodec.measure.metrics import SCORES, Measured, measure
 from lvcodec.measure.rgb import conversion_name
 from lvcodec.names import METRICS
-from lvcodec.video.rawformat import RAW_SUFFIXES, name_hints
+from lvcodec.video.rawformat import RAW_SUFFIXES, is_raw, name_hints
 from lvcodec.video.reader import ByteReader
 from lvcodec.video.source import STREAM_MAGIC, can_be_opened_again, open_reader
 
@@ -63,25 +63,30 @@ def evaluate(
     distorted: Path,
     reading: Reading,
     *,
+    dist_pix_fmt: str | None = None,
     metrics: Sequence[str] = METRICS,
     on_picture: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure `distorted` (a video, or an lvcodec stream) against `reference`, picture by picture.
 
-    Raises UsageError for a metric that is not known, InputError if one cannot be read, or if they differ in size or
-    in their number of pictures.
+    Its pictures are brought to the range and matrix of the reference. dist_pix_fmt: its format, if it is raw and of
+    another one than `reading` says. Raises UsageError for a metric that is not known, InputError if one cannot be read,
+    or if they differ in size, in their number of pictures, or in a matrix that has no conversion.
     """
-    if unknown := [name for name in metrics if name not in METRICS]:
-        raise UsageError(f"there is no metric {unknown[0]!r}", f"choose among {', '.join(METRICS)}")
+    for metric in metrics:
+        check_known("metric", metric, METRICS)
+    for_ref, for_dist = _readings(reading, reference, distorted, dist_pix_fmt)
     with (
         tempfile.TemporaryDirectory(prefix="lvcodec-eval-") as place,
-        prepared("reference", reference, Path(place), reading) as ref,
+        prepared("reference", reference, Path(place), for_ref) as ref,
     ):
-        decoded, like = Path(place) / "decoded.y4m", reading
+        decoded = Path(place) / "decoded.y4m"
         shown = _decoded(distorted, decoded)
-        if shown != decoded and reading.size is None and _says_no_size(distorted):
-            like = replace(reading, size=(ref.video.width, ref.video.height), rate=reading.rate or ref.video.rate)
-        with prepared("distorted", shown, Path(place), like) as dist:
+        if shown == decoded and dist_pix_fmt is None:  # a pipe may be taken for raw until it is read
+            for_dist = replace(for_dist, pix_fmt=None)
+        elif shown != decoded and reading.size is None and _says_no_size(distorted):
+            for_dist = replace(for_dist, size=(ref.video.width, ref.video.height), rate=reading.rate or ref.video.rate)
+        with prepared("distorted", shown, Path(place), for_dist, reference=ref.video) as dist:
             sizes = [f"{clip.video.width}x{clip.video.height}" for clip in (ref, dist)]
             if sizes[0] != sizes[1]:
                 raise InputError(f"{distorted} is {sizes[1]}, and {reference} {sizes[0]}")
@@ -144,8 +149,15 @@ def _text(value: float | None, digits: int = 2) -> str:
     return "n/a" if value is None else f"{value:.{digits}f}"
 
 
+def _readings(reading: Reading, reference: Path, distorted: Path, dist_pix_fmt: str | None) -> tuple[Reading, Reading]:
+    """How REF and DIST are read: a pixel format is said of raw files, of both unless DIST has its own."""
+    raw = [is_raw(path.suffix.lower(), sized=reading.size is not None) for path in (reference, distorted)]
+    ref, dist = (reading if is_it or not any(raw) else replace(reading, pix_fmt=None) for is_it in raw)
+    return ref, dist if dist_pix_fmt is None else replace(dist, pix_fmt=dist_pix_fmt)
+
+
 def _says_no_size(path: Path) -> bool:
-    return path.suffix.lower() in RAW_SUFFIXES and name_hints(str(path)).size is None
+    return is_raw(path.suffix.lower(), sized=False) and name_hints(str(path)).size is None
 
 
 def _decoded(path: Path, target: Path) -> Path | ByteReader:
@@ -153,7 +165,7 @@ def _decoded(path: Path, target: Path) -> Path | ByteReader:
 
     It may be a pipe, which is opened once.
     """
-    if not (path.exists() or str(path) == PIPE):
+    if not (os.path.exists(path) or str(path) == PIPE):
         return path  # numbered pictures, or nothing: opening it as a video tells
     reader = open_reader(path)
     if reader.peek(len(STREAM_MAGIC)) != STREAM_MAGIC:

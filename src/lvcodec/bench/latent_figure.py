@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lvcodec.codec.latent_maps import PictureMaps, picture_maps
+from lvcodec.bench.latent_maps import PictureMaps, picture_maps
 from lvcodec.codec.motion import Field
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.warp import BLOCK, STEPS
-from lvcodec.video.atomic import AtomicFile
+from lvcodec.video.atomic import AtomicFile, check_output
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from lvcodec import StreamLike
+    from lvcodec.stream.files import StreamLike
 
 PANEL_INCHES = 4.6  # width of a map and its bar
 DPI = 110
@@ -91,6 +91,7 @@ def inspect_picture(
         raise UsageError(f"the maps are a PNG, and {target} is not named .png")
     if importlib.util.find_spec("matplotlib") is None:
         raise InputError("drawing needs the package matplotlib", "pip install 'lvcodec[bench]'")
+    check_output(target, source, overwrite=overwrite)
     maps = picture_maps(source, number, on_picture=on_picture)
     if channel is None:
         channel = maps.dearest()

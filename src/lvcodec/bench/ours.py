@@ -13,8 +13,10 @@ from typing import Any
 
 import lvcodec
 from lvcodec import names, quality
+from lvcodec.measure import PAPER_GOP
 from lvcodec.measure.clips import Clip
 from lvcodec.models import store
+from lvcodec.options import Decoding, Encoding
 
 MODELS_VARIABLE = "LVCODEC_MODELS"
 EFFORT = "-effort-"  # in names, before the number
@@ -28,7 +30,7 @@ class Lvcodec:
     points: tuple[float, ...]
     family: str = names.DEFAULT_FAMILY
     model: str | None = None
-    gop: int = 12
+    gop: int = PAPER_GOP
     threads: int = 1
     device: str = names.AUTO
     effort: int = 0
@@ -66,9 +68,7 @@ class Lvcodec:
     def encode_clip(self, clip: Clip, q: float, target: Path) -> None:
         """Code a clip at quality q. Raises LvcError if that fails."""
         with self._setting():
-            lvcodec.encode(
-                clip.raw,
-                target,
+            encoding = Encoding(
                 size=(clip.video.width, clip.video.height),
                 rate=clip.video.rate,
                 pix_fmt="yuv420p",
@@ -81,11 +81,12 @@ class Lvcodec:
                 device=self.device,
                 overwrite=True,
             )
+            lvcodec.encode(clip.raw, target, encoding)
 
     def decode_clip(self, source: Path, clip: Clip, target: Path) -> None:
         """Turn the stream into raw video, checking every picture's checksum. Raises LvcError if that fails."""
         with self._setting():
-            lvcodec.decode(source, target, device=self.device, overwrite=True)
+            lvcodec.decode(source, target, Decoding(device=self.device, overwrite=True))
 
     def prepare(self) -> None:
         """Load what coding needs, so that the first point's time does not hold it. Raises LvcError if that fails."""

@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from lvcodec import names, quality
+from lvcodec.measure import PAPER_GOP
 
 if TYPE_CHECKING:
     from lvcodec.frames import Frames
@@ -39,7 +40,7 @@ class Preset:
     """
 
     frames: Frames | None = None
-    gop: int = 12
+    gop: int = PAPER_GOP
     modes: tuple[str, ...] = (names.DEFAULT_MODE,)
     qualities: tuple[float, ...] = quality.WHOLE
     anchors: tuple[str, ...] = FIELD

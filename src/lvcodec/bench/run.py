@@ -28,9 +28,9 @@ from lvcodec.errors import InputError, LvcError, UsageError
 from lvcodec.measure.clips import Clip, Reading, prepared
 from lvcodec.measure.raw import read_some
 from lvcodec.names import METRICS
+from lvcodec.report import OnNotice
 
 OnPoint = Callable[[int, int], None]
-OnNotice = Callable[[str], None]
 POINTS = "points.jsonl"
 CROPS = "pieces"
 

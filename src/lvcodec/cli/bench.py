@@ -122,10 +122,10 @@ def bench(clips: tuple[str, ...], folder: Path, shown: tuple[float, ...], out: O
     tables (CSV, JSON, Markdown), rate-distortion curves, crops and a page with all of it in the --out folder. The
     tables go to stdout. A clip or codec that fails is a row that says so; the exit code is 1 then.
     """
-    from lvcodec.bench.comparison import Request, compare
+    from lvcodec.bench.comparison import ComparisonRequest, compare
 
     command = shlex.join(["lvcodec", *sys.argv[1:]])
-    request = Request(clips, folder, shown=tuple(int(number) for number in shown), command=command, **options)
+    request = ComparisonRequest(clips, folder, shown=tuple(int(number) for number in shown), command=command, **options)
     with out.progress("comparing", unit="points") as step:
         report = compare(request, on_point=step, on_notice=out.notice)
     out.answer(report.record, report.lines)

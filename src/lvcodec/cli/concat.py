@@ -18,14 +18,15 @@ from lvcodec.errors import UsageError
 def concat(sources: tuple[str, ...], target: str, overwrite: bool, out: Output) -> None:
     """Join streams of one coding, without decoding them.
 
-    SOURCES follow each other in TARGET, in the order given. They must agree in family, weights, mode, size,
-    rate and colour; their quality may differ.
+    SOURCES follow each other in TARGET, in the order given; "-" is stdin or stdout. They must agree in family, weights,
+    mode, alpha, GOP length, size, rate and colour; their quality may differ.
     """
     if sources.count(PIPE) > 1:
         raise UsageError("stdin can be read only once")
     for source in sources:
         check_source(source)
     check_target(target, *sources, overwrite=overwrite)
+    out.data_on_stdout = target == PIPE
     stream = lvcodec.concat(sources, target, overwrite=overwrite)
     out.summary(
         stream.as_dict() | {"pictures": len(stream.pictures)},

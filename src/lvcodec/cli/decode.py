@@ -13,7 +13,6 @@ from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range
 from lvcodec.options import Decoding
 from lvcodec.report import DecodeReport
-from lvcodec.video.pipe_formats import output_suffix
 
 
 @click.command(epilog="Example: lvcodec decode clip.lvc clip.y4m")
@@ -51,6 +50,8 @@ def decode(source: str, target: str, out: Output, **options: Any) -> None:
     ffmpeg writes (a notice says how); "-" is stdout, which gets Y4M unless --format says something else, as do pipes
     and devices. TARGET appears when it is complete.
     """
+    from lvcodec.video.pipe_formats import output_suffix  # which loads numpy
+
     decoding = Decoding(**options).validate()
     check_source(source)
     check_target(target, source, overwrite=decoding.overwrite)

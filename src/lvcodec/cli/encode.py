@@ -66,7 +66,7 @@ USUAL = Encoding()
 @click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
 @click.option(
     "--alpha",
-    type=click.Choice(["1", "0.5"]),
+    type=click.Choice([f"{float(length):g}" for length in names.ALPHAS]),
     help="Length of the shift in lds and aligned.  [default: 1; in lds of swift 0.5 where things move]",
 )
 @click.option(
@@ -111,7 +111,7 @@ def encode(source: str, target: str, alpha: str | None, out: Output, **options: 
 def check(source: str, target: str, encoding: Encoding) -> None:
     """Refuse what cannot work, before torch is loaded. Raises UsageError or InputError."""
     encoding.validate()
-    if encoding.alpha is not None and encoding.mode not in names.SHIFTING_MODES:
+    if encoding.alpha is not None and encoding.mode not in names.SHIFTING_MODES:  # the library passes over it
         raise UsageError(f"--alpha belongs to --mode {' and '.join(names.SHIFTING_MODES)}, not to {encoding.mode}")
     if encoding.verify and target == PIPE:
         raise UsageError("--verify reads the stream back and needs a file as TARGET")
@@ -120,7 +120,7 @@ def check(source: str, target: str, encoding: Encoding) -> None:
     if isinstance(encoding.recon, str):
         if encoding.recon == PIPE == target:
             raise UsageError("the stream and --recon cannot both go to stdout")
-        check_target(encoding.recon, source, target, overwrite=encoding.overwrite)
+        check_target(encoding.recon, source, outputs=[target], overwrite=encoding.overwrite)
 
 
 def summary_line(report: EncodeReport) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell.")
 @click.option("--fps", "rate", metavar="R", callback=picture_rate, help="Pictures a second of raw video.")
 @click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]")
+@click.option("--dist-pix-fmt", metavar="F", help="That of a raw DIST, if REF is raw and has another one.")
 @output_options
 def eval(
     reference: str,
@@ -41,12 +42,15 @@ def eval(
     size: tuple[int, int] | None,
     rate: Fraction | None,
     pix_fmt: str | None,
+    dist_pix_fmt: str | None,
     out: Output,
 ) -> None:
     """Measure how far a video is from its source.
 
     REF and DIST are anything that ffmpeg reads, .y4m or raw files; DIST may be an lvcodec stream; "-" is stdin. Both
     are compared picture by picture in 8-bit 4:2:0: PSNR of the planes, 6:1:1 and as RGB, SSIM, MS-SSIM of luma, VMAF.
+    Where they differ in range or matrix, DIST is converted to those of REF; what a file does not say is what the other
+    one says.
     """
     if reference == distorted == PIPE:
         raise UsageError("REF and DIST cannot both come from stdin")
@@ -60,6 +64,7 @@ def eval(
             Path(reference),
             Path(distorted),
             Reading(frames, size, rate, pix_fmt),
+            dist_pix_fmt=dist_pix_fmt,
             metrics=metrics or METRICS,
             on_picture=step,
         )

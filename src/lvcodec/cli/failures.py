@@ -1,4 +1,4 @@
-"""How a command ends when it does not end well: what each kind of failure prints and returns, and signals."""
+"""How a command ends when it does not end well: what each kind of failure prints and returns."""
 
 from __future__ import annotations
 
@@ -8,37 +8,17 @@ import select
 import signal
 import sys
 import traceback
-from types import FrameType
 
 import click
 
+from lvcodec.cli.signals import Stopped
 from lvcodec.errors import LvcError
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal that asks the program to end; it unwinds like Ctrl-C, so that everything cleans up."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
-
-
-def stop_on_signals() -> None:
-    """Let SIGTERM and SIGHUP unwind the program; one that is ignored (nohup) stays ignored."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Stopped(number)
-
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, stop)
-
-
-def explain(error: BaseException, *, debug: bool) -> int:
+def explain(error: BaseException, *, debug: bool, stopped_by: int | None = None) -> int:
     """Say on stderr, in one line, why the command failed; returns the exit code.
 
-    debug: print the traceback too.
+    debug: print the traceback too. stopped_by: the signal that has come; whatever fails after it is its doing.
     """
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
@@ -47,9 +27,11 @@ def explain(error: BaseException, *, debug: bool) -> int:
         return error.exit_code
     if debug:
         traceback.print_exception(error)
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, Stopped):
+        stopped_by = error.number
+    if isinstance(error, KeyboardInterrupt) or stopped_by is not None:
         _say("interrupted")
-        return 128 + (error.number if isinstance(error, Stopped) else signal.SIGINT)
+        return 128 + (stopped_by or signal.SIGINT)
     if _reader_has_left(error):
         return 128 + signal.SIGPIPE
     if isinstance(error, LvcError):

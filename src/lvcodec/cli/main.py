@@ -7,14 +7,18 @@ click's own `main` is not used: it turns Ctrl-C, a closed pipe and every EOFErro
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
 import click
 
 from lvcodec import __version__
-from lvcodec.cli.failures import discard_stdout, explain, flush_stdout, stop_on_signals
+from lvcodec.cli.failures import discard_stdout, explain, flush_stdout
+from lvcodec.cli.signals import Signals, remove_partials
+from lvcodec.cli.working_folder import refuse_torch_without_one
 
 COMMANDS = {
     "encode": "Code a video into an lvcodec stream.",
@@ -69,18 +73,29 @@ def main() -> None:
 
 def run() -> NoReturn:
     """Run the command with the process's arguments, and exit with its code."""
-    sys.exit(execute(sys.argv[1:]))
+    signals = Signals()
+    signals.unwind()
+    refuse_torch_without_one()
+    code = execute(sys.argv[1:], signals)
+    signals.ignore()
+    remove_partials()
+    if signals.first is not None or any(thread.daemon for thread in threading.enumerate()):
+        # the interpreter would abort at its own end, where a thread still waits for input: that end is left out
+        os._exit(code)
+    sys.exit(code)
 
 
-def execute(args: Sequence[str]) -> int:
-    """Run one command; returns the exit code, every failure told on stderr."""
-    stop_on_signals()
+def execute(args: Sequence[str], signals: Signals | None = None) -> int:
+    """Run one command; returns the exit code, every failure told on stderr.
+
+    signals: those that the program hears of, if it does.
+    """
     try:
         with main.make_context("lvcodec", list(args)) as ctx:
             main.invoke(ctx)
         flush_stdout()
     except BaseException as error:
-        code = explain(error, debug="--debug" in args)
+        code = explain(error, debug="--debug" in args, stopped_by=signals.first if signals else None)
         discard_stdout()
         return code
     return 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-OnPicture = Callable[[int, int | None], None]
+from lvcodec.report import OnPicture
 
 PROGRESS_AFTER_S = 2.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -84,15 +84,15 @@ def check_source(source: str) -> None:
         raise InputError(f"{source}: not readable")
 
 
-def check_target(target: str, *others: str, overwrite: bool) -> None:
+def check_target(target: str, *sources: str, outputs: Sequence[str] = (), overwrite: bool) -> None:
     """Refuse what cannot be written, or should not be, before torch is loaded.
 
-    others: what is read or written too, and must not be the same file.
+    sources, outputs: what is read, and written too, and must not be the same file.
     Raises UsageError for a terminal, InputError as lvcodec.video.atomic.check_output does.
     """
     if target == PIPE and (sys.stdout is None or sys.stdout.isatty()):
         raise UsageError("stdout is a terminal", "redirect it, or name a file")
-    check_output(target, *(other for other in others if other != PIPE), overwrite=overwrite)
+    check_output(target, *sources, outputs=outputs, overwrite=overwrite)
 
 
 def is_pattern(path: str) -> bool:

@@ -1,1 +1,1 @@
-"""The loop: pictures to symbols to bytes and back. The only package that knows all the others."""
+"""What encoder and decoder share, and decoding: symbols to pixels, records to pictures, streams to video."""

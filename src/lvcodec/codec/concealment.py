@@ -1,4 +1,4 @@
-"""Damage, bridged: what a damaged record costs is left out, and the last good picture is shown in its place."""
+"""Damage is bridged: the last good picture is shown where a damaged record cost some."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lvcodec.video.picture import Picture
 
 
 def records_of(reader: StreamReader, *, conceal: bool) -> Iterator[PictureRecord | StreamError]:
-    """The stream's records; with `conceal`, damage comes as the error in the place of what it cost."""
+    """The stream's records; with `conceal`, the error of each damaged one stands where its pictures would."""
     while True:
         try:
             yield next(reader)
@@ -32,7 +32,7 @@ def records_of(reader: StreamReader, *, conceal: bool) -> Iterator[PictureRecord
                 return
 
 
-def bridged(
+def fill_gaps(
     items: Iterable[Shown | StreamError], start: int, reader: StreamReader, notices: OnNotice
 ) -> Iterator[Shown]:
     """Repeat the last good picture (grey before the first) where numbers are missing, from picture `start` on."""

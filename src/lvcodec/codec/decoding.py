@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from lvcodec.codec.concealment import bridged, records_of
+from lvcodec.codec.concealment import fill_gaps, records_of
 from lvcodec.codec.gop import Shown, decode_gop, gops_of
+from lvcodec.codec.jobs import ahead_of, default_jobs
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
-from lvcodec.codec.pipeline import ahead_of, default_jobs, pipelined
+from lvcodec.codec.pipeline import pipelined
 from lvcodec.errors import InputError, MismatchError, StreamError
 from lvcodec.exact.settings import whole_products
 from lvcodec.frames import FrameRange
@@ -24,11 +25,12 @@ from lvcodec.report import DecodeReport, OnNotice, OnPicture
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.files import open_stream
 from lvcodec.stream.records import PictureRecord
+from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink
 from lvcodec.video.sink import open_sink
 
 if TYPE_CHECKING:
-    from lvcodec import StreamLike
+    from lvcodec.stream.files import StreamLike
 
 
 def decoded(reader: StreamReader, networks: Networks, options: Decoding) -> Iterator[Shown | StreamError]:
@@ -55,6 +57,7 @@ def decode(
 ) -> DecodeReport:
     """See lvcodec.decode."""
     options.validate()
+    check_output(target, source, overwrite=options.overwrite)
     notices = Notices(on_notice)
     began = time.monotonic()
     with ExitStack() as stack:
@@ -63,6 +66,7 @@ def decode(
         # The right weights and a backend that computes right, before anything is written.
         networks = Networks.of_stream(reader.header, device=options.device, backend=options.backend, on_notice=notices)
         reader.index()  # tells the count, where the file can seek
+        total = None if reader.count is None else FrameRange.of(options.frames).count_of(reader.count)
         sink = stack.enter_context(
             open_sink(
                 target,
@@ -70,6 +74,7 @@ def decode(
                 pix_fmt=options.pix_fmt,
                 overwrite=options.overwrite,
                 stated_format=options.format,
+                count=total,
             )
         )
         for text in sink.notices:
@@ -104,7 +109,7 @@ def _write_all(
     total = None if reader.count is None else asked.count_of(reader.count)
     count = concealed = 0
     try:
-        for item in bridged(decoded(reader, networks, options), start, reader, notices):
+        for item in fill_gaps(decoded(reader, networks, options), start, reader, notices):
             if item.number < asked.first:
                 continue
             if asked.is_over(item.number):

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from lvcodec.arrays import Ints
 from lvcodec.codec import motion
 from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Network
-from lvcodec.codec.shift import direction_of, undo_of
+from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.entropy import grid
-from lvcodec.nets.coding import Ints
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ class Symbols:
 class Mode:
     """A way to predict a picture from the one before it: what both sides do.
 
-    sends_motion: whether a field of vectors is coded before all else, and `reference` needs it.
+    sends_motion: whether a field of vectors is coded before all else, and `reference` needs it. shifts: whether what is
+    coded of the residual is shifted, by alpha.
     code: walks the sub-streams; symbols to write, or None to read them; returns those known on both sides.
     """
 
@@ -85,6 +86,7 @@ class Mode:
     code: Callable[[Symbols | None, Reference, Network, Coder, Fraction], Symbols]
     reconstruct: Callable[[Symbols, Reference, Network], State]
     sends_motion: bool = False
+    shifts: bool = False
 
 
 def code_hyper(name: str, tables: str, symbols: Symbols | None, net: Network, coder: Coder) -> Ints:
@@ -103,7 +105,10 @@ def _prior(z: Ints, symbols: Symbols | None, reference: Reference, net: Network)
 
 
 def _last_latents(state: State, net: Network, field: Field | None) -> Reference:
-    """Those of the picture shown last, worked out again where it has none in these steps."""
+    """Those of the picture shown last, worked out again where it has none in these steps.
+
+    In lds they are rounded: docs/decisions.md#the-reference-of-lds-is-rounded.
+    """
     known = state.y_hat if state.quality_index == net.quality_index else None
     steps = net.symbols(net.analyse(state.x_hat)) if known is None else known
     return Reference(net.latents(steps), steps)
@@ -144,7 +149,7 @@ def _code_shifted(
     index, centre, sign = grid.locate(*prior)
     coded = coder.code(symbols.streams["y_shift"] if symbols else None, tables, index, centre, sign)
     y_shift: NDArray[Any] = coded
-    undo: NDArray[Any] = undo_of(coded, prior[0]) if alpha == 1 else float(alpha) * direction_of(coded, prior[0])
+    undo: NDArray[Any] = shift_undo(coded, prior[0]) if alpha == 1 else float(alpha) * shift_direction(coded, prior[0])
     if alpha != 1:
         y_shift = coded - undo
     return Symbols({"z_t": z, "y_shift": y_shift, "undo": undo}, prior)
@@ -181,6 +186,6 @@ def _reconstruct_aligned(symbols: Symbols, reference: Reference, net: Network) -
 MODES: dict[str, Mode | None] = {
     "intra": None,
     "mfvc": Mode(_last_latents, _code_mfvc, _reconstruct_mfvc),
-    "lds": Mode(_last_latents, _code_lds, _reconstruct_lds),
-    "aligned": Mode(_aligned, _code_shifted, _reconstruct_aligned, sends_motion=True),
+    "lds": Mode(_last_latents, _code_lds, _reconstruct_lds, shifts=True),
+    "aligned": Mode(_aligned, _code_shifted, _reconstruct_aligned, sends_motion=True, shifts=True),
 }

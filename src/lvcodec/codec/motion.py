@@ -1,4 +1,4 @@
-"""The motion of a P-picture: how its field of vectors is coded, and how the last picture is seen through it.
+"""The motion of a P-picture: how its field of vectors is coded, and how the last picture is aligned by it.
 
 The field, one vector for each block of 16x16 luma pels in quarters of a pel, is coded from coarse to fine: every
 32nd block first, then in each step those midway between two known ones, rows before columns. The last steps but one:
@@ -26,7 +26,7 @@ from lvcodec.video.picture import Picture
 
 Field = NDArray[np.int32]
 Places = tuple[NDArray[np.int32], NDArray[np.int32]]  # rows (n, 1) and columns (m) that cross
-COARSEST = 32
+COARSEST = 32  # blocks between those that are coded first
 # Scale levels (entropy/grid.py) of a vector's parts, fitted to fields of the training clips
 # (docs/decisions.md#levels-of-the-motion-field): by the bits of how far both neighbours are apart (rows) and of how far
 # the field before is from the prediction (columns), in quarters of a pel; of vectors without neighbours, between
@@ -62,23 +62,23 @@ _POWERS = 2 ** np.arange(LEVELS.shape[-1] - 1, dtype=np.int32)
 
 
 def align(picture: Picture, field: Field) -> Picture:
-    """The picture seen through the field."""
+    """The picture moved along the field."""
     y, u, v = picture.planes
     return Picture(warp.warp(y, field), warp.warp(u, field, chroma=True), warp.warp(v, field, chroma=True))
 
 
-def before(picture: Picture, field: Field | None) -> Field:
+def field_or_zeros(picture: Picture, field: Field | None) -> Field:
     """The field of the picture before, vectors of 0 where it had none."""
     return np.zeros(warp.field_shape(picture.height, picture.width), dtype=np.int32) if field is None else field
 
 
-def code_field(field: Field | None, before: Field, tables: TableSet, coder: Coder) -> Field:
-    """Code a field; `before` is that of the picture before, of the same shape. Returns the field."""
+def code_field(field: Field | None, field_before: Field, tables: TableSet, coder: Coder) -> Field:
+    """Code a field; `field_before` is that of the picture before, of the same shape. Returns the field."""
     coder.begin("motion")
-    known = np.zeros_like(before)
-    for step in passes(before.shape[1], before.shape[2]):
+    known = np.zeros_like(field_before)
+    for step in passes(field_before.shape[1], field_before.shape[2]):
         place = (slice(None), *step.places)
-        temporal = before[place]
+        temporal = field_before[place]
         one, other = (known[(slice(None), *near)] for near in step.between) if step.between else (temporal, temporal)
         predicted, level = predict(one, other, temporal, step.kind)
         index = np.broadcast_to(level * grid.FRACTIONS, temporal.shape)
@@ -98,7 +98,7 @@ def predict(one: Field, other: Field, temporal: Field, kind: int | NDArray[np.in
 
 
 def median(one: Field, other: Field, third: Field) -> Field:
-    """That of three vectors, part by part."""
+    """The median of three vectors, part by part."""
     return np.maximum(np.minimum(one, other), np.minimum(np.maximum(one, other), third))
 
 

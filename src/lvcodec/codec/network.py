@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.nets.coding import Coding, Ints, Parameters, Planes
+from lvcodec.arrays import Ints
+from lvcodec.nets.coding import Coding, Parameters, Planes
 from lvcodec.sizes import padded
 from lvcodec.video.picture import Picture
 

@@ -11,18 +11,16 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lvcodec.arrays import Indices, Ints
 from lvcodec.codec import motion
 from lvcodec.codec.modes import Mode, Reference, State, Symbols, code_hyper
 from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Network
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder, Reader
-from lvcodec.nets.coding import Ints
 
-Places = NDArray[np.intp]
-Decide = Callable[[Places, tuple[Ints, Ints, Ints]], Ints]  # what to code at flat positions, by tables located there
+Decide = Callable[[Indices, tuple[Ints, Ints, Ints]], Ints]  # what to code at flat positions, by tables located there
 
 
 def decode_picture(
@@ -46,7 +44,7 @@ def code_reference(field: Field | None, state: State, net: Network, mode: Mode, 
     field: the motion to write, None to read it.
     """
     if mode.sends_motion:
-        field = motion.code_field(field, motion.before(state.x_hat, state.field), net.tables["laplace"], coder)
+        field = motion.code_field(field, motion.field_or_zeros(state.x_hat, state.field), net.tables["laplace"], coder)
     return mode.reference(state, net, field)
 
 

@@ -18,32 +18,12 @@ from typing import Any, Generic, TypeVar
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-# docs/decisions.md#gops-side-by-side
-MOST_JOBS = 4
-MOST_PIXELS = 2**22  # of pictures coded side by side, unless more is asked for
-# docs/decisions.md#pictures-that-wait
-AHEAD, AHEAD_BYTES = 32, 2**25  # pictures that wait between two threads at most
 LOOK_S = 0.2  # how often a waiting thread looks whether it should stop
-READER_S = 1.0
-
-
-def default_jobs(width: int, height: int) -> int:
-    """How many GOPs to code side by side, for pictures of this size.
-
-    Layers of small pictures are too small to share among many threads, and large pictures take much memory each.
-    """
-    import torch
-
-    return max(1, min(MOST_JOBS, torch.get_num_threads(), MOST_PIXELS // (width * height)))
-
-
-def ahead_of(picture_bytes: int) -> int:
-    """Pictures of a size that may wait between two threads."""
-    return max(2, min(AHEAD, AHEAD_BYTES // picture_bytes))
+READER_S = 1.0  # how long a reader may take to end: it may wait for a pipe that never does
 
 
 def pipelined(
-    groups: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int, ahead: int = AHEAD
+    groups: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int, ahead: int
 ) -> Iterator[Out]:
     """Apply `work` to every group and chain the results in order: each is handed out once those before it are.
 
@@ -80,7 +60,7 @@ class _Pipeline(Generic[In, Out]):
             for thread in (reader, *workers):
                 thread.start()
             while (lane := self._in_order.get()) is not None:
-                yield from lane.handed_out()
+                yield from lane.out()
         finally:
             self._stop.set()
             self._close()
@@ -171,7 +151,7 @@ class _Lane(Generic[In, Out]):
                 _put(self.results, _Failed(error), self._stop)
             _put(self.results, _End(), self._stop)
 
-    def handed_out(self) -> Iterator[Out]:
+    def out(self) -> Iterator[Out]:
         """For the caller: the results."""
         yield from _taken(self.results, self._stop)
 

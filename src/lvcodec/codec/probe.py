@@ -15,7 +15,7 @@ from lvcodec.stream.info import picture_info, stream_info
 from lvcodec.stream.records import PictureRecord
 
 if TYPE_CHECKING:
-    from lvcodec import StreamLike
+    from lvcodec.stream.files import StreamLike
 
 
 @enough_memory()
@@ -49,5 +49,5 @@ def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mappi
     with whole_products(), torch.inference_mode():
         for record in records:
             state, coder = decode_record(record, state, header, networks)
-            bits.append({name: value for name, value in coder.bits.items() if name})
+            bits.append(dict(coder.bits))
     return bits

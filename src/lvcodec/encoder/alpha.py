@@ -9,9 +9,9 @@ from itertools import chain, islice
 import numpy as np
 import torch
 
+from lvcodec.arrays import Ints
 from lvcodec.codec.network import Network
 from lvcodec.errors import LvcError
-from lvcodec.nets.coding import Ints
 from lvcodec.video.picture import Picture
 
 # Share of latents that change where hardly anything moves; by trial (docs/decisions.md#where-hardly-anything-moves)
@@ -28,7 +28,7 @@ def length_for(first: Ints, second: Ints) -> Fraction:
     return Fraction(1) if 0 < changed < STILL * coded else Fraction(1, 2)
 
 
-def looked_at(pictures: Iterator[Picture], net: Network) -> tuple[Fraction, Iterator[Picture]]:
+def choose_alpha(pictures: Iterator[Picture], net: Network) -> tuple[Fraction, Iterator[Picture]]:
     """The length for a clip, and all of its pictures again. An error in reading them comes after those before it."""
     first, every = _ahead(pictures, 2)
     with torch.inference_mode():

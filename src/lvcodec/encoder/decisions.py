@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lvcodec.arrays import Ints, Reals
 from lvcodec.codec.modes import MODES, Mode, Reference, Symbols
-from lvcodec.codec.shift import direction_of
+from lvcodec.codec.shift import shift_direction
 from lvcodec.encoder.network import EncoderNetwork
-from lvcodec.encoder.symbols import Reals, decide, decide_shifted
+from lvcodec.encoder.symbols import decide, decide_shifted
 from lvcodec.entropy import grid
-from lvcodec.nets.coding import Ints
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Decisions:
     distortion_weight_half: float = 1.0
 
     def distortion_weight_at(self, alpha: Fraction) -> float:
-        """That of P-pictures at a length of the shift."""
+        """What errors of P-pictures weigh where the shift has this length."""
         return self.distortion_weight if alpha == 1 else self.distortion_weight_half
 
 
@@ -90,7 +90,7 @@ def _analyse_shifted(
         y_shift = decide(residual, weights, net.tables["laplace"], located)
     streams = {"z_t": z, "y_shift": y_shift}
     if bfd:
-        streams["z_bfd"] = net.shift_hyper(direction_of(np.rint(residual).astype(np.int32), prior[0]), latents)
+        streams["z_bfd"] = net.shift_hyper(shift_direction(np.rint(residual).astype(np.int32), prior[0]), latents)
     return Symbols(streams, prior)
 
 
@@ -127,7 +127,9 @@ def _p_pictures(mode: str) -> Mode:
 
 
 # Weights, and how much coarser, were found by trial (docs/decisions.md#distortion-weight-of-p-pictures). An error
-# weighs all of itself where the next picture mends none of it: in mfvc, and in lds if the shift loses nothing.
+# weighs all of itself where the next picture mends none of it: in mfvc, and in lds if the shift loses nothing. How much
+# coarser P-pictures are: docs/decisions.md#p-pictures-of-aligned-are-coarser and
+# docs/decisions.md#p-pictures-of-lds-have-their-i-pictures-quality.
 DECISIONS: dict[str, Decisions | None] = {
     "intra": None,
     "mfvc": Decisions(_p_pictures("mfvc"), _analyse_mfvc, "y_res"),

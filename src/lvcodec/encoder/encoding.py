@@ -17,10 +17,11 @@ import torch
 
 from lvcodec import quality
 from lvcodec.codec.decoding import decoded
+from lvcodec.codec.jobs import ahead_of, default_jobs
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
-from lvcodec.codec.pipeline import ahead_of, default_jobs, pipelined
+from lvcodec.codec.pipeline import pipelined
 from lvcodec.encoder import alpha
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import CodedPicture, GopEncoder, gops
@@ -36,13 +37,15 @@ from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.files import create_stream, is_path, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import planes_checksum
+from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink, Source
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
 from lvcodec.video.source import open_source
 
 if TYPE_CHECKING:
-    from lvcodec import StreamLike, VideoLike
+    from lvcodec.stream.files import StreamLike
+    from lvcodec.video.base import VideoLike
 
 
 @enough_memory()
@@ -59,11 +62,14 @@ def encode(
     options.validate()
     if options.verify and not is_path(target):
         raise UsageError("verify reads the stream back and needs a file to write to")
+    check_output(target, source, overwrite=options.overwrite)
+    if options.recon is not None:
+        check_output(options.recon, source, outputs=[target], overwrite=options.overwrite)
     notices = Notices(on_notice)
     info, index = _model(options), quality.index_of(options.quality)
     if abs(quality.of_index(index) - options.quality) > 1e-9:
         notices(
-            f"quality {options.quality:g} is coded as {quality.of_index(index):g}: "
+            f"quality {float(options.quality):g} is coded as {quality.of_index(index):g}: "
             f"qualities go in steps of {1 / quality.INDICES_A_QUALITY:g}"
         )
     began = time.monotonic()
@@ -91,7 +97,9 @@ def encode(
         encoder, frames = _gop_encoder(options, networks, index, iter(pictures))
         recon = None
         if options.recon is not None:
-            recon = stack.enter_context(open_sink(options.recon, pictures.format, overwrite=options.overwrite))
+            recon = stack.enter_context(
+                open_sink(options.recon, pictures.format, overwrite=options.overwrite, count=pictures.count)
+            )
         out = stack.enter_context(create_stream(target, overwrite=options.overwrite))
         writer = StreamWriter(out, _header(options, info, index, pictures, encoder.alpha))
         written = _Written(writer, out, recon, PsnrMeter() if options.psnr else None)
@@ -137,7 +145,7 @@ def _gop_encoder(
     p_net = networks.at(p_index)
     length = Fraction(1 if options.alpha is None else options.alpha)
     if options.alpha is None and decisions and decisions.alpha is None and info.alpha != 1:
-        length, frames = alpha.looked_at(frames, net)
+        length, frames = alpha.choose_alpha(frames, net)
     return GopEncoder(net, p_net, decisions, length), frames
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lvcodec.exact.convolution import scale_of
+from lvcodec.exact.convolution import scale_of_shift
 from lvcodec.exact.ops import layers
 from lvcodec.models import store
-from lvcodec.nets.swift import Swift, SwiftShape, load_constants
+from lvcodec.nets.swift import Swift, SwiftShape, load_constants, step_tables
 
 
 @lru_cache(maxsize=1)
@@ -21,14 +21,14 @@ def float_twin(path: Path, weights_id: str) -> tuple[Swift, dict[str, Tensor]]:
     path: the model's folder; weights_id keys the cache. Raises WeightsError if the weights are damaged.
     """
     arrays = store.cached_integers(path, weights_id)
-    steps = {k[6:]: torch.from_numpy(v) for k, v in arrays.items() if k.startswith("steps.")}
+    steps = step_tables(arrays)
     model = Swift(SwiftShape(**store.read_info(path).manifest["shape"]))
     with torch.no_grad():
         for name, layer in layers(model):
             weight, bias, shift = (
                 torch.from_numpy(arrays[f"layers.{name}.{part}"]).float() for part in ("weight", "bias", "shift")
             )
-            scale = scale_of(shift + layer.unit_bits, torch.float32)
+            scale = scale_of_shift(shift + layer.unit_bits, torch.float32)
             layer.weight.copy_(layer.shape_back(layer.per_output(weight) * scale[:, None]))
             layer.bias.copy_(bias * scale / layer.fmt.one)
         load_constants(model, steps)

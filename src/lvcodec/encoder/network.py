@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec import names, quality
+from lvcodec.arrays import Ints
 from lvcodec.codec.network import Network, ints
 from lvcodec.codec.networks import Networks
 from lvcodec.encoder.distortion import step_weight
-from lvcodec.nets.coding import Ints
 from lvcodec.report import OnNotice
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
@@ -45,7 +45,7 @@ class EncoderNetwork(Network):
 
     @property
     def quality(self) -> float:
-        """That of the index."""
+        """The quality 1..6 that the network is for."""
         return quality.of_index(self.quality_index)
 
     def scaled(self, latents: Tensor) -> NDArray[np.float64]:
@@ -89,7 +89,7 @@ class EncoderNetwork(Network):
     def refine_residual(
         self,
         picture: Picture,
-        before: Picture | None,
+        base: Picture | None,
         reference: Tensor,
         coded: Ints,
         prior: tuple[Ints, Ints],
@@ -98,17 +98,17 @@ class EncoderNetwork(Network):
         weight: float,
         z_bfd: Ints | None = None,
     ) -> Ints:
-        """The same of a P-picture's symbols.
+        """Better symbols of a P-picture for its rate and distortion; the same without a refiner.
 
-        before: the picture that is changed, if it is made by difference; reference: the latents that the residual is
-        added to; shifted: whether the symbols are; weight: of its errors; z_bfd: what LCM gets.
+        base: the picture that the change is added to, if it is made by difference; reference: the latents that the
+        residual is added to; shifted: whether the symbols are; weight: of its errors; z_bfd: what LCM gets.
         """
         if self.refiner is None:
             return coded
         return self.refiner.residual(
             self._padded(picture),
             (self.height, self.width),
-            None if before is None else self._padded(before),
+            None if base is None else self._padded(base),
             reference,
             coded,
             prior,

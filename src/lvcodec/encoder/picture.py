@@ -9,15 +9,15 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from lvcodec.arrays import Indices, Ints
 from lvcodec.codec import motion
 from lvcodec.codec.modes import Reference, State, Symbols
 from lvcodec.codec.motion import Field
-from lvcodec.codec.picture import Decide, Places, code_intra, code_reference, reconstruct_intra
+from lvcodec.codec.picture import Decide, code_intra, code_reference, reconstruct_intra
 from lvcodec.encoder.decisions import Decisions, refine
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.symbols import Located, decide
 from lvcodec.entropy.coder import Coder, Writer
-from lvcodec.nets.coding import Ints
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Of an I-picture's errors when its symbols are decided, by trial (docs/decisions.md#distortion-weight-of-i-pictures)
 I_DISTORTION_WEIGHT = 1.75
+# docs/decisions.md#rounds-and-sweeps-of-the-search
 REFINED_SWEEPS = 3  # times as many of the search for motion where the encoder takes its time
 
 
@@ -55,7 +56,7 @@ def _intra_decision(picture: Picture, latents: Tensor, z: Ints, net: EncoderNetw
     real, weights = net.scaled(latents).ravel(), net.distortion_weights(I_DISTORTION_WEIGHT)
     each = None if weights is None else weights.ravel()
 
-    def decided(positions: Places, located: Located) -> Ints:
+    def decided(positions: Indices, located: Located) -> Ints:
         return decide(real[positions], None if each is None else each[positions], net.tables["gaussian"], located)
 
     if net.refiner is None:
@@ -81,4 +82,4 @@ def _search(picture: Picture, state: State, net: EncoderNetwork) -> Field:
     from lvcodec.encoder.search import SWEEPS, search  # its library is large, and not every mode sends motion
 
     sweeps = SWEEPS if net.refiner is None else REFINED_SWEEPS * SWEEPS
-    return search(picture, state.x_hat, motion.before(state.x_hat, state.field), net.quality, sweeps)
+    return search(picture, state.x_hat, motion.field_or_zeros(state.x_hat, state.field), net.quality, sweeps)

@@ -17,10 +17,10 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from lvcodec import quality
+from lvcodec import names, quality
+from lvcodec.arrays import Ints
 from lvcodec.encoder.distortion import CHROMA, LUMA, step_weight
 from lvcodec.encoder.float_twin import float_twin
 from lvcodec.entropy import grid
@@ -28,15 +28,14 @@ from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
 from lvcodec.errors import UsageError
 from lvcodec.exact.planes import planes_to_channels
 from lvcodec.models.store import ModelInfo
+from lvcodec.nets.coding import Planes
 from lvcodec.nets.compensation import shift_undo
 from lvcodec.nets.swift import UNITS_PER_LEVEL, Steps, Swift, parity, steps_from_tables
 
 # docs/decisions.md#steps-of-the-refinement
-TAKEN = 0.35  # part of the steps that seem to pay that a pass takes: more of them get into each other's way
+TAKEN = 0.35  # a pass takes this part of the steps that seem to pay: more would get into each other's way
 TRUST, MISTRUST = 0.7, 1.3  # the curvature at first, and its growth when a pass made nothing better
 
-Ints = NDArray[np.int32]
-Planes = tuple[Tensor, Tensor, Tensor]
 # Of symbols: the picture's cost in bits, and for a step up and down (2, ...) its slope and its curvature / 2.
 Costs = tuple[Tensor, Tensor, Tensor]
 
@@ -46,7 +45,7 @@ def refiner_of(info: ModelInfo, quality_index: int, passes: int) -> Refiner:
 
     Raises UsageError if the family has none, WeightsError if the weights are damaged.
     """
-    if info.family != "swift":
+    if info.family not in names.REFINED_FAMILIES:
         raise UsageError(f"effort is for the swift family, not for {info.family}", "leave --effort out")
     model, steps = float_twin(info.path, info.weights_id)
     return Refiner(model, steps_from_tables(steps, quality_index), quality_index, passes)
@@ -67,13 +66,13 @@ class Refiner:
         self.lmbda = quality.lambda_of(quality.of_index(quality_index))
         self.curvature = step_weight(self.steps.size, self.lmbda)  # halved: 2 / 2
 
-    def intra(self, planes: Planes, shown: tuple[int, int], z: Ints, symbols: Ints) -> Ints:
+    def intra(self, planes: Planes, size: tuple[int, int], z: Ints, symbols: Ints) -> Ints:
         """Better symbols of an I-picture.
 
-        planes: padded levels; shown: height and width that count; z: (Z, H/64, W/64); symbols: (M, H/16, W/16).
+        planes: padded levels; size: height and width that count; z: (Z, H/64, W/64); symbols: (M, H/16, W/16).
         """
         with _gradients():
-            return self._intra(*_target(planes, shown), _batch(z), _batch(symbols))
+            return self._intra(*_target(planes, size), _batch(z), _batch(symbols))
 
     def _intra(self, x: Tensor, pixel_weights: Tensor, z: Tensor, symbols: Tensor) -> Ints:
 
@@ -113,8 +112,8 @@ class Refiner:
     def residual(
         self,
         planes: Planes,
-        shown: tuple[int, int],
-        before: Planes | None,
+        size: tuple[int, int],
+        base: Planes | None,
         reference: Tensor,
         coded: Ints,
         prior: tuple[Ints, Ints],
@@ -125,18 +124,19 @@ class Refiner:
     ) -> Ints:
         """Better symbols of a P-picture.
 
-        before: padded levels of the picture that is changed, where the picture is made by difference; reference: the
-        latents that the residual is added to, (1, M, H/16, W/16) units; coded: the symbols that are sent, (M, H/16,
-        W/16); prior: their means in eighths of a step and levels; shifted: whether the symbols are shifted by one;
-        weight: of errors, 1 if nothing mends them later; z_bfd: (Z, H/64, W/64) where LCM repairs what the shift lost.
+        base: padded levels of the picture that the change is added to, where the picture is made by difference;
+        reference: the latents that the residual is added to, (1, M, H/16, W/16) units; coded: the symbols that are
+        sent, (M, H/16, W/16); prior: their means in eighths of a step and levels; shifted: whether the symbols are
+        shifted by one; weight: of errors, 1 if nothing mends them later; z_bfd: (Z, H/64, W/64) where LCM repairs what
+        the shift lost.
         """
         with _gradients():
-            x, pixel_weights = _target(planes, shown)
+            x, pixel_weights = _target(planes, size)
             reference = reference.clone().float()
-            if before is not None:
+            if base is not None:
                 with torch.no_grad():
-                    before_change = self.model.synthesis(reference, self.steps).float() / UNITS_PER_LEVEL
-                x = x - _channels(before) + before_change
+                    base_output = self.model.synthesis(reference, self.steps).float() / UNITS_PER_LEVEL
+                x = x - _channels(base) + base_output
             z = None if z_bfd is None else _batch(z_bfd)
             return self._residual(
                 x, pixel_weights, reference, _batch(coded), _batch(prior[0]), _batch(prior[1]), shifted, weight, z
@@ -211,12 +211,12 @@ def _channels(planes: Planes) -> Tensor:
     return planes_to_channels(y, u, v).contiguous(memory_format=torch.channels_last)
 
 
-def _target(planes: Planes, shown: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def _target(planes: Planes, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """The picture as the networks make it, levels - 128, and each squared error's weight: none for padding."""
     masks = []
     for plane, weight, part in zip(planes, (LUMA, CHROMA, CHROMA), (1, 2, 2), strict=True):
         mask = torch.zeros(plane.shape)
-        mask[..., : -(-shown[0] // part), : -(-shown[1] // part)] = weight
+        mask[..., : -(-size[0] // part), : -(-size[1] // part)] = weight
         masks.append(mask)
     return _channels(planes), planes_to_channels(*masks) + 128
 

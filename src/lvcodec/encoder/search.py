@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.encoder.vectors import sweep
+from lvcodec.arrays import Floats
+from lvcodec.codec.motion import Field
+from lvcodec.encoder.vectors import NUDGES, bordered, neighbours, sweep
 from lvcodec.exact import warp
 from lvcodec.quality import lambda_of
 from lvcodec.video.picture import Picture
-
-Field = NDArray[np.int32]
-Floats = NDArray[np.float32]
 
 # docs/decisions.md#price-of-roughness
 BITS = 2.0  # what one doubling of the distance to one neighbour is taken to cost
@@ -32,17 +32,17 @@ GROUPS = (8, 4, 2)  # blocks
 ROUNDS = 2
 SWEEPS = 3
 # docs/decisions.md#constants-of-the-search-that-only-save-time
-SLOTS = 8
+SLOTS = 8  # of each part of a vector: a block keeps the errors of SLOTS^2 vectors, those tried last
 BORDER = 24  # pels around a picture: a block, and what taps reach
 NONE = np.int64(2**62)  # no vector
 SMALLEST = 16  # sides that the optical flow needs
 
 
-def search(picture: Picture, reference: Picture, before: Field, quality: float, sweeps: int = SWEEPS) -> Field:
-    """The field that shows `reference` as near to `picture` as its vectors are worth.
+def search(picture: Picture, reference: Picture, field_before: Field, quality: float, sweeps: int = SWEEPS) -> Field:
+    """The field that brings `reference` near to `picture`, by rate and distortion.
 
-    before: the field of the picture before, (2, rows, columns) in quarters of a pel, a first guess. quality: 1..6, says
-    what a bit is worth. sweeps: how often the field's bits are counted and made fewer.
+    field_before: that of the picture before, (2, rows, columns) in quarters of a pel, a first guess. quality: 1..6,
+    says what a bit is worth. sweeps: how often the field's bits are counted and made fewer.
     """
     y, ref = picture.y, reference.y
     field = _of_blocks(_flow(y, ref))
@@ -52,15 +52,15 @@ def search(picture: Picture, reference: Picture, before: Field, quality: float, 
     price = BITS * bit
     still = np.zeros_like(field)
     for side in GROUPS:
-        for candidate in (still, before, _common(field, side)):
+        for candidate in (still, field_before, _common(field, side)):
             field, error = _choose_groups(errors, field, error, candidate, price, side)
-    guesses = [still, before]
+    guesses = [still, field_before]
     for _ in range(ROUNDS):
-        for candidate in [*guesses, *_neighbours(field), *_nudged(field)]:
+        for candidate in [*guesses, *neighbours(field), *_nudged(field)]:
             field, error = _choose(errors, field, error, candidate, price)
         guesses = [_median(field)]
     for _ in range(sweeps):
-        field = sweep(field, before, errors, bit * PRICE)
+        field = sweep(field, field_before, errors, bit * PRICE)
     return field
 
 
@@ -78,9 +78,8 @@ def _flow(y: NDArray[np.uint8], ref: NDArray[np.uint8]) -> Floats:
 def _of_blocks(flow: Floats) -> Field:
     """The median vector of each block, to the nearest quarter."""
     side = warp.BLOCK
-    _, height, width = flow.shape
-    _, rows, columns = warp.field_shape(height, width)
-    grown = np.pad(flow, ((0, 0), (0, rows * side - height), (0, columns * side - width)), mode="edge")
+    _, rows, columns = warp.field_shape(*flow.shape[1:])
+    grown = _whole_groups(flow, side)
     some = grown.reshape(2, rows, side, columns, side)[:, :, 2::4, :, 2::4]  # one pel of sixteen tells enough
     vectors = np.median(some.transpose(0, 1, 3, 2, 4).reshape(2, rows, columns, -1), axis=3)
     return np.asarray(np.clip(np.round(vectors * warp.STEPS), -warp.MAX_VECTOR, warp.MAX_VECTOR), dtype=np.int32)
@@ -146,21 +145,19 @@ def _phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _blocks_of(y: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
     """A plane, made to go on at its right and lower edge, as (rows, BLOCK, columns, BLOCK)."""
     side = warp.BLOCK
-    grown = np.pad(y, ((0, rows * side - y.shape[0]), (0, columns * side - y.shape[1])), mode="edge")
-    return grown.reshape(rows, side, columns, side)
+    return _whole_groups(y, side).reshape(rows, side, columns, side)
 
 
-def _grown(field: Field) -> Field:
-    """The field with a border of one vector that repeats its edge (numpy's pad takes ten times as long)."""
-    rows, columns = (np.clip(np.arange(-1, size + 1), 0, size - 1) for size in field.shape[1:])
-    return field[:, rows[:, None], columns]
+def _whole_groups(array: NDArray[Any], side: int) -> NDArray[Any]:
+    """An array (..., H, W), made to go on at its lower and right edge up to multiples of `side`."""
+    beyond = [(0, -size % side) for size in array.shape[-2:]]
+    return np.pad(array, [(0, 0)] * (array.ndim - 2) + beyond, mode="edge")
 
 
 def _roughness(vectors: Field, field: Field) -> Floats:
     """(rows, columns): how far each vector is from its four neighbours in the field, in octaves."""
-    grown = _grown(field)
     cost = np.zeros(vectors.shape[1:], dtype=np.float32)
-    for near in (grown[:, :-2, 1:-1], grown[:, 2:, 1:-1], grown[:, 1:-1, :-2], grown[:, 1:-1, 2:]):
+    for near in neighbours(field):
         cost += np.log2(1 + np.abs(vectors - near).sum(axis=0, dtype=np.float32))
     return cost
 
@@ -192,28 +189,20 @@ def _choose_groups(
 def _common(field: Field, side: int) -> Field:
     """Each group of side x side blocks at the median of its vectors."""
     _, rows, columns = field.shape
-    grown = np.pad(field, ((0, 0), (0, -rows % side), (0, -columns % side)), mode="edge")
+    grown = _whole_groups(field, side)
     groups = grown.reshape(2, grown.shape[1] // side, side, -1, side).transpose(0, 1, 3, 2, 4)
     middle: Field = np.median(groups.reshape(*groups.shape[:3], -1), axis=3).astype(np.int32)
     return middle.repeat(side, axis=1).repeat(side, axis=2)[:, :rows, :columns]
 
 
-def _neighbours(field: Field) -> Iterator[Field]:
-    """The field moved by a block each way: every block tries the vectors beside it."""
-    grown = _grown(field)
-    yield from (grown[:, :-2, 1:-1], grown[:, 2:, 1:-1], grown[:, 1:-1, :-2], grown[:, 1:-1, 2:])
-
-
 def _nudged(field: Field) -> Iterator[Field]:
     """The field a quarter of a pel further up, down, to the left, to the right: finer than optical flow is sure of."""
-    for axis, by in ((0, -1), (0, 1), (1, -1), (1, 1)):
-        moved = field.copy()
-        moved[axis] += by
-        yield np.clip(moved, -warp.MAX_VECTOR, warp.MAX_VECTOR)
+    for nudge in np.roll(NUDGES, 2, axis=1).T:  # up and down first: which of two equals is taken depends on the order
+        yield np.clip(field + nudge[:, None, None], -warp.MAX_VECTOR, warp.MAX_VECTOR)
 
 
 def _median(field: Field) -> Field:
     """The median of each part over 3x3 blocks."""
-    grown = _grown(field)
+    grown = bordered(field)
     around = [grown[:, i : i + field.shape[1], j : j + field.shape[2]] for i in range(3) for j in range(3)]
     return np.asarray(np.median(np.stack(around), axis=0), dtype=np.int32)

@@ -4,6 +4,7 @@
 
 The bits are those of the very table that the symbol will be coded with. It takes a few operations on the symbols that
 are not at their table's centre, and costs the decoder nothing. encoder/refine.py goes further, and takes its time.
+docs/decisions.md#the-nearest-symbol-or-the-one-beside-it has what it is worth.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lvcodec.codec.shift import direction_of, undo_of
+from lvcodec.arrays import Ints, Reals
+from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.entropy.tables import TableSet, bits_of
-from lvcodec.nets.coding import Ints
 
-Reals = NDArray[np.float64]
 Located = tuple[Ints, Ints, Ints]  # table number, centre and sign of each symbol, as Coder.code takes them
 
 
@@ -41,14 +40,14 @@ def decide_shifted(real: Reals, weights: Reals | None, tables: TableSet, located
     puts that symbol is compared with the next one on its side, any other with the one closer to its table's centre.
     """
     y_res: Ints = np.rint(real).astype(np.int32)
-    shifted = y_res - direction_of(y_res, mean8)
+    shifted = y_res - shift_direction(y_res, mean8)
     if weights is None:
         return shifted
-    known = shifted + undo_of(shifted, mean8)
+    known = shifted + shift_undo(shifted, mean8)
     error = real - known
     away = np.where(np.abs(error) > 0.5, np.sign(error), 0).astype(np.int32)
     other = shifted + np.where(away != 0, away, np.sign(located[1] - shifted))
-    return _cheaper(real, weights, tables, located, (shifted, known), (other, other + undo_of(other, mean8)))
+    return _cheaper(real, weights, tables, located, (shifted, known), (other, other + shift_undo(other, mean8)))
 
 
 def _cheaper(

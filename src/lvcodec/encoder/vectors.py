@@ -1,4 +1,4 @@
-"""Fields that are worth their bits: the encoder's choice of vectors by what `motion.code_field` will take for them.
+"""The decision of vectors by the bits that `motion.code_field` will take for them.
 
 A vector is paid for by itself, and again by those that it predicts, which the order of coding spreads over the field:
 
@@ -10,13 +10,13 @@ those a quarter of a pel away; the blocks that it decides together neither predi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lvcodec.arrays import Floats, Indices, Ints
 from lvcodec.codec.motion import FIRST, Field, median, passes, predict
 from lvcodec.entropy import grid
 from lvcodec.entropy.builders import scale_grid_tables
@@ -25,11 +25,11 @@ from lvcodec.exact import warp
 
 # docs/decisions.md#constants-of-the-search-that-only-save-time
 FARTHEST = 1024  # a difference of that many quarters costs what any larger one costs
-NUDGES = np.array([[0, 0, -1, 1], [-1, 1, 0, 0]], dtype=np.int32)
+NUDGES = np.array([[0, 0, -1, 1], [-1, 1, 0, 0]], dtype=np.int32)  # by a quarter of a pel each way
+INNER = slice(1, -1)  # a row or column without its border
 
-Floats = NDArray[np.float32]
-Places = NDArray[np.intp]  # blocks by their number in the field, row by row
-Errors = Callable[[Field, Places], Floats]  # of vectors (2, n) at blocks (n,)
+AnyInts = TypeVar("AnyInts", Ints, Indices)
+Errors = Callable[[Field, Indices], Floats]  # of vectors (2, n) at blocks (n,)
 
 
 class Group(NamedTuple):
@@ -38,8 +38,8 @@ class Group(NamedTuple):
     blocks: (n,); priced: (m, n) each block and those that it predicts; counts: (m, n) 0 where there are fewer.
     """
 
-    blocks: Places
-    priced: Places
+    blocks: Indices
+    priced: Indices
     counts: Floats
 
 
@@ -50,11 +50,27 @@ class Order(NamedTuple):
     the blocks above, below, to the left and right, at the edges the block itself.
     """
 
-    one: Places
-    other: Places
-    kind: Places
-    beside: Places
+    one: Indices
+    other: Indices
+    kind: Indices
+    beside: Indices
     groups: list[Group]
+
+
+def bordered(blocks: AnyInts) -> AnyInts:
+    """What each block has, (..., rows, columns), with a border of one that repeats the edge.
+
+    numpy's pad takes ten times as long.
+    """
+    rows, columns = (np.clip(np.arange(-1, size + 1), 0, size - 1) for size in blocks.shape[-2:])
+    return blocks[..., rows[:, None], columns]
+
+
+def neighbours(blocks: AnyInts) -> Iterator[AnyInts]:
+    """What the blocks above, below, to the left and right have, at the edges the block itself."""
+    grown = bordered(blocks)
+    for rows, columns in ((slice(-2), INNER), (slice(2, None), INNER), (INNER, slice(-2)), (INNER, slice(2, None))):
+        yield grown[..., rows, columns]
 
 
 @lru_cache(maxsize=8)
@@ -63,7 +79,7 @@ def order(rows: int, columns: int) -> Order:
     numbers = np.arange(rows * columns).reshape(rows, columns)
     one, other = numbers.copy(), numbers.copy()
     kind = np.full_like(numbers, FIRST)
-    together: list[Places] = []
+    together: list[Indices] = []
     for step in passes(rows, columns):
         kind[step.places] = step.kind
         own = numbers[step.places]
@@ -74,19 +90,18 @@ def order(rows: int, columns: int) -> Order:
     for block in np.flatnonzero(kind.ravel() != FIRST):
         for near in {int(one.flat[block]), int(other.flat[block])}:
             heirs[near].append(int(block))
-    grown = np.pad(numbers, 1, mode="edge")
-    beside = np.stack([grown[:-2, 1:-1], grown[2:, 1:-1], grown[1:-1, :-2], grown[1:-1, 2:]]).reshape(4, -1)
+    beside = np.stack(list(neighbours(numbers))).reshape(4, -1)
     groups = [_group(half, heirs) for own in together for half in _halves(own) if half.size]
     return Order(one.ravel(), other.ravel(), kind.ravel(), beside, groups)
 
 
-def _halves(blocks: Places) -> tuple[Places, Places]:
+def _halves(blocks: Indices) -> tuple[Indices, Indices]:
     """Every other one: those that are next to each other in a pass may predict a block between them."""
     odd = np.indices(blocks.shape).sum(axis=0) % 2 == 1
     return blocks[~odd], blocks[odd]
 
 
-def _group(blocks: Places, heirs: list[list[int]]) -> Group:
+def _group(blocks: Indices, heirs: list[list[int]]) -> Group:
     most = max(len(heirs[block]) for block in blocks)
     priced = np.tile(blocks, (1 + most, 1))
     counts = np.zeros(priced.shape, dtype=np.float32)
@@ -106,10 +121,13 @@ def _costs() -> Floats:
     return bits_of(tables, level, np.zeros_like(apart), np.ones_like(apart), apart).astype(np.float32)
 
 
-def bits(fields: Field, before: Field, walk: Order, blocks: Places) -> Floats:
-    """Bits of vectors. fields: (2, K, N), K fields; before: (2, N); blocks: of any shape. Returns (K, *that shape)."""
+def bits(fields: Field, field_before: Field, walk: Order, blocks: Indices) -> Floats:
+    """Bits of vectors, (K, *the shape of blocks).
+
+    fields: (2, K, N), K fields; field_before: (2, N); blocks: of any shape.
+    """
     at = blocks.ravel()
-    temporal = before[:, None, at]
+    temporal = field_before[:, None, at]
     first = walk.kind[at] == FIRST
     one, other = (np.where(first, temporal, fields[:, :, near[at]]) for near in (walk.one, walk.other))
     predicted, level = predict(one, other, temporal, walk.kind[at])
@@ -118,10 +136,13 @@ def bits(fields: Field, before: Field, walk: Order, blocks: Places) -> Floats:
     return counted.reshape(-1, *blocks.shape)
 
 
-def sweep(field: Field, before: Field, errors: Errors, price: float) -> Field:
-    """A field that is no dearer. field, before: (2, rows, columns); errors: of blocks; price: of a bit, in errors."""
+def sweep(field: Field, field_before: Field, errors: Errors, price: float) -> Field:
+    """The field after one sweep; by error + price * bits it is no worse than the one before the sweep.
+
+    field, field_before: (2, rows, columns); errors: of vectors at blocks; price: of a bit, in errors.
+    """
     walk = order(*field.shape[1:])
-    chosen, temporal = field.reshape(2, -1).copy(), before.reshape(2, -1)
+    chosen, temporal = field.reshape(2, -1).copy(), field_before.reshape(2, -1)
     for blocks, priced, counts in walk.groups:
         tried = _candidates(chosen, temporal, walk, blocks)
         fields = np.repeat(chosen[:, None], tried.shape[1], axis=1)
@@ -133,10 +154,10 @@ def sweep(field: Field, before: Field, errors: Errors, price: float) -> Field:
     return chosen.reshape(field.shape)
 
 
-def _candidates(chosen: Field, temporal: Field, walk: Order, blocks: Places) -> Field:
+def _candidates(chosen: Field, temporal: Field, walk: Order, blocks: Indices) -> Field:
     """(2, K, n): vectors to try at each of n blocks, first those that they have."""
-    own, before = chosen[:, blocks], temporal[:, blocks]
+    own, temporal_here = chosen[:, blocks], temporal[:, blocks]
     one, other = chosen[:, walk.one[blocks]], chosen[:, walk.other[blocks]]
-    tried = np.stack([own, before, np.zeros_like(own), one, other, median(one, other, before)], axis=1)
+    tried = np.stack([own, temporal_here, np.zeros_like(own), one, other, median(one, other, temporal_here)], axis=1)
     tried = np.concatenate([tried, chosen[:, walk.beside[:, blocks]], own[:, None] + NUDGES[:, :, None]], axis=1)
     return np.asarray(np.clip(tried, -warp.MAX_VECTOR, warp.MAX_VECTOR))

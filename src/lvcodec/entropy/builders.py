@@ -1,7 +1,7 @@
-"""Frequency tables from distributions: at export only, in floats.
+"""Frequency tables from distributions, in floats: at export, and where an encoder counts the bits of motion.
 
-What a table says is then shipped as integers, so nothing here needs to give the same result on two machines,
-and nothing that decodes calls it.
+What a table says is shipped as integers, so nothing here needs to give the same result on two machines, and nothing
+that decodes calls it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.entropy.tables import TOTAL, Ints, TableSet
+from lvcodec.arrays import Ints, Reals
+from lvcodec.entropy.tables import TOTAL, TableSet
 from lvcodec.errors import InputError
 
 Kind = Literal["gaussian", "laplace"]
-Floats = NDArray[np.float64]
 
 ESCAPE_MASS = 2.0**-20  # what a table's range may leave to the escape
 MIN_REACH = 2
@@ -70,7 +70,7 @@ def factorised_tables(pmf: NDArray[Any], first: NDArray[Any]) -> tuple[TableSet,
     return _table_set(tables), (starts + best).astype(np.int32)
 
 
-def grid_pmf(kind: Kind, scale: float, mean: float, reach: int) -> Floats:
+def grid_pmf(kind: Kind, scale: float, mean: float, reach: int) -> Reals:
     """P(v) for v = -reach .. reach, the integral of the density over v - 1/2 .. v + 1/2. (2 reach + 1,)."""
     tail = _tail(kind)
     # Measured from the mean outwards, so that small probabilities are no differences of numbers near 1.
@@ -80,7 +80,7 @@ def grid_pmf(kind: Kind, scale: float, mean: float, reach: int) -> Floats:
     return np.where(near < 0, within, tail(np.maximum(near, 0.0)) - tail(far))
 
 
-def push_forward_pmf(pmf: Floats, mean: float) -> Floats:
+def push_forward_pmf(pmf: Reals, mean: float) -> Reals:
     """The distribution of s = r - (0 if |r - mean| < 1/2 else sign(r - mean)), given that of r.
 
     pmf: (2 R + 1,) of r = -R .. R. Returns P(s) for s = -(R - 1) .. R - 1.
@@ -90,7 +90,7 @@ def push_forward_pmf(pmf: Floats, mean: float) -> Floats:
     stays = (np.abs(s - mean) < 0.5) * pmf[1:-1]
     from_above = (s >= mean - 0.5) * pmf[2:]
     from_below = (s <= mean + 0.5) * pmf[:-2]
-    moved: Floats = stays + from_above + from_below
+    moved: Reals = stays + from_above + from_below
     return moved
 
 
@@ -103,7 +103,7 @@ def reach_of(kind: Kind, scale: float) -> int:
     return MIN_REACH + int(enough[0]) if enough.size else MAX_REACH
 
 
-def round_to_counts(weights: Floats) -> Ints:
+def round_to_counts(weights: Reals) -> Ints:
     """Counts >= 1 that sum to 2**24 and are nearest in ratio to the weights (>= 0, fewer than 2**16 of them).
 
     Entries that deserve less than one get one; the others share what is left, by largest remainder.
@@ -125,7 +125,7 @@ def round_to_counts(weights: Floats) -> Ints:
 
 
 def _grid(
-    kind: Kind, scales: NDArray[Any], fractions: NDArray[Any], change: Callable[[Floats, float], Floats]
+    kind: Kind, scales: NDArray[Any], fractions: NDArray[Any], change: Callable[[Reals, float], Reals]
 ) -> TableSet:
     scale_list = np.asarray(scales, dtype=np.float64).tolist()
     fraction_list = np.asarray(fractions, dtype=np.float64).tolist()
@@ -141,7 +141,7 @@ def _grid(
     return _table_set(tables)
 
 
-def _table(pmf: Floats) -> Ints:
+def _table(pmf: Reals) -> Ints:
     """Counts in zigzag order, the escape last, from the probabilities of -R .. R."""
     reach = (pmf.size - 1) // 2
     ordered = np.empty(pmf.size + 1)
@@ -156,7 +156,7 @@ def _table_set(tables: list[Ints]) -> TableSet:
     return TableSet(np.concatenate(tables), np.array([table.size for table in tables], dtype=np.int32))
 
 
-def _tail(kind: Kind) -> Callable[[Floats], Floats]:
+def _tail(kind: Kind) -> Callable[[Reals], Reals]:
     """x to P(X > x) of the distribution with mean 0 and scale 1."""
     if kind == "laplace":
         return lambda x: np.where(x > 0, 0.5 * np.exp(-np.abs(x)), 1.0 - 0.5 * np.exp(-np.abs(x)))

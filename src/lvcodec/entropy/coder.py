@@ -20,13 +20,12 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.entropy.tables import TOTAL, Ints, TableSet, exact_model, unzigzag, zigzag
+from lvcodec.arrays import Indices, Ints
+from lvcodec.entropy.tables import TOTAL, TableSet, exact_model, unzigzag, zigzag
 from lvcodec.errors import InputError, StreamError
 
 ESCAPE_BITS = 24
 VALUE_LIMIT = 1 << ESCAPE_BITS  # every |value - centre| below this can be coded, whatever the table
-
-Places = NDArray[np.intp]
 
 _BIT = exact_model(np.array([TOTAL // 2, TOTAL // 2], dtype=np.int32))
 
@@ -36,12 +35,12 @@ class Coder(ABC):
 
     def __init__(self) -> None:
         self._bits_of: dict[str, float] = {}
-        self._uncounted: list[tuple[str, TableSet, Places, Places, Ints, int]] = []
+        self._uncounted: list[tuple[str, TableSet, Indices, Indices, Ints, int]] = []
         self.begin("")
 
     def begin(self, name: str) -> None:
         """Name the sub-stream that the next symbols belong to. It takes no bits; a name may come again."""
-        self._name = name
+        self.sub_stream = name
 
     @property
     def bits(self) -> Mapping[str, float]:
@@ -96,7 +95,7 @@ class Coder(ABC):
             beyond = self._escapes(beyond)
             symbols[escaped] += beyond
             escape_bits = int((2 * _digits(beyond + 1) + 1).sum())
-        self._uncounted.append((self._name, tables, used, sizes, symbols, escape_bits))
+        self._uncounted.append((self.sub_stream, tables, used, sizes, symbols, escape_bits))
 
         if values is not None:
             return np.asarray(values).astype(np.int32, copy=False)
@@ -212,7 +211,7 @@ def _digits(numbers: Ints) -> Ints:
     return np.frexp(numbers)[1] - np.int32(1)
 
 
-def _group(index: NDArray[Any], count: int) -> tuple[Places, Places, Places]:
+def _group(index: NDArray[Any], count: int) -> tuple[Indices, Indices, Indices]:
     """Elements by table: (order, tables used, elements of each); `order` is index.ravel()'s stable sort."""
     if index.dtype.kind not in "iu":
         raise InputError(f"the table index is {index.dtype}, not integers")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.arrays import Ints
+
 LOWEST_SCALE = 0.05
 PER_OCTAVE = 6
 LEVELS = 68
 MEAN_STEPS = 8  # means are whole eighths of a quantiser step
+MEAN8_MAX = 2**17  # eighths: what networks put out beyond it is taken as this
 FRACTIONS = MEAN_STEPS // 2 + 1  # a table for each of 0/8 .. 4/8; negative fractions use them mirrored
-
-Ints = NDArray[np.int32]
 
 
 def scales() -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lvcodec.entropy import grid
 
-FLOOR = 2.0**-22  # no table gives a symbol less than about this
+FLOOR = 2.0**-22  # about the least probability in a table, whose counts are 1 or more of 2^24; never a log of 0
 
 
 def scale_of(level: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def laplace_bits(symbols: Tensor, mean: Tensor, level: Tensor) -> Tensor:
 
 
 def shifted_bits(symbols: Tensor, mean: Tensor, level: Tensor) -> Tensor:
-    """The same of symbols that were moved one step towards their mean: the push-forward of the distribution."""
+    """-log2 of the mass of symbols that were moved one step towards their mean: the distribution's push-forward."""
     scale, apart = scale_of(level), (symbols - mean).detach()
     mass = (apart.abs() < 0.5) * _laplace_mass(symbols, mean, scale)
     mass = mass + (apart >= -0.5) * _laplace_mass(symbols + 1, mean, scale)

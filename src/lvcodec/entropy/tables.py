@@ -2,7 +2,7 @@
 
 A table is a vector of n >= 2 counts, each >= 1, that sum to 2**24. Entry s < n - 1 stands for the s-th of the
 integers 0, +1, -1, +2, -2, ...; the last entry is the escape, for every integer beyond. Nothing here computes
-a probability from a model: builders.py does, at export.
+a probability from a model: builders.py does.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.arrays import Ints
 from lvcodec.errors import WeightsError
 
 PRECISION_BITS = 24
 TOTAL = 1 << PRECISION_BITS
-
-Ints = NDArray[np.int32]
 
 
 def zigzag(values: Ints) -> Ints:

@@ -59,7 +59,7 @@ class Integers:
         return formats.activate(acc, self.fmt, self.act, whole=True)
 
 
-class State(Enum):
+class Condition(Enum):
     """Whether a backend can be used; in words for people."""
 
     WORKS = "works"
@@ -75,16 +75,16 @@ class Backend(ABC):
 
     name: ClassVar[str]
 
-    def state(self, device: torch.device) -> State:
+    def condition(self, device: torch.device) -> Condition:
         """Whether it can be used on a device."""
-        return State.WORKS
+        return Condition.WORKS
 
     def works(self, device: torch.device) -> bool:
         """Whether it is there and computes right, as far as it can tell by itself."""
-        return self.state(device) is State.WORKS
+        return self.condition(device) is Condition.WORKS
 
     @property
-    def wide(self) -> Backend:
+    def for_wide_networks(self) -> Backend:
         """Who computes networks without layers in 8 bits for this one."""
         return self
 

@@ -10,14 +10,14 @@ import os
 import torch
 
 from lvcodec import names
-from lvcodec.errors import UsageError
+from lvcodec.errors import UsageError, check_known
 from lvcodec.exact.backend import Backend
 from lvcodec.exact.floats import FLOAT
 from lvcodec.exact.int8 import INT8_BACKEND
 from lvcodec.exact.reference import REFERENCE
 
 VARIABLE = "LVCODEC_BACKEND"
-# By names.BACKENDS: the fastest first.
+# By names.BACKENDS: the fastest first (docs/decisions.md#backends).
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (INT8_BACKEND, FLOAT, REFERENCE)}
 
 
@@ -34,8 +34,7 @@ def pick_backend(name: str, device: torch.device) -> Backend:
     name = asked_for(name)
     if name == names.AUTO:
         return next(backend for backend in BACKENDS.values() if backend.works(device))
-    if name not in BACKENDS:
-        raise UsageError(f"there is no backend {name!r}", f"choose one of {names.AUTO}, {', '.join(BACKENDS)}")
+    check_known("backend", name, (names.AUTO, *BACKENDS))
     if not BACKENDS[name].works(device):
         raise UsageError(f"the {name} backend does not work on this machine", "use --backend auto")
     return BACKENDS[name]
@@ -44,8 +43,10 @@ def pick_backend(name: str, device: torch.device) -> Backend:
 def pick_device(name: str) -> torch.device:
     """The device for "auto", "cpu" or "cuda", set up so that its sums are exact.
 
-    Raises UsageError if "cuda" is asked for where there is none.
+    Raises UsageError for another name, and if "cuda" is asked for where there is none.
     """
+    if name not in (names.AUTO, *names.DEVICES):
+        raise UsageError(f"there is no device {name!r}", f"choose one of {names.AUTO}, {', '.join(names.DEVICES)}")
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("no CUDA device is available", "use --device cpu")
     # float64 would be needed to keep cuDNN from Winograd in float32; until a CUDA backend is proved exact by its

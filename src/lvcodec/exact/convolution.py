@@ -34,8 +34,7 @@ def convolve(
 def _in_bands(x: Tensor, weight: Tensor, *, stride: int, groups: int) -> Tensor:
     """The same sums, a band of rows at a time.
 
-    torch's float64 convolution copies its input once for each tap: 5 GB for 128 channels at half of 1080p. In bands
-    that fit the cache it is also a third faster.
+    torch's float64 convolution copies its input once for each tap (docs/decisions.md#bands-of-rows).
     """
     kernel, padding = weight.shape[-1], weight.shape[-1] // 2
     rows, columns = (-(-size // stride) for size in x.shape[2:])
@@ -59,7 +58,7 @@ def pointwise(x: Tensor, weight: Tensor) -> Tensor:
     return out.view(n, h, w, -1).permute(0, 3, 1, 2)
 
 
-def scale_of(shift: Tensor, dtype: torch.dtype) -> Tensor:
+def scale_of_shift(shift: Tensor, dtype: torch.dtype) -> Tensor:
     """2^-shift, exact: numpy's ldexp is, torch's goes through pow."""
     scale = np.ldexp(1.0, -shift.cpu().numpy().astype(np.int32))
     return torch.from_numpy(scale).to(shift.device, dtype)

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from lvcodec.exact.backend import Backend, Computed, Integers
-from lvcodec.exact.convolution import scale_of
+from lvcodec.exact.convolution import scale_of_shift
 from lvcodec.exact.packed import Units, floats
 
 
-class Float(Backend):
+class FloatBackend(Backend):
     """torch's convolutions of floats, on any device."""
 
     name = "float"
@@ -54,8 +54,8 @@ class FloatLayer:
         return (
             layer.weight.to(device).to(dtype).contiguous(memory_format=layout),
             layer.bias.to(device).to(dtype).view(1, -1, 1, 1),
-            scale_of(layer.shift.to(device), dtype).view(1, -1, 1, 1),
+            scale_of_shift(layer.shift.to(device), dtype).view(1, -1, 1, 1),
         )
 
 
-FLOAT = Float()
+FLOAT = FloatBackend()

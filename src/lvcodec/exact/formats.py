@@ -38,6 +38,7 @@ class Format:
 
 # The form that fused int8 convolutions run: 8-bit activations, weights within +-64 (pairs of products then stay
 # below 2^15, so processors that add them in 16 bits do not saturate), power-of-two scales.
+# docs/decisions.md#eight-bit-layers
 INT8 = Format(
     one=16,
     per_symbol=8,
@@ -51,6 +52,7 @@ INT8 = Format(
 )
 # For networks that were not trained for 8 bits: 24-bit activations in steps of 2^-12, 16-bit weights (half the file
 # of 20-bit ones, and still 80 dB and more above what they round away), sums in float64.
+# docs/decisions.md#wide-layers
 WIDE = Format(
     one=4096,
     per_symbol=4096,

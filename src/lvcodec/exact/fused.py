@@ -2,7 +2,7 @@
 
     Packed ─► Σ (byte - zero) · weight ─► + bias ─► · 2^-shift ─► [round half to even, clamp] ─► Packed or float32
 
-Its integer sums are exact on any processor as long as weights stay within +-64 (pairs of products then fit 16 bits).
+Its integer sums are exact on any processor as long as weights stay within +-64 (docs/decisions.md#eight-bit-layers).
 It requantises in float32: exact, since sums stay below 2^24 and scales are powers of two, with one exception that
 `fits` keeps out. The operator is private to torch, so int8.py uses it only where it agrees with the reference.
 """

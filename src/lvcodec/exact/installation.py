@@ -1,4 +1,4 @@
-"""What an installation is, as far as the bits of a sum could depend on it, and what was found right on it before.
+"""What the bits of a sum could depend on in an installation, and which backends have proved right on it before.
 
 installation      versions, processor and limits
 remember, known   verdicts, kept in the user's cache directory by what they depend on
@@ -22,10 +22,15 @@ LIMITS = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA")
 
 def versions() -> dict[str, str]:
     """Of Python, lvcodec and the packages that code."""
-    return {"python": platform.python_version(), "lvcodec": __version__, **{name: _version(name) for name in PACKAGES}}
+    return {
+        "python": platform.python_version(),
+        "lvcodec": __version__,
+        **{name: version_of(name) for name in PACKAGES},
+    }
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """The installed version of a package."""
     if package == "torch":
         return str(torch.__version__)  # with the kind of build
     try:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from lvcodec.exact import fused
-from lvcodec.exact.backend import Backend, Computed, Integers, State
-from lvcodec.exact.convolution import pointwise, scale_of
+from lvcodec.exact.backend import Backend, Computed, Condition, Integers
+from lvcodec.exact.convolution import pointwise, scale_of_shift
 from lvcodec.exact.floats import FLOAT, FloatLayer
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.fused import Digits, Fused
@@ -25,18 +25,18 @@ from lvcodec.exact.reference import REFERENCE
 SHAPES_KEPT = 8  # of inputs, for which a layer's weights are laid out
 
 
-class Int8(Backend):
+class Int8Backend(Backend):
     """oneDNN's convolution of bytes, on processors."""
 
     name = "int8"
 
-    def state(self, device: torch.device) -> State:
+    def condition(self, device: torch.device) -> Condition:
         if device.type != "cpu" or not fused.available():
-            return State.ABSENT
-        return State.WORKS if fused_agrees() else State.WRONG
+            return Condition.ABSENT
+        return Condition.WORKS if fused_agrees() else Condition.WRONG
 
     @property
-    def wide(self) -> Backend:
+    def for_wide_networks(self) -> Backend:
         return FLOAT
 
     def layer(self, integers: Integers) -> Computed:
@@ -90,7 +90,7 @@ class Int8Layer:
             return Digits(own.weight, stride=own.stride, like=x)
         if not fused.fits(own.shift, own.act):
             return None
-        scale = scale_of(own.shift, torch.float32)
+        scale = scale_of_shift(own.shift, torch.float32)
         return Fused(own.weight, own.bias, scale, act=own.act, stride=own.stride, groups=own.groups, like=x)
 
 
@@ -101,7 +101,7 @@ class _ProductLayer(FloatLayer):
         return pointwise(x, weight)
 
 
-INT8_BACKEND = Int8()
+INT8_BACKEND = Int8Backend()
 
 
 # ---- whether the operator computes right ------------------------------------------------------------------------

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from lvcodec.exact.backend import Backend, Computed, Integers
-from lvcodec.exact.convolution import requantise, scale_of
+from lvcodec.exact.convolution import requantise, scale_of_shift
 from lvcodec.exact.packed import Units, floats
 
 
-class Reference(Backend):
+class ReferenceBackend(Backend):
     """Obviously exact, and slow."""
 
     name = "reference"
@@ -32,10 +32,10 @@ class ReferenceLayer:
         weight, bias, shift = (part.to("cpu", torch.int64) for part in (layer.weight, layer.bias, layer.shift))
         acc = layer.convolve(x.to("cpu", torch.int64), weight) + bias.view(1, -1, 1, 1)
         if layer.leaks:
-            scaled = acc.to(dtype) * scale_of(shift, dtype).view(1, -1, 1, 1)
+            scaled = acc.to(dtype) * scale_of_shift(shift, dtype).view(1, -1, 1, 1)
         else:
             scaled = requantise(acc, shift).to(dtype)
         return layer.activate(scaled).to(x.device)
 
 
-REFERENCE = Reference()
+REFERENCE = ReferenceBackend()

@@ -28,7 +28,7 @@ def layer_digest(backend: Backend, device: torch.device) -> str:
         for layer, whole_numbers in _layers():
             x = whole_numbers.to(device, layer.fmt.dtype)
             in_bytes = layer.fmt is INT8
-            layer.use(backend if in_bytes else backend.wide)
+            layer.use(backend if in_bytes else backend.for_wide_networks)
             out = layer(backend.units(x, 1.0) if in_bytes else x)
             digest.update(whole(out).numpy().astype("<i8").tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Motion compensation in whole numbers: a picture seen through a field of vectors, one for each block.
+"""Motion compensation in whole numbers: a picture moved along a field of vectors, one for each block.
 
     plane ── windows at the vectors' whole pels ── taps down and across ── round ── overlap, round, clamp ──► plane
 
@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int32]
+from lvcodec.arrays import Ints
+
 Plane = NDArray[np.uint8]
 Taps = tuple[tuple[int, ...], ...]
 
@@ -49,7 +50,7 @@ def field_shape(height: int, width: int) -> tuple[int, int, int]:
 
 
 def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
-    """A plane seen through a field, blocks overlapped.
+    """A plane moved along a field, blocks overlapped.
 
     plane: (H, W). field: (2, rows, columns), as `field_shape` of the luma plane says, |v| <= MAX_VECTOR: pel (i, j)
     of a block shows what lies at (i, j) + v / STEPS luma pels. Every block reaches half a block beyond its sides, with

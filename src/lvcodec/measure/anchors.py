@@ -13,8 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from lvcodec.errors import InputError, LvcError, UsageError
-from lvcodec.measure import ffmpeg_features
+from lvcodec.errors import InputError, LvcError, check_known
+from lvcodec.measure import PAPER_GOP, ffmpeg_features
 from lvcodec.measure.clips import Clip
 from lvcodec.video.ffmpeg import ffmpeg_exe, file_argument, last_words
 
@@ -39,7 +39,7 @@ class Anchor:
     suffix: str
     encoder: str | None
     version_command: str | None
-    gop: int = 12
+    gop: int = PAPER_GOP
     threads: int = 1
 
     def identity(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class Anchor:
         return words
 
 
-def load_anchors(extra: Sequence[Path] = (), *, gop: int = 12, threads: int = 1) -> dict[str, Anchor]:
+def load_anchors(extra: Sequence[Path] = (), *, gop: int = PAPER_GOP, threads: int = 1) -> dict[str, Anchor]:
     """The package's anchors and those of further files, by name.
 
     Raises InputError for a file that cannot be read or says something else than docs promise.
@@ -122,8 +122,7 @@ def load_anchors(extra: Sequence[Path] = (), *, gop: int = 12, threads: int = 1)
 def choose(known: Mapping[str, Anchor], names: Sequence[str]) -> list[Anchor]:
     """Anchors by name. Raises UsageError for a name that is unknown."""
     for name in names:
-        if name not in known:
-            raise UsageError(f"there is no anchor {name!r}", f"choose among {', '.join(known)}")
+        check_known("anchor", name, known)
     return [known[name] for name in dict.fromkeys(names)]
 
 
@@ -201,6 +200,7 @@ def _run(words: Sequence[str], what: str) -> str:
     except OSError as error:
         raise LvcError(f"{what}: cannot run {words[0]}: {error.strerror or error}") from error
     if done.returncode:
-        said = last_words((done.stderr or done.stdout).splitlines()[-20:])
+        program = "ffmpeg" if words[0] == ffmpeg_exe() else Path(words[0]).name
+        said = last_words((done.stderr or done.stdout).splitlines()[-20:], program)
         raise LvcError(f"{what} ended with status {done.returncode}: {said}")
     return done.stdout

@@ -6,12 +6,13 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from lvcodec.errors import InputError
 from lvcodec.frames import Frames
+from lvcodec.measure.meaning import meaning_of
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 from lvcodec.video.rawformat import RAW_SUFFIXES
@@ -92,11 +93,17 @@ def find_clips(places: Iterable[str | os.PathLike[str]]) -> dict[str, Path]:
 
 @contextmanager
 def prepared(
-    name: str, source: Path | ByteReader | tuple[Sequence[Picture], VideoFormat], folder: Path, reading: Reading
+    name: str,
+    source: Path | ByteReader | tuple[Sequence[Picture], VideoFormat],
+    folder: Path,
+    reading: Reading,
+    *,
+    reference: VideoFormat | None = None,
 ) -> Iterator[Clip]:
     """The clip, from a file or from pictures in memory, written raw into `folder` for as long as the context lasts.
 
-    Raises InputError if it cannot be read, or is not what it says.
+    reference: whose range and matrix the pictures are brought to, where they are other ones.
+    Raises InputError if it cannot be read, is not what it says, or cannot be brought to those.
     """
     raw = folder / f"{name}.yuv"
     digest, count = hashlib.sha256(), 0
@@ -107,12 +114,16 @@ def prepared(
             ) as pictures,
             open(raw, "wb") as file,
         ):
+            meaning = meaning_of(pictures.format, reference or pictures.format)
             for picture in pictures:
+                if meaning.change is not None:
+                    picture = meaning.change(picture)
                 data = picture.tobytes()
                 digest.update(data)
                 file.write(data)
                 count += 1
-            video, notices = pictures.format, tuple(pictures.notices)
+            video = replace(pictures.format, colour=meaning.colour)
+            notices = (*pictures.notices, *meaning.notices)
         digest.update(f"{video}".encode())
         yield Clip(name, raw, video, count, digest.hexdigest(), notices)
     finally:

@@ -7,7 +7,6 @@ installation, and takes the next backend where one differs (`choose`); `lvcodec 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -110,12 +109,7 @@ def record(info: ModelInfo) -> ModelInfo:
         for index in loading.qualities(info)
     }
     manifest = {**info.manifest, KEY: {"version": VERSION, "sha256": hashes}}
-    partial = info.path / (store.MANIFEST + ".partial")
-    try:
-        partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        partial.replace(info.path / store.MANIFEST)
-    except OSError as error:
-        raise WeightsError(f"cannot write the manifest in {info.path}: {error.strerror}") from error
+    store.write_manifest(info.path, manifest)
     return replace(info, manifest=manifest)
 
 
@@ -130,7 +124,7 @@ def choose(
     One that was chosen by "auto" and gives other hashes than the manifest's is passed over, with a word to `notify`;
     the last of names.BACKENDS is not tried. A backend that was named is taken as it is.
     """
-    from lvcodec.exact.backend import State
+    from lvcodec.exact.backend import Condition
     from lvcodec.exact.backends import BACKENDS, asked_for, pick_backend
 
     picked = pick_backend(name, device).name
@@ -138,7 +132,7 @@ def choose(
         return picked
     place = names.BACKENDS.index(picked)
     for faster in names.BACKENDS[:place]:
-        if notify and BACKENDS[faster].state(device) is State.WRONG:
+        if notify and BACKENDS[faster].condition(device) is Condition.WRONG:
             notify(_passed_over(faster, picked))
     order = names.BACKENDS[place:]
     for backend, next_one in zip(order, order[1:], strict=False):

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from lvcodec.entropy import grid
 from lvcodec.models import export, store
+from lvcodec.models.store import Arrays
 
 if TYPE_CHECKING:
     from lvcodec.nets.cheng2020 import Cheng2020
 
-Arrays = dict[str, NDArray[Any]]
 
 LOWEST_SCALE = 0.11  # CompressAI's bound of an I-picture's sigma
 

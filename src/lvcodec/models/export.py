@@ -86,9 +86,10 @@ def flat_pmf(channels: int, spread: float = 3.0) -> NDArray[np.float64]:
 def swift_arrays(model: Swift, pmfs: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[Any]]:
     """All integers of a swift model; pmfs: by the names of PRIORS."""
     from lvcodec.models.steps import export_steps
+    from lvcodec.nets.swift import STEPS
 
     arrays = layer_arrays(model)
-    arrays.update({f"steps.{k}": v.numpy() for k, v in export_steps(model).items()})
+    arrays.update({STEPS + k: v.numpy() for k, v in export_steps(model).items()})
     arrays.update(table_arrays())
     for name, pmf in pmfs.items():
         arrays.update(prior_arrays(name, pmf))

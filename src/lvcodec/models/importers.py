@@ -13,20 +13,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lvcodec import quality
+from lvcodec.arrays import Reals
 from lvcodec.errors import UsageError, WeightsError
 from lvcodec.models import canary, cheng2020_arrays, export, store, untrained
-from lvcodec.models.cheng2020_arrays import Arrays
+from lvcodec.models.store import Arrays
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from lvcodec.nets.cheng2020 import Cheng2020
 
-Floats = NDArray[np.float64]
 
 BOTTLENECKS = {  # where a checkpoint holds each prior of a hyper-latent
     "z_intra": "entropy_bottleneck",
@@ -114,7 +111,7 @@ def rename(key: str) -> str:
     return key
 
 
-def build(state: Mapping[str, Tensor], seed: int) -> tuple[Cheng2020, dict[str, Floats], bool]:
+def build(state: Mapping[str, Tensor], seed: int) -> tuple[Cheng2020, dict[str, Reals], bool]:
     """A network with a checkpoint's weights, its hyper-latents' probabilities, and whether P-modules were missing.
 
     seed: of the hidden layers that the checkpoint lacks. Raises WeightsError if the checkpoint is not
@@ -177,7 +174,7 @@ def _parameter(state: Mapping[str, Tensor], key: str) -> tuple[str, Tensor]:
     return source, value[:, :, None, None] if gdn[2] == "weight" else value
 
 
-def bottleneck_pmf(state: Mapping[str, Tensor], prefix: str, channels: int) -> Floats:
+def bottleneck_pmf(state: Mapping[str, Tensor], prefix: str, channels: int) -> Reals:
     """Probabilities of whole numbers around zero, (channels, odd), by the state of a CompressAI EntropyBottleneck.
 
     Raises WeightsError if the state lacks it or has it in other sizes.
@@ -211,5 +208,5 @@ def bottleneck_pmf(state: Mapping[str, Tensor], prefix: str, channels: int) -> F
     pmf = (torch.sigmoid(side * logits[..., 1:]) - torch.sigmoid(side * logits[..., :-1])).abs().squeeze(1)
     if not (torch.isfinite(pmf).all() and (pmf.sum(dim=1) > 0.5).all()):
         raise WeightsError(f"{prefix} gives no distribution within +-{reach}")
-    rows: Floats = pmf.numpy()
+    rows: Reals = pmf.numpy()
     return rows

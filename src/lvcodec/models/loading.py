@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec import quality
+from lvcodec import names, quality
 from lvcodec.errors import UsageError, WeightsError
-from lvcodec.models.store import ModelInfo, cached_integers
+from lvcodec.models.store import Arrays, ModelInfo, cached_integers
 
 if TYPE_CHECKING:
     import torch
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
     from lvcodec.exact.backend import Backend
     from lvcodec.nets.coding import Coding
 
-Arrays = dict[str, NDArray[Any]]
-
 
 def qualities(info: ModelInfo) -> list[int]:
     """The quality indices at which a model's networks differ in kind."""
-    if info.family == "swift":
+    if is_continuous(info):
         return [0, quality.LAST_INDEX]
     return [quality.index_of(whole) for whole in _listed(info)]
 
@@ -41,7 +39,7 @@ def _listed(info: ModelInfo) -> list[int]:
 
 def is_continuous(info: ModelInfo) -> bool:
     """Whether a model has every quality between its lowest and its highest, and not single ones only."""
-    return info.family == "swift"
+    return info.family in names.ONE_NETWORK_FAMILIES
 
 
 def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cpu", backend: str = "auto") -> Coding:
@@ -55,7 +53,7 @@ def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cp
 def build(
     info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str = "cpu", backend: str = "auto"
 ) -> Coding:
-    """The same from integers that are at hand already."""
+    """The networks of a model at one quality, from integers that are at hand already. Raises as `coding` does."""
     import torch
 
     from lvcodec.exact.backends import pick_backend
@@ -104,7 +102,7 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.de
     import torch
 
     from lvcodec.exact.ops import use_backend
-    from lvcodec.nets.swift import Swift, SwiftShape, load_constants
+    from lvcodec.nets.swift import Swift, SwiftShape, load_constants, step_tables
     from lvcodec.nets.swift_coding import SwiftCoding
 
     key = (info.weights_id, str(device), backend.name)
@@ -113,7 +111,7 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.de
             model = Swift(SwiftShape(**info.manifest["shape"]))
         load_layers(model, arrays, "layers.")
         use_backend(model, backend)
-        steps = {k[6:]: torch.from_numpy(v).to(device) for k, v in arrays.items() if k.startswith("steps.")}
+        steps = {name: table.to(device) for name, table in step_tables(arrays).items()}
         load_constants(model, steps)
         model.eval()
         _built.clear()
@@ -142,7 +140,7 @@ def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torc
         with torch.device("meta"):
             model = Cheng2020(width)
         load_layers(model, arrays, f"q{whole}.layers.")
-        use_backend(model, backend.wide)
+        use_backend(model, backend.for_wide_networks)
         model.eval()
         shared, _ = table_sets(arrays)
         own, centres = table_sets(arrays, f"q{whole}.tables.")

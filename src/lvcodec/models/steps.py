@@ -20,7 +20,7 @@ from lvcodec.nets.swift import (
     Swift,
 )
 from lvcodec.nets.temporal import PARAMETER_GRID
-from lvcodec.quality import HIGHEST, INDICES_A_QUALITY, LAST_INDEX, LOWEST
+from lvcodec.quality import HIGHEST, INDICES_A_QUALITY, LAMBDAS, LAST_INDEX, LOWEST
 
 
 def between_qualities(rows: Tensor, quality: Tensor) -> Tensor:
@@ -45,6 +45,18 @@ def steps_for_training(model: Swift, quality: Tensor) -> Steps:
     offset = grid.PER_OCTAVE * torch.log2(deviation_symbols / grid.LOWEST_SCALE)
     plane = INDICES_A_QUALITY * (quality - LOWEST) - MIDDLE_INDEX
     return Steps(gain, 1 / gain, mean, offset, plane.view(-1, 1, 1, 1))
+
+
+def start_quantiser(model: Swift, deviation: Tensor) -> None:
+    """Steps and deviations before any training. deviation: (M,) of the coefficients of the linear path.
+
+    One step is right for all coefficients of an orthonormal transform: D = step^2 / 12 = 0.72 / lambda.
+    """
+    with torch.no_grad():
+        log_steps = 0.5 * torch.log(12 * 0.72 / torch.tensor(LAMBDAS))
+        model.log_step.copy_(log_steps.unsqueeze(1).expand_as(model.log_step))
+        model.norm.copy_((INT8.one / (UNITS_PER_COEFFICIENT * deviation)).view(1, -1, 1, 1))
+        model.spread.copy_((UNITS_PER_COEFFICIENT * deviation / PARAMETER_GRID).view(1, -1, 1, 1))
 
 
 def export_steps(model: Swift) -> dict[str, Tensor]:

@@ -22,12 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec import names
 from lvcodec.errors import WeightsError
 
 MANIFEST = "manifest.json"
 INTEGERS = "integers.safetensors"
 MASTERS = "masters.safetensors"  # for training on (train/results/masters.py); no decoder reads them
 ID_BYTES = 8
+
+Arrays = dict[str, NDArray[Any]]  # by name, as the files have them
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def read_info(folder: Path) -> ModelInfo:
         size = (folder / INTEGERS).stat().st_size
         name, family, digest = (str(manifest[key]) for key in ("name", "family", "sha256"))
         alpha = manifest.get("alpha", 1)
-        if alpha not in (1, 0.5):
+        if alpha not in names.ALPHAS:
             raise ValueError(f"alpha is {alpha}, not 1 or 0.5")
         return ModelInfo(name, family, folder, digest[: 2 * ID_BYTES], size, manifest, Fraction(alpha))
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -140,7 +143,7 @@ def fingerprint(family: str, shape: Mapping[str, Any], arrays: Mapping[str, NDAr
     return digest.hexdigest()
 
 
-def read_integers(info: ModelInfo) -> dict[str, NDArray[Any]]:
+def read_integers(info: ModelInfo) -> Arrays:
     """All integers of a model, checked against the manifest's hash.
 
     Raises WeightsError if the file is missing, damaged or another model's.
@@ -189,13 +192,23 @@ def write(
         save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, partial)
         partial.chmod(0o644)  # safetensors makes files for their owner alone
         partial.replace(folder / INTEGERS)
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise WeightsError(f"cannot write the model to {folder}: {error.strerror}") from error
+    write_manifest(folder, manifest)
     return read_info(folder)
 
 
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Put a manifest into a model's folder, whole or not at all. Raises WeightsError if it cannot be written."""
+    partial = folder / (MANIFEST + ".partial")
+    try:
+        partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        partial.replace(folder / MANIFEST)
+    except OSError as error:
+        raise WeightsError(f"cannot write the manifest in {folder}: {error.strerror}") from error
+
+
 @lru_cache(maxsize=2)
-def cached_integers(path: Path, weights_id: str) -> dict[str, NDArray[Any]]:
+def cached_integers(path: Path, weights_id: str) -> Arrays:
     """The integers of a model in `path`, read once; `weights_id` keys the cache."""
     return read_integers(read_info(path))

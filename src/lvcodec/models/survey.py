@@ -28,7 +28,7 @@ class Finding:
 
 
 def devices() -> list[str]:
-    """Those that networks can run on, here."""
+    """The devices that networks can run on, here."""
     import torch
 
     return ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -89,5 +89,5 @@ def machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "limits": {name: os.environ[name] for name in installation.LIMITS if name in os.environ},
         "devices": [installation.device_name(torch.device(device)) for device in devices()],
-        "backends": {name: backend.state(torch.device("cpu")).value for name, backend in BACKENDS.items()},
+        "backends": {name: backend.condition(torch.device("cpu")).value for name, backend in BACKENDS.items()},
     }

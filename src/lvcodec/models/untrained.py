@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec import quality
+from lvcodec.errors import UsageError
 from lvcodec.models import cheng2020_arrays, export, store
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def init_random(
     about: dict[str, Any] = {"about": f"random weights, seed {seed}: for tests and timings"}
     if family == "swift":
         return random_swift(target, about, overwrite=overwrite)
-    return random_cheng2020(target, qualities or [quality.LOWEST], about, overwrite=overwrite)
+    if family == "cheng2020":
+        return random_cheng2020(target, qualities or [quality.LOWEST], about, overwrite=overwrite)
+    raise UsageError(f"no untrained networks of the family {family!r} can be made")
 
 
 def random_swift(target: Path, about: dict[str, Any], *, overwrite: bool) -> store.ModelInfo:
@@ -69,7 +72,7 @@ def randomise(model: Swift) -> None:
     import torch
 
     from lvcodec.exact.ops import layers
-    from lvcodec.nets.swift import UNITS_PER_COEFFICIENT
+    from lvcodec.models.steps import start_quantiser
 
     basis, frequency = _cosine_patches()
     order = np.argsort(frequency, kind="stable")[: model.shape.latent]
@@ -83,10 +86,7 @@ def randomise(model: Swift) -> None:
         for linear, rows in ((model.enc_linear, basis[order]), (model.dec_linear, basis[order].T)):
             linear.weight.zero_()
             linear.weight[:, :, centre, centre] = torch.from_numpy(np.ascontiguousarray(rows)).float()
-        log_steps = 0.5 * torch.log(12 * 0.72 / torch.tensor(quality.LAMBDAS))
-        model.log_step.copy_(log_steps.unsqueeze(1).expand_as(model.log_step))
-        model.norm.copy_((16 / (UNITS_PER_COEFFICIENT * deviation)).view(1, -1, 1, 1))
-        model.spread.copy_((UNITS_PER_COEFFICIENT * deviation / 256).view(1, -1, 1, 1))
+    start_quantiser(model, deviation)
 
 
 def _cosine_patches() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -119,7 +119,7 @@ def random_cheng2020(target: Path, qualities: list[int], about: dict[str, Any], 
     """A model with random weights, scaled so that all it computes stays in range and is not zero."""
     from lvcodec.nets.cheng2020 import WIDTHS, Cheng2020
 
-    arrays: cheng2020_arrays.Arrays = {}
+    arrays: store.Arrays = {}
     for number in qualities:
         model = Cheng2020(WIDTHS[number])
         scale_random(model)

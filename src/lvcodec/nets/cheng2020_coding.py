@@ -31,7 +31,6 @@ from lvcodec.nets.compensation import LATENT_GRID
 from lvcodec.nets.temporal import PARAMETER_GRID
 
 ROW_STEP = CONTEXT // 2 + 1  # passes between a position and the one below it
-MEAN8_MAX = 2**17
 # log2 of the scale grid's steps, for EPM's natural logarithm: 6 / ln 2 levels to 1.0, and 6 * log2(1 / 0.05)
 LEVELS_PER_NAT = 8.656170245333781
 LEVEL_OF_ONE = 25.931568569324174
@@ -162,7 +161,7 @@ def _small(symbols: Tensor) -> Tensor:
 
 
 def _eighths(mean: Tensor, one: int) -> Tensor:
-    return torch.round(mean * (grid.MEAN_STEPS / one)).clamp(-MEAN8_MAX, MEAN8_MAX)
+    return torch.round(mean * (grid.MEAN_STEPS / one)).clamp(-grid.MEAN8_MAX, grid.MEAN8_MAX)
 
 
 def _causal_only(layer: Conv) -> Conv:

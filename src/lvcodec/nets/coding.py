@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.arrays import Ints
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from lvcodec.entropy.tables import TableSet
 
-Ints = NDArray[np.int32]
 Parameters = tuple["Tensor", "Tensor"]
 Planes = tuple["Tensor", "Tensor", "Tensor"]
 

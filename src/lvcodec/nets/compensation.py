@@ -10,32 +10,36 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from lvcodec.entropy import grid
 from lvcodec.exact.formats import Format
 from lvcodec.exact.ops import Conv
 from lvcodec.exact.packed import Units, join
 from lvcodec.nets.temporal import hyper_decoder, hyper_encoder, unit_bits_for
 
 LATENT_GRID = 64  # compensated latents are whole multiples of 1/64 of a quantiser step
+HALF_STEP = grid.MEAN_STEPS // 2  # of the quantiser, in eighths
 
 
 def shift_direction(y_res: Tensor, mean8: Tensor) -> Tensor:
     """Which way each residual lies from its mean (Kim et al. 2022, eq. 4): BFD.
 
     y_res: (B, M, H, W) whole numbers, |v| <= 2**15; mean8: the same shape, means in eighths of a step, whole.
-    Returns the same shape: 0 where |y_res - mean| < 1/2, else the sign of y_res - mean.
+    Returns the same shape: 0 where |y_res - mean| < 1/2, else the sign of y_res - mean. codec/shift.py has the same in
+    whole numbers.
     """
-    apart = y_res * 8 - mean8
-    return torch.sign(apart) * (apart.abs() >= 4)
+    apart = y_res * grid.MEAN_STEPS - mean8
+    return torch.sign(apart) * (apart.abs() >= HALF_STEP)
 
 
 def shift_undo(y_shift: Tensor, mean8: Tensor) -> Tensor:
     """What most likely takes a shift by one back; arguments as for `shift_direction`.
 
     Returns 0 where |y_shift - mean| < 1/2; the sign of y_shift - mean where it is more than 1/2, and its opposite
-    where it is 1/2: from the other side of the mean is likelier than from three halves away.
+    where it is 1/2: from the other side of the mean is likelier than from three halves away. codec/shift.py has the
+    same in whole numbers.
     """
     direction = shift_direction(y_shift, mean8)
-    return torch.where((y_shift * 8 - mean8).abs() == 4, -direction, direction)
+    return torch.where((y_shift * grid.MEAN_STEPS - mean8).abs() == HALF_STEP, -direction, direction)
 
 
 class ShiftCompensation(nn.Module):

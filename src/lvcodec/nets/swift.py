@@ -9,11 +9,12 @@ y * gain. Networks see latents divided by their deviation (`norm`). Everything i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lvcodec import quality
@@ -32,6 +33,9 @@ LATENT_MAX = 2**21 - 1  # latent units
 MIDDLE_INDEX = quality.LAST_INDEX // 2  # the networks see a quality by how far its index lies from this one
 UNITS_PER_COEFFICIENT = 16
 UNITS_PER_LEVEL = 16  # of the decoder's output, before the last rounding
+STEPS = "steps."  # how names of the exported tables begin among a model's integers
+# Binary places of the exported integer tables (models/steps.py).
+GAIN_BITS, INVERSE_BITS, MEAN_BITS, OFFSET_BITS, NORM_BITS, SPREAD_BITS = 28, 8, 20, 5, 24, 12
 # The linear path carries more than 8 bits: float64 sums.
 LINEAR = Format(
     one=1,
@@ -162,8 +166,8 @@ class Swift(nn.Module):
         linear = self.enc_linear(unshuffle(x, 2))
         t = self.enc8(self.enc_in(x))
         t = self.enc16(self.enc_down(unshuffle(t, 2)))
-        bent = self.enc_out(t).to(linear.dtype) * self.spread
-        return linear.add_(bent.round_()) if self.enc_out.coding else linear + bent
+        nonlinear = self.enc_out(t).to(linear.dtype) * self.spread
+        return linear.add_(nonlinear.round_()) if self.enc_out.coding else linear + nonlinear
 
     def synthesis(self, y: Tensor, steps: Steps) -> Tensor:
         """U_DEC. y: (B, M, H/16, W/16) latent units. Returns (B, 96, H/8, W/8), UNITS_PER_LEVEL a level, unclamped."""
@@ -172,8 +176,8 @@ class Swift(nn.Module):
         linear = shuffle(self.dec_linear(y), 2)
         t = self.dec16(self.dec_latent(join([self.view(y), self._plane(steps, y)])))
         t = add(self.dec_up(t), self.dec_pixels(self._units(linear, 1.0 / UNITS_PER_LEVEL)), INT8)
-        bent = self.dec_out(self.dec8(t)).to(linear.dtype)
-        return linear.add_(bent) if self.enc_out.coding else linear + bent
+        nonlinear = self.dec_out(self.dec8(t)).to(linear.dtype)
+        return linear.add_(nonlinear) if self.enc_out.coding else linear + nonlinear
 
     # ---- what the priors see --------------------------------------------------------------------------------
 
@@ -236,10 +240,10 @@ class Swift(nn.Module):
         mean8 = mean.to(factor.dtype) * factor
         level = log_scale.to(offset.dtype) * (8 / PARAMETER_GRID) + offset
         if self.enc_out.coding:
-            return mean8.round_().clamp_(-(2.0**17), 2.0**17), level.round_().clamp_(0, grid.LEVELS - 1)
+            return mean8.round_().clamp_(-grid.MEAN8_MAX, grid.MEAN8_MAX), level.round_().clamp_(0, grid.LEVELS - 1)
         if self.rounds:
             mean8, level = round_ste(mean8), round_ste(level)
-        return mean8.clamp(-(2.0**17), 2.0**17), level.clamp(0, grid.LEVELS - 1)
+        return mean8.clamp(-grid.MEAN8_MAX, grid.MEAN8_MAX), level.clamp(0, grid.LEVELS - 1)
 
     # ---- P-pictures -----------------------------------------------------------------------------------------
 
@@ -290,6 +294,11 @@ def parity(like: Tensor, odd: int) -> Tensor:
     return ((rows + columns) % 2 == odd).to(like.dtype)[None, None]
 
 
+def step_tables(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    """The quantiser's integer tables and the deviations among a model's integers."""
+    return {name[len(STEPS) :]: torch.from_numpy(part) for name, part in arrays.items() if name.startswith(STEPS)}
+
+
 def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
     """The quantiser of one quality from the exported integer tables (models/steps.py), exact."""
 
@@ -307,9 +316,6 @@ def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
         offset,
         torch.full((1, 1, 1, 1), float(quality_index - MIDDLE_INDEX), device=offset.device),
     )
-
-
-GAIN_BITS, INVERSE_BITS, MEAN_BITS, OFFSET_BITS, NORM_BITS, SPREAD_BITS = 28, 8, 20, 5, 24, 12
 
 
 def load_constants(model: Swift, tables: dict[str, Tensor]) -> None:

@@ -2,66 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING
 
-from lvcodec.errors import InputError, UsageError
+from lvcodec.errors import InputError, LvcError, UsageError
 from lvcodec.report import StreamInfo
 from lvcodec.stream import fields
 from lvcodec.stream.container import StreamReader, StreamWriter
-from lvcodec.stream.files import create_stream, is_path, open_stream
+from lvcodec.stream.files import create_stream, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.info import picture_info, stream_info
+from lvcodec.stream.records import PictureRecord
+from lvcodec.video.atomic import check_output
 from lvcodec.video.writing import Writable
 
 if TYPE_CHECKING:
-    from lvcodec import StreamLike
+    from lvcodec.stream.files import StreamLike
 
 
 def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool = False) -> StreamInfo:
-    """Join the streams that `sources` name into the file `target`, and tell what that is.
+    """Join the streams that `sources` name into `target`, and tell what that is.
 
-    Raises UsageError if `target` is not a path, InputError if it cannot be written or exists (unless `overwrite`), and
-    what concat_streams raises; the file appears only when complete.
+    A file appears only when complete. Raises UsageError if `sources` is no sequence, InputError if `target` cannot be
+    written or exists (unless `overwrite`), and what concat_streams raises.
     """
-    if not is_path(target):
-        raise UsageError("concat writes to a file, not to a pipe")
+    if isinstance(sources, (str, bytes)) or not isinstance(sources, Sequence):
+        raise UsageError(f"sources is a {type(sources).__name__}", "give a list of streams")
+    check_output(target, *sources, overwrite=overwrite)
     with ExitStack() as stack:
         files = [stack.enter_context(open_stream(source)) for source in sources]
-        return concat_streams(files, stack.enter_context(create_stream(target, overwrite=overwrite)))
+        names = [_name(source, number) for number, source in enumerate(sources, start=1)]
+        return concat_streams(files, stack.enter_context(create_stream(target, overwrite=overwrite)), names)
 
 
-def concat_streams(sources: Sequence[IO[bytes]], file: Writable) -> StreamInfo:
+def concat_streams(sources: Sequence[IO[bytes]], file: Writable, names: Sequence[str] | None = None) -> StreamInfo:
     """Write the pictures of all `sources`, whole streams in this order, as one stream to `file`, and tell what that is.
 
     They must agree in every field of the header but the quality; the header is the first one's. Nothing is written if
-    they do not.
+    they do not. names: what errors call them, else "stream 1" and so on.
     Raises InputError if they differ or there are none, StreamError if one is damaged or cut.
     """
-    readers = [StreamReader(source) for source in sources]
-    if not readers:
+    if not sources:
         raise InputError("no streams to join")
-    for number, reader in enumerate(readers[1:], start=2):
-        _check_same(readers[0].header, reader.header, number)
+    names = names or [f"stream {number}" for number in range(1, len(sources) + 1)]
+    readers = []
+    for source, name in zip(sources, names, strict=True):
+        with _errors_about(name):
+            readers.append(StreamReader(source))
+        _check_same(readers[0].header, names[0], readers[-1].header, name)
     writer = StreamWriter(file, readers[0].header)
     pictures = [
         picture_info(writer.picture(record.kind, record.payload, record.checksum, record.quality_index))
-        for reader in readers
-        for record in reader
+        for reader, name in zip(readers, names, strict=True)
+        for record in _records(reader, name)
     ]
     writer.finish()
     return stream_info(writer.header, pictures, size_bytes=writer.size_bytes, complete=True)
 
 
-def _check_same(first: Header, other: Header, number: int) -> None:
-    """Raise InputError if stream `number` differs from the first in more than its quality."""
+def _name(source: StreamLike, number: int) -> str:
+    """What errors call a source: its path, or which of them it is."""
+    if not isinstance(source, str | os.PathLike):
+        return f"stream {number}"
+    return "standard input" if os.fspath(source) == "-" else str(source)
+
+
+def _records(reader: StreamReader, name: str) -> Iterator[PictureRecord]:
+    with _errors_about(name):
+        yield from reader
+
+
+@contextmanager
+def _errors_about(name: str) -> Iterator[None]:
+    """Put the stream's name before what is wrong with it."""
+    try:
+        yield
+    except LvcError as error:
+        error.message = f"{name}: {error.message}"
+        error.args = (error.message,)
+        raise
+
+
+def _check_same(first: Header, first_name: str, other: Header, name: str) -> None:
+    """Raise InputError if a stream differs from the first in more than its quality."""
     expected, actual = first.values(), other.values()
     for field in fields.HEADER:
-        name = field.name
-        if field.width != "crc" and name != "quality" and actual[name] != expected[name]:
+        if field.name not in ("crc", "quality") and actual[field.name] != expected[field.name]:
             raise InputError(
-                f"stream {number} does not fit the first: {name} is {field.show(actual[name])}, "
-                f"not {field.show(expected[name])}",
+                f"{name} does not fit {first_name}: {field.name} is {field.show(actual[field.name])}, "
+                f"not {field.show(expected[field.name])}",
                 "only streams of one coding can be joined",
             )

@@ -5,6 +5,8 @@ docs/bitstream.md prints these tables (a test compares), layout.py writes and re
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from lvcodec.quality import LAST_INDEX
 from lvcodec.sizes import padded
 from lvcodec.stream.layout import Condition, Field
@@ -17,6 +19,7 @@ MAX_PICTURES = (1 << 28) - 1
 MAX_GOP = 65535
 
 FAMILIES = {1: "swift", 2: "cheng2020"}
+ALPHAS = {0: Fraction(1), 1: Fraction(1, 2)}  # of the flags
 MODES = {0: "intra", 1: "mfvc", 2: "lds", 3: "aligned"}
 
 # The letters I, P and E; a small letter where a quality follows.
@@ -75,7 +78,7 @@ HEADER = (
         "flags",
         "u8",
         "bit 0: the shift of `lds` and `aligned` is 1/2 instead of 1; the others are 0",
-        one_of={0: "alpha 1", 1: "alpha 1/2"},
+        one_of={flag: f"alpha {alpha}" for flag, alpha in ALPHAS.items()},
         newer=True,
     ),
     Field("crc", "crc", "CRC-32 of the header before it"),
@@ -124,6 +127,7 @@ END_TAIL = (
     Field("crc", "crc", "CRC-32 of the end record before it"),
 )
 
+# What docs/bitstream.md prints, by its headings; a test holds the page against these.
 TABLES = {
     "Header": HEADER,
     "Picture": PICTURE,

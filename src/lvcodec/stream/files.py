@@ -6,27 +6,33 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeAlias, cast
 
 from lvcodec.errors import InputError, reason_of
 from lvcodec.video.atomic import AtomicFile
+from lvcodec.video.fileobjects import check_readable, check_writable
+from lvcodec.video.writing import flush
 
-if TYPE_CHECKING:
-    from lvcodec import StreamLike
+StreamLike: TypeAlias = "str | os.PathLike[str] | BinaryIO"  # a path, "-" for a pipe, or an open file
 
 
 @contextmanager
 def open_stream(source: StreamLike) -> Iterator[BinaryIO]:
-    """A stream to read. Raises InputError if it cannot be opened."""
+    """A stream to read. Raises InputError if it cannot be opened, or is no path and no file object of bytes."""
     if not isinstance(source, str | os.PathLike):
+        check_readable(source, "stream")
         yield source
     elif os.fspath(source) == "-":
-        yield sys.stdin.buffer
+        standard: Any = getattr(sys.stdin, "buffer", sys.stdin)
+        check_readable(standard, "stream")
+        yield standard
     else:
         try:
             file = open(source, "rb")
         except OSError as error:
             raise InputError(f"cannot read {source}: {reason_of(error)}") from error
+        except ValueError as error:  # no system has such a name
+            raise InputError(f"cannot read {os.fspath(source)!r}: {error}") from error
         with file:
             yield file
 
@@ -35,13 +41,17 @@ def open_stream(source: StreamLike) -> Iterator[BinaryIO]:
 def create_stream(target: StreamLike, *, overwrite: bool) -> Iterator[BinaryIO]:
     """A stream to write: a path appears when complete, and not at all after an exception.
 
-    Raises InputError if it cannot be written, or exists and `overwrite` is not set.
+    Raises InputError if it cannot be written, exists and `overwrite` is not set, or is no path and no file object of
+    bytes.
     """
     if not isinstance(target, str | os.PathLike):
+        check_writable(target, "stream")
         yield target
-        target.flush()
+        flush(target, "the stream")
     elif os.fspath(target) == "-":
-        yield sys.stdout.buffer
+        standard: Any = getattr(sys.stdout, "buffer", sys.stdout)
+        check_writable(standard, "stream")
+        yield standard
     else:
         with AtomicFile(target, overwrite=overwrite) as file:
             yield cast(BinaryIO, file)

@@ -16,8 +16,6 @@ from lvcodec.video.format import VideoFormat
 
 T = TypeVar("T")
 
-_ALPHAS = {0: Fraction(1), 1: Fraction(1, 2)}
-
 
 @dataclass(frozen=True)
 class Header:
@@ -66,7 +64,7 @@ class Header:
             "chroma_location": colour.chroma_location,
             "gop": self.gop,
             "quality": self.quality_index,
-            "flags": _number_of("alpha", self.alpha, _ALPHAS),
+            "flags": _number_of("alpha", self.alpha, fields.ALPHAS),
         }
 
     def to_bytes(self) -> bytes:
@@ -92,7 +90,7 @@ def read_header(read: Callable[[int], bytes]) -> Header:
         video=VideoFormat(values["width"], values["height"], rate, colour),
         gop=values["gop"],
         quality_index=values["quality"],
-        alpha=_ALPHAS[values["flags"]],
+        alpha=fields.ALPHAS[values["flags"]],
     )
 
 

@@ -187,7 +187,7 @@ def layout_bytes(layout: Layout) -> int:
 
 
 def layout_table(layout: Layout) -> str:
-    """The layout as a Markdown table, as it stands in docs/bitstream.md."""
+    """The layout as a Markdown table, as it stands in docs/bitstream.md; a test holds the page against it."""
     rows = ["| field | width | range | meaning |", "|---|---|---|---|"]
     for field in layout:
         note = f"{field.note}; only {field.when.note}" if field.when else field.note

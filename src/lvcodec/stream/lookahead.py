@@ -12,10 +12,12 @@ import re
 from collections.abc import Callable
 from typing import IO
 
-from lvcodec.errors import InputError, TruncatedStreamError, reason_of
+from lvcodec.errors import TruncatedStreamError
+from lvcodec.video.reader import bytes_from, reading
 
 CHUNK_BYTES = 1 << 20
 SEARCH_BYTES = 1 << 12
+NAME = "the stream"
 
 
 class Lookahead:
@@ -25,7 +27,7 @@ class Lookahead:
         self.offset = 0
         self._file = file
         self._ahead = bytearray()
-        self._base = file.tell() if _seekable(file) else None
+        self._base = _position(file)
 
     @property
     def seekable(self) -> bool:
@@ -95,23 +97,18 @@ class Lookahead:
         return self._seek(0, io.SEEK_END) - (self._base or 0)
 
     def _seek(self, offset: int, whence: int) -> int:
-        try:
-            return self._file.seek(offset, whence)
-        except OSError as error:
-            raise InputError(f"cannot seek in the stream: {reason_of(error)}") from error
+        with reading(NAME):
+            return int(self._file.seek(offset, whence))
 
     def _read(self, size: int) -> bytes:
+        with reading(NAME):
+            return bytes_from(self._file.read, size, NAME)
+
+
+def _position(file: IO[bytes]) -> int | None:
+    """Where a file stands; None if it cannot be sought. Raises InputError if it is closed."""
+    with reading(NAME):
         try:
-            chunk = self._file.read(size)
-        except OSError as error:
-            raise InputError(f"cannot read the stream: {reason_of(error)}") from error
-        if chunk is None:
-            raise InputError("cannot read the stream: its file is in non-blocking mode")
-        return chunk
-
-
-def _seekable(file: IO[bytes]) -> bool:
-    try:
-        return file.seekable()
-    except AttributeError:
-        return False
+            return file.tell() if file.seekable() else None
+        except AttributeError:
+            return None

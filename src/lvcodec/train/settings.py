@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from lvcodec.errors import UsageError
-from lvcodec.names import DEFAULT_FAMILY
+from lvcodec.names import DEFAULT_FAMILY, ONE_NETWORK_FAMILIES
 from lvcodec.sizes import MULTIPLE
 
 PRESETS = ("short", "paper")
@@ -47,7 +47,7 @@ class Settings:
     quality: int | None = None
 
     def factor(self, part: float, step: int) -> float:
-        """Of the learning rates, at a part 0..1 of the run: they rise at first and fall in the last 40 %."""
+        """What learning rates are multiplied by at a part 0..1 of the run, as `schedule` says: at first they rise."""
         warm = min(1.0, (step + 1) / WARM_UP_STEPS)
         if self.schedule == "steps":
             return warm * ([1.0] + [factor for begins, factor in FALLS if part >= begins])[-1]
@@ -107,7 +107,7 @@ def settings_of(
 def _check_family(stage: str, values: Mapping[str, Any]) -> None:
     """Raise UsageError for what a family does not have."""
     quality = values.get("quality")
-    if values.get("family", DEFAULT_FAMILY) == "swift":
+    if values.get("family", DEFAULT_FAMILY) in ONE_NETWORK_FAMILIES:
         if quality is not None:
             raise UsageError("--quality belongs to cheng2020: a model of swift has all qualities")
     elif quality is None:

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable
 from fractions import Fraction
 from inspect import GEN_RUNNING, getgeneratorstate
 from types import TracebackType
+from typing import TYPE_CHECKING, TypeAlias
 
 from lvcodec.errors import InputError, UsageError
 from lvcodec.frames import FrameRange, Frames
@@ -19,8 +20,18 @@ from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 from lvcodec.video.writing import Output
 
+if TYPE_CHECKING:
+    import os
+    from typing import BinaryIO
+
+    import numpy as np
+    import numpy.typing as npt
+
 ASSUMED_RATE = Fraction(25)
 RATE_IS_ASSUMED = f"no picture rate is stated: {ASSUMED_RATE} a second are assumed"
+
+# A path, "-" for a pipe, an open file, or RGB pictures (N, H, W, 3).
+VideoLike: TypeAlias = "str | os.PathLike[str] | BinaryIO | npt.NDArray[np.uint8]"
 
 
 class InputOptions:

@@ -7,11 +7,12 @@ them. Conversion to and from RGB is video/rgb.py's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lvcodec.errors import InputError
 
 UNSPECIFIED = 2
+RGB = 0  # the matrix "gbr": red, green and blue themselves, which 4:2:0 planes never are
 
 # names: ffmpeg's
 PRIMARIES = {
@@ -114,8 +115,29 @@ class Colour:
         return f"{'/'.join(parts)} {'full' if self.full_range else 'limited'} {location}"
 
 
-# what RGB input becomes; chroma left-sited where ffmpeg converts, centred where rgb_to_planes does
+# what untagged RGB input becomes; chroma left-sited where ffmpeg converts, centred where rgb_to_planes does
 BT709 = Colour(1, 1, 1, full_range=False, chroma_location=1)
+
+
+def coded_rgb(colour: Colour) -> Colour:
+    """What RGB of that description becomes: its primaries and transfer stay, what it does not say is BT.709.
+
+    The matrix is the one that goes with the primaries: BT.2020's (HDR), else BT.709's.
+    """
+    if colour.primaries == colour.transfer == UNSPECIFIED:
+        return BT709
+    matrix = luma_matrix(colour.primaries)
+    return replace(BT709, primaries=colour.primaries, transfer=colour.transfer, matrix=matrix)
+
+
+def luma_matrix(primaries: int) -> int:
+    """The code of the matrix that RGB of these primaries is coded by."""
+    return MATRICES["bt2020nc"] if primaries == PRIMARIES["bt2020"] else MATRICES["bt709"]
+
+
+def without_rgb_matrix(colour: Colour) -> Colour:
+    """The same colour, its matrix unspecified if it is "gbr": a wrong tag of planes of luma and chroma."""
+    return replace(colour, matrix=UNSPECIFIED) if colour.matrix == RGB else colour
 
 
 def name_of(table: dict[str, int], code: int) -> str:

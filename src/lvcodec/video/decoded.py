@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lvcodec.errors import InputError, reason_of
+from lvcodec.errors import InputError
 from lvcodec.frames import FrameRange
 from lvcodec.video.base import ASSUMED_RATE, InputOptions, Source
-from lvcodec.video.convert import conversion
+from lvcodec.video.convert import conversion, is_rgb
 from lvcodec.video.ffmpeg import Feeder, FfmpegProcess, file_argument, last_words
 from lvcodec.video.format import VideoFormat, check_size
 from lvcodec.video.missing import missing_pictures
+from lvcodec.video.numbered import Numbered
 from lvcodec.video.picture import Picture
 from lvcodec.video.planar import pictures_of
 from lvcodec.video.probe import Probe, probe_path, probe_pipe
 from lvcodec.video.reader import ByteReader, looks_like_text
 from lvcodec.video.timing import Pace, disagreement
 from lvcodec.video.watch import SHOWINFO, Watch
+from lvcodec.video.writing import write_all
 
 # what ffmpeg opens as numbered pictures, if the path reads as a pattern
 _PICTURES = (
@@ -47,7 +50,8 @@ class FfmpegSource(Source):
         *,
         feed: Feeder | None = None,
         reader: ByteReader | None = None,
-        numbered: _Numbered | None = None,
+        copy: tempfile.TemporaryDirectory[str] | None = None,
+        run: _Run | None = None,
         notices: list[str] | None = None,
     ) -> None:
         said = probe.said
@@ -59,8 +63,8 @@ class FfmpegSource(Source):
         estimate = None if said.duration_s is None else round(said.duration_s * float(probe.rate))
         super().__init__(
             name,
-            VideoFormat(*said.size, rate, way.colour),
-            total=None if numbered is None else numbered.count,
+            VideoFormat(*said.size, rate, way.colour, range_stated=said.range_stated or is_rgb(said.pix_fmt)),
+            total=None if run is None else run.count,
             frames=options.frames,
             notices=[*notices, *way.notices],
             estimate=estimate,
@@ -74,9 +78,10 @@ class FfmpegSource(Source):
         self._timed = options.rate is None and not said.still
         self._watch = Watch()
         self._told_error = self._told_change = self._gave_up = False
-        self._numbered = numbered
+        self._run = run
         self._feed = feed
         self._reader = reader
+        self._copy = copy
         self._process: FfmpegProcess | None = None
 
     @classmethod
@@ -98,11 +103,11 @@ class FfmpegSource(Source):
     @classmethod
     def from_pattern(cls, pattern: Path, options: InputOptions) -> FfmpegSource:
         """Open numbered pictures such as img_%03d.png, from the lowest number to the first gap."""
-        numbered, notices = _Numbered.of(pattern), []
-        if numbered.left_out:
+        run, notices = _Run.of(pattern), []
+        if run.left_out:
             notices.append(
-                f"{pattern} has a gap after number {numbered.first + numbered.count - 1}: {numbered.count} of "
-                f"{numbered.count + numbered.left_out} pictures are taken"
+                f"{pattern} has a gap after number {run.first + run.count - 1}: {run.count} of "
+                f"{run.count + run.left_out} pictures are taken"
             )
         rate = options.rate or ASSUMED_RATE
         args = [
@@ -111,25 +116,32 @@ class FfmpegSource(Source):
             "-framerate",
             f"{rate.numerator}/{rate.denominator}",
             "-start_number",
-            str(numbered.first),
+            str(run.first),
             "-i",
             file_argument(pattern, numbered=True),
         ]
         name = str(pattern)
         probe = probe_path(args, name, path=None, wanted=FrameRange.of(options.frames))
-        return cls(name, args, probe, options, numbered=numbered, notices=notices)
+        return cls(name, args, probe, options, run=run, notices=notices)
 
     @classmethod
     def from_pipe(cls, reader: ByteReader, options: InputOptions) -> FfmpegSource:
-        """Let ffmpeg read a pipe: the bytes that telling what it is took, then the rest as it comes."""
+        """Let ffmpeg read a pipe: the bytes that telling what it is took, then the rest as it comes.
+
+        What ffmpeg cannot read so is copied into a file, if the reader can go back to its beginning.
+        """
         head = reader.peek(512)
         try:
             probe, held = probe_pipe(reader)
         except InputError as exc:
             if looks_like_text(head):
                 raise InputError(f"{reader.name} is text, not a video") from exc
-            hint = "raw video needs a size; an MP4 with its index at the end cannot come through a pipe"
-            raise InputError(exc.message, hint) from exc
+            hint = "raw video needs a size"
+            if reader.rewind():
+                return cls._from_copy(reader, options, InputError(exc.message, hint))
+            raise InputError(
+                exc.message, f"{hint}; an MP4 with its index at the end cannot come through a pipe"
+            ) from exc
 
         def feed(write: Callable[[bytes | bytearray], Any]) -> None:
             write(held)
@@ -137,6 +149,25 @@ class FfmpegSource(Source):
                 write(data)
 
         return cls(reader.name, ["-i", "pipe:0"], probe, options, feed=feed, reader=reader)
+
+    @classmethod
+    def _from_copy(cls, reader: ByteReader, options: InputOptions, failure: InputError) -> FfmpegSource:
+        """Read a copy, in which ffmpeg can jump about; raises `failure` if it still finds no video."""
+        folder = tempfile.TemporaryDirectory(prefix="lvcodec-")
+        try:
+            path = Path(folder.name) / "input"
+            with open(path, "wb") as copy:
+                while data := reader.read_some(1 << 20):
+                    write_all(copy, data, str(path))
+            args = ["-i", file_argument(path)]
+            try:
+                probe = probe_path(args, reader.name, path=path, wanted=FrameRange.of(options.frames))
+            except InputError:
+                raise failure from None
+            return cls(reader.name, args, probe, options, reader=reader, copy=folder)
+        except BaseException:
+            folder.cleanup()
+            raise
 
     def _all(self, first: int) -> Generator[Picture, None, None]:
         process = FfmpegProcess(
@@ -170,11 +201,11 @@ class FfmpegSource(Source):
             self.notices.append(f"ffmpeg decodes {self.name} with errors: {last_words([self._watch.error])}")
 
     def _lacking(self, taken: int) -> int:
-        if self._numbered is not None and self.count is not None:
+        if self._run is not None and self.count is not None:
             if taken < self.count and self._watch.error is None:
-                unread = self._numbered.path(self._range.first + taken)
+                unread = self._run.path(self._range.first + taken)
                 self.notices.append(f"{unread} cannot be read: it and what comes after it is left out")
-            return self.count - taken + self._numbered.left_out
+            return self.count - taken + self._run.left_out
         return max(int(self._gave_up), missing_pictures(self._watch, self._probe))
 
     def _look_back(self, first: int, end: int) -> list[str]:
@@ -191,42 +222,32 @@ class FfmpegSource(Source):
             self._process.stop()
         if self._reader is not None:
             self._reader.close()
+        if self._copy is not None:
+            self._copy.cleanup()
 
 
 @dataclass(frozen=True)
-class _Numbered:
+class _Run:
     """Pictures that are files with numbers in their names: `count` of them from number `first` to the first gap."""
 
-    pattern: Path
+    names: Numbered
     first: int
     count: int
     left_out: int
 
     @classmethod
-    def of(cls, pattern: Path) -> _Numbered:
+    def of(cls, pattern: Path) -> _Run:
         """Those that are there. Raises InputError if there are none."""
-        numbers = _numbers(pattern)
+        names = Numbered.of(pattern)
+        if names is None:
+            raise InputError(f"{pattern} is no pattern for pictures", "write it as img_%03d.png")
+        numbers = names.present()
         if not numbers:
             raise InputError(f"no file fits the pattern {pattern}")
         first = min(numbers)
         count = next(count for count in range(1, len(numbers) + 1) if first + count not in numbers)
-        return cls(pattern, first, count, len(numbers) - count)
+        return cls(names, first, count, len(numbers) - count)
 
     def path(self, number: int) -> Path:
         """The file of picture `number`, from 0."""
-        return self.pattern.with_name(self.pattern.name % (self.first + number))
-
-
-def _numbers(pattern: Path) -> set[int]:
-    """The numbers of the files that fit a pattern with one %d or %0Nd in its name."""
-    parts = re.split(r"%(?:0(\d+))?d", pattern.name)
-    if len(parts) != 3:
-        raise InputError(f"{pattern} is no pattern for pictures", "write it as img_%03d.png")
-    before, digits, after = parts[0], parts[1], parts[2]
-    wanted = re.compile(re.escape(before.replace("%%", "%")) + r"(\d+)" + re.escape(after.replace("%%", "%")))
-    try:
-        names = [entry.name for entry in pattern.parent.iterdir()]
-    except OSError as exc:
-        raise InputError(f"cannot list the folder {pattern.parent}: {reason_of(exc)}") from exc
-    texts = (match[1] for name in names if (match := wanted.fullmatch(name)))
-    return {int(text) for text in texts if text == f"{int(text):0{int(digits or 1)}d}"}
+        return self.names.path(self.first + number)

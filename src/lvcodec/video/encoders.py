@@ -1,15 +1,21 @@
-"""How ffmpeg encodes: what each suffix stands for, and the options that carry size, rate and colour to it."""
+"""What each suffix stands for: the encoder that ffmpeg takes for it, at what quality, and what the file can say.
+
+Encoders count quality each in its own way: the settings are in one table, with what they reach
+(docs/decisions.md#quality-of-files-that-ffmpeg-writes).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from lvcodec.errors import InputError
-from lvcodec.video.colour import CHROMA_LOCATIONS, UNSPECIFIED
-from lvcodec.video.convert import FLAGS, is_grey, is_rgb
+from lvcodec.video.convert import FLAGS
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.rawformat import RAW_SUFFIXES
+
+Range = Literal["tv", "pc"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,8 @@ class Encoder:
 
     text: a line for people. args: ffmpeg's output options. pix_fmt: what it is to encode, None for its own
     choice. even: its 4:2:0 has no odd sizes. known: not, if only a trial can tell whether ffmpeg writes this.
+    only: the one range that its samples can have, limited ("tv") or full ("pc"), None if the file says which.
+    bt601: its matrix is BT.601's, whatever the clip's is. rgb: it takes RGB, which we convert to exactly.
     """
 
     text: str
@@ -25,49 +33,105 @@ class Encoder:
     pix_fmt: str | None = "yuv420p"
     even: bool = False
     known: bool = True
+    only: Range | None = None
+    bt601: bool = False
+    rgb: bool = False
 
 
-def _encoder(text: str, args: str, *, even: bool = False) -> Encoder:
-    return Encoder(text, tuple(args.split()), even=even)
+def _encoder(text: str, args: str, *, even: bool = False, known: bool = True, only: Range | None = None) -> Encoder:
+    return Encoder(text, tuple(args.split()), even=even, known=known, only=only)
+
+
+def _pictures(text: str, codec: str, *, known: bool = True) -> Encoder:
+    return Encoder(text, ("-f", "image2", "-c:v", *codec.split()), None, known=known, rgb=True)
+
+
+def _lossless(name: str, codec: str, *, known: bool = True) -> Encoder:
+    return _pictures(f"{name}, lossless RGB", codec, known=known)
 
 
 _FFV1 = _encoder("FFV1, lossless", "-c:v ffv1 -level 3 -g 1")
-_FFV1_SMALL = _encoder("FFV1, lossless", "-c:v ffv1 -level 1 -g 1")  # level 3 cannot slice some tiny sizes
-_FFV1_AVI = _encoder("FFV1, lossless, in AVI, which keeps no colour description", "-c:v ffv1 -level 3 -g 1")
+_FFV1_SMALL = "-c:v ffv1 -level 1 -g 1"  # level 3 cannot slice some tiny sizes
+_BARE = "FFV1, lossless where the range is limited, in {}, which keeps no colour description"
 _X264 = _encoder("H.264 by libx264, crf 10, preset medium", "-c:v libx264 -crf 10 -preset medium", even=True)
 _X265 = _encoder(
     "H.265 by libx265, crf 10, preset medium",
     "-c:v libx265 -crf 10 -preset medium -x265-params log-level=error",
     even=True,
 )
+_VVC = replace(
+    _encoder("H.266 by libvvenc, qp 15", "-c:v libvvenc -qp 15 -preset faster", known=False, only="tv"),
+    pix_fmt="yuv420p10le",
+)
 _VP9 = _encoder("VP9 by libvpx, crf 10", "-c:v libvpx-vp9 -crf 10 -b:v 0 -deadline good -cpu-used 4 -row-mt 1")
+_AV1 = _encoder("AV1 by libaom, crf 10", "-c:v libaom-av1 -crf 10 -b:v 0 -cpu-used 6 -row-mt 1", known=False)
+_THEORA = _encoder("Theora, -q:v 10", "-c:v libtheora -q:v 10", known=False, only="tv")
+_MPEG1 = _encoder("MPEG-1, -q:v 2", "-c:v mpeg1video -q:v 2", known=False, only="tv")
+_MPEG2 = _encoder("MPEG-2, -q:v 2", "-c:v mpeg2video -q:v 2", known=False, only="tv")
+_MPEG4 = _encoder("MPEG-4 version 3 of Microsoft, -q:v 2", "-c:v msmpeg4 -q:v 2", known=False, only="tv")
+_JPEG = replace(_encoder("JPEG, -q:v 2", "-f image2 -c:v mjpeg -q:v 2", only="pc"), bt601=True)
+_MJPEG = replace(_encoder("Motion JPEG, -q:v 2", "-c:v mjpeg -q:v 2 -f mjpeg", only="pc"), bt601=True)
+_WEBP = replace(_encoder("WebP, quality 95", "-c:v libwebp -quality 95", known=False, only="tv"), bt601=True)
+_SUN = _lossless("Sun raster", "sunrast")
+_JPEG2000 = _lossless("JPEG 2000", "jpeg2000 -pred 1")
+
 _ENCODERS = {
     ".mkv": _FFV1,
-    ".nut": _FFV1,
-    ".avi": _FFV1_AVI,
-    ".webm": _VP9,
-    ".mp4": _X264,
-    ".mov": _X264,
-    ".m4v": _X264,
-    ".ts": _X264,
-    ".flv": _X264,
-    ".h264": _X264,
-    ".264": _X264,
-    ".avc": _X264,
-    ".h265": _X265,
-    ".265": _X265,
-    ".hevc": _X265,
+    ".nut": replace(_FFV1, text=_BARE.format("NUT"), only="tv"),
+    ".avi": replace(_FFV1, text=_BARE.format("AVI"), only="tv"),
+    **dict.fromkeys((".webm", ".ivf"), _VP9),
+    **dict.fromkeys((".mp4", ".mov", ".m4v", ".f4v", ".ismv", ".3gp", ".3g2"), _X264),
+    **dict.fromkeys((".ts", ".m2ts", ".mts", ".m2t", ".flv", ".h264", ".264"), _X264),
+    ".avc": replace(_X264, args=(*_X264.args, "-f", "h264")),  # which ffmpeg does not know by name
+    **dict.fromkeys((".h265", ".265", ".hevc"), _X265),
+    **dict.fromkeys((".h266", ".266", ".vvc"), _VVC),
+    **dict.fromkeys((".obu", ".avif"), _AV1),
+    **dict.fromkeys((".ogv", ".ogg"), _THEORA),
+    **dict.fromkeys((".mpg", ".mpeg", ".m1v"), _MPEG1),
+    **dict.fromkeys((".m2v", ".vob", ".mxf", ".wtv"), _MPEG2),
+    **dict.fromkeys((".wmv", ".asf"), _MPEG4),
+    **dict.fromkeys((".mjpeg", ".mjpg"), _MJPEG),
+    ".webp": _WEBP,
+    ".apng": Encoder("APNG, lossless RGB", ("-c:v", "apng"), None, rgb=True),
+    ".gif": Encoder(
+        "GIF, 256 colours a picture",
+        ("-vf", "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1", "-c:v", "gif"),
+        None,
+        rgb=True,
+    ),
 }
-RGB_PICTURES = {
-    ".png": _encoder("PNG, lossless RGB", "-f image2 -c:v png"),
-    ".bmp": _encoder("BMP, lossless RGB", "-f image2 -c:v bmp"),
-    ".tif": _encoder("TIFF, lossless RGB", "-f image2 -c:v tiff"),
-    ".tiff": _encoder("TIFF, lossless RGB", "-f image2 -c:v tiff"),
-    ".ppm": _encoder("PPM, lossless RGB", "-f image2 -c:v ppm"),
+# one picture a file
+PICTURES = {
+    ".png": _lossless("PNG", "png"),
+    ".bmp": _lossless("BMP", "bmp"),
+    ".tif": _lossless("TIFF", "tiff"),
+    ".tiff": _lossless("TIFF", "tiff"),
+    ".ppm": _lossless("PPM", "ppm"),
+    ".pam": _lossless("PAM", "pam"),
+    ".pfm": _lossless("PFM", "pfm"),
+    ".tga": _lossless("TGA", "targa"),
+    ".dpx": _lossless("DPX", "dpx"),
+    ".exr": _lossless("OpenEXR (samples as they are, not linear light)", "exr -compression zip16"),
+    ".sgi": _lossless("SGI", "sgi"),
+    ".pcx": _lossless("PCX", "pcx"),
+    ".qoi": _lossless("QOI", "qoi"),
+    ".xwd": _lossless("XWD", "xwd"),
+    ".pix": _lossless("Alias PIX", "alias_pix"),
+    **dict.fromkeys((".sun", ".ras", ".rs", ".sunras", ".im24"), _SUN),
+    ".jls": _lossless("JPEG-LS", "jpegls"),
+    ".ljpg": _lossless("lossless JPEG", "ljpeg"),
+    ".jxl": _lossless("JPEG XL", "libjxl -distance 0 -effort 3", known=False),
+    **dict.fromkeys((".jp2", ".j2k", ".j2c"), _JPEG2000),
+    ".hdr": _pictures("Radiance HDR (samples as they are, not linear light)", "hdr"),
+    ".pgm": _pictures("PGM, luma without colour", "pgm"),
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
 }
-_JPEG = _encoder("JPEG, -q:v 2", "-f image2 -c:v mjpeg -q:v 2")
-PICTURES = {**RGB_PICTURES, ".jpg": _JPEG, ".jpeg": _JPEG}
-_LOCATION_NAMES = {code: name for name, code in CHROMA_LOCATIONS.items()}
+# numbered pictures too, if the name has a number; else a file that may hold many
+ALSO_NUMBERED = {
+    ".webp": _WEBP,
+    ".avif": replace(_AV1, args=(*_AV1.args, "-g", "1")),  # each stands alone
+}
 
 
 def encoder_for(path: Path, fmt: VideoFormat, pix_fmt: str | None) -> Encoder:
@@ -82,82 +146,21 @@ def encoder_for(path: Path, fmt: VideoFormat, pix_fmt: str | None) -> Encoder:
             f"{path} has no suffix that says what to write", "name it .yuv, .y4m, .mkv, .mp4, .webm or .png"
         )
     encoder = _ENCODERS.get(suffix)
-    if encoder in (_FFV1, _FFV1_AVI) and min(fmt.width, fmt.height) < 16:
-        encoder = Encoder(encoder.text, _FFV1_SMALL.args)
     if encoder is None:
         text = f"ffmpeg's usual codec for {suffix}, -q:v 2"
         return Encoder(text, ("-q:v", "2"), pix_fmt, known=False)
+    if "ffv1" in encoder.args and min(fmt.width, fmt.height) < 16:
+        encoder = replace(encoder, args=tuple(_FFV1_SMALL.split()))
+    return _with_pixels(encoder, fmt, pix_fmt)
+
+
+def _with_pixels(encoder: Encoder, fmt: VideoFormat, pix_fmt: str | None) -> Encoder:
+    """The encoder for that pixel format, or for what the clip's size needs."""
     if pix_fmt is not None:
-        return Encoder(f"{encoder.text}, {pix_fmt} ({FLAGS})", encoder.args, pix_fmt)
+        if encoder.only == "tv":
+            pix_fmt = pix_fmt.replace("yuvj", "yuv")
+        return replace(encoder, text=f"{encoder.text}, {pix_fmt} ({FLAGS})", pix_fmt=pix_fmt)
     if encoder.even and (fmt.width % 2 or fmt.height % 2):
         text = f"{encoder.text}, as 4:4:4 since its 4:2:0 has no odd sizes"
-        return Encoder(text, encoder.args, "yuv444p")
+        return replace(encoder, text=text, pix_fmt="yuv444p")
     return encoder
-
-
-def input_args(fmt: VideoFormat, pix_fmt: str) -> list[str]:
-    """ffmpeg's options for raw pictures of `fmt` in `pix_fmt` on its standard input."""
-    rate = f"{fmt.rate.numerator}/{fmt.rate.denominator}"
-    return [
-        "-f",
-        "rawvideo",
-        "-pix_fmt",
-        pix_fmt,
-        "-video_size",
-        f"{fmt.width}x{fmt.height}",
-        "-framerate",
-        rate,
-        "-i",
-        "pipe:0",
-    ]
-
-
-def output_args(encoder: Encoder, fmt: VideoFormat) -> list[str]:
-    """ffmpeg's options for encoding planes of `fmt`: codec, pixel format, colour description.
-
-    A conversion that the pixel format needs keeps range and matrix, but for RGB and the full-range formats
-    (yuvj…).
-    """
-    colour, pix_fmt = fmt.colour, encoder.pix_fmt or "yuv420p"
-    here = "pc" if colour.full_range else "tv"
-    there = "pc" if pix_fmt.startswith("yuvj") or is_rgb(pix_fmt) else here
-    codes = [
-        ("color_primaries", "-color_primaries", colour.primaries),
-        ("color_trc", "-color_trc", colour.transfer),
-        ("colorspace", "-colorspace", colour.matrix),
-    ]
-    if is_rgb(pix_fmt):
-        codes = codes[:2]
-    stated = [(name, option, code) for name, option, code in codes if code != UNSPECIFIED]
-    location = _LOCATION_NAMES[colour.chroma_location]
-    marks = [f"range={here}", f"chroma_location={location}", *(f"{name}={code}" for name, _, code in stated)]
-    # swscale takes all grey for full range and would stretch limited luma: the plane itself goes out
-    change = "extractplanes=y" if is_grey(pix_fmt) else f"scale=flags={FLAGS}:in_range={here}:out_range={there}"
-    tags = [text for _, option, code in stated for text in (option, str(code))]
-    if colour.chroma_location and not is_rgb(pix_fmt):
-        tags += ["-chroma_sample_location", location]
-    pixels = [] if encoder.pix_fmt is None else ["-pix_fmt", encoder.pix_fmt]
-    return [
-        "-fflags",
-        "+bitexact",
-        "-fps_mode",
-        "passthrough",
-        "-vf",
-        f"setparams={':'.join(marks)},{change}",
-        *encoder.args,
-        *pixels,
-        "-color_range",
-        there,
-        *tags,
-    ]
-
-
-def jpeg_args(fmt: VideoFormat) -> list[str]:
-    """ffmpeg's filter for JPEG, which is BT.601, full range, whatever the clip is."""
-    colour = fmt.colour
-    matrix = "" if colour.matrix == UNSPECIFIED else f":in_color_matrix={colour.matrix}"
-    return [
-        "-vf",
-        f"scale=flags={FLAGS}:in_range={'pc' if colour.full_range else 'tv'}:out_range=pc{matrix}"
-        ":out_color_matrix=smpte170m,format=pix_fmts=yuvj420p",
-    ]

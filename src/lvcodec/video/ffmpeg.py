@@ -156,11 +156,11 @@ class FfmpegProcess:
             self._feeder.join(timeout=0.2)  # it may wait for a pipe that we do not own; it is a daemon
 
 
-def last_words(lines: list[str]) -> str:
-    """The reason in ffmpeg's messages, on one line: its last line, and the first where that says more."""
+def last_words(lines: list[str], program: str = "ffmpeg") -> str:
+    """The reason in a program's messages, on one line: its last line, and the first where that says more."""
     cleaned = [re.sub(r"^(\[[^\]]*\] ?)+", "", line).strip() for line in lines]
     if not (cleaned := [line for line in cleaned if line]):
-        return "ffmpeg ended without a word"
+        return f"{program} ended without a word"
     last = re.sub(r"^Error opening (input|output) files?:? ?", "", cleaned[-1]).rstrip(".")
     first = cleaned[0].rstrip(".")
     if first == last or first.startswith("Error opening") or first in last:

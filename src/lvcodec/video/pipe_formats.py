@@ -12,23 +12,30 @@ from pathlib import Path
 from lvcodec.errors import UsageError
 from lvcodec.video.atomic import is_special
 from lvcodec.video.encoders import PICTURES, Encoder, encoder_for
-from lvcodec.video.ffmpeg import FfmpegProcess
 from lvcodec.video.format import VideoFormat
+from lvcodec.video.trial import tried_in_pipe
 
 USUAL = ".y4m"
+_FILES_ONLY = {".wtv"}  # what ffmpeg writes into a pipe nobody can read
+_SOUGHT = {".mp4", ".mov", ".m4v", ".f4v", ".3gp", ".3g2"}
 _FRAGMENTS = ("-movflags", "+frag_keyframe+empty_moov")
 # ffmpeg's names of containers that are not called as their suffix is
 _CONTAINERS = {
     ".mkv": "matroska",
     ".m4v": "mp4",
-    ".ts": "mpegts",
-    ".mpg": "mpeg",
+    **dict.fromkeys((".ts", ".m2ts", ".mts", ".m2t"), "mpegts"),
+    **dict.fromkeys((".mpg", ".mpeg"), "mpeg"),
+    ".m1v": "mpeg1video",
+    ".m2v": "mpeg2video",
     ".ogv": "ogg",
     ".wmv": "asf",
+    ".mjpg": "mjpeg",
     ".264": "h264",
     ".avc": "h264",
     ".265": "hevc",
     ".h265": "hevc",
+    ".266": "vvc",
+    ".h266": "vvc",
 }
 
 
@@ -57,22 +64,10 @@ def pipe_encoder(suffix: str, fmt: VideoFormat, pix_fmt: str | None) -> Encoder:
     """How ffmpeg encodes for a pipe. Raises UsageError for what goes into no pipe, or is unknown."""
     if suffix in PICTURES:
         raise UsageError(f"{suffix[1:]} pictures go into files, not into a pipe", "name them frame_%03d" + suffix)
+    if suffix in _FILES_ONLY:
+        raise UsageError(f"{suffix[1:]} goes into a file, not into a pipe", "choose mkv, webm, mp4, ts …")
     encoder = encoder_for(Path(f"pipe{suffix}"), fmt, pix_fmt)
     container = () if "-f" in encoder.args else ("-f", _CONTAINERS.get(suffix, suffix[1:]))
-    fragments = _FRAGMENTS if suffix in {".mp4", ".mov", ".m4v"} else ()
-    return replace(encoder, args=(*encoder.args, *fragments, "-flush_packets", "1", *container))
-
-
-def check_encoder(output: list[str], fmt: VideoFormat, suffix: str) -> None:
-    """Encode one grey picture to nowhere. Raises UsageError if ffmpeg does not know the format.
-
-    output: ffmpeg's options, up to the place.
-    """
-    grey = ["-f", "lavfi", "-i", f"color=gray:size={fmt.width}x{fmt.height}:rate={fmt.rate}", "-frames:v", "1"]
-    trial = FfmpegProcess([*grey, *output, "pipe:1"], what=f"ffmpeg cannot write {suffix[1:]} into a pipe")
-    try:
-        trial.stdout.read()
-        if trial.wait():
-            raise UsageError(trial.error().message, "choose y4m, yuv, mkv, webm, mp4, ts …")
-    finally:
-        trial.stop()
+    fragments = _FRAGMENTS if suffix in _SOUGHT else ()
+    encoder = replace(encoder, args=(*encoder.args, *fragments, "-flush_packets", "1", *container))
+    return encoder if encoder.known else tried_in_pipe(encoder, fmt, suffix)

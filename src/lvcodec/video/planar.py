@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from lvcodec.errors import InputError
 from lvcodec.video import rawformat, y4m
 from lvcodec.video.base import InputOptions, Source
 from lvcodec.video.colour import Colour
-from lvcodec.video.convert import conversion
+from lvcodec.video.convert import conversion, is_rgb, yuv_colour
 from lvcodec.video.ffmpeg import FfmpegProcess
 from lvcodec.video.format import VideoFormat, check_size
 from lvcodec.video.picture import Picture
 from lvcodec.video.rawformat import RawFormat, raw_format
 from lvcodec.video.reader import ByteReader, looks_like_text
+
+TEXT_MODE = "its lines end in CR LF: if it was written in text mode, its samples are damaged"
 
 
 class PlanarSource(Source):
@@ -42,17 +45,18 @@ class PlanarSource(Source):
         if raw.name in rawformat.NATIVE:
             if raw.name == "gray":
                 notices.append("grey input (gray) is coded as 8-bit 4:2:0 with chroma 128")
-            if fmt.colour.full_range:
-                notices.append("full-range samples are kept as they are, and the stream says so")
+            colour, about_colour = yuv_colour(raw.name, fmt.colour)
+            notices.extend(about_colour)
         else:
             way = conversion(raw.name, fmt.width, fmt.height, fmt.colour)
-            self._filters = way.filters
+            self._filters, colour = way.filters, way.colour
             notices.extend(way.notices)
-            fmt = VideoFormat(fmt.width, fmt.height, fmt.rate, way.colour)
+        fmt = replace(fmt, colour=colour)
         super().__init__(reader.name, fmt, total=total, frames=options.frames, notices=notices)
         self._reader = reader
         self._raw = raw
         self._framed = framed
+        self._text_mode = False  # whether lines of Y4M end in CR LF
         self._guessed = guessed
         self._lenient = options.lenient
         self._cut = False
@@ -69,11 +73,11 @@ class PlanarSource(Source):
         rate = options.choose_rate(header.rate, notices)
         raw = raw_format(header.pix_fmt)
         each = raw.picture_bytes(header.width, header.height) + len(y4m.FRAME)
-        # only whole FRAME lines without parameters give a whole number; else the end will tell
-        total = None
-        if length is not None and (length - len(line)) % each == 0:
-            total = (length - len(line)) // each
-        fmt = VideoFormat(header.width, header.height, rate, header.colour)
+        # FRAME lines without parameters give a whole number; else the end will tell
+        total, rest = None, None if length is None else length - len(line)
+        if rest is not None and rest % each == 0 and reader.peek(len(y4m.FRAME)) in (b"", y4m.FRAME):
+            total = rest // each
+        fmt = VideoFormat(header.width, header.height, rate, header.colour, range_stated=header.range_stated)
         return cls(reader, raw, fmt, total=total, framed=True, guessed=False, options=options, notices=notices)
 
     @classmethod
@@ -96,7 +100,8 @@ class PlanarSource(Source):
         rate = options.rate or hints.rate
         if rate is None:
             rate = options.choose_rate(None, notices)
-        fmt = VideoFormat(*size, rate, Colour(full_range=raw.full_range))
+        stated = raw.full_range or is_rgb(raw.name)
+        fmt = VideoFormat(*size, rate, Colour(full_range=raw.full_range), range_stated=stated)
         return cls(
             reader,
             raw,
@@ -170,7 +175,7 @@ class PlanarSource(Source):
         if read_bytes == self._each_bytes:
             return True
         message = f"{self.name} is cut within picture {number}: {read_bytes} of its {self._each_bytes} bytes are there"
-        self._accept_cut(InputError(message, None if self._framed else "check size and pixel format"))
+        self._accept_cut(InputError(message, self._text_hint() if self._framed else "check size and pixel format"))
         return False
 
     def _accept_cut(self, error: InputError) -> None:
@@ -179,22 +184,31 @@ class PlanarSource(Source):
         self._cut = True
         self.notices.append(error.message)
 
+    def _text_hint(self) -> str | None:
+        return TEXT_MODE if self._text_mode else None
+
     def _lacking(self, taken: int) -> int:
         return super()._lacking(taken) + int(self._cut)
 
     def _frame_line(self, number: int) -> bool:
+        """Read the line before picture `number`, parameters or not; False at the end of the file."""
         line = self._reader.read(len(y4m.FRAME))
         if not line:
             return False
-        if not line.endswith(b"\n") and line.startswith(b"FRAME "):
-            line += self._reader.line(y4m.MAX_LINE)
-        if not line.startswith(b"FRAME") or not line.endswith(b"\n"):
-            cut = b"FRAME".startswith(line[:5]) or (line.startswith(b"FRAME") and len(line) < y4m.MAX_LINE)
-            if not cut:
-                raise InputError(f"{self.name} has no FRAME line before picture {number}, but {line[:12]!r}")
-            self._accept_cut(InputError(f"{self.name} is cut before picture {number}"))
+        if not line.endswith(b"\n") and line.startswith((b"FRAME ", b"FRAME\r")):
+            line += self._reader.line(y4m.MAX_LINE - len(line))
+        if line.startswith(b"FRAME") and line.endswith(b"\n"):
+            self._text_mode = self._text_mode or line.endswith(b"\r\n")
+            return True
+        if len(line) < y4m.MAX_LINE and (y4m.FRAME.startswith(line) or line.startswith((b"FRAME ", b"FRAME\r"))):
+            self._accept_cut(InputError(f"{self.name} is cut before picture {number}", self._text_hint()))
             return False
-        return True
+        raise InputError(self._no_frame_line(line, number), self._text_hint())
+
+    def _no_frame_line(self, line: bytes, number: int) -> str:
+        if line.startswith(b"FRAME") and len(line) >= y4m.MAX_LINE:
+            return f"{self.name} has a FRAME line of more than {y4m.MAX_LINE} bytes before picture {number}"
+        return f"{self.name} has no FRAME line before picture {number}, but {line[:12]!r}"
 
     def _check_depth(self, data: bytearray) -> None:
         """Catch samples of 10 bits in 16 that nobody announced: every other byte is then 0..3."""

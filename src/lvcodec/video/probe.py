@@ -68,11 +68,8 @@ def probe_command(input_args: list[str]) -> list[str]:
     ]
 
 
-def probe_path(input_args: list[str], name: str, *, path: Path | None, wanted: FrameRange) -> Probe:
-    """Probe what `input_args` (ending in -i …) name; `wanted` are the pictures that will be read.
-
-    path: the file, None for numbered ones. Raises InputError if ffmpeg finds no video there.
-    """
+def said_of(input_args: list[str], name: str) -> Said:
+    """What ffmpeg says of what `input_args` (ending in -i …) name. Raises InputError if it finds no video there."""
     with starting_ffmpeg():
         ended = subprocess.run(
             probe_command(input_args),
@@ -82,7 +79,15 @@ def probe_path(input_args: list[str], name: str, *, path: Path | None, wanted: F
             check=False,
             start_new_session=True,
         )
-    said = parse(ended.stderr.decode("utf-8", "replace"), name)
+    return parse(ended.stderr.decode("utf-8", "replace"), name)
+
+
+def probe_path(input_args: list[str], name: str, *, path: Path | None, wanted: FrameRange) -> Probe:
+    """Probe what `input_args` name; `wanted` are the pictures that will be read.
+
+    path: the file, None for numbered ones. Raises InputError if ffmpeg finds no video there.
+    """
+    said = said_of(input_args, name)
     if path is None or said.still:
         return _probe(said, None, None, wanted)
     packets = read_packets(input_args, said.stream, wanted.end) if _doubtful(said) else None

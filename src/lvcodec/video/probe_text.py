@@ -29,7 +29,8 @@ class Said:
     video: the stream's number among those that are no cover pictures. demuxer: ffmpeg's names for the container.
     size, pix_fmt: of what comes out. header_rate: pictures a second as the container or its first pictures have it;
     mean_rate: on the average, by two decimals. start_s, duration_s: of the longest stream. track_s: when the
-    last picture ends, where a tag of the stream tells. alone: there is no other stream.
+    last picture ends, where a tag of the stream tells. alone: there is no other stream. range_stated: whether
+    full_range of `colour` is what the input says, or what is usual.
     """
 
     stream: int
@@ -42,6 +43,7 @@ class Said:
     header_rate: Fraction | None
     mean_rate: Fraction | None
     colour: Colour
+    range_stated: bool
     start_s: float
     duration_s: float | None
     track_s: float | None
@@ -108,6 +110,7 @@ def parse(messages: str, name: str) -> Said:
         header_rate=Fraction(int(exact[1]), int(exact[2])) if exact and int(exact[1]) and int(exact[2]) else None,
         mean_rate=mean or None,
         colour=_colour(pixels[1], pixels[2] or "", shown[2] or ""),
+        range_stated=pixels[1].startswith("yuvj") or re.search(r"\b(tv|pc)\b", f"{pixels[2]} {shown[2]}") is not None,
         start_s=max(0.0, float(start[1])) if start else 0.0,
         duration_s=_time(r"Duration: (\d+):(\d\d):(\d\d\.\d+)", source),
         track_s=_track_time(source, index),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Integral, Real
 from pathlib import PurePath
 
 from lvcodec.errors import UsageError
@@ -163,6 +164,11 @@ class RawFormat:
         return sample_bytes * (width * height + 2 * chroma)
 
 
+def is_raw(suffix: str, *, sized: bool) -> bool:
+    """Whether a file of that suffix (lower case) is read as raw video; sized: the caller has said its size."""
+    return suffix in RAW_SUFFIXES or (sized and suffix in {"", ".bin", ".dat"})
+
+
 def raw_format(name: str) -> RawFormat:
     """The format of that name: ffmpeg's, or a common other one (420, i420, yv12, 400). Raises UsageError."""
     key = name.strip().lower()
@@ -241,6 +247,8 @@ def sizes_that_fit(length: int, size: tuple[int, int] | None, pix_fmt: str, limi
 
 def parse_rate(rate: Fraction | int | float | str) -> Fraction:
     """Pictures a second as a fraction; 29.97, 23.976 and their like are meant as n*1000/1001. Raises UsageError."""
+    if isinstance(rate, Real) and not isinstance(rate, Fraction):  # numpy's numbers as Python's
+        rate = int(rate) if isinstance(rate, Integral) else float(rate)
     try:
         value = Fraction(rate).limit_denominator(1_000_000) if isinstance(rate, float) else Fraction(rate)
     except (ValueError, ZeroDivisionError, OverflowError) as exc:

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import io
 import select
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lvcodec.errors import InputError, reason_of
+from lvcodec.errors import InputError, LvcError, reason_of
+from lvcodec.video.fileobjects import as_text
 
 
 class ByteReader:
     """Reads on top of a binary file object, short reads put together, with a few bytes of push-back.
 
-    All methods raise InputError where the file fails to read. `name` is for messages, `path` where it was opened.
+    All methods raise InputError where the file fails to read, whatever it raises. `name` is for messages, `path` where
+    it was opened.
     """
 
     def __init__(self, file: Any, name: str, *, owned: bool, path: Path | None = None) -> None:
@@ -26,6 +30,7 @@ class ByteReader:
         self.path = path
         self._owned = owned
         self._pushed = b""
+        self._start = _position(file)
 
     @property
     def held(self) -> int:
@@ -47,40 +52,38 @@ class ByteReader:
         filled = min(len(self._pushed), len(view))
         view[:filled] = self._pushed[:filled]
         self._pushed = self._pushed[filled:]
-        try:
+        with reading(self.name):
             while filled < len(view) and (size := self._read_once(view[filled:])):
                 filled += size
-        except OSError as exc:
-            raise read_error(self.name, exc) from exc
-        except ValueError as exc:
-            if isinstance(exc, InputError):
-                raise
-            raise InputError(f"cannot read {self.name}: {exc}") from exc
         return filled
 
     def _read_once(self, view: memoryview) -> int:
         """Read some bytes into `view`; returns how many, 0 at the end of the input."""
-        size: int | None
         if hasattr(self.file, "readinto"):
-            size = self.file.readinto(view)
-        else:
-            data = self.file.read(len(view))
-            size = None if data is None else len(data)
-            view[: size or 0] = data or b""
-        if size is None:
-            raise InputError(f"{self.name} is a non-blocking file", "open it for blocking reads")
-        return size
+            size: int | None = self.file.readinto(view)
+            if size is None:
+                raise not_blocking(self.name)
+            return size
+        data = bytes_from(self.file.read, len(view), self.name)
+        view[: len(data)] = data
+        return len(data)
 
     def read_some(self, limit: int = 1 << 16) -> bytes:
         """What is there at once, at most `limit` bytes, at least one; empty at the end."""
         if self._pushed:
             data, self._pushed = self._pushed[:limit], self._pushed[limit:]
             return data
-        try:
-            read = getattr(self.file, "read1", None) or self.file.read
-            return bytes(read(limit) or b"")
-        except OSError as exc:
-            raise read_error(self.name, exc) from exc
+        with reading(self.name):
+            return bytes_from(getattr(self.file, "read1", None) or self.file.read, limit, self.name)
+
+    def rewind(self) -> bool:
+        """Go back to where the reader began; False if the file cannot."""
+        if self._start is None:
+            return False
+        with reading(self.name):
+            self.file.seek(self._start)
+        self._pushed = b""
+        return True
 
     def ready(self, timeout_s: float) -> bool:
         """Whether `read_some` would return at once, waiting so long for it; True where that cannot be told."""
@@ -126,6 +129,37 @@ class ByteReader:
         self.close()
 
 
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turn what a file object raises that cannot be read into InputError about `name`.
+
+    That may be anything: each kind (gzip, zip, lzma, sockets …) has its own exceptions for damage.
+    """
+    try:
+        yield
+    except LvcError:
+        raise
+    except OSError as exc:
+        raise read_error(name, exc) from exc
+    except Exception as exc:
+        raise InputError(f"cannot read {name}: {str(exc) or type(exc).__name__}") from exc
+
+
+def bytes_from(read: Callable[[int], Any], size: int, name: str) -> bytes:
+    """What `read(size)`, a method of a file object, gives. Raises InputError, about `name`, if that is no bytes."""
+    data = read(size)
+    if data is None:
+        raise not_blocking(name)
+    if isinstance(data, str):
+        raise as_text(name, "rb")
+    return bytes(data)
+
+
+def not_blocking(name: str) -> InputError:
+    """The InputError for a file that says that it has nothing yet."""
+    return InputError(f"{name} is a non-blocking file", "open it for blocking reads")
+
+
 def read_error(name: str, exc: OSError) -> InputError:
     """The InputError that says why `name` cannot be read."""
     if isinstance(exc, FileNotFoundError):
@@ -147,3 +181,11 @@ def looks_like_text(head: bytes) -> bool:
     except UnicodeDecodeError as exc:
         return exc.start >= len(head) - 3 and exc.start > 0  # a letter cut in two by the end of the head
     return True
+
+
+def _position(file: Any) -> int | None:
+    """Where a file stands; None if it cannot be sought."""
+    try:
+        return int(file.tell()) if file.seekable() else None
+    except (AttributeError, OSError, ValueError):
+        return None

@@ -42,9 +42,9 @@ def planes_to_rgb(y: Plane, u: Plane, v: Plane, colour: Colour) -> Plane:
     Raises InputError for a matrix that is no luma-chroma matrix of fixed weights (BT.601, 709, 2020, FCC,
     240M).
     """
-    kr, kb = _luma_weights(colour)
+    kr, kb = luma_weights(colour)
     kg = 1 - kr - kb
-    y_span, c_span, offset = _spans(colour)
+    y_span, c_span, offset = spans(colour)
     gain = _fixed(Fraction(255, y_span))
     chroma = Fraction(255, c_span) * 2
     red_v, blue_u = _fixed(chroma * (1 - kr)), _fixed(chroma * (1 - kb))
@@ -65,8 +65,8 @@ def rgb_to_planes(rgb: Plane, colour: Colour) -> tuple[Plane, Plane, Plane]:
     rgb: (3, H, W) uint8, H, W >= 1. Returns y (H, W), u, v (ceil(H/2), ceil(W/2)), uint8.
     Raises InputError for a matrix without fixed weights.
     """
-    kr, kb = _luma_weights(colour)
-    y_span, c_span, offset = _spans(colour)
+    kr, kb = luma_weights(colour)
+    y_span, c_span, offset = spans(colour)
     scale = Fraction(y_span, 255)
     red, blue = _fixed(scale * kr), _fixed(scale * kb)
     green = _fixed(scale) - red - blue  # so that white is exactly the top of the range
@@ -83,7 +83,8 @@ def rgb_to_planes(rgb: Plane, colour: Colour) -> tuple[Plane, Plane, Plane]:
     return y8, u8, v8
 
 
-def _luma_weights(colour: Colour) -> tuple[Fraction, Fraction]:
+def luma_weights(colour: Colour) -> tuple[Fraction, Fraction]:
+    """The weights of red and blue in luma. Raises InputError for a matrix without fixed ones."""
     try:
         return _LUMA[colour.matrix]
     except KeyError:
@@ -93,7 +94,7 @@ def _luma_weights(colour: Colour) -> tuple[Fraction, Fraction]:
         ) from None
 
 
-def _spans(colour: Colour) -> tuple[int, int, int]:
+def spans(colour: Colour) -> tuple[int, int, int]:
     """Steps of luma, steps of chroma, offset of black."""
     return (255, 255, 0) if colour.full_range else (219, 224, 16)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,12 +20,14 @@ from lvcodec.errors import UsageError
 from lvcodec.video import rawformat, y4m
 from lvcodec.video.atomic import AtomicFile, check_output
 from lvcodec.video.base import Sink
+from lvcodec.video.colour import without_rgb_matrix
 from lvcodec.video.encoded import PipedSink, encoded_sink
 from lvcodec.video.encoders import Encoder
+from lvcodec.video.fileobjects import check_writable
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 from lvcodec.video.pipe_formats import is_pipe, output_suffix, pipe_encoder
-from lvcodec.video.writing import refusals_told, write_all
+from lvcodec.video.writing import flush, write_all
 
 _SUFFIX_FORMATS = {
     ".nv12": "nv12",
@@ -56,8 +59,7 @@ class FileSink(Sink):
     def _send(self, *parts: Any) -> None:
         for part in parts:
             write_all(self._file, part, self.name)
-        with refusals_told(self.name):
-            self._file.flush()
+        flush(self._file, self.name)
 
     def close(self) -> None:
         """Complete the file; a file object or standard output stays open."""
@@ -77,16 +79,18 @@ def open_sink(
     pix_fmt: str | None = None,
     overwrite: bool = False,
     stated_format: str | None = None,
+    count: int | None = None,
 ) -> Sink:
     """Open a place for pictures of `fmt`.
 
     target: a path (.yuv raw, .y4m, or what ffmpeg writes: .mkv lossless, .mp4, .webm, .png …,
     frame_%03d.png), "-" for standard output, or a binary file object. pix_fmt: another pixel format for the
     output, ffmpeg's name, converted by ffmpeg. stated_format: what goes into a pipe, a device or a file object, as the
-    suffix of a file would say it: "mkv"; without it Y4M. Raises InputError if it cannot be written,
-    exists without `overwrite`, or has a suffix that nobody knows; UsageError for a format or pixel format that
-    is unknown.
+    suffix of a file would say it: "mkv"; without it Y4M. count: how many pictures will come, if that is known.
+    Raises InputError if it cannot be written, exists without `overwrite`, or has a suffix that nobody knows;
+    UsageError for a format or pixel format that is unknown.
     """
+    fmt = replace(fmt, colour=without_rgb_matrix(fmt.colour))  # some streams of grey pictures have it
     suffix = output_suffix(target, stated_format)
     stated = pix_fmt if pix_fmt is not None else _SUFFIX_FORMATS.get(suffix)
     wanted = rawformat.raw_format(stated or "yuv420p").name
@@ -101,12 +105,13 @@ def open_sink(
     if plain:
         check_output(path, overwrite=overwrite)
         return FileSink(AtomicFile(path, overwrite=overwrite), str(path), fmt, framed=suffix == ".y4m")
-    return encoded_sink(path, fmt, pix_fmt=None if stated is None else wanted, overwrite=overwrite)
+    return encoded_sink(path, fmt, pix_fmt=None if stated is None else wanted, overwrite=overwrite, count=count)
 
 
 def _pipe(target: Any, *, overwrite: bool) -> tuple[Any, str]:
     """An open file for what is no ordinary file, and its name."""
     if not isinstance(target, str | os.PathLike):
+        check_writable(target, "video")
         return target, str(getattr(target, "name", "the output file"))
     if os.fspath(target) == "-":
         return getattr(sys.stdout, "buffer", sys.stdout), "standard output"

@@ -7,7 +7,8 @@
 
 One picture is held at a time, and nothing waits for the end of the input. `notices` tells what was assumed or
 converted; it may grow until the last picture. How things are recognised: Y4M by its first bytes, raw by its
-suffix (or `size` given for a pipe or a file without a telling suffix), all else is ffmpeg's.
+suffix (or `size` given for a pipe or a file without a telling suffix), all else is ffmpeg's. The name of a file object
+counts only where reading that path would give the same (fileobjects.py).
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from lvcodec.video import rawformat, y4m
 from lvcodec.video.base import ASSUMED_RATE, InputOptions, Source
 from lvcodec.video.colour import Colour
 from lvcodec.video.decoded import FfmpegSource
+from lvcodec.video.fileobjects import check_readable, path_of
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture, Plane
 from lvcodec.video.planar import PlanarSource
-from lvcodec.video.reader import ByteReader, looks_like_text, read_error
+from lvcodec.video.reader import ByteReader, looks_like_text, reading
 from lvcodec.video.rgb import rgb_to_planes
 
 STREAM_MAGIC = b"LVC1"
@@ -47,6 +49,8 @@ class ArraySource(Source):
         frames: Frames | None = None,
         notices: Iterable[str] = (),
     ) -> None:
+        if not isinstance(pictures, (Sequence, np.ndarray)):
+            raise InputError(f"{type(pictures).__name__} is no list of pictures")
         super().__init__("the array", fmt, total=len(pictures), frames=frames, notices=notices)
         self._items = pictures
 
@@ -72,6 +76,8 @@ class ArraySource(Source):
         for number in range(first, len(self._items)):
             item = self._items[number]
             if not isinstance(item, Picture):
+                if not isinstance(item, np.ndarray) or item.dtype != np.uint8 or item.ndim != 3 or item.shape[2] != 3:
+                    raise InputError(f"picture {number} is neither a Picture nor (H, W, 3) uint8, RGB")
                 item = Picture(*rgb_to_planes(np.moveaxis(item, 2, 0), self.format.colour))
             if (item.width, item.height) != (self.format.width, self.format.height):
                 raise InputError(
@@ -107,7 +113,7 @@ def open_source(
         return source
     if isinstance(source, np.ndarray):
         return ArraySource.from_rgb(source, rate=wanted_rate, frames=frames)
-    if isinstance(source, tuple):
+    if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], VideoFormat):
         return ArraySource(source[0], source[1], frames=frames)
     if isinstance(source, ByteReader):
         return _open_reader(source, source.path, options)
@@ -117,11 +123,9 @@ def open_source(
             return FfmpegSource.from_pattern(path, options)
         reader = open_reader(source)
         return _open_reader(reader, reader.path, options)
-    if not hasattr(source, "read"):
-        raise InputError(f"{type(source).__name__} is no video", "give a path, a binary file, or an array")
-    name = getattr(source, "name", None)
-    place = Path(name) if isinstance(name, str) and os.path.isfile(name) and _at_start(source) else None
-    return _open_reader(ByteReader(source, str(place) if place else "the input file", owned=False), place, options)
+    check_readable(source, "video", "give a path, a binary file, or an array")
+    named = path_of(source)
+    return _open_reader(ByteReader(source, str(named or "the input file"), owned=False), named, options)
 
 
 def open_reader(place: str | os.PathLike[str]) -> ByteReader:
@@ -132,12 +136,10 @@ def open_reader(place: str | os.PathLike[str]) -> ByteReader:
     if os.fspath(place) == "-":
         return ByteReader(_standard_input(), "standard input", owned=False)
     path = Path(place)
-    try:
+    with reading(str(path)):
         if path.is_dir():
             raise IsADirectoryError(path)
         return ByteReader(open(path, "rb", buffering=0), str(path), owned=True, path=path)
-    except OSError as exc:
-        raise read_error(str(path), exc) from exc
 
 
 def can_be_opened_again(path: str | os.PathLike[str]) -> bool:
@@ -170,8 +172,7 @@ def _choose(reader: ByteReader, path: Path | None, options: InputOptions) -> Sou
         raise InputError(f"{name} is no Y4M file: {what}, not with YUV4MPEG2")
     if head.startswith(STREAM_MAGIC):
         raise InputError(f"{name} is an lvcodec stream", "decode it first")
-    raw_name = suffix in rawformat.RAW_SUFFIXES
-    if raw_name or (options.size is not None and suffix in {"", ".bin", ".dat"}):
+    if rawformat.is_raw(suffix, sized=options.size is not None):
         return PlanarSource.from_raw(reader, path, length, options)
     if path is not None and can_be_opened_again(path):
         reader.close()
@@ -180,23 +181,17 @@ def _choose(reader: ByteReader, path: Path | None, options: InputOptions) -> Sou
 
 
 def _length(file: Any) -> int | None:
-    """Bytes from here to the end; None for what cannot be sought."""
+    """Bytes from here to the end; None for what cannot be sought, or is damaged on the way."""
     try:
         if not file.seekable():
             return None
-        here = file.tell()
-        end = int(file.seek(0, os.SEEK_END))
-        file.seek(here)
-        return end - int(here)
-    except (AttributeError, OSError, ValueError):
+        here = int(file.tell())
+        try:
+            return int(file.seek(0, os.SEEK_END)) - here
+        finally:
+            file.seek(here)
+    except Exception:  # each kind of file object has its own; reading will tell
         return None
-
-
-def _at_start(file: Any) -> bool:
-    try:
-        return bool(file.tell() == 0)
-    except (AttributeError, OSError, ValueError):
-        return False
 
 
 def _standard_input() -> Any:

@@ -34,6 +34,13 @@ def write_all(file: Writable, data: Any, name: str) -> None:
             rest = rest[written:]
 
 
+def flush(file: Any, name: str) -> None:
+    """Hand on what was written, if the file can. Raises InputError, about `name`, if it refuses."""
+    if hasattr(file, "flush"):
+        with refusals_told(name):
+            file.flush()
+
+
 class Output(ABC):
     """What `close` completes, and `abort` leaves nothing of; as a context manager one or the other at its end."""
 
@@ -66,7 +73,7 @@ def refusals_told(name: str) -> Iterator[None]:
         raise
     except OSError as exc:
         raise write_error(name, exc) from exc
-    except ValueError as exc:
+    except (ValueError, TypeError) as exc:  # TypeError: of an object that wants characters
         raise InputError(f"cannot write {name}: {exc}") from exc
 
 

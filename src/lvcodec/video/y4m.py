@@ -38,7 +38,11 @@ _INTERLACED = {"t": "top field first", "b": "bottom field first", "m": "mixed"}
 
 @dataclass(frozen=True)
 class Y4mHeader:
-    """The first line. `rate` None: not stated. `pix_fmt`: ffmpeg's name. `notices`: what is not kept."""
+    """The first line.
+
+    rate: None if it is not stated. pix_fmt: ffmpeg's name. notices: what is not kept. range_stated: whether the line
+    says which range.
+    """
 
     width: int
     height: int
@@ -46,6 +50,7 @@ class Y4mHeader:
     pix_fmt: str
     colour: Colour
     notices: tuple[str, ...]
+    range_stated: bool
 
 
 def parse_header(line: bytes, name: str) -> Y4mHeader:
@@ -53,6 +58,8 @@ def parse_header(line: bytes, name: str) -> Y4mHeader:
     if not line.startswith(MAGIC):
         raise InputError(f"{name} is no Y4M file: it does not begin with YUV4MPEG2")
     if not line.endswith(b"\n"):
+        if len(line) >= MAX_LINE:
+            raise InputError(f"{name} has a Y4M header line of more than {MAX_LINE} bytes")
         raise InputError(f"{name} is cut within the Y4M header line")
     tags = _Tags()
     for raw in line.split()[1:]:
@@ -68,7 +75,9 @@ def parse_header(line: bytes, name: str) -> Y4mHeader:
     if chroma not in _FORMATS:
         raise InputError(f"{name} has the Y4M format C{tags.chroma}, which is not known")
     colour = Colour(*tags.codes, full_range=tags.full_range, chroma_location=Y4M_LOCATIONS.get(chroma, 0))
-    return Y4mHeader(tags.width, tags.height, tags.rate, _FORMATS[chroma], colour, tuple(tags.notices))
+    return Y4mHeader(
+        tags.width, tags.height, tags.rate, _FORMATS[chroma], colour, tuple(tags.notices), tags.range_stated
+    )
 
 
 class _Tags:
@@ -78,7 +87,7 @@ class _Tags:
         self.width = self.height = 0
         self.rate: Fraction | None = None
         self.chroma = "420"
-        self.full_range = False
+        self.full_range = self.range_stated = False
         self.codes = (UNSPECIFIED, UNSPECIFIED, UNSPECIFIED)
         self.notices: list[str] = []
 
@@ -105,7 +114,7 @@ class _Tags:
     def _take_extension(self, value: str) -> None:
         name, _, rest = value.partition("=")
         if name == "COLORRANGE":
-            self.full_range = rest.upper() == "FULL"
+            self.full_range, self.range_stated = rest.upper() == "FULL", True
         elif name == "LVCODEC":
             primaries, transfer, matrix = (int(code) for code in rest.split(":"))
             self.codes = (primaries, transfer, matrix)

@@ -61,8 +61,10 @@ def import_(checkpoints: tuple[str, ...], target: str, name: str | None, overwri
 @output_options
 def init(family: str, target: str, seed: int, quality: tuple[int, ...], overwrite: bool, out: Output) -> None:
     """Create untrained weights, for tests and timing, in the folder TARGET."""
-    if quality and family != "cheng2020":
-        raise UsageError(f"--quality belongs to cheng2020: a model of {family} has all qualities")
+    if quality and family in names.ONE_NETWORK_FAMILIES:
+        raise UsageError(
+            f"--quality belongs to families with a network a quality: a model of {family} has all qualities"
+        )
     check_model_folder(target, overwrite=overwrite)
     from lvcodec.models.untrained import init_random
 

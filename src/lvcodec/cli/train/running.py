@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lvcodec.cli.failures import Stopped
 from lvcodec.cli.output import Output
+from lvcodec.cli.signals import Stopped
 from lvcodec.cli.train.paths import check_exist
 from lvcodec.cli.train.validate import over_x264
 from lvcodec.errors import UsageError
 from lvcodec.train.settings import Pace, settings_of
 
 if TYPE_CHECKING:
-    from lvcodec.train.results.held_out import Measured
+    from lvcodec.train.results.held_out import HeldOutPoint
     from lvcodec.train.run.loop import Step
 
 
@@ -49,16 +49,16 @@ def train_stage(
         raise UsageError("--shape is of new models", "leave it out where --start gives the model")
     check_exist(*data, *start, *([held_out] if held_out else []))
     from lvcodec.train.run import loop
-    from lvcodec.train.run.start import Request, ready
+    from lvcodec.train.run.start import TrainingRequest, ready
 
     settings = settings_of(preset, stage, minutes=minutes, steps=steps, given=given)
-    request = Request(folder, settings, data, cache, start, ",".join(shape), seed, device, held_out)
+    request = TrainingRequest(folder, settings, data, cache, start, ",".join(shape), seed, device, held_out)
     with out.progress("reading pictures", unit="files") as on_file:
         run, clips = ready(request, notice=out.notice, on_file=on_file)
     first = run.workers.rank == 0
     pace = Pace(log_every, 60 * save_every, 60 * validate_every)
 
-    def tell(points: list[Measured]) -> None:
+    def tell(points: list[HeldOutPoint]) -> None:
         for mode in sorted({point.mode for point in points}):
             over = {point.clip: point.over_x264_percent for point in points if point.mode == mode}
             out.notice(f"step {points[0].step}, {mode}: {over_x264(over)}")

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from lvcodec.arrays import Floats
+
 Pictures = NDArray[np.uint8]
 
 MAX_PAN = 6.0  # pels from one picture to the next

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from lvcodec.errors import InputError
+from lvcodec.report import OnFile, OnNotice
 from lvcodec.train.data import vimeo
 from lvcodec.train.data.animate import animate, random_motion
 from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
@@ -32,7 +33,7 @@ SHORT_SIDE = 360
 MARGIN = 16  # pels around a crop of a still that is set in motion: less is mirrored
 
 
-class Source(Protocol):
+class PictureSource(Protocol):
     """Pictures of one size, (H, W). still: one photograph. read: raw 4:2:0, (count, H*3/2, W) uint8."""
 
     @property
@@ -47,7 +48,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Clip:
+class CachedClip:
     """Raw 4:2:0 pictures of one source: data (N, H*3/2, W) uint8, memory-mapped."""
 
     data: np.ndarray
@@ -109,9 +110,9 @@ def prepare(
     cache: Path,
     *,
     least: int = 192,
-    notice: Callable[[str], None] = _silent,
-    on_file: Callable[[int, int | None], None] = lambda done, total: None,
-) -> list[Clip]:
+    notice: OnNotice = _silent,
+    on_file: OnFile = lambda done, total: None,
+) -> list[CachedClip]:
     """All pictures under `folders`, converted into `cache` the first time.
 
     least: pixels of the short side; smaller ones are left out. Unreadable files are too, and `notice` is told.
@@ -143,7 +144,7 @@ def prepare(
                 partial = target.with_suffix(".partial.npy")
                 np.save(partial, data)
                 partial.replace(target)
-            clip = Clip(np.load(target, mmap_mode="r"), still, path.stem)
+            clip = CachedClip(np.load(target, mmap_mode="r"), still, path.stem)
             if min(clip.size) >= least:
                 clips.append(clip)
     if not clips:
@@ -156,12 +157,12 @@ def gather(
     cache: Path,
     *,
     least: int,
-    notice: Callable[[str], None] = _silent,
-    on_file: Callable[[int, int | None], None] = lambda done, total: None,
-) -> list[Source]:
+    notice: OnNotice = _silent,
+    on_file: OnFile = lambda done, total: None,
+) -> list[PictureSource]:
     """All pictures to train on: Vimeo-90k trees among the folders as they are, the others as `prepare` has them."""
     trees = {folder: vimeo.find_tree(folder) for folder in folders if folder.is_dir()}
-    sources: list[Source] = []
+    sources: list[PictureSource] = []
     for tree in filter(None, trees.values()):
         sources += [s for s in vimeo.septuplets(tree) if min(s.size) >= least]
     others = [folder for folder in folders if not trees.get(folder)]
@@ -176,7 +177,7 @@ class Crops:
     animated: of the samples with several pictures, the share that are stills set in motion.
     """
 
-    def __init__(self, clips: Sequence[Source], seed: int, *, animated: float = 0.0) -> None:
+    def __init__(self, clips: Sequence[PictureSource], seed: int, *, animated: float = 0.0) -> None:
         self.stills = [c for c in clips if c.still]
         self.moving = [c for c in clips if not c.still and c.count > 2]
         self.animated, self.seed = animated, seed
@@ -196,7 +197,7 @@ class Crops:
                 "--animate sets photographs in motion" if self.stills else "name folders with videos",
             )
 
-    def _pool(self, length: int, stills: float) -> tuple[Sequence[Source], bool]:
+    def _pool(self, length: int, stills: float) -> tuple[Sequence[PictureSource], bool]:
         """From which sources to take a sample, and whether to set a still in motion."""
         if length == 1:
             pick_still = self.stills and (not self.moving or self.random.random() < stills)
@@ -227,7 +228,9 @@ class Crops:
             y, chroma = y[::-1], chroma[::-1]
         return np.concatenate([y.reshape(length, -1), chroma.reshape(length, -1)], axis=1)
 
-    def _animated(self, still: Source, top: int, left: int, size: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    def _animated(
+        self, still: PictureSource, top: int, left: int, size: int, length: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """A crop of a still in motion, moved with what lies around it."""
         height, width = still.size
         up, before = min(MARGIN, top), min(MARGIN, left)

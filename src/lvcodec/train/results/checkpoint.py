@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from lvcodec.errors import InputError
 from lvcodec.train.results import masters
 from lvcodec.train.stages import cheng2020_networks
-from lvcodec.train.stages.families import FAMILIES, Networks
+from lvcodec.train.stages.families import FAMILIES, ModelAndPriors
 
 
 class Average:
@@ -78,7 +78,7 @@ def load(path: Path, *, average: bool = False) -> tuple[Any, Any, dict[str, Any]
     return model, priors, state
 
 
-def assemble(paths: Sequence[Path], family: str = "swift", quality: int | None = None) -> Networks:
+def assemble(paths: Sequence[Path], family: str = "swift", quality: int | None = None) -> ModelAndPriors:
     """Averaged weights of checkpoints: all of the first, and of each other one what its stage trained.
 
     The first may also be a model's folder (of swift) or a CompressAI checkpoint (of cheng2020).
@@ -100,7 +100,7 @@ def assemble(paths: Sequence[Path], family: str = "swift", quality: int | None =
     return model, priors
 
 
-def average(networks: Networks, others: Sequence[Path]) -> None:
+def average(networks: ModelAndPriors, others: Sequence[Path]) -> None:
     """Put the mean of these networks of swift and those of other checkpoints or model folders in their place.
 
     Runs that began with the same weights and ended with small learning rates lie on a plain, the middle of which is
@@ -120,7 +120,7 @@ def average(networks: Networks, others: Sequence[Path]) -> None:
         networks[number].load_state_dict(states[0] | mean)
 
 
-def _first(path: Path, family: str, quality: int | None) -> Networks:
+def _first(path: Path, family: str, quality: int | None) -> ModelAndPriors:
     if path.is_dir():
         if family != "swift":
             raise InputError(f"{path} is a folder", "name a checkpoint")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lvcodec.errors import InputError
-from lvcodec.train.results.held_out import Measured
+from lvcodec.train.results.held_out import HeldOutPoint
 from lvcodec.train.results.log import Line
 
 SIZE_INCHES = (6.4, 8.8)
@@ -21,7 +21,7 @@ def check() -> None:
         raise InputError("training draws its curves with matplotlib", "pip install 'lvcodec[train]'") from error
 
 
-def draw(path: Path, lines: Sequence[Line], measured: Sequence[Measured], title: str) -> None:
+def draw(path: Path, lines: Sequence[Line], measured: Sequence[HeldOutPoint], title: str) -> None:
     """Write the figure beside its place and rename it."""
     from matplotlib.figure import Figure
 
@@ -47,7 +47,7 @@ def draw(path: Path, lines: Sequence[Line], measured: Sequence[Measured], title:
     partial.replace(path)
 
 
-def _held_out(axis: Any, measured: Sequence[Measured]) -> None:
+def _held_out(axis: Any, measured: Sequence[HeldOutPoint]) -> None:
     """Mean over clips of the rate against x264's, a curve a mode."""
     axis.set_ylabel("rate over x264's, %")
     for mode in sorted({m.mode for m in measured}):

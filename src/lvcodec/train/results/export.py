@@ -6,7 +6,6 @@ came of it.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from lvcodec.nets.swift import Swift
 from lvcodec.quality import WHOLE
 from lvcodec.train.results import checkpoint, masters
 from lvcodec.train.results.judge import Judged
-from lvcodec.train.stages.families import FAMILIES, Networks
+from lvcodec.train.stages.families import FAMILIES, ModelAndPriors
 
 RECIPES = ("training", "averaged_with")  # of a manifest
 
@@ -54,7 +53,7 @@ def pmfs_of(priors: Any) -> dict[str, Any]:
 
 def write(
     target: Path, paths: Sequence[Path], *, about: dict[str, Any], overwrite: bool, averaged: Sequence[Path] = ()
-) -> tuple[store.ModelInfo, Networks | None]:
+) -> tuple[store.ModelInfo, ModelAndPriors | None]:
     """Put the integers of checkpoints into a folder; returns the model and, of swift, its float networks.
 
     Of swift the first gives all networks, each other one those that its stage trained; of cheng2020 the same holds for
@@ -63,7 +62,7 @@ def write(
     families = {checkpoint.family_of(checkpoint.read(path)) for path in paths if path.is_file()}
     if len(families) > 1:
         raise InputError(f"checkpoints of {' and '.join(sorted(families))} make no model together")
-    if families != {"cheng2020"}:
+    if families <= {"swift"}:  # folders of models are swift's
         model, priors = checkpoint.assemble(paths)
         checkpoint.average((model, priors), averaged)
         info = store.write(
@@ -79,7 +78,7 @@ def write(
     if averaged:
         raise InputError("only networks of swift can be averaged")
     channels: dict[str, int] = {}
-    arrays: cheng2020_arrays.Arrays = {}
+    arrays: store.Arrays = {}
     for quality, of_quality in sorted(_by_quality(paths).items()):
         model, priors = checkpoint.assemble(of_quality, "cheng2020", quality)
         arrays |= cheng2020_arrays.network_arrays(model, pmfs_of(priors), quality)
@@ -151,8 +150,4 @@ def note_measured(info: store.ModelInfo, measured: Mapping[str, Judged]) -> None
         }
         for mode, judged in measured.items()
     }
-    path = info.path / store.MANIFEST
-    manifest = json.loads(path.read_text(encoding="utf-8")) | {"measured": figures}
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    store.write_manifest(info.path, {**store.read_info(info.path).manifest, "measured": figures})

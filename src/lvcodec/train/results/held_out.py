@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from lvcodec.measure.bdrate import check_installed
-from lvcodec.train.data.crops import Clip
+from lvcodec.train.data.crops import CachedClip
 from lvcodec.train.results import export, judge
 
 MODES_OF_STAGE = {
@@ -23,7 +23,7 @@ PICTURES = 12  # of a clip, where they are coded as video
 
 
 @dataclass(frozen=True)
-class Measured:
+class HeldOutPoint:
     """One point of one clip: bits a pixel of the whole file, PSNR (6 Y + U + V) / 8.
 
     over_x264_percent: of all the clip's points together, the rate over x264's at equal PSNR; NaN where the curves do
@@ -40,7 +40,7 @@ class Measured:
     over_x264_percent: float
 
 
-COLUMNS = tuple(field.name for field in fields(Measured))
+COLUMNS = tuple(field.name for field in fields(HeldOutPoint))
 
 
 class HeldOut:
@@ -49,13 +49,15 @@ class HeldOut:
     Raises InputError if a package that measures is missing.
     """
 
-    def __init__(self, clips: Sequence[Clip], stage: str, family: str = "swift") -> None:
+    def __init__(self, clips: Sequence[CachedClip], stage: str, family: str = "swift") -> None:
         check_installed()
         self.clips = clips
         self.modes = tuple(mode for mode in MODES_OF_STAGE[stage] if family == "swift" or mode != "aligned")
         self._anchors: dict[tuple[str, int], judge.Curve] = {}
 
-    def measure(self, checkpoint: Path, *, step: int, time_s: float, stop: Callable[[], object]) -> Iterator[Measured]:
+    def measure(
+        self, checkpoint: Path, *, step: int, time_s: float, stop: Callable[[], object]
+    ) -> Iterator[HeldOutPoint]:
         """Points of the checkpoint's averaged weights, until `stop` says so."""
         with tempfile.TemporaryDirectory() as place:
             model = Path(place) / "validated"
@@ -72,10 +74,10 @@ class HeldOut:
                     curve = judge.coded(model, shown, mode, qualities)
                     over_x264 = judge.rate_over(self._anchors[key], curve)
                     for quality, (bpp, psnr) in zip(qualities, curve, strict=True):
-                        yield Measured(step, time_s, mode, clip.name, quality, bpp, psnr, over_x264)
+                        yield HeldOutPoint(step, time_s, mode, clip.name, quality, bpp, psnr, over_x264)
 
 
-def append(path: Path, points: Sequence[Measured]) -> None:
+def append(path: Path, points: Sequence[HeldOutPoint]) -> None:
     """Add points, under the names of the columns if they are the first."""
     new = not path.exists()
     with path.open("a", newline="") as file:
@@ -88,7 +90,7 @@ def append(path: Path, points: Sequence[Measured]) -> None:
             writer.writerow([step, f"{time_s:.1f}", mode, clip, quality, *numbers])
 
 
-def read(path: Path) -> list[Measured]:
+def read(path: Path) -> list[HeldOutPoint]:
     """All points of a file that `append` wrote; none if there is no file."""
     if not path.exists():
         return []
@@ -97,5 +99,5 @@ def read(path: Path) -> list[Measured]:
         for row in csv.reader(file):
             if len(row) == len(COLUMNS) and row[0].isdecimal():
                 rest = [float(cell) if cell else math.nan for cell in row[5:]]
-                points.append(Measured(int(row[0]), float(row[1]), row[2], row[3], int(row[4]), *rest))
+                points.append(HeldOutPoint(int(row[0]), float(row[1]), row[2], row[3], int(row[4]), *rest))
     return points

@@ -20,10 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lvcodec import names
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.backends import pick_backend
 from lvcodec.exact.ops import simulate
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels
+from lvcodec.measure import PAPER_GOP
 from lvcodec.measure import clips as raw_clips
 from lvcodec.measure.anchors import load_anchors
 from lvcodec.measure.bdrate import Point, check_installed, distance
@@ -31,9 +33,10 @@ from lvcodec.measure.psnr import mean_psnr
 from lvcodec.measure.raw import read_all
 from lvcodec.models import store
 from lvcodec.nets.swift import UNITS_PER_LEVEL
+from lvcodec.options import Encoding
 from lvcodec.quality import WHOLE
 from lvcodec.sizes import MULTIPLE
-from lvcodec.train.data.crops import Clip
+from lvcodec.train.data.crops import CachedClip
 from lvcodec.train.results.checkpoint import family_of, load
 from lvcodec.train.stages.intra import code_intra
 from lvcodec.train.stages.losses import MSE
@@ -45,7 +48,7 @@ RATE = Fraction(25)  # pictures a second, for x264 and lvcodec alike
 Curve = list[Point]  # (bits a pixel, dB), falling CRF or rising quality
 
 
-def pictures(clip: Clip, count: int, step: int) -> list[Picture]:
+def pictures(clip: CachedClip, count: int, step: int) -> list[Picture]:
     """Every `step`-th picture, `count` of them, sides cut to multiples of MULTIPLE."""
     full_height, full_width = clip.size
     height, width = full_height // MULTIPLE * MULTIPLE, full_width // MULTIPLE * MULTIPLE
@@ -103,35 +106,36 @@ def written(shown: Sequence[Picture]) -> Iterator[raw_clips.Clip]:
 def coded(
     folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence[int] = WHOLE, effort: int = 0
 ) -> Curve:
-    """A model's real streams, GOP 12."""
+    """A model's real streams, at the GOP of the anchors."""
     import lvcodec
 
-    backend = pick_backend("auto", torch.device("cpu"))  # named, so that no short-lived model is remembered as right
+    # The backend is named, so that no short-lived model is remembered as right.
+    backend = pick_backend(names.AUTO, torch.device("cpu")).name
     family = store.read_info(folder).family
     curve = []
     with written(shown) as clip:
         for quality in qualities:
-            report = lvcodec.encode(
-                clip.raw,
-                io.BytesIO(),
+            encoding = Encoding(
                 size=(clip.video.width, clip.video.height),
                 rate=clip.video.rate,
                 pix_fmt="yuv420p",
                 model=folder,
                 family=family,
                 mode=mode,
+                gop=PAPER_GOP,
                 quality=quality,
                 effort=effort,
                 psnr=True,
                 backend=backend,
             )
+            report = lvcodec.encode(clip.raw, io.BytesIO(), encoding)
             if report.psnr_db is not None:
                 curve.append((report.bpp, report.psnr_db.yuv))
     return curve
 
 
 def x264(shown: Sequence[Picture], mode: str) -> Curve:
-    """x264 on the same pictures: the anchor x264-intra for `intra`, else x264-veryfast, GOP 12.
+    """x264 on the same pictures: the anchor x264-intra for `intra`, else x264-veryfast.
 
     Raises InputError if this ffmpeg has no x264, LvcError if it fails.
     """
@@ -172,7 +176,7 @@ class Judged:
 
 def judge(
     paths: Sequence[Path],
-    clips: Sequence[Clip],
+    clips: Sequence[CachedClip],
     mode: str,
     *,
     count: int | None = None,

@@ -2,13 +2,13 @@
 
 A weight's master is (integer + fraction) * 2^-bits, and the integers are shipped anyway: only the fraction that
 rounding took away is kept, in four bits, two to a byte. That is ten bits and more a weight for half a byte, where
-half precision would take two bytes. Everything that is not a layer's weight is kept in float32.
+half precision would take two bytes (docs/decisions.md#masters-in-four-bits). Everything that is not a layer's weight
+is kept in float32.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +19,9 @@ from lvcodec.errors import WeightsError
 from lvcodec.exact import masters
 from lvcodec.exact.ops import layers
 from lvcodec.models import store
+from lvcodec.models.store import Arrays
 from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.train.stages.priors import Priors, swift_priors
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def pack(model: Swift, priors: Priors) -> Arrays:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from lvcodec.quality import HIGHEST, LOWEST
 from lvcodec.train.data.crops import Crops, channels_of
 from lvcodec.train.settings import Settings
 from lvcodec.train.stages.stage import Stage
@@ -47,7 +48,7 @@ class _Steps(Dataset[tuple[Tensor, Tensor, Tensor]]):
         clip = crops.cut(settings.batch - alone, settings.crop, length=self.stage.length)
         single = crops.cut(alone, settings.crop) if alone else clip[:0, :1]
         if settings.quality is None:
-            quality = torch.from_numpy(1 + 5 * crops.random.random(settings.batch)).float()
+            quality = torch.from_numpy(LOWEST + (HIGHEST - LOWEST) * crops.random.random(settings.batch)).float()
         else:
             quality = torch.full((settings.batch,), float(settings.quality))
         return clip, single, quality

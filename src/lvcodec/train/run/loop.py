@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from lvcodec.train.results import checkpoint, curves, held_out, log
-from lvcodec.train.results.held_out import HeldOut, Measured
+from lvcodec.train.results.held_out import HeldOut, HeldOutPoint
 from lvcodec.train.run.run import Run
 from lvcodec.train.run.signals import asked_to_stop
 from lvcodec.train.settings import USUAL_PACE, Pace
@@ -53,7 +53,7 @@ def train(
     pace: Pace = USUAL_PACE,
     clips: HeldOut | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
-    on_validated: Callable[[list[Measured]], None] = lambda points: None,
+    on_validated: Callable[[list[HeldOutPoint]], None] = lambda points: None,
 ) -> Ended:
     """Train to the end or until a signal; the folder then holds a checkpoint of the last step.
 
@@ -97,7 +97,7 @@ def save(run: Run, folder: Path) -> None:
     run.workers.wait()
 
 
-def validate(run: Run, folder: Path, clips: HeldOut, asked: Callable[[], object]) -> list[Measured]:
+def validate(run: Run, folder: Path, clips: HeldOut, asked: Callable[[], object]) -> list[HeldOutPoint]:
     """Code held-out clips with the checkpoint's weights; the run's random numbers stay what they were."""
     with torch.random.fork_rng(devices=[]):
         points = list(

@@ -1,4 +1,4 @@
-"""A request to stop, noted until a step is done: what is raised at once (cli/main.py) would lose it."""
+"""A request to stop, noted until a step is done: what is raised at once (cli/failures.py) would lose it."""
 
 from __future__ import annotations
 

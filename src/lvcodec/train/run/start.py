@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import torch
 
 from lvcodec.errors import UsageError
 from lvcodec.nets.swift import Swift, SwiftShape
+from lvcodec.report import OnFile, OnNotice
 from lvcodec.train.data.crops import Crops, gather, prepare
 from lvcodec.train.results import checkpoint, curves
 from lvcodec.train.results.held_out import HeldOut
@@ -17,16 +18,13 @@ from lvcodec.train.run import loop, parallel
 from lvcodec.train.run.run import Run
 from lvcodec.train.settings import Settings
 from lvcodec.train.stages import cheng2020_networks, losses
-from lvcodec.train.stages.families import FAMILIES, Networks
+from lvcodec.train.stages.families import FAMILIES, ModelAndPriors
 from lvcodec.train.stages.klt import start_from_klt
 from lvcodec.train.stages.priors import swift_priors
 
-Notice = Callable[[str], None]
-OnFile = Callable[[int, "int | None"], None]
-
 
 @dataclass(frozen=True)
-class Request:
+class TrainingRequest:
     """A stage to train in `folder`.
 
     start: checkpoints or a model's folder to begin with, later ones give what their stage trained. shape:
@@ -45,7 +43,7 @@ class Request:
 
 
 def ready(
-    request: Request, *, notice: Notice = lambda text: None, on_file: OnFile = lambda done, total: None
+    request: TrainingRequest, *, notice: OnNotice = lambda text: None, on_file: OnFile = lambda done, total: None
 ) -> tuple[Run, HeldOut | None]:
     """The run and its held-out clips.
 
@@ -78,7 +76,7 @@ def ready(
 
 
 def _pictures(
-    request: Request, workers: parallel.Workers, notice: Notice, on_file: OnFile
+    request: TrainingRequest, workers: parallel.Workers, notice: OnNotice, on_file: OnFile
 ) -> tuple[Crops, HeldOut | None]:
     """What to train on, and what to validate on; the first process fills the cache, and the others wait for that."""
     settings, clips = request.settings, None
@@ -105,7 +103,7 @@ def resumed(settings: Settings, folder: Path, crops: Crops, workers: parallel.Wo
     return run
 
 
-def _new_networks(request: Request, crops: Crops) -> Networks:
+def _new_networks(request: TrainingRequest, crops: Crops) -> ModelAndPriors:
     if request.settings.quality is not None:
         return cheng2020_networks.fresh(request.settings.quality, request.shape)
     model = Swift(SwiftShape.parse(request.shape))

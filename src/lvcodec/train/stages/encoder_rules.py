@@ -9,10 +9,10 @@ from torch import Tensor
 from lvcodec import quality as quality_scale
 from lvcodec.encoder.decisions import DECISIONS, Decisions
 from lvcodec.encoder.distortion import step_weight
-from lvcodec.encoder.picture import I_DISTORTION_WEIGHT as I_DISTORTION_WEIGHT
 from lvcodec.nets.swift import Steps
 from lvcodec.train.stages.losses import MSE
 
+# docs/decisions.md#the-shift-of-lds-is-a-half
 LDS_ALPHA = Fraction(1, 2)  # swift's shift in lds: it renames symbols, so the residual is known and coded as in mfvc
 
 
@@ -24,7 +24,7 @@ def distortion_weight(mode: str) -> float:
 
 def p_quality(mode: str, quality: Tensor) -> Tensor:
     """The quality 1..6 of P-pictures where their I-picture has this one."""
-    return (quality - _of_p_pictures(mode).coarser / quality_scale.INDICES_A_QUALITY).clamp(min=1)
+    return (quality - _of_p_pictures(mode).coarser / quality_scale.INDICES_A_QUALITY).clamp(min=quality_scale.LOWEST)
 
 
 def step_weights(steps: Steps, quality: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from lvcodec.train.stages.encoder_rules import LDS_ALPHA
 from lvcodec.train.stages.priors import Priors, swift_priors
 from lvcodec.train.stages.stage import Stage
 
-Networks = tuple[Any, Priors]  # the model, Swift or Cheng2020, and the priors of its hyper-latents
+ModelAndPriors = tuple[Any, Priors]  # the model, Swift or Cheng2020, and the priors of its hyper-latents
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Family:
     """
 
     stages: Mapping[str, Stage]
-    networks: Callable[[dict[str, Any]], Networks]
+    networks: Callable[[dict[str, Any]], ModelAndPriors]
     shape_of: Callable[[Any], dict[str, Any]]
     rounds: Callable[[Any], bool]
     after_step: Callable[[Any], None]
@@ -39,7 +39,7 @@ class Family:
     alpha: Fraction
 
 
-def _swift(shape: dict[str, Any]) -> Networks:
+def _swift(shape: dict[str, Any]) -> ModelAndPriors:
     model = Swift(SwiftShape(**shape))
     return model, swift_priors(model)
 

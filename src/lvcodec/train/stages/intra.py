@@ -8,11 +8,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lvcodec.encoder.picture import I_DISTORTION_WEIGHT
+from lvcodec.entropy import grid
 from lvcodec.entropy.rates import gaussian_bits
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.swift import UNITS_PER_LEVEL, Steps, Swift, parity
-from lvcodec.train.stages.encoder_rules import I_DISTORTION_WEIGHT, step_weights
+from lvcodec.train.stages.encoder_rules import step_weights
 from lvcodec.train.stages.losses import MSE, Measure, errors
 from lvcodec.train.stages.priors import Priors
 from lvcodec.train.stages.stage import Outcome, Stage, noisy, outcome, per_pixel
@@ -54,7 +56,7 @@ def code_intra(
             now = torch.where(inside > 0, decided, y_hat[:, group])
             y_hat = torch.cat([now, y_hat[:, first:]] if step < 2 else [y_hat[:, :first], now], dim=1)
             paid = y_hat
-        bits_of_step = gaussian_bits(paid[:, group], mean8 / 8, level) * inside
+        bits_of_step = gaussian_bits(paid[:, group], mean8 / grid.MEAN_STEPS, level) * inside
         bits = bits + bits_of_step.sum(dim=(1, 2, 3))
     x_hat = model.synthesis(y_hat * steps.inverse, steps)
     return outcome(per_pixel(bits, x), *errors(x, x_hat, measure), quality, measure), y_hat, x_hat

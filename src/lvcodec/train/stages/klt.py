@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 
-from lvcodec.nets.swift import UNITS_PER_COEFFICIENT, Swift
-from lvcodec.quality import LAMBDAS
+from lvcodec.encoder.distortion import CHROMA, LUMA
+from lvcodec.models.steps import start_quantiser
+from lvcodec.nets.swift import Swift
 from lvcodec.train.data.crops import Crops
 
 
 def start_from_klt(model: Swift, crops: Crops, *, batches: int = 60, size: int = 192) -> None:
     """Set the linear path, deviations and quantiser steps so that the codec works before any training.
 
-    Luma and chroma are scaled by the square roots of their weights in the distortion, so that one step size, from
-    D = step**2 / 12 = 0.72 / lambda, is right for all coefficients.
+    Luma and chroma are scaled by the square roots of their weights in the distortion, so that one step size is right
+    for all coefficients (models/steps.py).
     """
     patches = torch.cat(
         [
@@ -24,8 +23,8 @@ def start_from_klt(model: Swift, crops: Crops, *, batches: int = 60, size: int =
             for _ in range(batches)
         ]
     )
-    weight = torch.full((384,), 0.5)
-    weight[:256] = 0.75  # pixel_unshuffle keeps each of the 96 channels' four positions together
+    weight = torch.full((384,), CHROMA)
+    weight[:256] = LUMA  # pixel_unshuffle keeps each of the 96 channels' four positions together
     scale = weight.sqrt().double()
     scaled = patches.double() * scale
     centred = scaled - scaled.mean(dim=0)
@@ -39,7 +38,4 @@ def start_from_klt(model: Swift, crops: Crops, *, batches: int = 60, size: int =
         model.dec_linear.weight.zero_()
         model.enc_linear.weight[:, :, centre, centre] = (basis * scale).float()
         model.dec_linear.weight[:, :, centre, centre] = (basis / scale).T.float()
-        for row, lmbda in enumerate(LAMBDAS):
-            model.log_step[row] = math.log(math.sqrt(12 * 0.72 / lmbda))
-        model.norm.copy_((16 / (UNITS_PER_COEFFICIENT * deviation)).view(1, -1, 1, 1))
-        model.spread.copy_((UNITS_PER_COEFFICIENT * deviation / 256).view(1, -1, 1, 1))
+    start_quantiser(model, deviation)

@@ -15,6 +15,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from lvcodec.encoder.distortion import CHROMA, LUMA
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.planes import channels_to_planes
 from lvcodec.models.steps import between_qualities
@@ -32,7 +33,7 @@ def squared_error(x: Tensor, x_hat: Tensor) -> Tensor:
     """(B,) weighted squared error a luma pixel; x in levels - 128, x_hat in UNITS_PER_LEVEL a level."""
     error = (x_hat.float() / UNITS_PER_LEVEL - x).square()
     luma, chroma = error[:, :64].sum(dim=(1, 2, 3)), error[:, 64:].sum(dim=(1, 2, 3))
-    return (0.75 * luma + 0.5 * chroma) / (PIXELS * x.shape[2] * x.shape[3])
+    return (LUMA * luma + CHROMA * chroma) / (PIXELS * x.shape[2] * x.shape[3])
 
 
 def structural_error(x: Tensor, x_hat: Tensor) -> Tensor:

@@ -17,13 +17,13 @@ from torch import Tensor
 from lvcodec.codec import motion
 from lvcodec.encoder.search import search
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels
-from lvcodec.video.picture import Picture
+from lvcodec.video.picture import Picture, Plane
 
-Planes = tuple[NDArray[np.uint8], ...]  # Y, U, V
+Planes = tuple[Plane, ...]  # Y, U, V
 Fields = NDArray[np.int32]  # (2, rows, columns), with a batch before it (B, ...)
 
 
-class Task(NamedTuple):
+class SearchTask(NamedTuple):
     """reference, picture: planes; before: the motion of the picture before, if there is any; quality: 1..6."""
 
     reference: Planes
@@ -40,7 +40,7 @@ def align(shown: Tensor, x: Tensor, quality: Tensor, before: Fields | None = Non
     """
     references, pictures = _planes(shown), _planes(x)
     fields_before = [None] * len(x) if before is None else list(before)
-    tasks = list(map(Task, references, pictures, fields_before, quality.tolist()))
+    tasks = list(map(SearchTask, references, pictures, fields_before, quality.tolist()))
     with torch.autocast(x.device.type, enabled=False):  # the warp is the decoder's: whole numbers
         results = search_all(tasks, processes=processes_beside(x.device))
     fields, aligned = zip(*results, strict=True)
@@ -49,7 +49,7 @@ def align(shown: Tensor, x: Tensor, quality: Tensor, before: Fields | None = Non
     return channels, np.stack(fields)
 
 
-def search_all(tasks: Sequence[Task], *, processes: int) -> list[tuple[Fields, Planes]]:
+def search_all(tasks: Sequence[SearchTask], *, processes: int) -> list[tuple[Fields, Planes]]:
     """Of each task the motion, and the reference aligned by it. processes: 0 for this one."""
     if not processes:
         return [_search(task) for task in tasks]
@@ -67,9 +67,9 @@ def _planes(x: Tensor) -> list[Planes]:
     return list(zip(y, u, v, strict=True))
 
 
-def _search(task: Task) -> tuple[Fields, Planes]:
+def _search(task: SearchTask) -> tuple[Fields, Planes]:
     reference = Picture(*task.reference)
-    field = search(Picture(*task.picture), reference, motion.before(reference, task.before), task.quality)
+    field = search(Picture(*task.picture), reference, motion.field_or_zeros(reference, task.before), task.quality)
     return field, motion.align(reference, field).planes
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lvcodec.entropy import grid
 from lvcodec.entropy.rates import laplace_bits, shifted_bits
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
@@ -77,13 +78,13 @@ def residual_bits(
     whole = torch.round(mean8.detach())
     if shifted is True:
         symbols = decide_shifted(real, whole, level, weight)
-        bits = shifted_bits(symbols, mean8 / 8, level)
+        bits = shifted_bits(symbols, mean8 / grid.MEAN_STEPS, level)
     else:
         symbols = decide(real, whole, level, weight, laplace=True)
-        bits = laplace_bits(symbols, mean8 / 8, level)
+        bits = laplace_bits(symbols, mean8 / grid.MEAN_STEPS, level)
         if shifted is not False:
             moved = decide_shifted(real, whole, level, weight)
-            bits = torch.where(shifted > 0, shifted_bits(moved, mean8 / 8, level), bits)
+            bits = torch.where(shifted > 0, shifted_bits(moved, mean8 / grid.MEAN_STEPS, level), bits)
             symbols = torch.where(shifted > 0, moved, symbols)
     return bits.sum(dim=(1, 2, 3)) + priors.z_p.bits(z, hard=hard), symbols, whole
 

@@ -2,8 +2,9 @@
 
 A P-picture has, whatever its mode, arrays of what was coded and of what goes with it:
 
-    y_res      the residual: it was coded, or follows from what was. But where y_shift, shifted by one, is within half
-               a step of the mean, the stream does not tell it, and it is the likeliest one (in general y_shift itself)
+    y_res      the residual, as coded or as it follows from y_shift. Where y_shift, after a shift by one, lies within
+               half a step of the mean, the stream does not tell the residual; then this is the likeliest one, which
+               in most places is y_shift itself
     mean       what the decoder expects of y_res, in quantiser steps
     bfd        the direction of y_res from its mean (equation 4); so it is as sure as y_res
     y_shift    y_res moved by the shift: what was coded, or what would have been with a shift by one
@@ -27,7 +28,7 @@ from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Network
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.picture import code_intra, code_reference
-from lvcodec.codec.shift import direction_of, undo_of
+from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Reader
 from lvcodec.entropy.tables import TableSet, bits_of
@@ -40,7 +41,7 @@ from lvcodec.stream.records import PictureRecord
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
-    from lvcodec import StreamLike
+    from lvcodec.stream.files import StreamLike
 
 Array = NDArray[Any]
 
@@ -76,7 +77,7 @@ class PictureMaps:
 
 
 @dataclass(frozen=True)
-class Call:
+class CodedBlock:
     """One call of the coder: arguments and result."""
 
     name: str
@@ -106,14 +107,14 @@ class Recorder(Reader):
 
     def __init__(self, payload: bytes) -> None:
         super().__init__(payload)
-        self.calls: list[Call] = []
+        self.blocks: list[CodedBlock] = []
 
     def code(
         self, values: Array | None, tables: TableSet, index: Array, centre: Array | int = 0, sign: Array | int = 1
     ) -> NDArray[np.int32]:
         """See Coder.code."""
         read = super().code(values, tables, index, centre, sign)
-        self.calls.append(Call(self._name, tables, index, np.asarray(centre), np.asarray(sign), read))
+        self.blocks.append(CodedBlock(self.sub_stream, tables, index, np.asarray(centre), np.asarray(sign), read))
         return read
 
 
@@ -136,15 +137,15 @@ def picture_maps(
         first = reader.seek(number)
         state: State | None = None
         for record in reader:
-            before = None if record.kind == "I" else state
-            state, coder = decode_record(record, before, reader.header, networks)
+            state_before = None if record.kind == "I" else state
+            state, coder = decode_record(record, state_before, reader.header, networks)
             if on_picture:
                 on_picture(record.number - first + 1, number - first + 1)
             if record.number == number:
                 check_picture(state.x_hat, record, "its maps would be wrong")
-                streams = {name: bits for name, bits in coder.bits.items() if name}
+                streams = dict(coder.bits)
                 net = networks.at(record.quality_index)
-                return _take_apart(reader.header, record, before, net, streams, state.x_hat)
+                return _take_apart(reader.header, record, state_before, net, streams, state.x_hat)
     raise _no_such(number, reader.count or 0)
 
 
@@ -168,14 +169,14 @@ def _take_apart(
         return PictureMaps(record.number, record.kind, arrays, "bits", True, header.alpha, streams, shown)
     reference = code_reference(None, state, net, mode, coder)
     mode.code(None, reference, net, coder, header.alpha)
-    [call] = [call for call in coder.calls if call.name in ("y_res", "y_shift")]
-    merged = call.tables is net.tables["laplace_shifted"]
-    alpha = header.alpha if call.name == "y_shift" else Fraction(1)
+    [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]
+    merged = block.tables is net.tables["laplace_shifted"]
+    alpha = header.alpha if block.name == "y_shift" else Fraction(1)
     return PictureMaps(
         record.number,
         record.kind,
-        _predicted(call, net, alpha, merged=merged),
-        "shifted" if call.name == "y_shift" else "plain",
+        _predicted(block, net, alpha, merged=merged),
+        "shifted" if block.name == "y_shift" else "plain",
         not merged,
         alpha,
         streams,
@@ -186,7 +187,7 @@ def _take_apart(
 
 def _intra(z: Array, net: Network, coder: Recorder) -> dict[str, Array]:
     """An I-picture's arrays: the passes of its latents, put together."""
-    passes = [call for call in coder.calls if call.name == "y"]
+    passes = [block for block in coder.blocks if block.name == "y"]
     shape = net.latent_shape()
     arrays: dict[str, Array] = {
         "y": np.zeros(shape, np.int32),
@@ -194,30 +195,30 @@ def _intra(z: Array, net: Network, coder: Recorder) -> dict[str, Array]:
         "level": np.zeros(shape, np.int32),
         "bits": np.zeros(shape),
     }
-    for call, (positions, _) in zip(passes, net.intra_passes(z), strict=True):
+    for block, (positions, _) in zip(passes, net.intra_passes(z), strict=True):
         parts: dict[str, Array] = {
-            "y": call.values,
-            "mean": call.mean8 / grid.MEAN_STEPS,
-            "level": call.level,
-            "bits": call.bits(),
+            "y": block.values,
+            "mean": block.mean8 / grid.MEAN_STEPS,
+            "level": block.level,
+            "bits": block.bits(),
         }
         for name, part in parts.items():
             arrays[name].reshape(-1)[positions] = part
     return arrays
 
 
-def _predicted(call: Call, net: Network, alpha: Fraction, *, merged: bool) -> dict[str, Array]:
+def _predicted(block: CodedBlock, net: Network, alpha: Fraction, *, merged: bool) -> dict[str, Array]:
     """A P-picture's arrays. merged: y_shift was coded, and several residuals stand behind a symbol."""
-    y_res = call.values + undo_of(call.values, call.mean8) if merged else call.values
-    bfd = direction_of(y_res, call.mean8)
+    y_res = block.values + shift_undo(block.values, block.mean8) if merged else block.values
+    bfd = shift_direction(y_res, block.mean8)
     y_shift = y_res - (bfd if alpha == 1 else float(alpha) * bfd)
-    plain = bits_of(net.tables["laplace"], call.index, call.centre, call.sign, y_res)
+    plain = bits_of(net.tables["laplace"], block.index, block.centre, block.sign, y_res)
     shifted = plain
     if alpha == 1:
-        shifted = bits_of(net.tables["laplace_shifted"], call.index, call.centre, call.sign, y_shift)
+        shifted = bits_of(net.tables["laplace_shifted"], block.index, block.centre, block.sign, y_shift)
     return {
         "y_res": y_res,
-        "mean": call.mean8 / grid.MEAN_STEPS,
+        "mean": block.mean8 / grid.MEAN_STEPS,
         "bfd": bfd,
         "y_shift": y_shift,
         "plain": plain,
