@@ -37,6 +37,8 @@ WRONG: dict[str, list[Any]] = {
     "backend": ["fast", None],
     "overwrite": ["yes"],
     "keep_partial": [[]],
+    "lenient": ["no", None, 2],
+    "format": [3, b"mkv"],
     "check": ["no", None],
     "conceal": [3],
 }

@@ -31,7 +31,7 @@ from lvcodec.exact.backends import pick_backend
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv
 from lvcodec.quality import DEFAULT, HIGHEST, LOWEST
-from lvcodec.video.ffmpeg import FfmpegProcess
+from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
 
 SIZES = {"QCIF": (176, 144), "CIF": (352, 288), "720p": (1280, 720), "1080p": (1920, 1080)}
 GOP = 6
@@ -67,7 +67,7 @@ def scaled(clip: Path, target: Path, size: tuple[int, int], pictures: int) -> No
             "-stream_loop",
             "-1",
             "-i",
-            str(clip),
+            file_argument(clip),
             "-map",
             "0:v:0",
             "-vf",
@@ -76,7 +76,7 @@ def scaled(clip: Path, target: Path, size: tuple[int, int], pictures: int) -> No
             "yuv420p",
             "-frames:v",
             str(pictures),
-            str(target),
+            file_argument(target),
         ],
         what=f"cannot scale {clip}",
     )

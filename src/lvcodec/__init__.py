@@ -16,6 +16,7 @@ from lvcodec.errors import (
     InputError,
     LvcError,
     MismatchError,
+    MissingPicturesError,
     StreamError,
     TruncatedStreamError,
     UsageError,
@@ -37,6 +38,7 @@ __all__ = [
     "InputError",
     "LvcError",
     "MismatchError",
+    "MissingPicturesError",
     "PictureInfo",
     "PlanePsnr",
     "StreamError",
@@ -89,7 +91,8 @@ def encode(
         encode("in.y4m", "out.lvc", quality=5, gop=24) does without one.
     on_picture(done, total): called after each picture; total is None where the length is not known.
     on_notice(text): called with what the user should know.
-    Raises UsageError, InputError, WeightsError; MismatchError if `verify` finds a difference.
+    Raises UsageError, InputError, WeightsError; MismatchError if `verify` finds a difference; MissingPicturesError,
+    which has the report, if the video says that it has more pictures than came and `lenient` is not set.
     """
     from lvcodec.encoder import encoding as encoder
     from lvcodec.options import Encoding, with_changes
@@ -110,8 +113,8 @@ def decode(
     """Turn an lvcodec stream back into video.
 
     source: a path, "-" for stdin, or a binary file object.
-    target: a path (.y4m, .yuv, or what ffmpeg writes under that name), "-" for Y4M on stdout, or a binary
-        file object that takes Y4M.
+    target: a path (.y4m, .yuv, or what ffmpeg writes under that name), "-" for stdout, or a binary file object; what
+        has no suffix gets Y4M, or what the option `format` says.
     decoding: how it is to be decoded; `options` are fields of Decoding that take the place of its own.
     on_picture, on_notice: as for `encode`.
     Raises UsageError, InputError, StreamError, MismatchError, WeightsError.

@@ -7,6 +7,7 @@ built-in exception too, so that library users can catch either.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class LvcError(Exception):
@@ -33,6 +34,19 @@ class InputError(LvcError, ValueError):
     """Input that cannot be read or is not what it says; output that cannot be written."""
 
     exit_code = 3
+
+
+class MissingPicturesError(InputError):
+    """Input that has fewer pictures than its container or its numbers say; those that came have been coded.
+
+    report: the EncodeReport of what was written; None where nothing has been written.
+    """
+
+    exit_code = 7
+
+    def __init__(self, message: str, hint: str | None = None, *, report: Any = None) -> None:
+        super().__init__(message, hint)
+        self.report = report
 
 
 class StreamError(LvcError):

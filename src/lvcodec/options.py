@@ -51,6 +51,7 @@ class Encoding:
         environment variable LVCODEC_BACKEND, or else the fastest.
     overwrite: replace outputs that exist.
     keep_partial: keep the whole pictures of a stream whose coding was interrupted.
+    lenient: accept a video of which pictures are missing; without it they are an error, once the others are coded.
     """
 
     quality: float = quality.DEFAULT
@@ -72,6 +73,7 @@ class Encoding:
     backend: str = names.AUTO
     overwrite: bool = False
     keep_partial: bool = False
+    lenient: bool = False
 
     def validate(self) -> Self:
         """Itself. Raises UsageError with the value and its range for the first that is out of it."""
@@ -99,6 +101,7 @@ class Decoding:
 
     frames: (first, end) of the pictures to write, counted from 0, end not included.
     pix_fmt: format of the written video; without it the stream's 4:2:0.
+    format: what is written into a pipe, a device or a file object, as a file's suffix would say it ("mkv"); else Y4M.
     check: compare each picture with the checksum that the encoder left.
     conceal: repeat the last good picture where the stream is damaged, and go on at the next I-picture.
     jobs, device, backend, overwrite: as for Encoding.
@@ -106,6 +109,7 @@ class Decoding:
 
     frames: Frames | None = None
     pix_fmt: str | None = None
+    format: str | None = None
     check: bool = True
     conceal: bool = False
     jobs: int | None = None
@@ -182,6 +186,7 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "size": ("(width, height)", _is_size),
     "rate": ("a number", _is_rate),
     "pix_fmt": _NAME,
+    "format": _NAME,
     "alpha": _NUMBER,
     "effort": _WHOLE,
     "recon": ("a path or a file object", _is_place),
@@ -194,6 +199,7 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "backend": _NAME,
     "overwrite": _SWITCH,
     "keep_partial": _SWITCH,
+    "lenient": _SWITCH,
 }
 
 

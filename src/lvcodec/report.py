@@ -50,6 +50,7 @@ class EncodeReport:
     size_bytes: the whole stream; payload_bytes: what the entropy coder wrote of it.
     bpp: bits a pixel. kbps: thousand bits a second at the clip's rate. fps: pictures coded a second.
     ratio: bytes of the pictures as 8-bit 4:2:0 over size_bytes. duration_s: how long the clip plays.
+    missing: how many more pictures the video says it has, about.
     """
 
     pictures: int
@@ -61,6 +62,7 @@ class EncodeReport:
     ratio: float
     duration_s: float
     psnr_db: PlanePsnr | None = None
+    missing: int = 0
     notices: Sequence[str] = ()
 
     @classmethod
@@ -73,6 +75,7 @@ class EncodeReport:
         payload_bytes: int,
         elapsed_s: float,
         psnr_db: PlanePsnr | None = None,
+        missing: int = 0,
         notices: Sequence[str] = (),
     ) -> EncodeReport:
         """The report with its derived figures, from what was counted; zero where nothing was coded."""
@@ -87,6 +90,7 @@ class EncodeReport:
             ratio=_ratio(pictures * video.picture_bytes, size_bytes),
             duration_s=duration_s,
             psnr_db=psnr_db,
+            missing=missing,
             notices=tuple(notices),
         )
 

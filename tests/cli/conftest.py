@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from lvcodec.cli.main import execute
 
 # Pictures this small gain nothing from a second thread, and on a busy machine lose much: 41 pictures a second
 # become 0.7 where the threads of each layer wait for each other.
@@ -21,6 +24,18 @@ PICTURES = 8
 GOP = 4
 
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+Here = Callable[..., Done]
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +68,18 @@ def lvc(command: list[str]) -> Command:
             cwd=cwd,
             env=os.environ | env,
         )
+
+    return run
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Here:
+    """Run lvcodec in this process, in the folder tmp_path: a fresh one needs seconds to load torch."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str | Path) -> Done:
+        code = execute([str(arg) for arg in args])
+        return Done(code, *capfdbinary.readouterr())
 
     return run
 

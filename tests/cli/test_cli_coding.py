@@ -11,14 +11,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
-from lvcodec.cli.main import execute
 from lvcodec.stream.container import StreamReader, StreamWriter
 
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
+Here = Callable[..., Any]
 PICTURE_BYTES = 64 * 48 * 3 // 2
 PICTURES = 8
 GOP = 4
@@ -36,30 +36,6 @@ def pictures_of(y4m: bytes) -> list[bytes]:
     frames = [rest[at : at + size] for at in range(0, len(rest), size)]
     assert all(frame.startswith(b"FRAME\n") for frame in frames)
     return [frame.removeprefix(b"FRAME\n") for frame in frames]
-
-
-@dataclasses.dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    returncode: int
-    stdout: bytes
-    stderr: bytes
-
-
-Here = Callable[..., Done]
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Here:
-    """Run lvcodec in this process, in the folder tmp_path: a fresh one needs seconds to load torch."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args: str | Path) -> Done:
-        code = execute([str(arg) for arg in args])
-        return Done(code, *capfdbinary.readouterr())
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from lvcodec.errors import InputError, LvcError, UsageError
 from lvcodec.measure.anchors import choose, load_anchors
-from lvcodec.measure.clips import Clip, find_clips
+from lvcodec.measure.clips import Clip, Reading, find_clips, prepared
+from lvcodec.measure.metrics import measure
+from lvcodec.measure.raw import count_pictures
 from lvcodec.names import ANCHORS
 from lvcodec.video.format import VideoFormat
 
@@ -93,6 +96,30 @@ def test_failures_are_told(tmp_path: Path) -> None:
     x264 = load_anchors()["x264-veryfast"]
     with pytest.raises(LvcError, match="x264-veryfast encoder ended with status .*[Nn]o such file"):
         x264.encode_clip(CLIP, 23, tmp_path / "out.h264")
+
+
+@pytest.mark.parametrize("place", ["2026-11-29T15:40", "http:rep", "-rep", "100%03d"])
+def test_folders_may_be_called_anything(make_clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path(place)
+    folder.mkdir()
+    pictures = make_clip(64, 48, 2)
+    with prepared("c", (pictures, CLIP.video), folder, Reading()) as clip:
+        anchor = load_anchors()["x264-veryfast"]
+        anchor.encode_clip(clip, 23, folder / "c.h264")
+        anchor.decode_clip(folder / "c.h264", clip, folder / "d.yuv")
+        assert count_pictures(folder / "d.yuv", clip.video) == 2
+        assert measure(clip.raw, folder / "d.yuv", clip.video, metrics=("psnr", "rgb")).mean.psnr_rgb > 20
+        assert str(tmp_path) not in anchor.command_line(clip, 23)
+
+
+def test_programs_that_are_not_ffmpeg_get_plain_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    copy = GOOD.replace("coder -d", "cp").replace("coder {input} {output} {q}", "cp {input} {output}")
+    (tmp_path / "-c.yuv").write_bytes(b"raw")
+    clip = replace(CLIP, raw=Path("-c.yuv"))
+    load_anchors([write(tmp_path, copy)])["mine"].encode_clip(clip, 1, Path("-d"))
+    assert (tmp_path / "-d").read_bytes() == b"raw"
 
 
 def test_clips_of_a_folder(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import lvcodec
 from lvcodec.errors import InputError, check_known
@@ -16,8 +16,10 @@ from lvcodec.measure.metrics import SCORES, Measured, measure
 from lvcodec.measure.rgb import conversion_name
 from lvcodec.names import METRICS
 from lvcodec.video.rawformat import RAW_SUFFIXES, is_raw, name_hints
-from lvcodec.video.source import STREAM_MAGIC
+from lvcodec.video.reader import ByteReader
+from lvcodec.video.source import STREAM_MAGIC, can_be_opened_again, open_reader
 
+PIPE = "-"
 _UNCODED = RAW_SUFFIXES | {".y4m"}
 
 
@@ -78,11 +80,11 @@ def evaluate(
         tempfile.TemporaryDirectory(prefix="lvcodec-eval-") as place,
         prepared("reference", reference, Path(place), for_ref) as ref,
     ):
-        shown = distorted
-        if _is_stream(distorted):
-            shown = Path(place) / "decoded.y4m"
-            lvcodec.decode(distorted, shown)
-        elif reading.size is None and _says_no_size(distorted):
+        decoded = Path(place) / "decoded.y4m"
+        shown = _decoded(distorted, decoded)
+        if shown == decoded and dist_pix_fmt is None:  # a pipe may be taken for raw until it is read
+            for_dist = replace(for_dist, pix_fmt=None)
+        elif shown != decoded and reading.size is None and _says_no_size(distorted):
             for_dist = replace(for_dist, size=(ref.video.width, ref.video.height), rate=reading.rate or ref.video.rate)
         with prepared("distorted", shown, Path(place), for_dist, reference=ref.video) as dist:
             sizes = [f"{clip.video.width}x{clip.video.height}" for clip in (ref, dist)]
@@ -94,7 +96,7 @@ def evaluate(
                     "choose those to compare with --frames",
                 )
             measured = measure(ref.raw, dist.raw, ref.video, metrics=metrics, on_picture=on_picture)
-    coded = reading.frames is None and distorted.suffix.lower() not in _UNCODED
+    coded = reading.frames is None and distorted.suffix.lower() not in _UNCODED and can_be_opened_again(distorted)
     size = os.path.getsize(distorted) if coded else None
     return Evaluation(
         ref.pictures,
@@ -158,9 +160,16 @@ def _says_no_size(path: Path) -> bool:
     return is_raw(path.suffix.lower(), sized=False) and name_hints(str(path)).size is None
 
 
-def _is_stream(path: Path) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(STREAM_MAGIC)) == STREAM_MAGIC
-    except OSError:
-        return False  # said where it is read
+def _decoded(path: Path, target: Path) -> Path | ByteReader:
+    """What to read of a video: if it is an lvcodec stream, `target`, into which it is decoded; else itself.
+
+    It may be a pipe, which is opened once.
+    """
+    if not (os.path.exists(path) or str(path) == PIPE):
+        return path  # numbered pictures, or nothing: opening it as a video tells
+    reader = open_reader(path)
+    if reader.peek(len(STREAM_MAGIC)) != STREAM_MAGIC:
+        return reader
+    with reader:
+        lvcodec.decode(cast(BinaryIO, reader), target)
+    return target

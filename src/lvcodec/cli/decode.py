@@ -21,6 +21,11 @@ from lvcodec.report import DecodeReport
 @click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
 @click.option("--pix-fmt", metavar="F", help="Pixel format of TARGET (ffmpeg's name).  [default: yuv420p]")
 @click.option(
+    "--format",
+    metavar="F",
+    help="What goes into a TARGET whose name has no suffix to tell it, as a pipe: mkv, yuv, …  [default: y4m]",
+)
+@click.option(
     "--no-check",
     "check",
     is_flag=True,
@@ -42,11 +47,15 @@ def decode(source: str, target: str, out: Output, **options: Any) -> None:
     """Turn an lvcodec stream back into video.
 
     SOURCE is a stream, or "-" for stdin. TARGET is written by its name: .y4m, raw .yuv, or anything that
-    ffmpeg writes (a notice says how); "-" is Y4M on stdout. TARGET appears when it is complete.
+    ffmpeg writes (a notice says how); "-" is stdout, which gets Y4M unless --format says something else, as do pipes
+    and devices. TARGET appears when it is complete.
     """
+    from lvcodec.video.pipe_formats import output_suffix  # which loads numpy
+
     decoding = Decoding(**options).validate()
     check_source(source)
     check_target(target, source, overwrite=decoding.overwrite)
+    output_suffix(target, decoding.format)
     out.data_on_stdout = target == PIPE
     keep_freed_memory()
     with out.progress("decoding") as step:

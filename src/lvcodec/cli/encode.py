@@ -12,7 +12,7 @@ from lvcodec.cli.coding_options import backend_option, device_option, jobs_optio
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range, gop_length, picture_rate, picture_size
-from lvcodec.errors import UsageError
+from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.options import MAX_EFFORT, Encoding
 from lvcodec.report import EncodeReport
 
@@ -83,6 +83,7 @@ USUAL = Encoding()
 @device_option("stream")
 @backend_option("stream")
 @click.option("--keep-partial", is_flag=True, help="Keep what is whole of a stream that was interrupted.")
+@click.option("--lenient", is_flag=True, help="Accept a SOURCE that is damaged or cut, of which pictures are missing.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET (and the --recon file) if it exists.")
 @output_options
 def encode(source: str, target: str, alpha: str | None, out: Output, **options: Any) -> None:
@@ -96,8 +97,13 @@ def encode(source: str, target: str, alpha: str | None, out: Output, **options: 
     check(source, target, encoding)
     out.data_on_stdout = PIPE in (target, encoding.recon)
     keep_freed_memory()
-    with out.progress("encoding") as step:
-        report = lvcodec.encode(source, target, encoding, on_picture=step, on_notice=out.notice)
+    try:
+        with out.progress("encoding") as step:
+            report = lvcodec.encode(source, target, encoding, on_picture=step, on_notice=out.notice)
+    except MissingPicturesError as error:
+        if error.report is not None:
+            out.summary(error.report.as_dict(), summary_line(error.report))
+        raise
     out.summary(report.as_dict(), summary_line(report))
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from lvcodec.cli.output import Output, output_options, table
-from lvcodec.cli.params import check_source, frame_range, name_list, picture_rate, picture_size
+from lvcodec.cli.params import PIPE, check_source, frame_range, name_list, picture_rate, picture_size
+from lvcodec.errors import UsageError
 from lvcodec.names import METRICS
 
 if TYPE_CHECKING:
@@ -46,10 +47,13 @@ def eval(
 ) -> None:
     """Measure how far a video is from its source.
 
-    REF and DIST are anything that ffmpeg reads, .y4m or raw files; DIST may be an lvcodec stream. Both are compared
-    picture by picture in 8-bit 4:2:0: PSNR of the planes, 6:1:1 and as RGB, SSIM, MS-SSIM of luma, VMAF. Where they
-    differ in range or matrix, DIST is converted to those of REF; what a file does not say is what the other one says.
+    REF and DIST are anything that ffmpeg reads, .y4m or raw files; DIST may be an lvcodec stream; "-" is stdin. Both
+    are compared picture by picture in 8-bit 4:2:0: PSNR of the planes, 6:1:1 and as RGB, SSIM, MS-SSIM of luma, VMAF.
+    Where they differ in range or matrix, DIST is converted to those of REF; what a file does not say is what the other
+    one says.
     """
+    if reference == distorted == PIPE:
+        raise UsageError("REF and DIST cannot both come from stdin")
     check_source(reference)
     check_source(distorted)
     from lvcodec.bench.evaluate import evaluate, lines, picture_table

@@ -68,7 +68,14 @@ def decode(
         reader.index()  # tells the count, where the file can seek
         total = None if reader.count is None else FrameRange.of(options.frames).count_of(reader.count)
         sink = stack.enter_context(
-            open_sink(target, video, pix_fmt=options.pix_fmt, overwrite=options.overwrite, count=total)
+            open_sink(
+                target,
+                video,
+                pix_fmt=options.pix_fmt,
+                overwrite=options.overwrite,
+                stated_format=options.format,
+                count=total,
+            )
         )
         for text in sink.notices:
             notices(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lvcodec.report import OnNotice
+from lvcodec.video.base import Source
 
 
 class Notices:
@@ -11,6 +12,11 @@ class Notices:
     def __init__(self, listener: OnNotice | None) -> None:
         self.texts: list[str] = []
         self._listener = listener
+
+    def pass_on(self, source: Source) -> None:
+        """Whatever the source of pictures has to tell since the last time."""
+        for text in source.fresh_notices():
+            self(text)
 
     def __call__(self, text: str) -> None:
         self.texts.append(text)

@@ -27,7 +27,7 @@ from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import CodedPicture, GopEncoder, gops
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.encoder.scenes import Marked, marked
-from lvcodec.errors import InputError, UsageError
+from lvcodec.errors import InputError, MissingPicturesError, UsageError
 from lvcodec.exact.settings import whole_products
 from lvcodec.measure.psnr import PsnrMeter
 from lvcodec.models import loading, store
@@ -79,10 +79,16 @@ def encode(
     began = time.monotonic()
     with ExitStack() as stack:
         pictures = stack.enter_context(
-            open_source(source, size=options.size, rate=options.rate, pix_fmt=options.pix_fmt, frames=options.frames)
+            open_source(
+                source,
+                size=options.size,
+                rate=options.rate,
+                pix_fmt=options.pix_fmt,
+                frames=options.frames,
+                lenient=options.lenient,
+            )
         )
-        for text in pictures.notices:
-            notices(text)
+        notices.pass_on(pictures)
         networks = EncoderNetworks(
             info,
             pictures.format,
@@ -106,15 +112,23 @@ def encode(
     if options.verify:
         _verify(target, options, networks.backend)
         notices("verified: the stream decodes to the encoder's pictures")
-    return EncodeReport.measured(
+    report = EncodeReport.measured(
         pictures.format,
         pictures=written.count,
         size_bytes=writer.size_bytes,
         payload_bytes=written.payload_bytes,
         elapsed_s=elapsed,
         psnr_db=written.meter.mean() if written.meter else None,
+        missing=pictures.missing,
         notices=notices.texts,
     )
+    if report.missing and not options.lenient:
+        raise MissingPicturesError(
+            f"about {report.missing} pictures of {pictures.name} are missing",
+            f"the {report.pictures} that came are coded; --lenient (lenient=True) accepts that",
+            report=report,
+        )
+    return report
 
 
 def _model(options: Encoding) -> ModelInfo:
@@ -205,14 +219,17 @@ class _Written:
             with torch.inference_mode():
                 for picture in coded:
                     self._add(picture)
+                    notices.pass_on(source)
                     if on_picture:
                         on_picture(self.count, source.expected)
         except BaseException:
+            notices.pass_on(source)
             if options.keep_partial and self.count:
                 self.writer.finish()
                 self.out.close()  # into its place; what the context does after that finds nothing left to do
                 notices(f"the {self.count} pictures coded so far were kept")
             raise
+        notices.pass_on(source)
         if not self.count:
             raise InputError("the input holds no pictures")
         self.writer.finish()

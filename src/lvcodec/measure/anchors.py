@@ -17,7 +17,7 @@ from lvcodec.errors import InputError, LvcError, check_known
 from lvcodec.measure import ffmpeg_features
 from lvcodec.measure.clips import Clip
 from lvcodec.names import PAPER_GOP
-from lvcodec.video.ffmpeg import ffmpeg_exe, last_words
+from lvcodec.video.ffmpeg import ffmpeg_exe, file_argument, last_words
 
 _FFMPEG = "-v error -nostdin -y"
 _BRIEF = {
@@ -62,11 +62,13 @@ class Anchor:
 
     def encode_clip(self, clip: Clip, q: float, target: Path) -> None:
         """Code a clip at setting q. Raises LvcError with the program's last words if that fails."""
-        _run(self._words(self.encode, self._values(clip, q, clip.raw, target)), f"{self.name} encoder")
+        values = self._values(clip, q, clip.raw.absolute(), target.absolute())
+        _run(self._words(self.encode, values), f"{self.name} encoder")
 
     def decode_clip(self, source: Path, clip: Clip, target: Path) -> None:
         """Turn the coded file into raw video. Raises LvcError if that fails."""
-        _run(self._words(self.decode, self._values(clip, None, source, target)), f"{self.name} decoder")
+        values = self._values(clip, None, source.absolute(), target.absolute())
+        _run(self._words(self.decode, values), f"{self.name} decoder")
 
     def command_line(self, clip: Clip, q: float) -> str:
         """The encoder's command for people, without folders."""
@@ -90,8 +92,11 @@ class Anchor:
         """The command's words with their places filled, so that spaces in paths do no harm."""
         words: list[str] = []
         for word in _split(command):
+            place = values.get(word[1:-1]) if re.fullmatch(r"\{\w+\}", word) else None
             if word == "{ffmpeg}":
                 words += [ffmpeg_exe(), *_FFMPEG.split()]
+            elif words[:1] == [ffmpeg_exe()] and isinstance(place, Path) and place.is_absolute():
+                words.append(file_argument(place))
             else:
                 words.append(_fill(word, values))
         return words

@@ -16,6 +16,7 @@ from lvcodec.measure.meaning import meaning_of
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 from lvcodec.video.rawformat import RAW_SUFFIXES
+from lvcodec.video.reader import ByteReader
 from lvcodec.video.source import open_source
 
 SUFFIXES = RAW_SUFFIXES | {
@@ -93,7 +94,7 @@ def find_clips(places: Iterable[str | os.PathLike[str]]) -> dict[str, Path]:
 @contextmanager
 def prepared(
     name: str,
-    source: Path | tuple[Sequence[Picture], VideoFormat],
+    source: Path | ByteReader | tuple[Sequence[Picture], VideoFormat],
     folder: Path,
     reading: Reading,
     *,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lvcodec.errors import InputError
+from lvcodec.video.ffmpeg import file_argument
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 
@@ -50,5 +51,5 @@ def ffmpeg_input(path: Path, video: VideoFormat) -> list[str]:
         "-framerate",
         str(video.rate),
         "-i",
-        str(path),
+        file_argument(path),
     ]

@@ -69,7 +69,7 @@ def is_regular(path: Path) -> bool:
 
 def is_special(path: Path) -> bool:
     """Whether there is something of that name that is neither file nor folder: a device, a pipe."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def place_of(path: Path) -> Path:

@@ -38,13 +38,20 @@ class InputOptions:
     """What the caller says of an input; None where nothing.
 
     size: (width, height), pix_fmt: ffmpeg's name, both of raw video. rate: pictures a second. frames: (first, end).
-    Raises UsageError for a pixel format that is not known.
+    lenient: whole pictures of a cut input are all that is wanted. Raises UsageError for a pixel format that is not
+    known.
     """
 
     def __init__(
-        self, size: tuple[int, int] | None, rate: Fraction | None, pix_fmt: str | None, frames: Frames | None
+        self,
+        size: tuple[int, int] | None,
+        rate: Fraction | None,
+        pix_fmt: str | None,
+        frames: Frames | None,
+        *,
+        lenient: bool = False,
     ) -> None:
-        self.size, self.rate, self.frames = size, rate, frames
+        self.size, self.rate, self.frames, self.lenient = size, rate, frames, lenient
         self.pix_fmt = rawformat.raw_format(pix_fmt).name if pix_fmt is not None else None
 
     def check_against(self, name: str, size: tuple[int, int], pix_fmt: str) -> None:
@@ -74,7 +81,9 @@ class Source(ABC):
 
     format: size, rate, colour of what comes out. count: how many pictures will come, None where only the end
     tells. expected: count, or where that is None an Estimate from the clip's duration, or None. notices: lines for
-    the user. Iterating raises InputError where the input is cut, damaged, holds no picture, or none of `frames`.
+    the user, to which reading adds; `fresh_notices` hands each out once. missing: after the last picture, how many
+    more the input says it has, of those that were wanted. Iterating raises InputError where the input is cut, holds
+    no picture, or none of `frames`.
 
     total: pictures of the whole input, None where only the end tells; estimate: about as many, from its duration.
     Raises UsageError for `frames` that are no range, InputError if `total` is 0 or has none of them.
@@ -95,6 +104,8 @@ class Source(ABC):
         self.notices = list(notices)
         self._range = FrameRange.of(frames)
         self._pictures: Generator[Picture, None, None] | None = None
+        self.missing = 0
+        self._told = 0
         self.count: int | None = None
         self.expected: int | None = None
         if total is not None:
@@ -118,6 +129,20 @@ class Source(ABC):
     def _all(self, first: int) -> Generator[Picture, None, None]:
         """All pictures from number `first` (from 0) on."""
 
+    def _lacking(self, taken: int) -> int:
+        """How many pictures the input says it has beyond those that came; taken: how many did, of the range."""
+        return 0 if self.count is None else self.count - taken
+
+    def _look_back(self, first: int, end: int) -> list[str]:
+        """Notices of what pictures `first` to `end` - 1, which came, are other than was said of them."""
+        return []
+
+    def fresh_notices(self) -> list[str]:
+        """The notices since the last call."""
+        fresh = self.notices[self._told :]
+        self._told += len(fresh)
+        return fresh
+
     @abstractmethod
     def _release(self) -> None:
         """Let go of files and processes."""
@@ -131,14 +156,23 @@ class Source(ABC):
                 yield picture
                 number += 1
                 if self._range.is_over(number):
+                    self.notices += self._look_back(first, number)
                     return
         finally:
             pictures.close()
         if number == first:
             what = f"picture number {first}" if first else "picture"
             raise InputError(f"{self.name} holds no {what}")
-        if self._range.end is not None and self.count is None:
+        end = self._range.end
+        if end is not None and self.count is None:
             self.notices.append(f"{self.name} has only {number} pictures: {number - first} are taken")
+        taken = number - first
+        lacking = self._lacking(taken)
+        self.missing = lacking if end is None else min(lacking, end - number)
+        if self.missing:
+            self.notices.append(f"{self.name} says that it has {taken + self.missing} pictures, but {taken} came")
+        else:
+            self.notices += self._look_back(first, number)
 
     def __iter__(self) -> Source:
         return self

@@ -5,37 +5,33 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lvcodec.errors import InputError, reason_of
+from lvcodec.errors import InputError
+from lvcodec.frames import FrameRange
 from lvcodec.video.base import ASSUMED_RATE, InputOptions, Source
 from lvcodec.video.convert import conversion, is_rgb
 from lvcodec.video.ffmpeg import Feeder, FfmpegProcess, file_argument, last_words
 from lvcodec.video.format import VideoFormat, check_size
+from lvcodec.video.missing import missing_pictures
+from lvcodec.video.numbered import Numbered
 from lvcodec.video.picture import Picture
 from lvcodec.video.planar import pictures_of
 from lvcodec.video.probe import Probe, probe_path, probe_pipe
 from lvcodec.video.reader import ByteReader, looks_like_text
+from lvcodec.video.timing import Pace, disagreement
+from lvcodec.video.watch import SHOWINFO, Watch
 from lvcodec.video.writing import write_all
 
-# what ffmpeg opens as numbered pictures, if the name reads as a pattern
-_STILLS = {
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".bmp",
-    ".tif",
-    ".tiff",
-    ".webp",
-    ".ppm",
-    ".pgm",
-    ".tga",
-    ".dpx",
-    ".exr",
-    ".jp2",
-    ".jxl",
-}
+# what ffmpeg opens as numbered pictures, if the path reads as a pattern
+_PICTURES = (
+    "png apng jpg jpeg bmp tif tiff webp ppm pgm pbm pam pfm tga dpx exr jp2 j2k j2c jxl jls gif pcx sgi ras qoi xbm "
+    "xpm xwd hdr psd svg dds cri pnm rgb bw"
+)
+_STILLS = {f".{suffix}" for suffix in _PICTURES.split()}
+_PATTERN = re.compile(r"(?:[^%]|%%)*%\d*d(?:[^%]|%%)*")
 
 
 class FfmpegSource(Source):
@@ -55,37 +51,34 @@ class FfmpegSource(Source):
         feed: Feeder | None = None,
         reader: ByteReader | None = None,
         copy: tempfile.TemporaryDirectory[str] | None = None,
-        total: int | None = None,
+        run: _Run | None = None,
         notices: list[str] | None = None,
     ) -> None:
-        check_size(probe.width, probe.height, name)
-        options.check_against(name, (probe.width, probe.height), probe.pix_fmt)
+        said = probe.said
+        check_size(*said.size, name)
+        options.check_against(name, said.size, said.pix_fmt)
         notices = [*(notices or []), *probe.notices]
-        rate = options.choose_rate(None if probe.still else probe.rate, notices)
-        way = conversion(probe.pix_fmt, probe.width, probe.height, probe.colour)
-        estimate = None if probe.duration_s is None else round(probe.duration_s * float(probe.rate))
+        rate = options.choose_rate(None if said.still else probe.rate, notices)
+        way = conversion(said.pix_fmt, *said.size, said.colour)
+        estimate = None if said.duration_s is None else round(said.duration_s * float(probe.rate))
         super().__init__(
             name,
-            VideoFormat(
-                probe.width, probe.height, rate, way.colour, range_stated=probe.range_stated or is_rgb(probe.pix_fmt)
-            ),
-            total=total,
+            VideoFormat(*said.size, rate, way.colour, range_stated=said.range_stated or is_rgb(said.pix_fmt)),
+            total=None if run is None else run.count,
             frames=options.frames,
             notices=[*notices, *way.notices],
             estimate=estimate,
         )
-        self._args = [
-            *input_args,
-            "-map",
-            "0:V:0",
-            "-fps_mode",
-            "passthrough",
-            "-vf",
-            way.filters,
-            "-f",
-            "rawvideo",
-            "pipe:1",
-        ]
+        filters = f"{SHOWINFO},{way.filters}"
+        chosen = ["-map", f"0:{said.stream}", "-vf", filters]
+        if said.group is not None:
+            chosen = ["-filter_complex", f"[0:g:{said.group}]{filters}[whole]", "-map", "[whole]"]
+        self._args = [*input_args, *chosen, "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"]
+        self._probe = probe
+        self._timed = options.rate is None and not said.still
+        self._watch = Watch()
+        self._told_error = self._told_change = self._gave_up = False
+        self._run = run
         self._feed = feed
         self._reader = reader
         self._copy = copy
@@ -95,11 +88,12 @@ class FfmpegSource(Source):
     def from_path(cls, path: Path, options: InputOptions) -> FfmpegSource:
         """Open a file. Raises InputError if ffmpeg finds no video in it."""
         args = ["-i", file_argument(path)]
-        if "%" in path.name and path.suffix.lower() in _STILLS:  # a file of that very name, no pattern
+        if path.suffix.lower() in _STILLS and _PATTERN.fullmatch(str(path)):  # a file of that very name, no pattern
             args = ["-pattern_type", "none", *args]
         name = str(path)
         try:
-            return cls(name, args, probe_path(args, name), options)
+            probe = probe_path(args, name, path=path, wanted=FrameRange.of(options.frames))
+            return cls(name, args, probe, options)
         except InputError as exc:
             with open(path, "rb") as file:
                 if "text file" not in exc.message and looks_like_text(file.read(512)):
@@ -109,15 +103,11 @@ class FfmpegSource(Source):
     @classmethod
     def from_pattern(cls, pattern: Path, options: InputOptions) -> FfmpegSource:
         """Open numbered pictures such as img_%03d.png, from the lowest number to the first gap."""
-        numbers = _numbers(pattern)
-        if not numbers:
-            raise InputError(f"no file fits the pattern {pattern}")
-        first = min(numbers)
-        total = next(count for count in range(1, len(numbers) + 1) if first + count not in numbers)
-        notices = []
-        if total < len(numbers):
+        run, notices = _Run.of(pattern), []
+        if run.left_out:
             notices.append(
-                f"{pattern} has a gap after number {first + total - 1}: {total} of {len(numbers)} pictures are taken"
+                f"{pattern} has a gap after number {run.first + run.count - 1}: {run.count} of "
+                f"{run.count + run.left_out} pictures are taken"
             )
         rate = options.rate or ASSUMED_RATE
         args = [
@@ -126,12 +116,13 @@ class FfmpegSource(Source):
             "-framerate",
             f"{rate.numerator}/{rate.denominator}",
             "-start_number",
-            str(first),
+            str(run.first),
             "-i",
-            file_argument(pattern),
+            file_argument(pattern, numbered=True),
         ]
         name = str(pattern)
-        return cls(name, args, probe_path(args, name), options, total=total, notices=notices)
+        probe = probe_path(args, name, path=None, wanted=FrameRange.of(options.frames))
+        return cls(name, args, probe, options, run=run, notices=notices)
 
     @classmethod
     def from_pipe(cls, reader: ByteReader, options: InputOptions) -> FfmpegSource:
@@ -170,7 +161,7 @@ class FfmpegSource(Source):
                     write_all(copy, data, str(path))
             args = ["-i", file_argument(path)]
             try:
-                probe = probe_path(args, reader.name)
+                probe = probe_path(args, reader.name, path=path, wanted=FrameRange.of(options.frames))
             except InputError:
                 raise failure from None
             return cls(reader.name, args, probe, options, reader=reader, copy=folder)
@@ -179,17 +170,52 @@ class FfmpegSource(Source):
             raise
 
     def _all(self, first: int) -> Generator[Picture, None, None]:
-        self._process = FfmpegProcess(self._args, what=f"ffmpeg cannot decode {self.name}", feed=self._feed)
-        for number, picture in enumerate(pictures_of(self._process, self.format, f"decoding {self.name}")):
-            if number >= first:
-                yield picture
-        if self._process.changes:
+        process = FfmpegProcess(
+            self._args, what=f"ffmpeg cannot decode {self.name}", feed=self._feed, hear=self._watch.hear
+        )
+        self._process = process
+        came = 0
+        try:
+            for picture in pictures_of(process, self.format, f"decoding {self.name}"):
+                self._tell()
+                if came >= first:
+                    yield picture
+                came += 1
+        except InputError as error:
+            if came <= first or process.failure is not None:
+                raise
+            self._gave_up = True  # what came is whole
+            self._watch.hear("error", "", error.message)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Add a notice of what ffmpeg has met, once for each kind."""
+        if self._watch.changed and not self._told_change:
+            self._told_change = True
             self.notices.append(
-                f"pictures of {self.name} change their size or format: all became "
+                f"pictures of {self.name} change their size or format: all become "
                 f"{self.format.width}x{self.format.height}"
             )
-        if self._process.lines:
-            self.notices.append(f"ffmpeg decoded {self.name} with errors: {last_words(list(self._process.lines))}")
+        if self._watch.error is not None and not self._told_error:
+            self._told_error = True
+            self.notices.append(f"ffmpeg decodes {self.name} with errors: {last_words([self._watch.error])}")
+
+    def _lacking(self, taken: int) -> int:
+        if self._run is not None and self.count is not None:
+            if taken < self.count and self._watch.error is None:
+                unread = self._run.path(self._range.first + taken)
+                self.notices.append(f"{unread} cannot be read: it and what comes after it is left out")
+            return self.count - taken + self._run.left_out
+        return max(int(self._gave_up), missing_pictures(self._watch, self._probe))
+
+    def _look_back(self, first: int, end: int) -> list[str]:
+        watch = self._watch
+        watch.wait_for(end)
+        if not self._timed or watch.tick is None or not watch.stamped:
+            return []
+        pace = Pace.of(sorted(watch.stamps[first:end]), watch.tick, watch.last)
+        text = disagreement(pace, self.format.rate) if pace is not None else None
+        return [f"{self.name}: {text}"] if text else []
 
     def _release(self) -> None:
         if self._process is not None:
@@ -200,16 +226,28 @@ class FfmpegSource(Source):
             self._copy.cleanup()
 
 
-def _numbers(pattern: Path) -> set[int]:
-    """The numbers of the files that fit a pattern with one %d or %0Nd in its name."""
-    parts = re.split(r"%(?:0(\d+))?d", pattern.name)
-    if len(parts) != 3:
-        raise InputError(f"{pattern} is no pattern for pictures", "write it as img_%03d.png")
-    before, digits, after = parts[0], parts[1], parts[2]
-    wanted = re.compile(re.escape(before.replace("%%", "%")) + r"(\d+)" + re.escape(after.replace("%%", "%")))
-    try:
-        names = [entry.name for entry in pattern.parent.iterdir()]
-    except OSError as exc:
-        raise InputError(f"cannot list the folder {pattern.parent}: {reason_of(exc)}") from exc
-    texts = (match[1] for name in names if (match := wanted.fullmatch(name)))
-    return {int(text) for text in texts if text == f"{int(text):0{int(digits or 1)}d}"}
+@dataclass(frozen=True)
+class _Run:
+    """Pictures that are files with numbers in their names: `count` of them from number `first` to the first gap."""
+
+    names: Numbered
+    first: int
+    count: int
+    left_out: int
+
+    @classmethod
+    def of(cls, pattern: Path) -> _Run:
+        """Those that are there. Raises InputError if there are none."""
+        names = Numbered.of(pattern)
+        if names is None:
+            raise InputError(f"{pattern} is no pattern for pictures", "write it as img_%03d.png")
+        numbers = names.present()
+        if not numbers:
+            raise InputError(f"no file fits the pattern {pattern}")
+        first = min(numbers)
+        count = next(count for count in range(1, len(numbers) + 1) if first + count not in numbers)
+        return cls(names, first, count, len(numbers) - count)
+
+    def path(self, number: int) -> Path:
+        """The file of picture `number`, from 0."""
+        return self.names.path(self.first + number)

@@ -1,4 +1,4 @@
-"""Output through ffmpeg into one file: playable files, and raw or Y4M in other pixel formats.
+"""Output through ffmpeg into one file or a pipe: playable files, and raw or Y4M in other pixel formats.
 
 Files whose format is RGB get it from lvcodec's own exact conversion; all others get the planes, with the colour
 description as far as they can carry it.
@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lvcodec.errors import InputError
-from lvcodec.video.atomic import begin_partial, check_output, is_special, place_of, put_in_place, remove_partial
+from lvcodec.video.atomic import AtomicFile, begin_partial, check_output, place_of, put_in_place, remove_partial
 from lvcodec.video.base import Sink
-from lvcodec.video.convert import FLAGS
 from lvcodec.video.encoder_args import input_args, input_format, output_args, range_notices
 from lvcodec.video.encoders import ALSO_NUMBERED, PICTURES, Encoder, encoder_for
 from lvcodec.video.feeding import feed_picture
@@ -52,16 +51,16 @@ class EncodedSink(Sink):
         self._done = False
         self._place = place_of(path)
         try:
-            self._partial = None if is_special(path) else begin_partial(self._place)
+            self._partial = begin_partial(self._place)
         except OSError as exc:
             raise write_error(self.name, exc) from exc
-        output = [*output_args(encoder, fmt), "-y", file_argument(self._partial or path)]
+        output = [*output_args(encoder, fmt), "-y", file_argument(self._partial)]
         try:
             self._process = FfmpegProcess(
                 [*input_args(fmt, input_format(encoder)), *output], what=f"ffmpeg cannot write {path}", stdin_open=True
             )
         except BaseException:
-            self._remove()
+            remove_partial(self._partial)
             raise
 
     def _put(self, picture: Picture) -> None:
@@ -75,8 +74,7 @@ class EncodedSink(Sink):
             if self.pictures == 0:
                 raise InputError(f"no picture came for {self.name}")
             self._process.check()
-            if self._partial is not None:
-                put_in_place(self._partial, self._place, overwrite=self._overwrite)
+            put_in_place(self._partial, self._place, overwrite=self._overwrite)
         except BaseException:
             self.abort()
             raise
@@ -89,22 +87,19 @@ class EncodedSink(Sink):
             return
         self._done = True
         self._process.stop()
-        self._remove()
-
-    def _remove(self) -> None:
-        if self._partial is not None:
-            remove_partial(self._partial)
+        remove_partial(self._partial)
 
 
 class PipedSink(Sink):
-    """Y4M of another pixel format to a file object: ffmpeg converts, a thread passes on what it writes."""
+    """A pipe or a file object: ffmpeg encodes, a thread passes on what it writes."""
 
-    def __init__(self, file: Any, name: str, fmt: VideoFormat, pix_fmt: str) -> None:
+    def __init__(self, file: Any, name: str, fmt: VideoFormat, encoder: Encoder, suffix: str) -> None:
         super().__init__(name, fmt)
-        self.notices.append(f"pictures are converted to {pix_fmt} by ffmpeg ({FLAGS})")
-        encoder = Encoder("Y4M", ("-strict", "-1", "-flush_packets", "1", "-f", "yuv4mpegpipe"), pix_fmt)
-        args = [*input_args(fmt, "yuv420p"), *output_args(encoder, fmt), "pipe:1"]
+        self.notices.append(f"{name} gets {encoder.text}")
+        self.notices += range_notices(encoder, fmt, suffix)
+        args = [*input_args(fmt, input_format(encoder)), *output_args(encoder, fmt), "pipe:1"]
         self._file = file
+        self._rgb = encoder.rgb
         self._failure: InputError | None = None
         self._process = FfmpegProcess(args, what=f"ffmpeg cannot write {name}", stdin_open=True)
         self._thread = threading.Thread(target=self._pass_on, daemon=True)
@@ -127,7 +122,7 @@ class PipedSink(Sink):
     def _put(self, picture: Picture) -> None:
         self._raise()
         try:
-            feed_picture(self._process, picture)
+            feed_picture(self._process, picture, self.format.colour if self._rgb else None)
         except InputError:
             self._thread.join(timeout=1)
             self._raise()
@@ -139,7 +134,11 @@ class PipedSink(Sink):
         self._thread.join()
         self._raise()
         self._process.check()
+        if isinstance(self._file, AtomicFile):
+            self._file.close()
 
     def abort(self) -> None:
         """Stop ffmpeg; what has been passed on has gone."""
         self._process.stop()
+        if isinstance(self._file, AtomicFile):
+            self._file.abort()

@@ -5,6 +5,7 @@ imageio-ffmpeg, which brings the binary, is imported on first use only: raw and 
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import threading
@@ -18,7 +19,10 @@ from lvcodec.errors import InputError, LvcError, reason_of
 
 Feeder = Callable[[Callable[[bytes | bytearray], Any]], None]
 KEPT_LINES = 50
-_MESSAGE = re.compile(r"(?:\[[^\]]* @ [^\]]*\] )*\[(\w+)\] (.*)")  # [part @ address] [level] text
+ERRORS = {"error", "fatal", "panic"}  # levels of messages
+Listener = Callable[[str, str, str], None]
+_OWN = ("/dev/", "/proc/")
+MESSAGE = re.compile(r"((?:\[[^\]]* @ [^\]]*\] )*)\[(\w+)\] (.*)")  # [part @ address] [level] text
 
 
 def ffmpeg_exe() -> str:
@@ -44,9 +48,9 @@ class FfmpegProcess:
     """A running ffmpeg.
 
     args: all but the binary and the general flags. feed: called in a thread with the `write` of ffmpeg's
-    stdin, which is closed after it; what it raises is raised again by `check`. stdin_open: the caller writes
-    to `.stdin` itself. `lines` holds its last error messages, `changes` what it said of pictures that change
-    their size or format.
+    stdin, which is closed after it; what it raises is kept in `failure`, and raised again by `check`.
+    stdin_open: the caller writes to `.stdin` itself. hear: called in a thread with the level, the part of ffmpeg and
+    the text of each message, down to verbose ones. `lines` holds the last error messages.
     """
 
     def __init__(
@@ -57,13 +61,15 @@ class FfmpegProcess:
         feed: Feeder | None = None,
         stdin_open: bool = False,
         cwd: Path | None = None,
+        hear: Listener | None = None,
     ) -> None:
         self.what = what
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
-        self.changes: deque[str] = deque(maxlen=KEPT_LINES)
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
+        self._hear = hear
         piped = feed is not None or stdin_open
-        command = [ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-v", "level+info", *args]
+        level = "level+error" if hear is None else "level+verbose"
+        command = [ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-v", level, *args]
         with starting_ffmpeg():
             # a session of its own: Ctrl-C is ours to handle, and we end ffmpeg ourselves
             self._process = subprocess.Popen(
@@ -89,11 +95,11 @@ class FfmpegProcess:
             return
         with stream:
             for line in stream:
-                match = _MESSAGE.match(line[:2000].decode("utf-8", "replace").rstrip())
-                if match and match[1] in {"error", "fatal", "panic"}:
-                    self.lines.append(match[2])
-                elif match and match[2].startswith("Reconfiguring filter graph"):
-                    self.changes.append(match[2])
+                match = MESSAGE.match(line[:2000].decode("utf-8", "replace").rstrip())
+                if match and match[2] in ERRORS:
+                    self.lines.append(match[3])
+                if match and self._hear is not None:
+                    self._hear(match[2], match[1], match[3])
 
     def _run_feed(self, feed: Feeder) -> None:
         try:
@@ -101,7 +107,7 @@ class FfmpegProcess:
         except (BrokenPipeError, ConnectionResetError):
             pass  # ffmpeg has ended: `check` says why, if it was an error
         except BaseException as exc:  # handed to the thread that reads
-            self._failure = exc
+            self.failure = exc
         finally:
             self._close_stdin()
 
@@ -129,8 +135,8 @@ class FfmpegProcess:
     def check(self) -> None:
         """Wait for the end. Raises what the feeder raised, or InputError if ffmpeg failed."""
         status = self.wait()
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         if status != 0:
             raise self.error()
 
@@ -162,6 +168,16 @@ def last_words(lines: list[str], program: str = "ffmpeg") -> str:
     return f"{last} ({first})" if last else first
 
 
-def file_argument(path: str | Path) -> str:
-    """A path as ffmpeg takes it for a file whatever its name: what begins with a dash or has a colon is no option."""
-    return f"file:{path}"
+def file_argument(path: str | os.PathLike[str], *, numbered: bool = False) -> str:
+    """A path as ffmpeg takes it for a file whatever its name: what begins with a dash or has a colon is no option.
+
+    numbered: its name, but not its folder's, is a pattern for numbers. What only this process has under its name, as
+    /dev/stdin, is named by the file behind it.
+    """
+    text = os.fspath(path)
+    if text.startswith(_OWN):
+        text = os.path.realpath(text)
+    if numbered:
+        folder, name = os.path.split(text)
+        text = os.path.join(folder.replace("%", "%%"), name)
+    return f"file:{text}"

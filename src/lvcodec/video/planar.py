@@ -58,6 +58,8 @@ class PlanarSource(Source):
         self._framed = framed
         self._text_mode = False  # whether lines of Y4M end in CR LF
         self._guessed = guessed
+        self._lenient = options.lenient
+        self._cut = False
         self._each_bytes = raw.picture_bytes(fmt.width, fmt.height)
         self._process: FfmpegProcess | None = None
 
@@ -94,7 +96,7 @@ class PlanarSource(Source):
         notices = ["interlaced input (by its name) is coded as progressive pictures"] if hints.interlaced else []
         stated_format = options.pix_fmt or hints.pix_fmt
         raw = raw_format(stated_format or "yuv420p")
-        total = None if length is None else _whole_pictures(name, length, size, raw)
+        total = None if length is None else _whole_pictures(name, length, size, raw, lenient=options.lenient)
         rate = options.rate or hints.rate
         if rate is None:
             rate = options.choose_rate(None, notices)
@@ -154,25 +156,39 @@ class PlanarSource(Source):
                 self._reader.skip(first * self._each_bytes)
                 number = first
             if number < first:
-                self._need(self._reader.skip(self._each_bytes), number)
+                if not self._is_whole(self._reader.skip(self._each_bytes), number):
+                    return
             else:
                 data = bytearray(self._each_bytes)
                 filled = self._reader.read_into(memoryview(data))
                 if filled == 0 and not self._framed:
                     return
-                self._need(filled, number)
+                if not self._is_whole(filled, number):
+                    return
                 if self._guessed and number == first:
                     self._check_depth(data)
                 yield data
             number += 1
 
-    def _need(self, read_bytes: int, number: int) -> None:
-        """Raise InputError if fewer bytes were read than picture `number` has."""
-        if read_bytes < self._each_bytes:
-            raise InputError(
-                f"{self.name} is cut within picture {number}: {read_bytes} of its {self._each_bytes} bytes are there",
-                (TEXT_MODE if self._text_mode else None) if self._framed else "check size and pixel format",
-            )
+    def _is_whole(self, read_bytes: int, number: int) -> bool:
+        """Whether as many bytes were read as picture `number` has. Raises InputError if that is not accepted."""
+        if read_bytes == self._each_bytes:
+            return True
+        message = f"{self.name} is cut within picture {number}: {read_bytes} of its {self._each_bytes} bytes are there"
+        self._accept_cut(InputError(message, self._text_hint() if self._framed else "check size and pixel format"))
+        return False
+
+    def _accept_cut(self, error: InputError) -> None:
+        if not self._lenient:
+            raise error
+        self._cut = True
+        self.notices.append(error.message)
+
+    def _text_hint(self) -> str | None:
+        return TEXT_MODE if self._text_mode else None
+
+    def _lacking(self, taken: int) -> int:
+        return super()._lacking(taken) + int(self._cut)
 
     def _frame_line(self, number: int) -> bool:
         """Read the line before picture `number`, parameters or not; False at the end of the file."""
@@ -184,13 +200,14 @@ class PlanarSource(Source):
         if line.startswith(b"FRAME") and line.endswith(b"\n"):
             self._text_mode = self._text_mode or line.endswith(b"\r\n")
             return True
-        raise InputError(self._no_frame_line(line, number), TEXT_MODE if self._text_mode else None)
+        if len(line) < y4m.MAX_LINE and (y4m.FRAME.startswith(line) or line.startswith((b"FRAME ", b"FRAME\r"))):
+            self._accept_cut(InputError(f"{self.name} is cut before picture {number}", self._text_hint()))
+            return False
+        raise InputError(self._no_frame_line(line, number), self._text_hint())
 
     def _no_frame_line(self, line: bytes, number: int) -> str:
         if line.startswith(b"FRAME") and len(line) >= y4m.MAX_LINE:
             return f"{self.name} has a FRAME line of more than {y4m.MAX_LINE} bytes before picture {number}"
-        if y4m.FRAME.startswith(line) or line.startswith((b"FRAME ", b"FRAME\r")):
-            return f"{self.name} is cut before picture {number}"
         return f"{self.name} has no FRAME line before picture {number}, but {line[:12]!r}"
 
     def _check_depth(self, data: bytearray) -> None:
@@ -223,9 +240,9 @@ def pictures_of(process: FfmpegProcess, fmt: VideoFormat, what: str) -> Generato
         return
 
 
-def _whole_pictures(name: str, length: int, size: tuple[int, int], raw: RawFormat) -> int:
+def _whole_pictures(name: str, length: int, size: tuple[int, int], raw: RawFormat, *, lenient: bool) -> int:
     each = raw.picture_bytes(*size)
-    if length % each == 0:
+    if length % each == 0 or lenient:
         return length // each
     fits = rawformat.sizes_that_fit(length, size, raw.name)
     raise InputError(

@@ -1,48 +1,45 @@
-"""What ffmpeg says of an input, read from its messages (imageio-ffmpeg brings no ffprobe).
+"""Look at an input before it is decoded: ffmpeg's messages about it, and the time stamps of its packets.
 
-One picture is decoded to nothing, so that size and rotation are those of what will come out.
+One picture is decoded to nothing, so that size and rotation are those of what will come out. Which of several video
+streams is taken is left to ffmpeg, so that lvcodec takes what other tools do.
 """
 
 from __future__ import annotations
 
-import re
+import io
 import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
-from lvcodec.errors import InputError
+from lvcodec.frames import FrameRange
+from lvcodec.video import timing
 from lvcodec.video.base import ASSUMED_RATE, RATE_IS_ASSUMED
-from lvcodec.video.colour import CHROMA_LOCATIONS, MATRICES, PRIMARIES, TRANSFERS, UNSPECIFIED, Colour
-from lvcodec.video.ffmpeg import ffmpeg_exe, last_words, starting_ffmpeg
+from lvcodec.video.ffmpeg import ffmpeg_exe, starting_ffmpeg
+from lvcodec.video.packets import Packets, read_packets
+from lvcodec.video.probe_text import Said, parse
 from lvcodec.video.rawformat import parse_rate
 from lvcodec.video.reader import ByteReader
+from lvcodec.video.stated import stated_duration_s
+from lvcodec.video.timing import DRIFT, Choice, Pace
 
-_STREAM = re.compile(r"^ *Stream #0:(\d+)[^:]*: (Video|Audio|Subtitle|Data|Attachment): (.*)$", re.MULTILINE)
-_PIXELS = re.compile(r", ([a-z][a-z0-9_]*)(?:\(((?:[^()]|\([^()]*\))*)\))?, (\d+)x(\d+)")
-_INTERLACED = re.compile(r"(top|bottom) (coded )?first")
-_VFR_TOLERANCE = Fraction(1, 2000)
-_TEXT_CODECS = {"ansi", "xbin", "bintext", "idf"}  # ffmpeg draws text files as pictures
+PRINTED = Fraction(6, 1000)  # ffmpeg prints the average with two decimals
 
 
 @dataclass(frozen=True)
 class Probe:
-    """An input as ffmpeg sees it.
+    """An input as it will be read.
 
-    Sizes are those after rotation. rate: pictures a second, the average if it varies. range_stated: whether full_range
-    of `colour` is what the input says, or what is usual.
+    rate: pictures a second, the average if it is variable. end_s: when the last picture ends as the index says, or
+    None where only the longest stream's duration is known. last_s: when the last packet of all ends; None if unknown.
     """
 
-    stream: int
-    codec: str
-    pix_fmt: str
-    width: int
-    height: int
+    said: Said
     rate: Fraction
-    colour: Colour
-    duration_s: float | None
-    still: bool
+    variable: bool
+    end_s: float | None
+    last_s: float | None
     notices: tuple[str, ...]
-    range_stated: bool
 
 
 def probe_command(input_args: list[str]) -> list[str]:
@@ -54,12 +51,13 @@ def probe_command(input_args: list[str]) -> list[str]:
         "-nostdin",
         "-nostats",
         "-v",
-        "verbose",
+        "level+debug",
         "-threads",
         "1",
         *input_args,
-        "-map",
-        "0:V:0",
+        "-an",
+        "-sn",
+        "-dn",
         "-frames:v",
         "1",
         "-fps_mode",
@@ -70,8 +68,8 @@ def probe_command(input_args: list[str]) -> list[str]:
     ]
 
 
-def probe_path(input_args: list[str], name: str) -> Probe:
-    """Probe what `input_args` (ending in -i …) name. Raises InputError if ffmpeg finds no video there."""
+def said_of(input_args: list[str], name: str) -> Said:
+    """What ffmpeg says of what `input_args` (ending in -i …) name. Raises InputError if it finds no video there."""
     with starting_ffmpeg():
         ended = subprocess.run(
             probe_command(input_args),
@@ -81,7 +79,20 @@ def probe_path(input_args: list[str], name: str) -> Probe:
             check=False,
             start_new_session=True,
         )
-    return parse_probe(ended.stderr.decode("utf-8", "replace"), name)
+    return parse(ended.stderr.decode("utf-8", "replace"), name)
+
+
+def probe_path(input_args: list[str], name: str, *, path: Path | None, wanted: FrameRange) -> Probe:
+    """Probe what `input_args` name; `wanted` are the pictures that will be read.
+
+    path: the file, None for numbered ones. Raises InputError if ffmpeg finds no video there.
+    """
+    said = said_of(input_args, name)
+    if path is None or said.still:
+        return _probe(said, None, None, wanted)
+    packets = read_packets(input_args, said.stream, wanted.end) if _doubtful(said) else None
+    with open(path, "rb") as file:
+        return _probe(said, packets, stated_duration_s(file, said.video), wanted)
 
 
 def probe_pipe(reader: ByteReader) -> tuple[Probe, bytes]:
@@ -122,160 +133,47 @@ def probe_pipe(reader: ByteReader) -> tuple[Probe, bytes]:
             process.kill()
             raise
         messages.seek(0)
-        return parse_probe(messages.read().decode("utf-8", "replace"), reader.name), bytes(held)
+        said = parse(messages.read().decode("utf-8", "replace"), reader.name)
+        return _probe(said, None, stated_duration_s(io.BytesIO(held), said.video), FrameRange()), bytes(held)
 
 
-def parse_probe(text: str, name: str) -> Probe:
-    """Read ffmpeg's messages. Raises InputError where they tell of no video."""
-    source, _, output = text.partition("\nOutput #0")
-    streams = [(int(m[1]), m[2], m[3]) for m in _STREAM.finditer(source)]
-    videos = [(index, line) for index, kind, line in streams if kind == "Video"]
-    if not videos:
-        if streams:
-            raise InputError(f"{name} has no video stream, only {_kinds(streams)}")
-        raise InputError(f"ffmpeg cannot read {name}: {_reason(source)}")
-    # ffmpeg's stream specifier V leaves out cover pictures and thumbnails
-    moving = [item for item in videos if "(attached pic)" not in item[1] and "(timed thumbnails)" not in item[1]]
-    if not moving:
-        raise InputError(f"{name} has no video stream, only a cover picture")
-    index, line = moving[0]
-    codec = line.split()[0].rstrip(",")
-    if codec in _TEXT_CODECS:
-        raise InputError(f"{name} is a text file, not a video")
-    pixels = _PIXELS.search(line)
-    shown = _PIXELS.search(output)
-    if not pixels or not shown:
-        raise InputError(f"ffmpeg cannot decode {name}: {_reason(text)}")
-    rate, rate_notice = _rate(line, output, text)
-    still = bool(re.search(r"Input #0, (image2|\w+_pipe),", source)) and codec not in {
-        "h264",
-        "hevc",
-        "dnxhd",
-    }
-    size = int(shown[3]), int(shown[4])
-    notices = [
-        rate_notice,
-        *_stream_notices(streams, moving),
-        *_picture_notices(line, source, (pixels[3], pixels[4]), size),
-    ]
-    duration = re.search(r"Duration: (\d+):(\d\d):(\d\d\.\d+)", source)
-    seconds = int(duration[1]) * 3600 + int(duration[2]) * 60 + float(duration[3]) if duration else None
+def _probe(said: Said, packets: Packets | None, end_s: Fraction | None, wanted: FrameRange) -> Probe:
+    pace = None if packets is None else packets.pace(wanted, hidden=said.codec == "vp8")
+    choice = _chosen(said, pace)
+    end = said.track_s if end_s is None else float(end_s)
     return Probe(
-        index,
-        codec,
-        shown[1],
-        *size,
-        rate,
-        _colour(pixels[1], pixels[2] or "", shown[2] or ""),
-        seconds,
-        still,
-        tuple(notice for notice in notices if notice),
-        pixels[1].startswith("yuvj") or re.search(r"\b(tv|pc)\b", f"{pixels[2]} {shown[2]}") is not None,
+        said,
+        choice.rate,
+        choice.variable,
+        None if end is None else end - said.start_s,
+        None if packets is None or wanted.end is not None else packets.end_s,
+        (choice.notice, *said.notices) if choice.notice else said.notices,
     )
 
 
-def _rate(line: str, output: str, text: str) -> tuple[Fraction, str | None]:
-    """The rate, and a notice if pictures do not come at a constant one."""
-    average = re.search(r", ([\d.]+k?) fps", line)
-    exact = re.search(r" fr:(\d+)/(\d+)", text)
-    nominal = Fraction(int(exact[1]), int(exact[2])) if exact and int(exact[1]) and int(exact[2]) else None
-    mean = _printed(average[1]) if average else None
-    if mean is None or mean == 0:
-        return nominal or ASSUMED_RATE, None if nominal else RATE_IS_ASSUMED
-    # the average is printed with two decimals
-    if nominal is None or abs(nominal - mean) > max(Fraction(6, 1000), nominal * _VFR_TOLERANCE):
-        constant = parse_rate(mean)
-        if nominal is None:
-            return constant, None
-        return constant, (
-            f"variable picture rate: every picture is kept and timing becomes constant at the average of "
-            f"{float(constant):.4g} a second"
-        )
-    return nominal, None
+def _varies(said: Said) -> bool:
+    """Whether the average is not what the first pictures or the header say."""
+    header, mean = said.header_rate, said.mean_rate
+    return header is not None and mean is not None and abs(header - mean) > max(PRINTED, header * DRIFT)
 
 
-def _printed(text: str) -> Fraction:
-    return Fraction(text[:-1]) * 1000 if text.endswith("k") else Fraction(text)
+def _doubtful(said: Said) -> bool:
+    """Whether the rate is to be had from the packets only.
+
+    MP4 has it in its index. Others state one at will, or none, and ffmpeg guesses from the first pictures.
+    """
+    return _varies(said) or not said.indexed
 
 
-def _stream_notices(streams: list[tuple[int, str, str]], moving: list[tuple[int, str]]) -> list[str]:
-    notices = []
-    others = [stream for stream in streams if stream[1] != "Video"]
-    if others:
-        notices.append(f"not kept: {_kinds(others)}")
-    if len(moving) > 1:
-        notices.append(f"{len(moving)} video streams: the first is taken")
-    return notices
-
-
-def _picture_notices(line: str, source: str, coded: tuple[str, str], size: tuple[int, int]) -> list[str]:
-    notices = []
-    rotation = re.search(r"rotation of (-?[\d.]+) degrees", source)
-    if rotation and round(float(rotation[1])) % 360 != 0:
-        notices.append(
-            f"rotation flag of {float(rotation[1]):g} degrees is applied: "
-            f"{coded[0]}x{coded[1]} becomes {size[0]}x{size[1]}"
-        )
-    aspect = re.search(r"SAR (\d+):(\d+)", line)
-    if aspect and aspect[1] != aspect[2] and "0" not in (aspect[1], aspect[2]):
-        notices.append(
-            f"the sample aspect ratio {aspect[1]}:{aspect[2]} is not kept: pictures stay {size[0]}x{size[1]}"
-        )
-    if _INTERLACED.search(line):
-        notices.append("interlaced input is coded as progressive pictures")
-    if re.search(r"alpha_mode *: *1", source):
-        notices.append("the alpha channel is not kept")
-    return notices
-
-
-def _colour(pix_fmt: str, tags: str, shown_tags: str) -> Colour:
-    """The colour description in `yuv420p(tv, bt709/unknown/unknown, progressive, left)`."""
-    primaries = transfer = matrix = UNSPECIFIED
-    full_range = pix_fmt.startswith("yuvj")
-    location = 0
-    for part in [*shown_tags.split(", "), *tags.split(", ")]:  # the input's own tags win
-        names = part.split("/")
-        if part in {"tv", "pc"}:
-            full_range = part == "pc"
-        elif part in CHROMA_LOCATIONS:
-            location = CHROMA_LOCATIONS[part]
-        elif len(names) == 3:
-            matrix = MATRICES.get(names[0], UNSPECIFIED)
-            primaries = PRIMARIES.get(names[1], UNSPECIFIED)
-            transfer = TRANSFERS.get(names[2], UNSPECIFIED)
-        elif part in MATRICES or part in PRIMARIES:
-            matrix = MATRICES.get(part, UNSPECIFIED)
-            primaries = PRIMARIES.get(part, UNSPECIFIED)
-            transfer = TRANSFERS.get(part, UNSPECIFIED)
-    return Colour(primaries, transfer, matrix, full_range=full_range, chroma_location=location)
-
-
-def _kinds(streams: list[tuple[int, str, str]]) -> str:
-    counts: dict[str, int] = {}
-    for _, kind, _line in streams:
-        counts[kind.lower()] = counts.get(kind.lower(), 0) + 1
-    return ", ".join(f"{count} {kind} stream{'s' if count > 1 else ''}" for kind, count in counts.items())
-
-
-def _reason(text: str) -> str:
-    """The last words of ffmpeg among all that `-v verbose` says."""
-    telling = (
-        "error",
-        "invalid",
-        "not found",
-        "no such",
-        "could not",
-        "cannot",
-        "failed",
-        "unknown",
-        "missing",
-    )
-    lines = [
-        line
-        for line in text.splitlines()
-        if any(word in line.lower() for word in telling) and "Statistics" not in line and "decode errors" not in line
-    ]
-    return last_words(lines[:6])
+def _chosen(said: Said, pace: Pace | None) -> Choice:
+    stated, mean = said.header_rate, said.mean_rate
+    if pace is not None:
+        in_doubt = said.indexed and _varies(said)  # the average is that of all pictures
+        return timing.chosen_rate(None if in_doubt else stated or mean, pace, interlaced=said.interlaced)
+    if mean is not None and (stated is None or _varies(said)):
+        average = parse_rate(mean)
+        return Choice(average, variable=True, notice=timing.variable_rate(average)) if stated else Choice(average)
+    return Choice(ASSUMED_RATE, notice=RATE_IS_ASSUMED) if stated is None else Choice(timing.snapped(stated))
 
 
 def _close_quietly(process: subprocess.Popen[bytes]) -> None:

@@ -9,6 +9,7 @@ import io
 import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -19,15 +20,22 @@ from lvcodec.video.fileobjects import as_text
 class ByteReader:
     """Reads on top of a binary file object, short reads put together, with a few bytes of push-back.
 
-    All methods raise InputError where the file fails to read, whatever it raises. `name` is for messages.
+    All methods raise InputError where the file fails to read, whatever it raises. `name` is for messages, `path` where
+    it was opened.
     """
 
-    def __init__(self, file: Any, name: str, *, owned: bool) -> None:
+    def __init__(self, file: Any, name: str, *, owned: bool, path: Path | None = None) -> None:
         self.file = file
         self.name = name
+        self.path = path
         self._owned = owned
         self._pushed = b""
         self._start = _position(file)
+
+    @property
+    def held(self) -> int:
+        """How many bytes were read from the file, but are still to come."""
+        return len(self._pushed)
 
     def peek(self, count: int) -> bytes:
         """The next `count` bytes (fewer at the end), without taking them."""

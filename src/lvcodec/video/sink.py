@@ -1,8 +1,9 @@
 """Video out: `open_sink` takes pictures and writes raw YUV, Y4M, or what ffmpeg encodes.
 
     Picture ─┬─ .yuv: planes one after the other ─┐
-             ├─ .y4m, "-", file object: Y4M ──────┴─► AtomicFile, standard output or the file object
-             └─ other names, other pixel formats ───► ffmpeg ─► a partial file ─► renamed when complete
+             ├─ .y4m, pipes, file objects: Y4M ───┴─► AtomicFile, the pipe or the file object
+             └─ other names, other pixel formats ───► ffmpeg ─┬─► a partial file ─► renamed when complete
+                                                              └─► the pipe or the file object
 
 Every picture is flushed as it comes. `notices` says what a format cannot keep and how ffmpeg encodes.
 """
@@ -21,9 +22,11 @@ from lvcodec.video.atomic import AtomicFile, check_output
 from lvcodec.video.base import Sink
 from lvcodec.video.colour import without_rgb_matrix
 from lvcodec.video.encoded import PipedSink, encoded_sink
+from lvcodec.video.encoders import Encoder
 from lvcodec.video.fileobjects import check_writable
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
+from lvcodec.video.pipe_formats import is_pipe, output_suffix, pipe_encoder
 from lvcodec.video.writing import flush, write_all
 
 _SUFFIX_FORMATS = {
@@ -75,36 +78,48 @@ def open_sink(
     *,
     pix_fmt: str | None = None,
     overwrite: bool = False,
+    stated_format: str | None = None,
     count: int | None = None,
 ) -> Sink:
     """Open a place for pictures of `fmt`.
 
     target: a path (.yuv raw, .y4m, or what ffmpeg writes: .mkv lossless, .mp4, .webm, .png …,
-    frame_%03d.png), "-" for Y4M on standard output, or a binary file object (Y4M). pix_fmt: another pixel
-    format for the output, ffmpeg's name, converted by ffmpeg. count: how many pictures will come, if that is known.
+    frame_%03d.png), "-" for standard output, or a binary file object. pix_fmt: another pixel format for the
+    output, ffmpeg's name, converted by ffmpeg. stated_format: what goes into a pipe, a device or a file object, as the
+    suffix of a file would say it: "mkv"; without it Y4M. count: how many pictures will come, if that is known.
     Raises InputError if it cannot be written, exists without `overwrite`, or has a suffix that nobody knows;
-    UsageError for a pixel format that is unknown.
+    UsageError for a format or pixel format that is unknown.
     """
     fmt = replace(fmt, colour=without_rgb_matrix(fmt.colour))  # some streams of grey pictures have it
-    suffix = os.path.splitext(os.fspath(target))[1].lower() if isinstance(target, (str, os.PathLike)) else ""
+    suffix = output_suffix(target, stated_format)
     stated = pix_fmt if pix_fmt is not None else _SUFFIX_FORMATS.get(suffix)
     wanted = rawformat.raw_format(stated or "yuv420p").name
     native = wanted == "yuv420p" or (wanted == "yuvj420p" and fmt.colour.full_range)
-    if not isinstance(target, (str, os.PathLike)):
-        check_writable(target, "video")
-        name = str(getattr(target, "name", "the output file"))
-        return _open_pipe(target, name, fmt, None if native else wanted)
-    if os.fspath(target) == "-":
-        return _open_pipe(getattr(sys.stdout, "buffer", sys.stdout), "standard output", fmt, None if native else wanted)
-    path = Path(target)
     if wanted == "yv12":
         raise UsageError("yv12 is read, but not written", "yuv420p has the same planes, U before V")
-    if native and (suffix == ".y4m" or suffix in rawformat.RAW_SUFFIXES):
+    plain = native and (suffix == ".y4m" or suffix in rawformat.RAW_SUFFIXES)
+    if is_pipe(target):
+        encoder = None if plain else pipe_encoder(suffix, fmt, None if stated is None else wanted)
+        return _open_pipe(*_pipe(target, overwrite=overwrite), fmt, suffix, encoder)
+    path = Path(os.fspath(target))  # type: ignore[arg-type]  # no pipe: a path
+    if plain:
         check_output(path, overwrite=overwrite)
         return FileSink(AtomicFile(path, overwrite=overwrite), str(path), fmt, framed=suffix == ".y4m")
     return encoded_sink(path, fmt, pix_fmt=None if stated is None else wanted, overwrite=overwrite, count=count)
 
 
-def _open_pipe(file: Any, name: str, fmt: VideoFormat, pix_fmt: str | None) -> Sink:
-    """Y4M into an open file; pix_fmt: None if the planes go out as they are."""
-    return FileSink(file, name, fmt, framed=True) if pix_fmt is None else PipedSink(file, name, fmt, pix_fmt)
+def _pipe(target: Any, *, overwrite: bool) -> tuple[Any, str]:
+    """An open file for what is no ordinary file, and its name."""
+    if not isinstance(target, str | os.PathLike):
+        check_writable(target, "video")
+        return target, str(getattr(target, "name", "the output file"))
+    if os.fspath(target) == "-":
+        return getattr(sys.stdout, "buffer", sys.stdout), "standard output"
+    return AtomicFile(target, overwrite=overwrite), os.fspath(target)
+
+
+def _open_pipe(file: Any, name: str, fmt: VideoFormat, suffix: str, encoder: Encoder | None) -> Sink:
+    """Into an open file; encoder: None if the planes go out as they are."""
+    if encoder is None:
+        return FileSink(file, name, fmt, framed=suffix == ".y4m")
+    return PipedSink(file, name, fmt, encoder, suffix)

@@ -90,47 +90,61 @@ class ArraySource(Source):
 
 
 def open_source(
-    source: str | os.PathLike[str] | BinaryIO | Plane | tuple[Sequence[Picture], VideoFormat] | Source,
+    source: str | os.PathLike[str] | BinaryIO | ByteReader | Plane | tuple[Sequence[Picture], VideoFormat] | Source,
     *,
     size: str | tuple[int, int] | None = None,
     rate: Fraction | int | float | str | None = None,
     pix_fmt: str | None = None,
     frames: Frames | None = None,
+    lenient: bool = False,
 ) -> Source:
     """Open video for reading.
 
     source: a path (also a pattern such as img_%03d.png), "-" for standard input, a binary file object, RGB as
     (N, H, W, 3) uint8, or (list of Picture, VideoFormat). size, pix_fmt: for raw video; rate: pictures a
     second, for raw video and pictures, else in place of the stated one. frames: half-open range, either end
-    may be None. Raises InputError if it cannot be read or is not what it says, UsageError for options that
-    contradict it.
+    may be None. lenient: of raw and Y4M video that is cut take the whole pictures. Raises InputError if it cannot
+    be read or is not what it says, UsageError for options that contradict it.
     """
     wanted_size = rawformat.parse_size(size) if size is not None else None
     wanted_rate = rawformat.parse_rate(rate) if rate is not None else None
-    options = InputOptions(wanted_size, wanted_rate, pix_fmt, frames)
+    options = InputOptions(wanted_size, wanted_rate, pix_fmt, frames, lenient=lenient)
     if isinstance(source, Source):
         return source
     if isinstance(source, np.ndarray):
         return ArraySource.from_rgb(source, rate=wanted_rate, frames=frames)
     if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], VideoFormat):
         return ArraySource(source[0], source[1], frames=frames)
+    if isinstance(source, ByteReader):
+        return _open_reader(source, source.path, options)
     if isinstance(source, (str, os.PathLike)):
-        if os.fspath(source) == "-":
-            return _open_reader(ByteReader(_standard_input(), "standard input", owned=False), None, options)
-        return _open_path(Path(source), options)
+        path = Path(source)
+        if "%" in path.name and not path.exists():
+            return FfmpegSource.from_pattern(path, options)
+        reader = open_reader(source)
+        return _open_reader(reader, reader.path, options)
     check_readable(source, "video", "give a path, a binary file, or an array")
     named = path_of(source)
     return _open_reader(ByteReader(source, str(named or "the input file"), owned=False), named, options)
 
 
-def _open_path(path: Path, options: InputOptions) -> Source:
-    if "%" in path.name and not path.exists():
-        return FfmpegSource.from_pattern(path, options)
+def open_reader(place: str | os.PathLike[str]) -> ByteReader:
+    """The bytes of a file, or of standard input for "-"; open_source takes them, once somebody has looked at the first.
+
+    Raises InputError if there is nothing to read.
+    """
+    if os.fspath(place) == "-":
+        return ByteReader(_standard_input(), "standard input", owned=False)
+    path = Path(place)
     with reading(str(path)):
         if path.is_dir():
             raise IsADirectoryError(path)
-        reader = ByteReader(open(path, "rb", buffering=0), str(path), owned=True)
-    return _open_reader(reader, path, options)
+        return ByteReader(open(path, "rb", buffering=0), str(path), owned=True, path=path)
+
+
+def can_be_opened_again(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a file that everybody can read from its beginning; a pipe is opened once, by one program."""
+    return os.path.isfile(os.path.realpath(path))
 
 
 def _open_reader(reader: ByteReader, path: Path | None, options: InputOptions) -> Source:
@@ -144,6 +158,8 @@ def _open_reader(reader: ByteReader, path: Path | None, options: InputOptions) -
 
 def _choose(reader: ByteReader, path: Path | None, options: InputOptions) -> Source:
     length = _length(reader.file)
+    if length is not None:
+        length += reader.held
     suffix = path.suffix.lower() if path else ""
     name = reader.name
     head = reader.peek(len(y4m.MAGIC))
@@ -158,7 +174,7 @@ def _choose(reader: ByteReader, path: Path | None, options: InputOptions) -> Sou
         raise InputError(f"{name} is an lvcodec stream", "decode it first")
     if rawformat.is_raw(suffix, sized=options.size is not None):
         return PlanarSource.from_raw(reader, path, length, options)
-    if path is not None:
+    if path is not None and can_be_opened_again(path):
         reader.close()
         return FfmpegSource.from_path(path, options)
     return FfmpegSource.from_pipe(reader, options)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from lvcodec.errors import InputError
+from lvcodec.errors import InputError, UsageError
 from lvcodec.video.convert import is_grey, is_rgb
 from lvcodec.video.encoder_args import input_format, output_args
 from lvcodec.video.encoders import Encoder
 from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
 from lvcodec.video.format import VideoFormat
-from lvcodec.video.probe import probe_path
+from lvcodec.video.probe import said_of
 
 
 def tried(encoder: Encoder, fmt: VideoFormat, path: Path, *, pictures: int = 1) -> Encoder:
@@ -22,30 +23,50 @@ def tried(encoder: Encoder, fmt: VideoFormat, path: Path, *, pictures: int = 1) 
     Raises InputError if ffmpeg cannot, or would write several files for one (a playlist and its segments).
     """
     what = f"ffmpeg cannot write {path}"
-    grey = f"color=gray:size={fmt.width}x{fmt.height}:rate={fmt.rate},format={input_format(encoder)}"
     with tempfile.TemporaryDirectory(prefix="lvcodec-trial-") as folder:
         target = Path(folder) / f"trial{path.suffix}"
-        process = FfmpegProcess(
-            ["-f", "lavfi", "-i", grey, "-frames:v", str(pictures), *output_args(encoder, fmt), file_argument(target)],
-            what=what,
-        )
+        process = FfmpegProcess([*_grey(encoder, fmt, pictures), file_argument(target)], what=what)
         try:
             process.check()
         finally:
             process.stop()
         if os.listdir(folder) != [target.name]:
             raise InputError(f"{what}: it would be several files", "name it .mkv or .mp4")
-        if encoder.only is None and not encoder.rgb:
-            return _of_its_range(encoder, fmt, target)
-    return encoder
+        return _of_its_range(encoder, fmt, target)
+
+
+def tried_in_pipe(encoder: Encoder, fmt: VideoFormat, suffix: str) -> Encoder:
+    """The same for what goes into a pipe, as files of that suffix are. Raises UsageError if ffmpeg cannot."""
+    with tempfile.TemporaryDirectory(prefix="lvcodec-trial-") as folder:
+        target = Path(folder) / f"trial{suffix}"
+        process = FfmpegProcess(
+            [*_grey(encoder, fmt, 1), "pipe:1"], what=f"ffmpeg cannot write {suffix[1:]} into a pipe"
+        )
+        try:
+            with open(target, "wb") as file:
+                shutil.copyfileobj(process.stdout, file)
+            process.check()
+        except InputError as exc:
+            raise UsageError(exc.message, "choose y4m, yuv, mkv, webm, mp4, ts …") from exc
+        finally:
+            process.stop()
+        return _of_its_range(encoder, fmt, target)
+
+
+def _grey(encoder: Encoder, fmt: VideoFormat, pictures: int) -> list[str]:
+    """ffmpeg's options for encoding so many grey pictures, up to the place."""
+    grey = f"color=gray:size={fmt.width}x{fmt.height}:rate={fmt.rate},format={input_format(encoder)}"
+    return ["-f", "lavfi", "-i", grey, "-frames:v", str(pictures), *output_args(encoder, fmt)]
 
 
 def _of_its_range(encoder: Encoder, fmt: VideoFormat, written: Path) -> Encoder:
     """The encoder, told of the one range that its files have where the trial did not come back with the clip's."""
+    if encoder.only is not None or encoder.rgb:
+        return encoder
     try:
-        probe = probe_path(["-i", file_argument(written)], str(written))
+        said = said_of(["-i", file_argument(written)], str(written))
     except InputError:  # nobody can read it: limited is what most will take it for
         return replace(encoder, only="tv")
-    if is_rgb(probe.pix_fmt) or is_grey(probe.pix_fmt) or probe.colour.full_range == fmt.colour.full_range:
+    if is_rgb(said.pix_fmt) or is_grey(said.pix_fmt) or said.colour.full_range == fmt.colour.full_range:
         return encoder
-    return replace(encoder, only="pc" if probe.colour.full_range else "tv")
+    return replace(encoder, only="pc" if said.colour.full_range else "tv")
