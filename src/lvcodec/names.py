@@ -13,8 +13,6 @@ from fractions import Fraction
 MODES = ("intra", "mfvc", "lds", "aligned")
 SHIFTING_MODES = ("lds", "aligned")  # those whose residuals are shifted, so that alpha means something
 DEFAULT_MODE = "aligned"
-PAPER_GOP = 12  # pictures from one I-picture to the next in Kim et al. 2022, and in the field's low-delay tests
-CUT_MODES = ("aligned",)  # those whose GOPs are as long as the content allows, where none is asked for
 ALPHAS = (Fraction(1), Fraction(1, 2))  # lengths of the shift (Kim et al. 2022, eq. 5)
 
 FAMILIES = ("swift", "cheng2020")
@@ -24,7 +22,7 @@ DEFAULT_FAMILY = "swift"
 
 BACKENDS = ("int8", "float", "reference")  # the fastest first
 DEVICES = ("cpu", "cuda")
-AUTO = "auto"  # for a backend or a device: the fastest that computes right
+AUTO = "auto"  # for a backend or a device: the fastest that computes right; for GOPs: as the content allows
 
 # What a comparison knows: other codecs, and measures of distortion.
 ANCHORS = ("x264-veryfast", "x265-veryfast", "x264-medium", "x265-medium", "x264-intra", "svt-av1", "vvenc")

@@ -19,7 +19,7 @@ from lvcodec.errors import UsageError, check_known
 from lvcodec.frames import Frames
 from lvcodec.measure.anchors import Anchor, choose, load_anchors
 from lvcodec.measure.clips import Reading, find_clips
-from lvcodec.names import AUTO, DEFAULT_FAMILY, METRICS, MODES, PAPER_GOP
+from lvcodec.names import AUTO, DEFAULT_FAMILY, METRICS, MODES
 from lvcodec.quality import index_of
 from lvcodec.report import OnNotice
 
@@ -40,7 +40,7 @@ class ComparisonRequest:
     qualities: tuple[float, ...] | None = None
     family: str = DEFAULT_FAMILY
     model: str | None = None
-    gop: int | None = None
+    gop: int | str | None = None
     efforts: tuple[int, ...] = (0,)
     anchors: tuple[str, ...] | None = None
     anchor_files: tuple[Path, ...] = ()
@@ -115,13 +115,13 @@ def _ours(request: ComparisonRequest, preset: Preset) -> list[Lvcodec]:
 
 
 def _anchors(request: ComparisonRequest, preset: Preset, notice: OnNotice) -> list[Anchor]:
-    gop = request.gop or preset.gop or PAPER_GOP
+    gop = preset.gop if request.gop in (None, AUTO) else int(request.gop)
     own = load_anchors(gop=gop, threads=request.threads)
     known = load_anchors(request.anchor_files, gop=gop, threads=request.threads)
     wanted = preset.anchors if request.anchors is None else request.anchors
-    listed = list(own) if ALL in wanted else list(wanted)
+    names = list(own) if ALL in wanted else list(wanted)
     chosen = []
-    for anchor in choose(known, [*listed, *(name for name in known if name not in own)]):
+    for anchor in choose(known, [*names, *(name for name in known if name not in own)]):
         if not anchor.available():
             notice(f"{anchor.name} is left out: this ffmpeg has no {anchor.encoder}")
         else:

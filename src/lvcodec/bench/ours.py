@@ -13,6 +13,7 @@ from typing import Any
 
 import lvcodec
 from lvcodec import names, quality
+from lvcodec.measure import PAPER_GOP
 from lvcodec.measure.clips import Clip
 from lvcodec.models import store
 from lvcodec.options import Decoding, Encoding
@@ -29,7 +30,7 @@ class Lvcodec:
     points: tuple[float, ...]
     family: str = names.DEFAULT_FAMILY
     model: str | None = None
-    gop: int | None = None
+    gop: int | str = PAPER_GOP
     threads: int = 1
     device: str = names.AUTO
     effort: int = 0
@@ -119,9 +120,9 @@ class Lvcodec:
             f"{q:g}",
             "--mode",
             self.mode,
+            "--gop",
+            str(self.gop),
         ]
-        if self.gop is not None:
-            words += ["--gop", str(self.gop)]
         if self.effort:
             words += ["--effort", str(self.effort)]
         if self.family != names.DEFAULT_FAMILY:

@@ -13,13 +13,13 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from lvcodec import names, quality
+from lvcodec.measure import PAPER_GOP
 
 if TYPE_CHECKING:
     from lvcodec.frames import Frames
 
 ALL = "all"
-FIELD = ("x264-veryfast", "x265-veryfast")  # of the papers: low delay, GOPs of 12
-USUAL = ("x264-medium", "x265-medium")  # as people use them
+FIELD = ("x264-veryfast", "x265-veryfast")
 METRIC_TITLES = {
     "psnr_yuv": "PSNR-YUV 6:1:1 (dB)",
     "psnr_y": "PSNR-Y (dB)",
@@ -35,16 +35,15 @@ NEEDS = {"psnr_yuv": "psnr", "psnr_y": "psnr", "psnr_rgb": "rgb", "ssim": "ssim"
 class Preset:
     """Defaults of a comparison; what the user says goes before them.
 
-    gop: pictures from one I-picture to the next; None: lvcodec's default, and 12 for anchors that have to be told.
     metric: of curves and BD-rates. anchor_step: takes every n-th point of an anchor. published: names of published
     curves to draw beside ours. steps: compare each mode with what it has to beat. table2: show the paper's Table 2.
     """
 
     frames: Frames | None = None
-    gop: int | None = None
+    gop: int = PAPER_GOP
     modes: tuple[str, ...] = (names.DEFAULT_MODE,)
     qualities: tuple[float, ...] = quality.WHOLE
-    anchors: tuple[str, ...] = USUAL
+    anchors: tuple[str, ...] = FIELD
     anchor_step: int = 1
     metrics: tuple[str, ...] = names.METRICS
     metric: str = "psnr_yuv"
@@ -56,9 +55,7 @@ class Preset:
 PRESETS = {
     "uvg": Preset(
         frames=(0, 100),
-        gop=names.PAPER_GOP,
         modes=names.MODES,
-        anchors=FIELD,
         metric="psnr_rgb",
         table2=True,
         steps=True,
@@ -73,7 +70,6 @@ PRESETS = {
     ),
     "quick": Preset(frames=(0, 24), qualities=(1, 2.5, 4, 6), anchor_step=2, metrics=("psnr", "ssim")),
     "ablation": Preset(
-        gop=names.PAPER_GOP,
         modes=names.MODES,
         anchors=(*FIELD, "x264-intra", "x264-medium", "x265-medium"),
         metrics=("psnr", "rgb", "ssim"),

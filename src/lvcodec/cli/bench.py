@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from lvcodec import names
-from lvcodec.bench.presets import METRIC_TITLES, PRESETS, Preset
+from lvcodec.bench.presets import FIELD, METRIC_TITLES, PRESETS, Preset
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import effort_list, frame_range, name_list, number_list, picture_rate, picture_size
+from lvcodec.cli.params import effort_list, frame_range, gop_length, name_list, number_list, picture_rate, picture_size
 from lvcodec.errors import LvcError
 
 
@@ -55,8 +55,9 @@ from lvcodec.errors import LvcError
 @click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
 @click.option(
     "--gop",
-    type=click.IntRange(min=1),
-    help="Pictures from one I-picture to the next.  [default: lvcodec's own, and 12 of anchors with fixed GOPs]",
+    metavar="N|auto",
+    callback=gop_length,
+    help="Pictures from one I-picture to the next; auto is for lvcodec, as in encode.  [default: 12]",
 )
 @click.option(
     "--effort",
@@ -71,7 +72,7 @@ from lvcodec.errors import LvcError
     "--anchors",
     callback=name_list,
     metavar="LIST",
-    help=f"Codecs to compare with: {', '.join(names.ANCHORS)}; or all, or none.  [default: {','.join(Preset.anchors)}]",
+    help=f"Codecs to compare with: {', '.join(names.ANCHORS)}; or all, or none.  [default: {','.join(FIELD)}]",
 )
 @click.option(
     "--anchor-file",

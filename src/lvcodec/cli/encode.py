@@ -50,8 +50,10 @@ USUAL = Encoding()
     "--gop",
     metavar="N|auto",
     callback=gop_length,
+    default=USUAL.gop,
+    show_default=True,
     help="Pictures from one I-picture to the next. auto: as many as the content allows, up to 250 or 8 seconds, with "
-    "an I-picture where a shot begins; two pictures are read ahead.  [default: auto in aligned, else 12]",
+    "an I-picture where a shot begins; two pictures are read ahead.",
 )
 @click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell.")
 @click.option(

@@ -31,10 +31,10 @@ def frame_range(ctx: click.Context, param: click.Parameter, value: str | None) -
     return frames.first, frames.end
 
 
-def gop_length(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    """Pictures from one I-picture to the next; None for "auto"."""
+def gop_length(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
+    """Pictures from one I-picture to the next, or "auto"."""
     if value is None or value == names.AUTO:
-        return None
+        return value
     if not value.isdecimal() or not 1 <= int(value) <= MAX_GOP:
         raise click.BadParameter(f"{value!r} is neither auto nor a number from 1 to {MAX_GOP}")
     return int(value)

@@ -185,14 +185,14 @@ def _marked(frames: Iterator[Picture], options: Encoding) -> Iterator[Marked]:
 
 def _follows_cuts(options: Encoding) -> bool:
     """Whether GOPs are as long as the content allows."""
-    return options.gop is None and options.mode in names.CUT_MODES
+    return options.gop == names.AUTO
 
 
 def _longest_gop(options: Encoding, rate: Fraction) -> int:
     """The most pictures from one I-picture to the next."""
-    if _follows_cuts(options):
+    if isinstance(options.gop, str):
         return max(1, min(LONGEST_GOP, round(LONGEST_GOP_S * rate)))
-    return options.gop or names.PAPER_GOP
+    return options.gop
 
 
 @dataclass

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lvcodec.errors import InputError, LvcError, check_known
-from lvcodec.measure import ffmpeg_features
+from lvcodec.measure import PAPER_GOP, ffmpeg_features
 from lvcodec.measure.clips import Clip
-from lvcodec.names import PAPER_GOP
 from lvcodec.video.ffmpeg import ffmpeg_exe, file_argument, last_words
 
 _FFMPEG = "-v error -nostdin -y"

@@ -25,6 +25,7 @@ from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.backends import pick_backend
 from lvcodec.exact.ops import simulate
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels
+from lvcodec.measure import PAPER_GOP
 from lvcodec.measure import clips as raw_clips
 from lvcodec.measure.anchors import load_anchors
 from lvcodec.measure.bdrate import Point, check_installed, distance
@@ -121,7 +122,7 @@ def coded(
                 model=folder,
                 family=family,
                 mode=mode,
-                gop=names.PAPER_GOP,
+                gop=PAPER_GOP,
                 quality=quality,
                 effort=effort,
                 psnr=True,
