@@ -50,7 +50,7 @@ USUAL = Encoding()
     "--gop",
     metavar="N|auto",
     callback=gop_length,
-    default=USUAL.gop,
+    default=str(USUAL.gop),
     show_default=True,
     help="Pictures from one I-picture to the next. auto: as many as the content allows, up to 250 or 8 seconds, with "
     "an I-picture where a shot begins; two pictures are read ahead.",
