@@ -22,7 +22,7 @@ DEFAULT_FAMILY = "swift"
 
 BACKENDS = ("int8", "float", "reference")  # the fastest first
 DEVICES = ("cpu", "cuda")
-AUTO = "auto"  # for a backend or a device: the fastest that computes right
+AUTO = "auto"  # for a backend or a device: the fastest that computes right; for GOPs: as the content allows
 
 # What a comparison knows: other codecs, and measures of distortion.
 ANCHORS = ("x264-veryfast", "x265-veryfast", "x264-medium", "x265-medium", "x264-intra", "svt-av1", "vvenc")

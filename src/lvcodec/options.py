@@ -34,7 +34,9 @@ class Encoding:
     mode: "intra", "mfvc", "lds" or "aligned": how a picture uses the one before it ("aligned" needs the fewest bits).
     family: "swift" or "cheng2020", the kind of networks.
     model: name or path of the weights; without it the family's own.
-    gop: pictures from one I-picture to the next, 1 to 65535.
+    gop: pictures from one I-picture to the next, 1 to 65535; or "auto": as many as the content allows, with an
+        I-picture where a shot begins and after 250 pictures or 8 seconds at the latest, for which two pictures are
+        read ahead.
     size, rate, pix_fmt: (width, height), pictures per second and format of raw video.
     frames: (first, end) of the pictures to code, counted from 0, end not included; None is the clip's own.
     alpha: 1 or 0.5, the length of the shift in "lds" and "aligned". None: 0.5 in "lds" where things move from the first
@@ -56,7 +58,7 @@ class Encoding:
     mode: str = names.DEFAULT_MODE
     family: str = names.DEFAULT_FAMILY
     model: str | os.PathLike[str] | None = None
-    gop: int = 12
+    gop: int | str = 12
     size: tuple[int, int] | None = None
     rate: Fraction | None = None
     pix_fmt: str | None = None
@@ -79,7 +81,8 @@ class Encoding:
         quality.index_of(self.quality)
         _one_of("mode", self.mode, names.MODES)
         _one_of("family", self.family, names.FAMILIES)
-        _within("gop", self.gop, 1, MAX_GOP)
+        if not isinstance(self.gop, str):
+            _within("gop", self.gop, 1, MAX_GOP)
         _within("effort", self.effort, 0, MAX_EFFORT)
         if self.effort and self.family not in names.REFINED_FAMILIES:
             families = " and ".join(names.REFINED_FAMILIES)
@@ -140,6 +143,10 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def _is_gop(value: object) -> bool:
+    return _is_whole(value) or (isinstance(value, str) and value == names.AUTO)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
@@ -179,7 +186,7 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "mode": _NAME,
     "family": _NAME,
     "model": ("a name or a path", _is_path),
-    "gop": _WHOLE,
+    "gop": ("a whole number or auto", _is_gop),
     "size": ("(width, height)", _is_size),
     "rate": ("a number", _is_rate),
     "pix_fmt": _NAME,

@@ -5,13 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 import pytest
 import torch
 
 from lvcodec.codec.jobs import AHEAD, default_jobs
 from lvcodec.codec.pipeline import pipelined
-from lvcodec.encoder.gop import gops as split
+
+
+def split(items: Iterable[int], length: int) -> Iterator[Iterator[int]]:
+    """Runs of so many items, each read as it is asked for."""
+    source = iter(items)
+    for first in source:
+        yield chain([first], islice(source, length - 1))
+
 
 JOBS = pytest.mark.parametrize("jobs", [1, 3])
 

@@ -40,7 +40,7 @@ class ComparisonRequest:
     qualities: tuple[float, ...] | None = None
     family: str = DEFAULT_FAMILY
     model: str | None = None
-    gop: int | None = None
+    gop: int | str | None = None
     efforts: tuple[int, ...] = (0,)
     anchors: tuple[str, ...] | None = None
     anchor_files: tuple[Path, ...] = ()
@@ -115,7 +115,7 @@ def _ours(request: ComparisonRequest, preset: Preset) -> list[Lvcodec]:
 
 
 def _anchors(request: ComparisonRequest, preset: Preset, notice: OnNotice) -> list[Anchor]:
-    gop = request.gop or preset.gop
+    gop = preset.gop if request.gop in (None, AUTO) else int(request.gop)
     own = load_anchors(gop=gop, threads=request.threads)
     known = load_anchors(request.anchor_files, gop=gop, threads=request.threads)
     wanted = preset.anchors if request.anchors is None else request.anchors

@@ -30,7 +30,7 @@ class Lvcodec:
     points: tuple[float, ...]
     family: str = names.DEFAULT_FAMILY
     model: str | None = None
-    gop: int = PAPER_GOP
+    gop: int | str = PAPER_GOP
     threads: int = 1
     device: str = names.AUTO
     effort: int = 0

@@ -12,7 +12,7 @@ import click
 from lvcodec import names
 from lvcodec.bench.presets import FIELD, METRIC_TITLES, PRESETS, Preset
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import effort_list, frame_range, name_list, number_list, picture_rate, picture_size
+from lvcodec.cli.params import effort_list, frame_range, gop_length, name_list, number_list, picture_rate, picture_size
 from lvcodec.errors import LvcError
 
 
@@ -53,7 +53,12 @@ from lvcodec.errors import LvcError
     help="The networks.",
 )
 @click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
-@click.option("--gop", type=click.IntRange(min=1), help="Pictures from one I-picture to the next.  [default: 12]")
+@click.option(
+    "--gop",
+    metavar="N|auto",
+    callback=gop_length,
+    help="Pictures from one I-picture to the next; auto is for lvcodec, as in encode.  [default: 12]",
+)
 @click.option(
     "--effort",
     "efforts",

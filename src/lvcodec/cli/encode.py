@@ -11,11 +11,10 @@ from lvcodec import names, quality
 from lvcodec.cli.coding_options import backend_option, device_option, jobs_option
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import PIPE, check_source, check_target, frame_range, picture_rate, picture_size
+from lvcodec.cli.params import PIPE, check_source, check_target, frame_range, gop_length, picture_rate, picture_size
 from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.options import MAX_EFFORT, Encoding
 from lvcodec.report import EncodeReport
-from lvcodec.stream.fields import MAX_GOP
 
 USUAL = Encoding()
 
@@ -49,10 +48,12 @@ USUAL = Encoding()
 @click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
 @click.option(
     "--gop",
-    type=click.IntRange(1, MAX_GOP),
-    default=USUAL.gop,
+    metavar="N|auto",
+    callback=gop_length,
+    default=str(USUAL.gop),
     show_default=True,
-    help="Pictures from one I-picture to the next.",
+    help="Pictures from one I-picture to the next. auto: as many as the content allows, up to 250 or 8 seconds, with "
+    "an I-picture where a shot begins; two pictures are read ahead.",
 )
 @click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell.")
 @click.option(

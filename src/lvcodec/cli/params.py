@@ -11,9 +11,11 @@ from typing import TypeVar
 
 import click
 
+from lvcodec import names
 from lvcodec.errors import InputError, UsageError
 from lvcodec.frames import FrameRange, Frames
 from lvcodec.options import MAX_EFFORT
+from lvcodec.stream.fields import MAX_GOP
 from lvcodec.video.atomic import check_output
 from lvcodec.video.rawformat import parse_rate, parse_size
 
@@ -27,6 +29,15 @@ def frame_range(ctx: click.Context, param: click.Parameter, value: str | None) -
         return None
     frames = _told_as_usage(FrameRange.parse, value)
     return frames.first, frames.end
+
+
+def gop_length(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
+    """Pictures from one I-picture to the next, or "auto"."""
+    if value is None or value == names.AUTO:
+        return value
+    if not value.isdecimal() or not 1 <= int(value) <= MAX_GOP:
+        raise click.BadParameter(f"{value!r} is neither auto nor a number from 1 to {MAX_GOP}")
+    return int(value)
 
 
 def picture_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -43,8 +54,8 @@ def name_list(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     """Names separated by commas; "none" is an empty list."""
     if value is None:
         return None
-    names = tuple(name.strip() for name in value.split(",") if name.strip())
-    return () if names == ("none",) else names
+    listed = tuple(name.strip() for name in value.split(",") if name.strip())
+    return () if listed == ("none",) else listed
 
 
 def number_list(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:

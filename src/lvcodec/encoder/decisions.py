@@ -37,8 +37,11 @@ class Decisions:
     analyse: (latents of the picture, reference, network, alpha, distortion weight) to the symbols to code.
     refined: the sub-stream whose symbols a refiner may change, if the encoder takes the time.
     alpha: the length of the shift where none is asked for; None: 1, or as encoder/alpha.py says where LCM was trained
-    for 1/2. coarser: how many quality indices P-pictures are below their I-picture, where the weights have such
-    qualities. distortion_weight: of errors of P-pictures, where those of pictures that nothing refers to are 1;
+    for 1/2.
+    coarser: how many quality indices P-pictures are below their I-picture, where the weights have such qualities.
+    long_coarser, key_every: the same in GOPs as long as the content allows, where every so many-th P-picture is a key
+    picture of the I-picture's own quality, which keeps errors from adding up; 0: none is.
+    distortion_weight: of errors of P-pictures, where those of pictures that nothing refers to are 1;
     distortion_weight_half: the same if alpha is 1/2.
     """
 
@@ -47,6 +50,8 @@ class Decisions:
     refined: str
     alpha: Fraction | None = Fraction(1)
     coarser: int = 0
+    long_coarser: int = 0
+    key_every: int = 0
     distortion_weight: float = 1.0
     distortion_weight_half: float = 1.0
 
@@ -141,6 +146,8 @@ DECISIONS: dict[str, Decisions | None] = {
         partial(_analyse_shifted, bfd=False),
         "y_shift",
         coarser=20,
+        long_coarser=30,
+        key_every=8,
         distortion_weight=0.3,
         distortion_weight_half=0.3,
     ),

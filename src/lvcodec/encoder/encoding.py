@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import torch
 
-from lvcodec import quality
+from lvcodec import names, quality
 from lvcodec.codec.decoding import decoded
 from lvcodec.codec.jobs import ahead_of, default_jobs
 from lvcodec.codec.networks import Networks
@@ -26,6 +26,7 @@ from lvcodec.encoder import alpha
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import CodedPicture, GopEncoder, gops
 from lvcodec.encoder.network import EncoderNetworks
+from lvcodec.encoder.scenes import Marked, marked
 from lvcodec.errors import InputError, MissingPicturesError, UsageError
 from lvcodec.exact.settings import whole_products
 from lvcodec.measure.psnr import PsnrMeter
@@ -46,6 +47,9 @@ from lvcodec.video.source import open_source
 if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
     from lvcodec.video.base import VideoLike
+
+# docs/decisions.md#gops-as-long-as-the-content-allows
+LONGEST_GOP, LONGEST_GOP_S = 250, 8
 
 
 @enough_memory()
@@ -141,12 +145,16 @@ def _gop_encoder(
     """How GOPs are coded, which may depend on the first pictures; and all of the pictures."""
     decisions, info = DECISIONS[options.mode], networks.info
     net = networks.at(index)
-    p_index = max(0, index - decisions.coarser) if decisions and loading.is_continuous(info) else index
-    p_net = networks.at(p_index)
+    coarser = key_every = 0
+    if decisions and loading.is_continuous(info):
+        coarser = decisions.coarser
+        if _follows_cuts(options):
+            coarser, key_every = decisions.long_coarser, decisions.key_every
+    p_net = networks.at(max(0, index - coarser))
     length = Fraction(1 if options.alpha is None else options.alpha)
     if options.alpha is None and decisions and decisions.alpha is None and info.alpha != 1:
         length, frames = alpha.choose_alpha(frames, net)
-    return GopEncoder(net, p_net, decisions, length), frames
+    return GopEncoder(net, p_net, decisions, length, key_every), frames
 
 
 def _header(options: Encoding, info: ModelInfo, index: int, pictures: Source, length: Fraction) -> Header:
@@ -155,7 +163,7 @@ def _header(options: Encoding, info: ModelInfo, index: int, pictures: Source, le
         mode=options.mode,
         weights_id=bytes.fromhex(info.weights_id),
         video=pictures.format,
-        gop=options.gop,
+        gop=_longest_gop(options, pictures.format.rate),
         quality_index=index,
         alpha=length,
     )
@@ -166,7 +174,25 @@ def _coded(
 ) -> Iterator[CodedPicture]:
     video = pictures.format
     jobs = options.jobs or default_jobs(video.width, video.height)
-    return pipelined(gops(frames, options.gop), encoder.encode, jobs, ahead_of(video.picture_bytes))
+    runs = gops(_marked(frames, options), _longest_gop(options, video.rate))
+    return pipelined(runs, encoder.encode, jobs, ahead_of(video.picture_bytes))
+
+
+def _marked(frames: Iterator[Picture], options: Encoding) -> Iterator[Marked]:
+    """The pictures, with their cuts where GOPs follow them; else none is read before it is coded."""
+    return marked(frames) if _follows_cuts(options) else (Marked(picture, is_cut=False) for picture in frames)
+
+
+def _follows_cuts(options: Encoding) -> bool:
+    """Whether GOPs are as long as the content allows."""
+    return options.gop == names.AUTO
+
+
+def _longest_gop(options: Encoding, rate: Fraction) -> int:
+    """The most pictures from one I-picture to the next."""
+    if isinstance(options.gop, str):
+        return max(1, min(LONGEST_GOP, round(LONGEST_GOP_S * rate)))
+    return options.gop
 
 
 @dataclass
