@@ -11,8 +11,9 @@ import click
 
 from lvcodec import names
 from lvcodec.bench.presets import FIELD, METRIC_TITLES, PRESETS, Preset
+from lvcodec.cli.coding_options import network_options, raw_video_options
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import effort_list, frame_range, gop_length, name_list, number_list, picture_rate, picture_size
+from lvcodec.cli.params import effort_list, frame_range, gop_length, name_list, number_list
 from lvcodec.errors import LvcError
 
 
@@ -45,14 +46,7 @@ from lvcodec.errors import LvcError
     metavar="LIST",
     help=f"Points of lvcodec's curves.  [default: {','.join(map(str, Preset.qualities))}]",
 )
-@click.option(
-    "--family",
-    type=click.Choice(names.FAMILIES),
-    default=names.DEFAULT_FAMILY,
-    show_default=True,
-    help="The networks.",
-)
-@click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
+@network_options
 @click.option(
     "--gop",
     metavar="N|auto",
@@ -85,9 +79,7 @@ from lvcodec.errors import LvcError
 @click.option("--metrics", callback=name_list, metavar="LIST", help=f"Of {', '.join(names.METRICS)}.  [default: all]")
 @click.option("--metric", help=f"Of curves and BD-rates: {', '.join(METRIC_TITLES)}.  [default: {Preset.metric}]")
 @click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
-@click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell.")
-@click.option("--fps", "rate", metavar="R", callback=picture_rate, help="Pictures a second of raw video.")
-@click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]")
+@raw_video_options
 @click.option(
     "--pictures",
     "shown",

@@ -1,15 +1,54 @@
-"""Options that encoding and decoding share: jobs, device, backend."""
+"""Options that several commands share: how raw video is to be read, networks, jobs, device, backend."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
 from lvcodec import names
+from lvcodec.cli.params import picture_rate, picture_size
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_RAW_VIDEO = (
+    click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell."),
+    click.option(
+        "--fps",
+        "rate",
+        metavar="R",
+        callback=picture_rate,
+        help="Pictures a second of raw video, if its name does not tell.",
+    ),
+    click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]"),
+)
+_NETWORKS = (
+    click.option(
+        "--family",
+        type=click.Choice(names.FAMILIES),
+        default=names.DEFAULT_FAMILY,
+        show_default=True,
+        help="The networks: swift is made for small machines, cheng2020 is the published reference.",
+    ),
+    click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list."),
+)
+
+
+def raw_video_options(command: Command) -> Command:
+    """--size, --fps and --pix-fmt of raw video."""
+    return _with(command, _RAW_VIDEO)
+
+
+def network_options(command: Command) -> Command:
+    """--family and --model."""
+    return _with(command, _NETWORKS)
+
+
+def _with(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    for option in reversed(options):  # as decorators do, so that help shows them in order
+        command = option(command)
+    return command
 
 
 def jobs_option(done: str) -> Callable[[Command], Command]:

@@ -8,10 +8,10 @@ import click
 
 import lvcodec
 from lvcodec import names, quality
-from lvcodec.cli.coding_options import backend_option, device_option, jobs_option
+from lvcodec.cli.coding_options import backend_option, device_option, jobs_option, network_options, raw_video_options
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import PIPE, check_source, check_target, frame_range, gop_length, picture_rate, picture_size
+from lvcodec.cli.params import PIPE, check_source, check_target, frame_range, gop_length
 from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.options import MAX_EFFORT, Encoding
 from lvcodec.report import EncodeReport
@@ -38,14 +38,7 @@ USUAL = Encoding()
     help="How a picture uses the one before it: not at all, its latents (MFVC), its pixels with latent "
     "shifting (LDS), or its pixels moved along (aligned).",
 )
-@click.option(
-    "--family",
-    type=click.Choice(names.FAMILIES),
-    default=USUAL.family,
-    show_default=True,
-    help="The networks: swift is made for small machines, cheng2020 is the published reference.",
-)
-@click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list.")
+@network_options
 @click.option(
     "--gop",
     metavar="N|auto",
@@ -55,15 +48,7 @@ USUAL = Encoding()
     help="Pictures from one I-picture to the next. auto: as many as the content allows, up to 250 or 8 seconds, with "
     "an I-picture where a shot begins; two pictures are read ahead.",
 )
-@click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell.")
-@click.option(
-    "--fps",
-    "rate",
-    metavar="R",
-    callback=picture_rate,
-    help="Pictures a second of raw video, if its name does not tell.",
-)
-@click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]")
+@raw_video_options
 @click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
 @click.option(
     "--alpha",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lvcodec.cli.coding_options import raw_video_options
 from lvcodec.cli.output import Output, output_options, table
-from lvcodec.cli.params import PIPE, check_source, frame_range, name_list, picture_rate, picture_size
+from lvcodec.cli.params import PIPE, check_source, frame_range, name_list
 from lvcodec.errors import UsageError
 from lvcodec.names import METRICS
 
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--each", is_flag=True, help="Also the figures of every picture.")
 @click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1 of both, counted from 0.")
-@click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell.")
-@click.option("--fps", "rate", metavar="R", callback=picture_rate, help="Pictures a second of raw video.")
-@click.option("--pix-fmt", metavar="F", help="Pixel format of raw video (ffmpeg's name).  [default: yuv420p]")
+@raw_video_options
 @click.option("--dist-pix-fmt", metavar="F", help="That of a raw DIST, if REF is raw and has another one.")
 @output_options
 def eval(
