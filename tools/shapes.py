@@ -141,7 +141,7 @@ def speeds(
             _, first, _ = encode_picture(clip[0], None, net, decisions, one)
             _, second, _ = encode_picture(clip[1], first, net, decisions, one)
             payload, _, _ = encode_picture(clip[2], second, net, decisions, one)
-            decode = partial(decode_picture, payload, second, net, mode, one)
+            decode = partial(decode_picture, payload, (second,), net, mode, one)
             encode = partial(encode_picture, clip[2], second, net, decisions, one)
             steps[name] = decode, encode, layer_calls(net, decode)
         for _ in range(times):

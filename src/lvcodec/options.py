@@ -75,6 +75,11 @@ class Encoding:
     keep_partial: bool = False
     lenient: bool = False
 
+    @property
+    def low_delay(self) -> bool:
+        """Whether each picture is written before the next one is read."""
+        return self.gop != names.AUTO
+
     def validate(self) -> Self:
         """Itself. Raises UsageError with the value and its range for the first that is out of it."""
         _check_types(self)

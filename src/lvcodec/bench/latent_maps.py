@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.codec.dpb import DecodedPictures
 from lvcodec.codec.gop import check_picture, decode_record
 from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.motion import Field
@@ -135,17 +136,18 @@ def picture_maps(
         if reader.count is not None and number >= reader.count:
             raise _no_such(number, reader.count)
         first = reader.seek(number)
-        state: State | None = None
-        for record in reader:
-            state_before = None if record.kind == "I" else state
-            state, coder = decode_record(record, state_before, reader.header, networks)
+        decoded = DecodedPictures()
+        for done, record in enumerate(reader, start=1):
+            references = decoded.references(record) or ()
+            state, coder = decode_record(record, references, reader.header, networks)
+            decoded.add(record, state)
             if on_picture:
-                on_picture(record.number - first + 1, number - first + 1)
+                on_picture(done, max(done, number - first + 1))
             if record.number == number:
                 check_picture(state.x_hat, record, "its maps would be wrong")
                 streams = dict(coder.bits)
                 net = networks.at(record.quality_index)
-                return _take_apart(reader.header, record, state_before, net, streams, state.x_hat)
+                return _take_apart(reader.header, record, references, net, streams, state.x_hat)
     raise _no_such(number, reader.count or 0)
 
 
@@ -156,7 +158,7 @@ def _no_such(number: int, count: int) -> UsageError:
 def _take_apart(
     header: Header,
     record: PictureRecord,
-    state: State | None,
+    references: tuple[State, ...],
     net: Network,
     streams: Mapping[str, float],
     shown: Picture,
@@ -164,10 +166,10 @@ def _take_apart(
     """Decode a picture's symbols once more, and keep what goes through the coder. It has been decoded without fault."""
     coder = Recorder(record.payload)
     mode = MODES[header.mode]
-    if state is None or mode is None:
+    if not references or mode is None:
         arrays = _intra(code_intra(None, None, net, coder).streams["z"], net, coder)
         return PictureMaps(record.number, record.kind, arrays, "bits", True, header.alpha, streams, shown)
-    reference = code_reference(None, state, net, mode, coder)
+    reference = code_reference(None, references[0], net, mode, coder)
     mode.code(None, reference, net, coder, header.alpha)
     [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]
     merged = block.tables is net.tables["laplace_shifted"]

@@ -24,16 +24,17 @@ Decide = Callable[[Indices, tuple[Ints, Ints, Ints]], Ints]  # what to code at f
 
 
 def decode_picture(
-    payload: bytes, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
+    payload: bytes, references: tuple[State, ...], net: Network, mode: Mode | None, alpha: Fraction
 ) -> tuple[State, Coder]:
-    """Decode a picture; an I-picture if there is no state or the mode has no others.
+    """Decode a picture. references: none of an I-picture, one of a P-picture: the states after those.
 
-    Returns state, and the coder, which has the bits by sub-stream. Raises StreamError if the payload is damaged.
+    Returns its own state, and the coder, which has the bits by sub-stream. Raises StreamError if the payload is
+    damaged.
     """
     coder = Reader(payload)
-    if state is None or mode is None:
+    if not references or mode is None:
         return reconstruct_intra(code_intra(None, None, net, coder), net), coder
-    reference = code_reference(None, state, net, mode, coder)
+    reference = code_reference(None, references[0], net, mode, coder)
     symbols = mode.code(None, reference, net, coder, alpha)
     return mode.reconstruct(symbols, reference, net), coder
 
