@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from .weights import Weights
 
 Planes = list[NDArray[np.uint8]]
 FAMILIES = {1: ("swift", Swift), 2: ("cheng2020", Cheng2020)}
-INTRA, MFVC, LDS, ALIGNED = range(4)
+MFVC, LDS, ALIGNED = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -45,26 +46,32 @@ class State:
 
 
 def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
-    """The pictures of a whole stream, by the model in a folder. Their checksums are left to the caller."""
+    """The pictures of a whole stream in the order of display, by the model in a folder. Their checksums are left to the
+    caller."""
     header, records = read_stream(stream)
     weights = Weights(model)
     family, networks = FAMILIES[header.family]
     expect(weights.weights_id == header.weights_id and weights.family == family, "the stream has other weights")
-    state: State | None = None
-    for record in records:
-        payload = Payload(record.payload, networks(weights, record.quality), header, record.quality)
-        if record.kind == "I":
-            state = payload.intra()
-        else:
-            expect(header.mode in (MFVC, LDS, ALIGNED) and state is not None, "a P-picture out of place")
-            state = {MFVC: payload.mfvc, LDS: payload.lds, ALIGNED: payload.aligned}[header.mode](state)
-        yield Decoded(record, state.x_hat)
+    states: dict[int, State] = {}
+    for _, group in groupby(records, key=lambda record: record.group):
+        decoded: list[Decoded] = []
+        for record in group:
+            payload = Payload(record.payload, networks(weights, record.quality), header, record.quality)
+            if record.kind == "I":
+                state = payload.intra()
+            else:
+                predicted = {MFVC: payload.mfvc, LDS: payload.lds, ALIGNED: payload.aligned}[header.mode]
+                state = predicted(*(states[number] for number in record.references))
+            states[record.number] = state
+            decoded.append(Decoded(record, state.x_hat))
+        yield from sorted(decoded, key=lambda picture: picture.record.number)
+        states = {max(states): states[max(states)]}  # the next group refers to the picture that is shown last
 
 
 def checksum_of(planes: Planes) -> int:
-    """Section "Picture": the checksum of decoded planes."""
+    """Section "Group": the checksum of decoded planes."""
     height, width = planes[0].shape
-    return zlib.crc32(struct.pack("<II", width, height) + b"".join(plane.tobytes() for plane in planes))
+    return zlib.crc32(struct.pack("<II", width, height) + b"".join(plane.tobytes() for plane in planes)) % 2**16
 
 
 class Payload:
