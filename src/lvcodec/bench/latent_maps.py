@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from lvcodec.codec.dpb import DecodedPictures
 from lvcodec.codec.gop import check_picture, decode_record
-from lvcodec.codec.modes import MODES, State
+from lvcodec.codec.modes import MODES
 from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Network
 from lvcodec.codec.networks import Networks
@@ -166,10 +166,10 @@ def _take_apart(
     """Decode a picture's symbols once more, and keep what goes through the coder. It has been decoded without fault."""
     coder = Recorder(record.payload)
     mode = MODES[header.mode]
-    if not references or mode is None:
+    if record.step is None or mode is None:
         arrays = _intra(code_intra(None, None, net, coder).streams["z"], net, coder)
         return PictureMaps(record.number, record.kind, arrays, "bits", True, header.alpha, streams, shown)
-    reference = code_reference(None, references[0], net, mode, coder)
+    reference = code_reference(None, references, record.step, net, mode, coder)
     mode.code(None, reference, net, coder, header.alpha)
     [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]
     merged = block.tables is net.tables["laplace_shifted"]
@@ -183,7 +183,7 @@ def _take_apart(
         alpha,
         streams,
         shown,
-        reference.field,
+        reference.prediction and reference.prediction.motion.field,
     )
 
 

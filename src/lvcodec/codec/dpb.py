@@ -9,7 +9,9 @@ before.
 
 from __future__ import annotations
 
-from lvcodec.codec.modes import State
+from lvcodec.codec.counts import Counts, Seen
+from lvcodec.codec.prediction import after_group
+from lvcodec.codec.state import State
 from lvcodec.stream.records import PictureRecord
 from lvcodec.video.picture import Picture
 
@@ -21,6 +23,8 @@ class DecodedPictures:
         self._states: dict[int, State] = {}
         self._hidden: dict[int, Picture] = {}
         self._next: int | None = None  # number of the picture to show next; None before the first
+        self._counts = Counts.fresh()  # before the group
+        self._seen: list[Seen | None] = []  # in it so far
 
     def references(self, record: PictureRecord) -> tuple[State, ...] | None:
         """The states of the pictures that one is predicted from, the earlier first; None if one is missing."""
@@ -33,6 +37,9 @@ class DecodedPictures:
         if state is not None:
             self._states[record.number] = state
             self._hidden[record.number] = state.x_hat
+            self._seen.append(state.seen)
+        if record.last_of_group:
+            self._end_group(record)
         if self._next is None:
             self._next = record.base + (record.structure is not None)
         needed = _needed_after(record)
@@ -43,6 +50,16 @@ class DecodedPictures:
                 shown.append((number, self._hidden.pop(number)))
                 self._next = number + 1
         return shown
+
+    def _end_group(self, record: PictureRecord) -> None:
+        """What comes next goes on from the last picture, which must be there, and all others of a pyramid."""
+        structure, number = record.structure, record.base + (record.structure.pictures if record.structure else 0)
+        last = self._states.get(number)
+        if structure is not None and last is not None:
+            last = after_group(structure, last, self._counts, self._seen) if len(self._seen) == structure.pictures else None
+        self._states = {} if last is None else {number: last}
+        self._counts = Counts.fresh() if last is None else last.counts
+        self._seen = []
 
 
 def _needed_after(record: PictureRecord) -> set[int]:

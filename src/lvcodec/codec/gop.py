@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lvcodec.codec.dpb import DecodedPictures
-from lvcodec.codec.modes import MODES, State
+from lvcodec.codec.modes import MODES
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.picture import decode_picture
+from lvcodec.codec.state import State
 from lvcodec.entropy.coder import Coder
 from lvcodec.errors import MismatchError, StreamError, UsageError
 from lvcodec.options import Decoding
@@ -79,7 +80,7 @@ def decode_record(
     """
     try:
         return decode_picture(
-            record.payload, references, networks.at(record.quality_index), MODES[header.mode], header.alpha
+            record.payload, references, record.step, networks.at(record.quality_index), MODES[header.mode], header.alpha
         )
     except (StreamError, UsageError) as error:  # the quality is the user's in encoding, here the stream's
         raise StreamError(
