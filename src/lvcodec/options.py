@@ -100,9 +100,9 @@ class Encoding:
         quality.index_of(self.quality)
         _one_of("mode", self.mode, names.MODES)
         _one_of("family", self.family, names.FAMILIES)
-        if isinstance(self.gop, int):
+        if self.gop is not None and not isinstance(self.gop, str):
             _within("gop", self.gop, 1, MAX_GOP)
-        if isinstance(self.bframes, int):
+        if not isinstance(self.bframes, str):
             _within("bframes", self.bframes, 0, MAX_BFRAMES)
             if self.bframes and self.mode not in names.PYRAMID_MODES:
                 raise UsageError(f"mode {self.mode} has no B-pictures", "leave --bframes out")

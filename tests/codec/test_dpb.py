@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lvcodec.codec.dpb import DecodedPictures
-from lvcodec.codec.modes import State
+from lvcodec.codec.state import State
 from lvcodec.stream.container import StreamWriter
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import PictureRecord
@@ -93,8 +93,8 @@ def test_a_pyramid_keeps_few_pictures(pictures: int, most: int) -> None:
         (0, []),
         (1, [0]),
         (7, [0, 1, 2, 3]),  # the anchor, and all that follow
-        (5, [0, 1, 2, 3, 7, 8, 9]),  # the B-picture in the middle
-        (4, [0, 1, 2, 3, 5, 6, 7, 8, 9]),  # one that nobody refers to
+        (5, [0, 1, 2, 3, 7]),  # the B-picture in the middle: what motion has learned is not known after it
+        (4, [0, 1, 2, 3, 5, 6, 7]),  # one that nobody refers to
         (8, [0, 1, 2, 3, 4, 5, 6, 7]),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 import lvcodec
 from lvcodec import quality
 from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.stream.structure import LAYER_CHAIN
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
@@ -47,12 +48,12 @@ def test_key_pictures_have_the_quality_of_their_i_picture(
     decisions = DECISIONS["aligned"]
     assert decisions is not None
     clip = written(tmp_path / "a.y4m", make_clip(64, 48, 2 * decisions.key_every + 2, seed=1), 25)
-    lvcodec.encode(clip, tmp_path / "a.lvc", gop="auto", model=random_model, quality=4)
+    lvcodec.encode(clip, tmp_path / "a.lvc", bframes=0, model=random_model, quality=4)
     pictures = lvcodec.probe(tmp_path / "a.lvc").pictures
     finest = [picture.number for picture in pictures if picture.quality == 4]
-    assert finest == [0, decisions.key_every, 2 * decisions.key_every]
+    assert finest == [0, decisions.key_every + 1, 2 * decisions.key_every + 1]
     coarse = {picture.quality for picture in pictures if picture.number not in finest}
-    assert coarse == {quality.of_index(quality.index_of(4) - decisions.long_coarser)}
+    assert coarse == {quality.of_index(quality.index_of(4) - decisions.long_layers[LAYER_CHAIN - 1])}
 
 
 @pytest.mark.parametrize(("rate", "longest"), [(1, 8), (30, 240), (60, 250)])
