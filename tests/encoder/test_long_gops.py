@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import lvcodec
 from lvcodec import quality
 from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.stream.container import StreamReader
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
@@ -53,6 +55,23 @@ def test_key_pictures_have_the_quality_of_their_i_picture(
     assert finest == [0, decisions.key_every, 2 * decisions.key_every]
     coarse = {picture.quality for picture in pictures if picture.number not in finest}
     assert coarse == {quality.of_index(quality.index_of(4) - decisions.long_coarser)}
+
+
+@pytest.mark.parametrize(("gop", "groups"), [("auto", [1, 7, 8, 2]), (12, [1] * 18)])
+def test_pictures_share_records_where_nobody_waits_for_each(
+    gop: int | str, groups: list[int], make_clip: MakeClip, random_model: str, tmp_path: Path
+) -> None:
+    """Up to eight P-pictures, a key picture first; the header's layers imply all qualities."""
+    clip = written(tmp_path / "a.y4m", make_clip(32, 32, 18), 25)
+    lvcodec.encode(clip, tmp_path / "a.lvc", gop=gop, model=random_model, quality=4)
+    with open(tmp_path / "a.lvc", "rb") as file:
+        records = list(StreamReader(file))
+    sizes = Counter(record.offset for record in records)
+    assert [sizes[offset] for offset in sorted(sizes)] == groups
+    for record in records:
+        kinds = [other for other in records if other.offset == record.offset]
+        fixed = 8 if record.kind == "I" else 6
+        assert sum(other.overhead_bytes for other in kinds) <= fixed + 4 * len(kinds)
 
 
 @pytest.mark.parametrize(("rate", "longest"), [(1, 8), (30, 240), (60, 250)])
