@@ -14,6 +14,7 @@ import pytest
 import lvcodec
 from lvcodec.bench.latent_maps import picture_maps
 from lvcodec.codec.gop import decode_record
+from lvcodec.codec.modes import State
 from lvcodec.codec.shift import shift_direction
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.network import EncoderNetworks
@@ -77,13 +78,15 @@ def encoders_view(
     a step; and what gives the bits of residuals unshifted."""
     with open(path, "rb") as file:
         reader = StreamReader(file)
-        header, state = reader.header, None
+        header = reader.header
         networks = EncoderNetworks.of_stream(header)
+        references: tuple[State, ...] = ()
         for _ in range(number):
-            state, _ = decode_record(next(reader), state, header, networks)
+            references = decode_record(next(reader), references, header, networks)[:1]
         index = next(reader).quality_index
     decisions = DECISIONS[header.mode]
-    assert decisions is not None and state is not None
+    [state] = references
+    assert decisions is not None
     size = header.video.width, header.video.height
     net = networks.at(index)
     latents = net.analyse(Picture.frombuffer(planes[number], *size))

@@ -222,7 +222,7 @@ def test_what_is_not_sent_is_the_aligned_picture(
             _, first, _ = encode_picture(pictures[0], None, net, decisions, Fraction(1, 2))
             quiet = still_symbols(EncoderNetwork(coding, *size, torch.device("cpu"), quality_index))
             payload, after, _ = encode_picture(pictures[-1], first, quiet, decisions, Fraction(1, 2))
-            decoded, _ = decode_picture(payload, first, net, mode, Fraction(1, 2))
+            decoded, _ = decode_picture(payload, (first,), net, mode, Fraction(1, 2))
             assert after.field is not None
             want = motion.align(first.x_hat, after.field)
             for state in (after, decoded):

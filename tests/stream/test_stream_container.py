@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from second_decoder.container import read_stream
 
 from lvcodec.errors import InputError, StreamError
 from lvcodec.stream.container import StreamReader, StreamWriter
@@ -139,7 +140,7 @@ STRUCTURE = st.builds(Structure, st.integers(2, MAX_GROUP), st.booleans(), st.bo
 
 @given(gops=st.lists(st.lists(STRUCTURE, max_size=3), max_size=4), data=st.data())
 def test_round_trip(gops: list[list[Structure]], data: st.DataObject) -> None:
-    """What the writer returns is what a reader gives; the order of coding is one of all pictures."""
+    """What the writer returns is what a reader gives, the second decoder's too; all pictures are there."""
     layers = (20, 10, 30, 40, 40, 40, 255)
     video = VideoFormat(64, 64, Fraction(25))
     header = Header("swift", "aligned", bytes(8), video, gop=100, quality_index=50, layers=layers)
@@ -168,6 +169,10 @@ def test_round_trip(gops: list[list[Structure]], data: st.DataObject) -> None:
     assert reader.index() == places
     assert reader.count == len(records)
     assert list(reader) == records
+    for record, other in zip(records, read_stream(file.getvalue())[1], strict=True):
+        assert (other.kind, other.number, other.references) == (record.kind, record.number, record.references)
+        assert (other.quality, other.payload) == (record.quality_index, record.payload)
+        assert other.checksum == record.checksum
 
 
 def end_of(data: bytes) -> int:

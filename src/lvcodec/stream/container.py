@@ -96,11 +96,10 @@ class StreamWriter:
             checksums=tuple(checksum for _, checksum in pictures),
         )
         data = write_group(group, self.header.payload_limit)
-        group = replace(group, size_bytes=len(data))
-        records = self._progress.take(group, self.size_bytes)
+        group, offset = replace(group, size_bytes=len(data)), self.size_bytes
         self._write(data)
         self._index.count(group)
-        return records
+        return self._progress.take(group, offset)
 
     def finish(self) -> None:
         """Write the end record. Nothing can follow."""
