@@ -13,6 +13,7 @@ container keeps P-pictures out of streams of intra.)
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,7 +23,8 @@ from numpy.typing import NDArray
 
 from lvcodec.arrays import Ints
 from lvcodec.codec import motion
-from lvcodec.codec.motion import Field
+from lvcodec.codec.counts import Counts
+from lvcodec.codec.motion import Field, Motion
 from lvcodec.codec.network import Network
 from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.entropy import grid
@@ -39,27 +41,31 @@ class State:
     """What the stream has told the decoder.
 
     x_hat: the picture shown last; y_hat, quality_index: its latents and their quality, where they are whole steps;
-    field: the motion to it from the picture before, where there is any.
+    field: the motion to it from the picture before, where there is any; span: the pictures that it spans; counts: what
+    motion's tables have seen since the I-picture.
     """
 
     x_hat: Picture
     y_hat: Ints | None = None
     quality_index: int | None = None
     field: Field | None = None
+    span: int = 1
+    counts: Counts = dataclasses.field(default_factory=Counts.fresh)
 
 
 @dataclass(frozen=True)
 class Reference:
     """What a P-picture is predicted from.
 
-    latents: in the networks' units; steps, picture, field: for some modes the same in whole steps, or as a picture and
-    the motion that made it.
+    latents: in the networks' units; steps, picture: for some modes the same in whole steps, or as a picture; motion,
+    counts: the motion that made it, and what motion's tables have seen with it.
     """
 
     latents: Tensor
     steps: Ints | None = None
     picture: Picture | None = None
-    field: Field | None = None
+    motion: Motion | None = None
+    counts: Counts = dataclasses.field(default_factory=Counts.fresh)
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class Mode:
     code: walks the sub-streams; symbols to write, or None to read them; returns those known on both sides.
     """
 
-    reference: Callable[[State, Network, Field | None], Reference]
+    reference: Callable[[State, Network, Motion | None], Reference]
     code: Callable[[Symbols | None, Reference, Network, Coder, Fraction], Symbols]
     reconstruct: Callable[[Symbols, Reference, Network], State]
     sends_motion: bool = False
@@ -104,7 +110,7 @@ def _prior(z: Ints, symbols: Symbols | None, reference: Reference, net: Network)
 # ---- mfvc ---------------------------------------------------------------------------------------------------------
 
 
-def _last_latents(state: State, net: Network, field: Field | None) -> Reference:
+def _last_latents(state: State, net: Network, found: Motion | None) -> Reference:
     """Those of the picture shown last, worked out again where it has none in these steps.
 
     In lds they are rounded: docs/decisions.md#the-reference-of-lds-is-rounded.
@@ -167,20 +173,20 @@ def _reconstruct_lds(symbols: Symbols, reference: Reference, net: Network) -> St
     return State(net.pixels(net.latents(change + net.steps(_steps_of(reference)))))
 
 
-def _aligned(state: State, net: Network, field: Field | None) -> Reference:
-    if field is None:
+def _aligned(state: State, net: Network, found: Motion | None) -> Reference:
+    if found is None:
         raise ValueError("aligned needs motion")
-    picture = motion.align(state.x_hat, field)
-    return Reference(net.analyse(picture), picture=picture, field=field)
+    picture = motion.predict(state.x_hat, found)
+    return Reference(net.analyse(picture), picture=picture, motion=found)
 
 
 def _reconstruct_aligned(symbols: Symbols, reference: Reference, net: Network) -> State:
     """By difference: where nothing is sent, the picture is the aligned one itself."""
-    if reference.picture is None:
-        raise ValueError("aligned needs its reference as a picture")
+    if reference.picture is None or reference.motion is None:
+        raise ValueError("aligned needs its reference as a picture, and motion")
     change = net.latents(symbols.streams["y_shift"] + symbols.streams["undo"])
     x_hat = net.changed(reference.picture, reference.latents, reference.latents + change)
-    return State(x_hat, field=reference.field)
+    return State(x_hat, field=reference.motion.field, counts=reference.counts)
 
 
 MODES: dict[str, Mode | None] = {

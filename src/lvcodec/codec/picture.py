@@ -8,6 +8,7 @@ reconstruct(symbols, state) -> x_hat  what the decoder shows, and its next state
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from lvcodec.arrays import Indices, Ints
 from lvcodec.codec import motion
 from lvcodec.codec.modes import Mode, Reference, State, Symbols, code_hyper
-from lvcodec.codec.motion import Field
+from lvcodec.codec.motion import Field, Motion
 from lvcodec.codec.network import Network
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder, Reader
@@ -38,14 +39,20 @@ def decode_picture(
     return mode.reconstruct(symbols, reference, net), coder
 
 
-def code_reference(field: Field | None, state: State, net: Network, mode: Mode, coder: Coder) -> Reference:
+def code_reference(found: Motion | None, state: State, net: Network, mode: Mode, coder: Coder) -> Reference:
     """What a P-picture is predicted from; its motion is coded first, in a mode that sends any.
 
-    field: the motion to write, None to read it.
+    found: the motion to write, None to read it.
     """
-    if mode.sends_motion:
-        field = motion.code_field(field, motion.field_or_zeros(state.x_hat, state.field), net.tables["laplace"], coder)
-    return mode.reference(state, net, field)
+    if not mode.sends_motion:
+        return mode.reference(state, net, None)
+    found, seen = motion.code_motion(found, predicted_field(state), state.counts, coder, two=False)
+    return replace(mode.reference(state, net, found), counts=state.counts.updated([seen]))
+
+
+def predicted_field(state: State) -> Field:
+    """What motion is predicted for the P-picture after a state: the motion before, as long as one picture's."""
+    return motion.still(state.x_hat) if state.field is None else motion.scaled(state.field, 1, state.span)
 
 
 def code_intra(z: Ints | None, decide: Decide | None, net: Network, coder: Coder) -> Symbols:

@@ -10,10 +10,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lvcodec.arrays import Indices, Ints
-from lvcodec.codec import motion
 from lvcodec.codec.modes import Reference, State, Symbols
-from lvcodec.codec.motion import Field
-from lvcodec.codec.picture import Decide, code_intra, code_reference, reconstruct_intra
+from lvcodec.codec.motion import Motion
+from lvcodec.codec.picture import Decide, code_intra, code_reference, predicted_field, reconstruct_intra
 from lvcodec.encoder.decisions import Decisions, refine
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.symbols import Located, decide
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 
 # Of an I-picture's errors when its symbols are decided, by trial (docs/decisions.md#distortion-weight-of-i-pictures)
 I_DISTORTION_WEIGHT = 1.75
-# docs/decisions.md#rounds-and-sweeps-of-the-search
-REFINED_SWEEPS = 3  # times as many of the search for motion where the encoder takes its time
+# docs/decisions.md#rounds-of-the-search
+REFINED_ROUNDS = 3  # times as many of the search for motion where the encoder takes its time
 
 
 def encode_picture(
@@ -70,16 +69,16 @@ def _code_predicted(
     picture: Picture, state: State, net: EncoderNetwork, decisions: Decisions, alpha: Fraction, coder: Coder
 ) -> tuple[Symbols, Reference]:
     mode = decisions.mode
-    field = _search(picture, state, net) if mode.sends_motion else None
-    reference = code_reference(field, state, net, mode, coder)
+    found = _search(picture, state, net) if mode.sends_motion else None
+    reference = code_reference(found, state, net, mode, coder)
     weight = decisions.distortion_weight_at(alpha)
     symbols = decisions.analyse(net.analyse(picture), reference, net, alpha, weight)
     symbols = refine(symbols, picture, reference, net, alpha, decisions)
     return mode.code(symbols, reference, net, coder, alpha), reference
 
 
-def _search(picture: Picture, state: State, net: EncoderNetwork) -> Field:
-    from lvcodec.encoder.search import SWEEPS, search  # its library is large, and not every mode sends motion
+def _search(picture: Picture, state: State, net: EncoderNetwork) -> Motion:
+    from lvcodec.encoder.search import ROUNDS, search  # its library is large, and not every mode sends motion
 
-    sweeps = SWEEPS if net.refiner is None else REFINED_SWEEPS * SWEEPS
-    return search(picture, state.x_hat, motion.field_or_zeros(state.x_hat, state.field), net.quality, sweeps)
+    rounds = ROUNDS if net.refiner is None else REFINED_ROUNDS * ROUNDS
+    return search(picture, state.x_hat, predicted_field(state), net.quality, state.counts, rounds)
