@@ -156,7 +156,7 @@ def test_motion(lvc: Command, streams: dict[str, Path], tmp_path: Path) -> None:
     done = lvc("inspect", streams["aligned"], "--frame", "1", "--motion", "-o", "motion.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()
     assert (tmp_path / "motion.png").read_bytes().startswith(b"\x89PNG")
-    assert picture_maps(streams["aligned"], 1).field is not None
+    assert picture_maps(streams["aligned"], 1).motion is not None
     for coding, number in (("lds", "1"), ("aligned", "0")):
         done = lvc("inspect", streams[coding], "--frame", number, "--motion", "-o", "none.png", cwd=tmp_path)
         assert done.returncode == 2 and b"has no motion" in done.stderr

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .cheng2020 import Cheng2020
 from .container import Header, Record, expect, read_stream
-from .motion import aligned_planes, read_field
+from .motion import Counts, aligned_planes, first_counts, read_motion
 from .swift import Swift
 from .symbols import Ints, read_hyper, read_latents
 from .weights import Weights
@@ -36,13 +36,14 @@ class Decoded:
 
 @dataclass(frozen=True)
 class State:
-    """Section "State and reference": the picture shown last, and its latents and quality or its field where it has
-    such."""
+    """Section "State and reference": the picture shown last, and its latents and quality, or its field and the counts
+    of motion, where it has such."""
 
     x_hat: Planes
     y_hat: Ints | None = None
     quality: int | None = None
     field: Ints | None = None
+    counts: Counts | None = None
 
 
 def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
@@ -112,12 +113,14 @@ class Payload:
 
     def aligned(self, before: State) -> State:
         """Section "aligned"."""
-        field = read_field(self.coder, self.networks.tables("laplace").tables, self.header, before.field)
-        planes = self.padded(aligned_planes(before.x_hat, field))
+        size = -(-self.header.height // 16), -(-self.header.width // 16)
+        predicted = np.zeros((2, *size), dtype=np.int64) if before.field is None else before.field
+        found = read_motion(self.coder, predicted, before.counts or first_counts(), two=False)
+        planes = self.padded(aligned_planes(before.x_hat, found.field))
         u_ref = self.networks.latents(planes)
         y_shift, undo = self.shifted(u_ref)
         made = self.networks.changed(planes, u_ref, u_ref + self.networks.units(y_shift + undo))
-        return State(self.shown(made), field=field)
+        return State(self.shown(made), field=found.field, counts=found.counts)
 
     def shifted(self, u_ref: Ints) -> tuple[NDArray[Any], NDArray[Any]]:
         """y_shift and undo, of sections "lds" and "aligned"; z_t is read before."""

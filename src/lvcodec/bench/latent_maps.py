@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from lvcodec.codec.dpb import DecodedPictures
 from lvcodec.codec.gop import check_picture, decode_record
 from lvcodec.codec.modes import MODES
-from lvcodec.codec.motion import Field
+from lvcodec.codec.motion import Motion
 from lvcodec.codec.network import Network
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.picture import code_intra, code_reference
@@ -54,7 +54,7 @@ class PictureMaps:
     number: from 0. kind: "I" or "P". arrays: of a P-picture as above, of an I-picture y, mean, level (of the scale
     grid), bits. coded: the name of the array that holds the bits that the stream spent. exact: whether y_res is known
     everywhere. alpha: the length of the shift of y_shift. streams: bits of each sub-stream, as `lvcodec.probe` gives
-    them. shown: the decoded picture. field: the motion, (2, rows, columns) in quarters of a pel, where a mode has any.
+    them. shown: the decoded picture. motion: that of a P-picture, where a mode has any.
     """
 
     number: int
@@ -65,7 +65,7 @@ class PictureMaps:
     alpha: Fraction
     streams: Mapping[str, float]
     shown: Picture
-    field: Field | None = None
+    motion: Motion | None = None
 
     @property
     def channels(self) -> int:
@@ -183,7 +183,7 @@ def _take_apart(
         alpha,
         streams,
         shown,
-        reference.prediction and reference.prediction.motion.field,
+        reference.prediction and reference.prediction.motion,
     )
 
 

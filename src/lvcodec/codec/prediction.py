@@ -61,7 +61,7 @@ def code_prediction(found: Motion | None, references: tuple[State, ...], step: S
         picture = motion.predict(references[0].x_hat, found)
     else:
         earlier, later = (reference.x_hat for reference in references)
-        picture = motion.predict_both(earlier, later, found, step.at - step.before, step.after - step.at, before.span)
+        picture = motion.predict_both(earlier, later, found, step.at - step.before, step.after - step.at)
     return Prediction(picture, found, before.span, before.counts.updated([seen]), seen)
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 # Of an I-picture's errors when its symbols are decided, by trial (docs/decisions.md#distortion-weight-of-i-pictures)
 I_DISTORTION_WEIGHT = 1.75
-# docs/decisions.md#rounds-and-sweeps-of-the-search
-REFINED_SWEEPS = 3  # times as many of the search for motion where the encoder takes its time
+# docs/decisions.md#rounds-of-the-search
+REFINED_ROUNDS = 3  # times as many of the search for motion where the encoder takes its time
 
 
 def encode_intra(picture: Picture, net: EncoderNetwork) -> tuple[bytes, State, Coder]:
@@ -79,12 +79,12 @@ def _intra_decision(picture: Picture, latents: Tensor, z: Ints, net: EncoderNetw
 
 
 def _search(picture: Picture, references: tuple[State, ...], step: Step, net: EncoderNetwork) -> Motion:
-    from lvcodec.encoder.search import SWEEPS, search, search_both  # a large library, and not every mode sends motion
+    from lvcodec.encoder.search import ROUNDS, search, search_both  # a large library, and not every mode sends motion
 
-    sweeps = SWEEPS if net.refiner is None else REFINED_SWEEPS * SWEEPS
+    rounds = ROUNDS if net.refiner is None else REFINED_ROUNDS * ROUNDS
     before = expected(references, step)
     if step.after is None:
-        return search(picture, references[0].x_hat, before.field, net.quality, before.counts, sweeps)
+        return search(picture, references[0].x_hat, before.field, net.quality, before.counts, rounds)
     distances = step.at - step.before, step.after - step.at
     shown = (reference.x_hat for reference in references)
-    return search_both(picture, *shown, before.field, *distances, net.quality, before.counts, sweeps)
+    return search_both(picture, *shown, before.field, *distances, net.quality, before.counts, rounds)
