@@ -13,18 +13,20 @@ from numpy.typing import NDArray
 
 from lvcodec.codec import blocks, motion
 from lvcodec.codec.counts import Counts, Seen
-from lvcodec.codec.modes import MODES, State
+from lvcodec.codec.modes import MODES
 from lvcodec.codec.motion import Motion, code_motion, predict, scaled
 from lvcodec.codec.picture import decode_picture
+from lvcodec.codec.state import State
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.errors import ErrorsOfOne
 from lvcodec.encoder.network import EncoderNetwork
-from lvcodec.encoder.picture import encode_picture
+from lvcodec.encoder.picture import encode_intra, encode_predicted
 from lvcodec.encoder.search import search
 from lvcodec.entropy.coder import Reader, Writer
 from lvcodec.errors import StreamError
 from lvcodec.exact import warp
 from lvcodec.models import loading, store
+from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
 
 Field = NDArray[np.int32]
@@ -264,11 +266,12 @@ def test_what_is_not_sent_is_the_aligned_picture(
         coding = loading.coding(info, quality_index)
         net = EncoderNetwork(coding, *size, torch.device("cpu"), quality_index)
         clip = make_clip(*size, 3)
+        [step] = Structure(1).steps
         for pictures in ([clip[0], clip[0]], clip):
-            _, first, _ = encode_picture(pictures[0], None, net, decisions, Fraction(1, 2))
+            _, first, _ = encode_intra(pictures[0], net)
             quiet = still_symbols(EncoderNetwork(coding, *size, torch.device("cpu"), quality_index))
-            payload, after, _ = encode_picture(pictures[-1], first, quiet, decisions, Fraction(1, 2))
-            decoded, _ = decode_picture(payload, (first,), net, mode, Fraction(1, 2))
+            payload, after, _ = encode_predicted(pictures[-1], (first,), step, quiet, decisions, Fraction(1, 2))
+            decoded, _ = decode_picture(payload, (first,), step, net, mode, Fraction(1, 2))
             assert after.field is not None
             want = predict(first.x_hat, Motion(after.field, after.field[0]))
             for state in (after, decoded):

@@ -29,6 +29,7 @@ from lvcodec.codec.motion import Motion
 from lvcodec.codec.network import Network
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.picture import code_intra, code_reference
+from lvcodec.codec.state import State
 from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Reader
@@ -183,7 +184,7 @@ def _take_apart(
         alpha,
         streams,
         shown,
-        reference.prediction and reference.prediction.motion,
+        None if reference.prediction is None else reference.prediction.motion,
     )
 
 

@@ -56,7 +56,11 @@ class DecodedPictures:
         structure, number = record.structure, record.base + (record.structure.pictures if record.structure else 0)
         last = self._states.get(number)
         if structure is not None and last is not None:
-            last = after_group(structure, last, self._counts, self._seen) if len(self._seen) == structure.pictures else None
+            last = (
+                after_group(structure, last, self._counts, self._seen)
+                if len(self._seen) == structure.pictures
+                else None
+            )
         self._states = {} if last is None else {number: last}
         self._counts = Counts.fresh() if last is None else last.counts
         self._seen = []

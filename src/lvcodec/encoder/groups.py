@@ -1,7 +1,7 @@
 """Groups of pictures, coded: an I-picture alone, a chain of P-pictures, a pyramid of B-pictures.
 
-    structure, pictures, state ─► picture after picture, in the order of coding ─► payloads, what the decoder shows
-                                                                           └─────► state after the last one shown
+structure, pictures, state ─► picture after picture, in the order of coding ─► payloads, what the decoder shows
+                                                                       └─────► state after the last one shown
 """
 
 from __future__ import annotations
@@ -89,4 +89,6 @@ class GroupCoder:
             states[step.at] = state
             seen.append(state.seen)
             coded.append(CodedPicture(picture, state.x_hat, payload, net.quality_index))
-        return CodedGroup(structure, tuple(coded)), after_group(structure, states[structure.pictures], before.counts, seen)
+        return CodedGroup(structure, tuple(coded)), after_group(
+            structure, states[structure.pictures], before.counts, seen
+        )

@@ -22,7 +22,7 @@ class Step:
     """One picture of a group.
 
     at: its position; before, after: those of its references, after None for a P-picture, else before < at < after.
-    layer: which pictures it shares its quality with. parent: of a B-picture, which of its references is the one that was
+    layer: which pictures it shares its quality with. parent: the position of that reference of a B-picture that was
     coded last, and whose motion spans before ... after; None for a P-picture.
     """
 
