@@ -175,7 +175,7 @@ def read_end(reader: ByteReader, starts: list[int], counts: list[int]) -> None:
     expect(reader.u8() == ord("E"), "neither a picture nor the end")
     expect(reader.varint() == sum(counts), "the end record counts other pictures")
     expect(reader.varint() == len(counts), "the end record counts other GOPs")
-    for here, following, count in zip(starts, [*starts[1:], start], counts, strict=True):
+    for here, following, count in zip(starts, [*starts, start][1:], counts, strict=True):
         expect((reader.varint(), reader.varint()) == (following - here, count), "an index entry is another")
     length = reader.u32()
     reader.crc(start)
