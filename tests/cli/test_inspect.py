@@ -14,8 +14,8 @@ import pytest
 import lvcodec
 from lvcodec.bench.latent_maps import picture_maps
 from lvcodec.codec.gop import decode_record
-from lvcodec.codec.state import State
 from lvcodec.codec.shift import shift_direction
+from lvcodec.codec.state import State
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.entropy import grid

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from lvcodec.codec import blocks, motion
 from lvcodec.codec.counts import Counts, Seen
 from lvcodec.codec.modes import MODES
-from lvcodec.codec.motion import Motion, code_motion, predict, scaled
+from lvcodec.codec.motion import BEFORE, Motion, code_motion, predict, predict_both, scaled
 from lvcodec.codec.picture import decode_picture
 from lvcodec.codec.state import State
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.errors import ErrorsOfOne
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.picture import encode_intra, encode_predicted
-from lvcodec.encoder.search import search
+from lvcodec.encoder.search import search, search_both
 from lvcodec.entropy.coder import Reader, Writer
 from lvcodec.errors import StreamError
 from lvcodec.exact import warp
@@ -242,6 +242,34 @@ def test_a_rough_field_must_be_worth_its_bits() -> None:
         for quality in (1.0, 6.0)
     ]
     assert roughness[0] < roughness[1]
+
+
+@pytest.mark.parametrize("distances", [(1, 1), (1, 3), (2, 1)])
+def test_b_pictures_lie_between(distances: tuple[int, int]) -> None:
+    """Steady motion is known already from temporal direct; what only one reference shows is taken from that one."""
+    large = textured(260, 320)
+    step = 3, -2
+    at = [(60 + time * step[0], 60 + time * step[1]) for time in range(sum(distances) + 1)]
+    pictures = [large[row : row + 160, column : column + 192].copy() for row, column in at]
+    number = distances[0]
+    pictures[-1][:, 128:] = 128  # the reference after has lost a part
+    before, picture, after = (grey(pictures[n]) for n in (0, number, -1))
+    direct = motion.still(picture) - 4 * max(distances) * np.array(step, np.int32)[:, None, None]
+    found = search_both(picture, before, after, direct, *distances, 4.0, Counts.fresh())
+    assert found.direction is not None and found.field.dtype == np.int32
+    shown = predict_both(before, after, found, *distances)
+    assert mse(shown.y[24:-24, 24:-24], picture.y[24:-24, 24:-24]) < 8
+    assert (found.direction[:, 9:] == BEFORE).mean() > 0.8
+    _, _, bits = coded(found, direct, Counts.fresh(), two=True)
+    assert bits < 300
+
+
+def test_a_b_picture_without_time_to_move_is_still() -> None:
+    picture = grey(textured(80, 96))
+    direct = motion.still(picture)
+    found = search_both(picture, picture, picture, direct, 1, 1, 3.0, Counts.fresh())
+    assert not found.field.any() and found.direction is not None and len(np.unique(found.direction)) == 1
+    assert np.array_equal(predict_both(picture, picture, found, 1, 1).y, picture.y)
 
 
 # ---- in the loop ----------------------------------------------------------------------------------------------

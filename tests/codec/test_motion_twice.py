@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from entropy.judge import RangeDecoder
-from second_decoder.motion import first_counts, read_motion
+from second_decoder.motion import Found, aligned_planes, both_planes, first_counts, read_motion
 
 from lvcodec.codec.counts import SIZES, Counts
-from lvcodec.codec.motion import Motion, code_motion
+from lvcodec.codec.motion import Motion, code_motion, predict, predict_both
 from lvcodec.entropy.coder import Writer
+from lvcodec.exact import warp
+from lvcodec.video.picture import Picture
 
 
 def motion_of(shape: tuple[int, int], seed: int, predicted: np.ndarray, *, two: bool) -> Motion:
@@ -48,3 +50,24 @@ def test_the_second_decoder_reads_motion(shape: tuple[int, int], two: bool) -> N
         counts, again = counts.updated([seen]), read.counts
         assert [row[:size] for row, size in zip(counts.times.tolist(), SIZES, strict=True)] == again
         predicted = found.field // 2
+
+
+@pytest.mark.parametrize("distances", [(1, 1), (1, 2), (3, 2)])
+@pytest.mark.parametrize("size", [(1, 1), (17, 40), (70, 35)])
+def test_the_second_decoder_shows_the_same(size: tuple[int, int], distances: tuple[int, int]) -> None:
+    """A P- and a B-picture's prediction, of noise, so that every rounding and every edge has a say."""
+    random = np.random.Generator(np.random.PCG64(size))
+    height, width = size
+    shapes = size, *[((height + 1) // 2, (width + 1) // 2)] * 2
+    before, after = (Picture(*(random.choice([0, 255], shape).astype(np.uint8) for shape in shapes)) for _ in "12")
+    shape = warp.field_shape(height, width)[1:]
+    found = motion_of(shape, 5, np.zeros((2, *shape), np.int32), two=True)
+    read = Found(found.field.astype(np.int64), found.direction, [])
+    for ours, theirs in (
+        (predict(before, found), aligned_planes(list(before.planes), read.field)),
+        (
+            predict_both(before, after, found, *distances),
+            both_planes(list(before.planes), list(after.planes), read, *distances),
+        ),
+    ):
+        assert all(np.array_equal(plane, other) for plane, other in zip(ours.planes, theirs, strict=True))

@@ -1,4 +1,4 @@
-"""Sections "Counts", "The field" and "The warp" of "aligned": whole numbers, nothing else."""
+"""Sections "Counts", "The field", "The warp" and "Motion of B-pictures" of "aligned": whole numbers, nothing else."""
 
 from __future__ import annotations
 
@@ -228,24 +228,54 @@ def norm(a: Vector, b: Vector) -> int:
     return max(abs(a[0] - b[0]), abs(a[1] - b[1]))
 
 
+Seen = tuple[NDArray[np.uint8], Ints]  # a plane and the field that it is seen through
+
+
 def aligned_planes(planes: list[NDArray[np.uint8]], field: Ints) -> list[NDArray[np.uint8]]:
     """Section "The warp": Y, U, V of the picture shown last, seen through the field."""
-    y, u, v = planes
-    return [warped(y, field, 16, TAPS_Y), warped(u, field, 8, TAPS_UV), warped(v, field, 8, TAPS_UV)]
+    nowhere = np.ones(field.shape[1:], dtype=np.int64)
+    return [warped((plane, field), (plane, field), nowhere, chroma=chroma) for chroma, plane in chroma_and(planes)]
 
 
-def warped(plane: NDArray[np.uint8], field: Ints, side: int, taps: list[list[int]]) -> NDArray[np.uint8]:
-    """One plane. side: S, of a block; taps: f rows of K."""
-    height, width = plane.shape
+def both_planes(
+    before: list[NDArray[np.uint8]], after: list[NDArray[np.uint8]], found: Found, m: int, n: int
+) -> list[NDArray[np.uint8]]:
+    """Section "Motion of B-pictures": Y, U, V of the references m pictures before and n after."""
+    if found.direction is None:
+        raise ValueError("motion of a P-picture")
+    h = max(m, n)
+    along, against = scaled(found.field, m, h), -scaled(found.field, n, h)
+    return [
+        warped((plane, along), (other, against), found.direction, chroma=chroma)
+        for (chroma, plane), other in zip(chroma_and(before), after, strict=True)
+    ]
+
+
+def chroma_and(planes: list[NDArray[np.uint8]]) -> list[tuple[bool, NDArray[np.uint8]]]:
+    return list(zip((False, True, True), planes, strict=True))
+
+
+def scaled(field: Ints, p: int, q: int) -> Ints:
+    return np.sign(field) * np.minimum(LIMIT, (2 * np.abs(field) * p + q) // (2 * q))
+
+
+def warped(before: Seen, after: Seen, direction: Ints, *, chroma: bool) -> NDArray[np.uint8]:
+    """One plane. direction: (R, C), of each block 0 for both, 1 for `before`, 2 for `after` alone."""
+    side, taps = (8, TAPS_UV) if chroma else (16, TAPS_Y)
+    height, width = before[0].shape
     sums = np.zeros((height, width), dtype=np.int64)
-    for i in range(-1, field.shape[1] + 1):
-        for j in range(-1, field.shape[2] + 1):
+    for i in range(-1, direction.shape[0] + 1):
+        for j in range(-1, direction.shape[1] + 1):
             r = np.arange(max(0, side * i - side // 2), min(height, side * i + 3 * side // 2))
             c = np.arange(max(0, side * j - side // 2), min(width, side * j + 3 * side // 2))
             if r.size and c.size:
-                a, b = field[:, min(max(i, 0), field.shape[1] - 1), min(max(j, 0), field.shape[2] - 1)].tolist()
+                block = min(max(i, 0), direction.shape[0] - 1), min(max(j, 0), direction.shape[1] - 1)
+                one, other = (
+                    seen(plane, *field[:, block[0], block[1]].tolist(), r, c, taps) for plane, field in (before, after)
+                )
+                shown = {0: divided(one + other, 2), 1: one, 2: other}[int(direction[block])]
                 weight = np.outer(ramp(r - side * i + side // 2, side), ramp(c - side * j + side // 2, side))
-                sums[np.ix_(r, c)] += weight * seen(plane, a, b, r, c, taps)
+                sums[np.ix_(r, c)] += weight * shown
     return np.clip(divided(sums, 64 * side**2), 0, 255).astype(np.uint8)
 
 

@@ -29,8 +29,8 @@ from lvcodec.codec.motion import Motion
 from lvcodec.codec.network import Network
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.picture import code_intra, code_reference
-from lvcodec.codec.state import State
 from lvcodec.codec.shift import shift_direction, shift_undo
+from lvcodec.codec.state import State
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Reader
 from lvcodec.entropy.tables import TableSet, bits_of

@@ -37,7 +37,8 @@ class Preset:
     """Defaults of a comparison; what the user says goes before them.
 
     gop: None: each codec with a structure of its own. metric: of curves and BD-rates. anchor_step: takes every n-th
-    point of an anchor. published: names of published curves to draw beside ours. steps: compare each mode with what it has to beat. table2: show the paper's Table 2.
+    point of an anchor. published: names of published curves to draw beside ours. steps: compare each mode with what it
+    has to beat. table2: show the paper's Table 2.
     """
 
     frames: Frames | None = None

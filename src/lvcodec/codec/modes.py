@@ -61,8 +61,8 @@ class Symbols:
 class Mode:
     """A way to predict a picture from the one before it: what both sides do.
 
-    sends_motion: whether motion is coded before all else, and `reference` needs what is predicted by it. shifts: whether
-    what is coded of the residual is shifted, by alpha.
+    sends_motion: whether motion is coded before all else, and `reference` needs what is predicted by it. shifts:
+    whether what is coded of the residual is shifted, by alpha.
     code: walks the sub-streams; symbols to write, or None to read them; returns those known on both sides.
     """
 

@@ -85,6 +85,14 @@ def _search(picture: Picture, references: tuple[State, ...], step: Step, net: En
     before = expected(references, step)
     if step.after is None:
         return search(picture, references[0].x_hat, before.field, net.quality, before.counts, rounds)
-    distances = step.at - step.before, step.after - step.at
-    shown = (reference.x_hat for reference in references)
-    return search_both(picture, *shown, before.field, *distances, net.quality, before.counts, rounds)
+    return search_both(
+        picture,
+        references[0].x_hat,
+        references[1].x_hat,
+        before.field,
+        step.at - step.before,
+        step.after - step.at,
+        net.quality,
+        before.counts,
+        rounds,
+    )

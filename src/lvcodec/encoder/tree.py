@@ -176,29 +176,51 @@ class Tree:
 
     def directions(self, errors: Callable[[Field, Indices], Floats]) -> Ints:
         """(rows, columns): which references a B-picture's blocks show. errors: (3, n) of vectors (2, n) at places."""
-        coded = self._coded()
-        leaf = np.zeros(self._places.size, dtype=np.intp)
-        rows, columns = np.divmod(self._places, self._shape[1])
+        coded, (rows, columns) = self._coded(), np.divmod(self._places, self._shape[1])
         first = (rows - rows % self._leaves) * self._shape[1] + columns - columns % self._leaves
-        leaf[coded] = np.arange(coded.size)
-        leaf = leaf[first]
-        each = errors(self._vectors, self._places)
-        cost = np.stack([np.bincount(leaf, one, minlength=coded.size) for one in each]) / self._price
-        one, other = leaf[self._one[coded]], leaf[self._other[coded]]
-        level = self._level[coded] * (MIXED + 1)
-        chosen = cost.argmin(axis=0)
+        leaf = np.searchsorted(coded, first)
+        sums = [np.bincount(leaf, one, minlength=coded.size) for one in errors(self._vectors, self._places)]
+        costs = np.stack(sums) / max(self._price, np.float32(1e-9))  # in bits
+        level = self._level[coded]
+        beside = _Beside(leaf[self._one[coded]], leaf[self._other[coded]], level, self._rates.directions)
         turn = (rows[coded] // self._leaves[coded] + columns[coded] // self._leaves[coded]) % 2
-        later = self._level[coded] > 0
-        for number in range(2 * DIRECTION_ROUNDS):
-            near, far = chosen[one], chosen[other]
-            agreed = np.where(later, np.where(near == far, near, MIXED), 0)
-            total = cost + self._rates.directions[level + agreed].T
-            for option in range(DIRECTIONS):
-                for parent, beside in ((one, far), (other, near)):
-                    bits = self._rates.directions[level + np.where(beside == option, option, MIXED), chosen]
-                    total[option] += np.bincount(parent, np.where(later, bits, 0), minlength=coded.size)
-            chosen = np.where(turn == number % 2, total.argmin(axis=0), chosen)
-        return chosen.astype(np.int32)[leaf].reshape(self._shape)
+        best, least = costs.argmin(axis=0), np.inf
+        for start in (best, *(np.full(coded.size, each) for each in range(DIRECTIONS))):
+            chosen = start
+            for number in range(2 * DIRECTION_ROUNDS):
+                chosen = np.where(turn == number % 2, (costs + beside.bits(chosen)).argmin(axis=0), chosen)
+            cost = float(costs[chosen, np.arange(coded.size)].sum()) + beside.total(chosen)
+            if cost < least:
+                best, least = chosen, cost
+        return best.astype(np.int32)[leaf].reshape(self._shape)
+
+
+class _Beside:
+    """The bits of directions of n leaves, by those that they are coded after.
+
+    one, other: (n,) the leaves that each is coded after; level: (n,) as in blocks.Step; rates: bits by context.
+    """
+
+    def __init__(self, one: Indices, other: Indices, level: Indices, rates: Floats) -> None:
+        self._one, self._other, self._rates = one, other, rates
+        self._later, self._table = level > 0, level * (MIXED + 1)
+
+    def _context(self, near: Indices | int, far: Indices) -> Indices:
+        return self._table + np.where(self._later, np.where(near == far, near, MIXED), 0)
+
+    def total(self, chosen: Indices) -> float:
+        """Bits of all directions (n,)."""
+        return float(self._rates[self._context(chosen[self._one], chosen[self._other]), chosen].sum())
+
+    def bits(self, chosen: Indices) -> Floats:
+        """(3, n): bits of each direction for a leaf, and of the leaves after it, as these are chosen (n,)."""
+        near, far = chosen[self._one], chosen[self._other]
+        bits = self._rates[self._context(near, far)].T.copy()
+        for direction in range(DIRECTIONS):
+            for leaf, beside in ((self._one, far), (self._other, near)):
+                after = np.where(self._later, self._rates[self._context(direction, beside), chosen], 0)
+                bits[direction] += np.bincount(leaf, after, minlength=chosen.size)
+        return bits
 
 
 def _best(tried: Ints, cost: Floats) -> tuple[Ints, Floats]:
