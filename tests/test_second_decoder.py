@@ -233,7 +233,7 @@ def test_joined_streams(source: MakeSource, tmp_path: Path, swift: store.ModelIn
     for quality in (2, 5):
         recons.append(tmp_path / f"{quality}.y4m")
         lvcodec.encode(
-            source(67, 45, 2), tmp_path / f"{quality}.lvc", recon=recons[-1], model=swift.path, quality=quality
+            source(67, 45, 2), tmp_path / f"{quality}.lvc", recon=recons[-1], model=swift.path, quality=quality, gop=12
         )
     lvcodec.concat([tmp_path / "2.lvc", tmp_path / "5.lvc"], tmp_path / "both.lvc")
     shown = list(decode((tmp_path / "both.lvc").read_bytes(), swift.path))
