@@ -17,6 +17,8 @@ from lvcodec.exact import warp
 SLOTS = 8  # of each part of a vector: a block keeps the errors of SLOTS^2 vectors, those tried last
 BORDER = 24  # pels around a picture: a block, and what taps reach
 NONE = np.int64(2**62)  # no vector
+# docs/decisions.md#rounds-of-the-search
+ROWS = 2  # one of so many rows of a block is compared
 BATCH = 4096  # blocks that are compared at a time, which keeps them in the caches
 TOO_FAR = np.float32(1e9)  # the error of a vector that may not be
 
@@ -27,7 +29,7 @@ class Shown:
     def __init__(self, plane: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
         side = warp.BLOCK
         self._size = plane.shape
-        self._windows = np.lib.stride_tricks.sliding_window_view(_phases(plane), (1, side, side))[..., 0, :, :]
+        self._windows = np.lib.stride_tricks.sliding_window_view(_phases(plane), (1, side, side))[..., 0, ::ROWS, :]
         self._corners = side * np.indices(shape[1:], dtype=np.int32).reshape(2, -1)
 
     def __call__(self, vectors: Field, blocks: Indices) -> NDArray[np.uint8]:
@@ -46,22 +48,29 @@ class Errors(ABC):
 
     def __init__(self, y: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
         wanted = blocks_of(y, *shape[1:]).transpose(0, 2, 1, 3).reshape(-1, warp.BLOCK, warp.BLOCK)
-        self._wanted = np.ascontiguousarray(wanted, dtype=np.float32)
+        self._wanted = np.ascontiguousarray(wanted[:, ::ROWS], dtype=np.float32)
         self._vectors = np.full((len(wanted), SLOTS**2), NONE)
         self._found = np.zeros((len(wanted), SLOTS**2), dtype=np.float32)
 
     def __call__(self, vectors: Field, blocks: Indices) -> Floats:
         """(n,): errors of blocks, by their numbers (n,), each with its vector of (2, n)."""
-        vector = vectors[0].astype(np.int64) * 2**32 + vectors[1]
+        vector = vectors[0].astype(np.int64) * 2**16 + vectors[1]
         slot = vectors[0] % SLOTS * SLOTS + vectors[1] % SLOTS
         error: Floats = self._found[blocks, slot]
         new = np.flatnonzero(self._vectors[blocks, slot] != vector)
         if new.size:
-            at, slot = blocks[new], slot[new]
-            for start in range(0, new.size, BATCH):
+            # of equal ones, which neighbours give each other, one is compared
+            _, first, again = np.unique(
+                vector[new] * len(self._found) + blocks[new], return_index=True, return_inverse=True
+            )
+            once = new[first]
+            found = np.empty(once.size, dtype=np.float32)
+            for start in range(0, once.size, BATCH):
                 some = slice(start, start + BATCH)
-                error[new[some]] = self._compared(vectors[:, new[some]], at[some])
-            self._found[at, slot], self._vectors[at, slot] = error[new], vector[new]
+                found[some] = self._compared(vectors[:, once[some]], blocks[once[some]])
+            at, slot = blocks[once], slot[once]
+            self._found[at, slot], self._vectors[at, slot] = found, vector[once]
+            error[new] = found[again]
         return error
 
     def of(self, field: Field) -> Floats:
@@ -75,7 +84,7 @@ class Errors(ABC):
     def _squared(self, shown: NDArray[Any], blocks: Indices) -> Floats:
         apart = shown - self._wanted[blocks]
         squared: Floats = np.einsum("nij,nij->n", apart, apart)
-        return squared / np.float32(warp.BLOCK**2)
+        return squared / np.float32(warp.BLOCK**2 / ROWS)
 
 
 class ErrorsOfOne(Errors):
@@ -145,8 +154,10 @@ def _phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     grown = np.pad(plane, BORDER, mode="edge")
     taps = np.array(warp.LUMA_TAPS, dtype=np.float32) / warp.ONE
-    anchor = (taps.shape[1] // 2 - 1,) * 2
+    middle = taps.shape[1] // 2 - 1
+    # of whole pels one tap is enough
+    kernels = [(row[middle : middle + 1], 0) if number == 0 else (row, middle) for number, row in enumerate(taps)]
     shown = np.empty((len(taps) ** 2, *grown.shape), dtype=np.uint8)
-    for number, (down, across) in enumerate(product(taps, taps)):
-        cv2.sepFilter2D(grown, -1, across, down, shown[number], anchor, borderType=cv2.BORDER_REPLICATE)
+    for number, ((down, top), (across, left)) in enumerate(product(kernels, kernels)):
+        cv2.sepFilter2D(grown, -1, across, down, shown[number], (left, top), borderType=cv2.BORDER_REPLICATE)
     return shown

@@ -62,13 +62,13 @@ class Tree:
 
     def decide(self, rounds: int) -> None:
         """Decide all blocks, so many times or until nothing changes."""
-        for _ in range(rounds):
+        for number in range(rounds):
             vectors, leaves = self._vectors, self._leaves
-            self._round()
+            self._round(later=number > 0)  # first they are all of the smallest size, and say little
             if np.array_equal(vectors, self._vectors) and np.array_equal(leaves, self._leaves):
                 break
 
-    def _round(self) -> None:
+    def _round(self, *, later: bool) -> None:
         coded = self._coded()
         now = self._rates.of_vectors(self._vectors[:, None, coded], self._expected(coded))[0]
         vectors, leaves, worth = self._vectors.copy(), self._leaves.copy(), np.zeros(0, dtype=np.float32)
@@ -77,7 +77,8 @@ class Tree:
             tried = self._tried(level, vectors)
             expected = self._expected(sized.first)
             bits = self._rates.of_vectors(tried, expected)
-            bits = bits + np.float32(LATER) * self._change_of_later(sized, tried, coded, now)
+            if later:
+                bits = bits + np.float32(LATER) * self._change_of_later(sized, tried, coded, now)
             errors = self._errors_of(sized, tried)
             if level + 1 == len(SIZES):
                 chosen, worth = _best(tried, errors + self._price * bits)
@@ -192,7 +193,8 @@ class Tree:
             cost = float(costs[chosen, np.arange(coded.size)].sum()) + beside.total(chosen)
             if cost < least:
                 best, least = chosen, cost
-        return best.astype(np.int32)[leaf].reshape(self._shape)
+        found: Ints = best.astype(np.int32)[leaf].reshape(self._shape)
+        return found
 
 
 class _Beside:
@@ -206,7 +208,8 @@ class _Beside:
         self._later, self._table = level > 0, level * (MIXED + 1)
 
     def _context(self, near: Indices | int, far: Indices) -> Indices:
-        return self._table + np.where(self._later, np.where(near == far, near, MIXED), 0)
+        context: Indices = self._table + np.where(self._later, np.where(near == far, near, MIXED), 0)
+        return context
 
     def total(self, chosen: Indices) -> float:
         """Bits of all directions (n,)."""
