@@ -14,11 +14,10 @@ from lvcodec.codec.motion import Field, both_fields
 from lvcodec.exact import warp
 
 # docs/decisions.md#constants-of-the-search-that-only-save-time
-SLOTS = 8  # of each part of a vector: a block keeps the errors of SLOTS^2 vectors, those tried last
+SLOTS = 8  # of each part of a vector, a power of 2: a block keeps the errors of SLOTS^2 vectors, those tried last
 BORDER = 24  # pels around a picture: a block, and what taps reach
 NONE = np.int64(2**62)  # no vector
-# docs/decisions.md#rounds-of-the-search
-ROWS = 2  # one of so many rows of a block is compared
+STEP_BITS = warp.STEPS.bit_length() - 1
 BATCH = 4096  # blocks that are compared at a time, which keeps them in the caches
 TOO_FAR = np.float32(1e9)  # the error of a vector that may not be
 
@@ -29,13 +28,13 @@ class Shown:
     def __init__(self, plane: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
         side = warp.BLOCK
         self._size = plane.shape
-        self._windows = np.lib.stride_tricks.sliding_window_view(_phases(plane), (1, side, side))[..., 0, ::ROWS, :]
+        self._windows = np.lib.stride_tricks.sliding_window_view(_phases(plane), (1, side, side))[..., 0, :, :]
         self._corners = side * np.indices(shape[1:], dtype=np.int32).reshape(2, -1)
 
     def __call__(self, vectors: Field, blocks: Indices) -> NDArray[np.uint8]:
         """(n, BLOCK, BLOCK): blocks of the field by their numbers (n,), each moved by its vector of (2, n)."""
-        whole, part = np.divmod(vectors, warp.STEPS)
-        corners = self._corners[:, blocks] + whole
+        part = vectors & (warp.STEPS - 1)  # divmod takes ten times as long
+        corners = self._corners[:, blocks] + (vectors >> STEP_BITS)
         top, left = (np.clip(c, -BORDER, size) + BORDER for c, size in zip(corners, self._size, strict=True))
         return np.asarray(self._windows[part[0] * warp.STEPS + part[1], top, left])
 
@@ -48,14 +47,14 @@ class Errors(ABC):
 
     def __init__(self, y: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
         wanted = blocks_of(y, *shape[1:]).transpose(0, 2, 1, 3).reshape(-1, warp.BLOCK, warp.BLOCK)
-        self._wanted = np.ascontiguousarray(wanted[:, ::ROWS], dtype=np.float32)
+        self._wanted = np.ascontiguousarray(wanted, dtype=np.float32)
         self._vectors = np.full((len(wanted), SLOTS**2), NONE)
         self._found = np.zeros((len(wanted), SLOTS**2), dtype=np.float32)
 
     def __call__(self, vectors: Field, blocks: Indices) -> Floats:
         """(n,): errors of blocks, by their numbers (n,), each with its vector of (2, n)."""
         vector = vectors[0].astype(np.int64) * 2**16 + vectors[1]
-        slot = vectors[0] % SLOTS * SLOTS + vectors[1] % SLOTS
+        slot = (vectors[0] & (SLOTS - 1)) * SLOTS + (vectors[1] & (SLOTS - 1))
         error: Floats = self._found[blocks, slot]
         new = np.flatnonzero(self._vectors[blocks, slot] != vector)
         if new.size:
@@ -84,7 +83,7 @@ class Errors(ABC):
     def _squared(self, shown: NDArray[Any], blocks: Indices) -> Floats:
         apart = shown - self._wanted[blocks]
         squared: Floats = np.einsum("nij,nij->n", apart, apart)
-        return squared / np.float32(warp.BLOCK**2 / ROWS)
+        return squared / np.float32(warp.BLOCK**2)
 
 
 class ErrorsOfOne(Errors):
