@@ -84,7 +84,7 @@ class Found:
     field: Ints
     direction: Ints | None
     counts: Counts
-    seen: Counts
+    seen: Counts | None = None
 
 
 def read_motion(coder: RangeDecoder, predicted: Ints, counts: Counts, *, two: bool) -> Found:
