@@ -174,8 +174,8 @@ def test_a_pixel_off_by_one_is_told_with_its_picture(golden_models, tmp_path, ca
 
 def test_a_checksum_off_by_one_is_told(golden_models, tmp_path, capfd) -> None:
     parts = damage.dissect(LDS.read_bytes())
-    checksum = int.from_bytes(parts[2].fields["checksum"], "little")
-    parts[2].fields["checksum"] = (checksum ^ 1).to_bytes(4, "little")
+    checksum = int.from_bytes(parts[2].fields["checksums"], "little")
+    parts[2].fields["checksums"] = (checksum ^ 1).to_bytes(2, "little")
     stream = b"".join(part.to_bytes() for part in parts)
     with pytest.raises(lvcodec.MismatchError) as caught:
         lvcodec.decode(io.BytesIO(stream), io.BytesIO())
