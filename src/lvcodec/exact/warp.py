@@ -5,16 +5,19 @@
 Fractions of a pel are interpolated with HEVC's taps (ITU-T H.265, 8.5.3.3.3): eight for luma at quarters, four for
 chroma at eighths. Beyond its edges a plane goes on as its edge.
 All sums are of whole numbers and below 2^24; exact/settings.py keeps torch from computing them in shorter floats.
+Where there are compiled kernels (native/) they compute the same.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from types import ModuleType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lvcodec import native
 from lvcodec.arrays import Ints
 
 Plane = NDArray[np.uint8]
@@ -57,6 +60,24 @@ def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
     weights that fall off linearly, so that four blocks make a pel and their weights sum to 1. Returns (H, W).
     """
     taps, side = (CHROMA_TAPS, BLOCK // 2) if chroma else (LUMA_TAPS, BLOCK)
+    kernels = native.kernels()
+    return moved(plane, field, taps, side) if kernels is None else _compiled(kernels, plane, field, taps, side)
+
+
+def _compiled(kernels: ModuleType, plane: Plane, field: Ints, taps: Taps, side: int) -> Plane:
+    shown = np.empty(plane.shape, dtype=np.uint8)
+    plane, vectors = np.ascontiguousarray(plane), np.ascontiguousarray(field, dtype=np.int32)
+    kernels.warp(shown, plane, vectors, _as_array(taps), *plane.shape, *field.shape[1:], len(taps), len(taps[0]), side)
+    return shown
+
+
+@lru_cache(maxsize=8)
+def _as_array(taps: Taps) -> NDArray[np.int16]:
+    return np.array(taps, dtype=np.int16)
+
+
+def moved(plane: Plane, field: Ints, taps: Taps, side: int) -> Plane:
+    """A plane moved along a field by torch: `warp` with any taps, (phases, taps of each), and side of blocks."""
     field = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows, columns = field.shape[1:]
     places = np.indices((rows, columns), dtype=np.int32).reshape(2, -1)

@@ -1,0 +1,131 @@
+/* lvcodec.native._kernels: the kernels for Python. Each function takes buffers and sizes, checks them against each
+ * other, and lets other threads run while it computes. Written for the stable ABI, so that one build serves all Pythons.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "kernels.h"
+
+static const Kernels *kernels = &kernels_portable;
+
+/* The best set of instructions that this processor has. */
+static int best_level(void) {
+#if LVCODEC_X86
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2")) {
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+            __builtin_cpu_supports("avx512vnni"))
+            return AVX512;
+        return AVX2;
+    }
+#endif
+    return PORTABLE;
+}
+
+static void use_level(int level) {
+#if LVCODEC_X86
+    static const Kernels *const all[LEVELS] = {&kernels_portable, &kernels_avx2, &kernels_avx512};
+    kernels = all[level];
+#else
+    (void)level;
+#endif
+}
+
+/* ---- buffers ---------------------------------------------------------------------------------------------------- */
+
+static int wrong(const char *what) {
+    PyErr_Format(PyExc_ValueError, "kernels: %s", what);
+    return 0;
+}
+
+/* Whether a buffer holds exactly `count` items of `size` bytes, aligned to them. */
+static int holds(const Py_buffer *buffer, int64_t count, size_t size, const char *name) {
+    if (count < 0 || count > INT64_MAX / 16 || buffer->len != (Py_ssize_t)(count * (int64_t)size)) {
+        PyErr_Format(PyExc_ValueError, "kernels: %s has %zd bytes, not %lld items of %zu", name, buffer->len,
+                     (long long)count, size);
+        return 0;
+    }
+    if ((uintptr_t)buffer->buf % size) {
+        PyErr_Format(PyExc_ValueError, "kernels: %s is not aligned", name);
+        return 0;
+    }
+    return 1;
+}
+
+static void release(Py_buffer *buffers, int count) {
+    for (int i = 0; i < count; i++)
+        if (buffers[i].obj) PyBuffer_Release(&buffers[i]);
+}
+
+/* ---- functions -------------------------------------------------------------------------------------------------- */
+
+static PyObject *py_best(PyObject *self, PyObject *args) {
+    (void)self, (void)args;
+    return PyLong_FromLong(best_level());
+}
+
+static PyObject *py_use(PyObject *self, PyObject *arg) {
+    (void)self;
+    const long level = PyLong_AsLong(arg);
+    if (level == -1 && PyErr_Occurred()) return NULL;
+    if (level < 0 || level > best_level()) return wrong("this processor has no such instructions"), NULL;
+    use_level((int)level);
+    Py_RETURN_NONE;
+}
+
+static int taps_are_small(const int16_t *taps, int steps, int count) {
+    for (int i = 0; i < steps; i++) {
+        int sum = 0;
+        for (int k = 0; k < count; k++) sum += taps[i * count + k] < 0 ? -taps[i * count + k] : taps[i * count + k];
+        if (sum > 128) return wrong("taps are too large for 16 bits");
+    }
+    return 1;
+}
+
+static int check_warp(const Warp *w, const Py_buffer *b) {
+    if (!((w->count == 8 && w->steps == 4 && (w->side == 16 || w->side == 8)) ||
+          (w->count == 4 && w->steps == 8 && (w->side == 8 || w->side == 4))))
+        return wrong("blocks and taps are not of a form that was compiled");
+    if (w->height < 1 || w->width < 1 || w->rows < 1 || w->columns < 1) return wrong("a side is below 1");
+    if ((int64_t)w->rows * w->side < w->height || (int64_t)w->columns * w->side < w->width)
+        return wrong("the field does not cover the plane");
+    const int64_t pels = (int64_t)w->height * w->width, blocks = 2 * (int64_t)w->rows * w->columns;
+    return holds(&b[0], pels, 1, "shown") && holds(&b[1], pels, 1, "plane") && holds(&b[2], blocks, 4, "field") &&
+           holds(&b[3], (int64_t)w->steps * w->count, 2, "taps") &&
+           taps_are_small(b[3].buf, w->steps, w->count);
+}
+
+static PyObject *py_warp(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer b[4] = {{0}};
+    Warp w;
+    if (!PyArg_ParseTuple(args, "w*y*y*y*iiiiiii", &b[0], &b[1], &b[2], &b[3], &w.height, &w.width, &w.rows,
+                          &w.columns, &w.steps, &w.count, &w.side))
+        return NULL;
+    const int right = check_warp(&w, b);
+    if (right) {
+        w.shown = b[0].buf, w.plane = b[1].buf, w.field = b[2].buf, w.taps = b[3].buf;
+        Py_BEGIN_ALLOW_THREADS kernels->warp(&w);
+        Py_END_ALLOW_THREADS
+    }
+    release(b, 4);
+    if (!right) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"best", py_best, METH_NOARGS, "The best set of instructions that this processor has."},
+    {"use", py_use, METH_O, "Compute with a set of instructions from now on."},
+    {"warp", py_warp, METH_VARARGS, "A plane moved along a field."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "lvcodec.native._kernels", "Compiled kernels.", -1, methods, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__kernels(void) {
+    use_level(best_level());
+    return PyModule_Create(&definition);
+}
