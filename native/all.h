@@ -1,6 +1,8 @@
 /* The body of portable.c, avx2.c and avx512.c, which say NAME, and the compiler which instructions it may use. */
+#include "coder.h"
 #include "warp.h"
 
 const Kernels NAME = {
     .warp = warp,
+    .code = code,
 };

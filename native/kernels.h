@@ -37,8 +37,28 @@ typedef struct {
     uint8_t *shown;       /* (height, width) */
 } Warp;
 
+enum { DONE, NO_MEMORY, BAD_INDEX, BAD_SIGN, TOO_FAR, FULL, DAMAGED, ENDLESS }; /* what became of a call of the coder */
+
+typedef struct {
+    int64_t count; /* elements, < 2^31 */
+    const int32_t *index;
+    const int32_t *centre, *sign; /* of each element, or one for all, where the step is 0 */
+    int centre_step, sign_step;
+    int32_t *values;
+    int32_t tables; /* >= 1 */
+    const int64_t *starts;  /* (tables,) first entries */
+    const int32_t *lengths; /* (tables,) >= 2 */
+    const uint32_t *below;  /* of all entries: counts of the table's entries before; its last one ends at 2^24 */
+    uint32_t *uses;         /* of all entries: how often they were coded is added */
+    uint64_t *state;        /* reader: range, distance, next word; writer: low, range, words written */
+    uint32_t *words;
+    size_t word_count, needed;
+    uint64_t escape_bits;
+} Symbols;
+
 typedef struct {
     void (*warp)(const Warp *);
+    int (*code)(Symbols *, int writes);
 } Kernels;
 
 extern const Kernels kernels_portable;

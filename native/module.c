@@ -114,10 +114,71 @@ static PyObject *py_warp(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* Tables that cannot send the coder outside of their entries, whatever it reads. */
+static int check_tables(const Symbols *c, int64_t entries) {
+    if (c->tables < 1) return wrong("no tables");
+    for (int32_t t = 0; t < c->tables; t++)
+        if (c->lengths[t] < 2 || c->starts[t] < 0 || c->starts[t] > entries - c->lengths[t] || c->below[c->starts[t]])
+            return wrong("a table lies outside of the entries");
+    return 1;
+}
+
+static int one_or_each(const Py_buffer *buffer, int64_t count, int *step, const char *name) {
+    *step = buffer->len != 4;
+    return holds(buffer, *step ? count : 1, 4, name);
+}
+
+static int check_symbols(Symbols *c, const Py_buffer *b) {
+    c->count = b[0].len / 4, c->tables = (int32_t)(b[5].len / 4);
+    const int64_t entries = b[6].len / 4;
+    if (c->count > INT32_MAX || b[5].len / 4 > INT32_MAX) return wrong("too many elements");
+    if (!(holds(&b[0], c->count, 4, "index") && one_or_each(&b[1], c->count, &c->centre_step, "centre") &&
+          one_or_each(&b[2], c->count, &c->sign_step, "sign") && holds(&b[3], c->count, 4, "values") &&
+          holds(&b[4], c->tables, 8, "starts") && holds(&b[5], c->tables, 4, "lengths") &&
+          holds(&b[6], entries, 4, "below") && holds(&b[7], entries, 4, "uses") && holds(&b[8], 3, 8, "state") &&
+          holds(&b[9], b[9].len / 4, 4, "words")))
+        return 0;
+    c->index = b[0].buf, c->centre = b[1].buf, c->sign = b[2].buf, c->values = b[3].buf, c->starts = b[4].buf;
+    c->lengths = b[5].buf, c->below = b[6].buf, c->uses = b[7].buf, c->state = b[8].buf, c->words = b[9].buf;
+    c->word_count = (size_t)b[9].len / 4, c->needed = 0, c->escape_bits = 0;
+    return check_tables(c, entries);
+}
+
+/* (index, centre, sign, values, starts, lengths, below, uses, state, words) -> (status, escape bits, words needed) */
+static PyObject *code_symbols(PyObject *args, const char *format, int writes) {
+    Py_buffer b[10] = {{0}};
+    Symbols c;
+    int status = DONE;
+    if (!PyArg_ParseTuple(args, format, &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &b[6], &b[7], &b[8], &b[9]))
+        return NULL;
+    int right = check_symbols(&c, b);
+    if (right && writes && c.state[2] > c.word_count) right = wrong("more words were written than there are");
+    if (right) {
+        Py_BEGIN_ALLOW_THREADS status = kernels->code(&c, writes);
+        Py_END_ALLOW_THREADS
+    }
+    release(b, 10);
+    if (!right) return NULL;
+    if (status == NO_MEMORY) return PyErr_NoMemory();
+    return Py_BuildValue("iKK", status, (unsigned long long)c.escape_bits, (unsigned long long)c.needed);
+}
+
+static PyObject *py_read(PyObject *self, PyObject *args) {
+    (void)self;
+    return code_symbols(args, "y*y*y*w*y*y*y*w*w*y*", 0);
+}
+
+static PyObject *py_write(PyObject *self, PyObject *args) {
+    (void)self;
+    return code_symbols(args, "y*y*y*y*y*y*y*w*w*w*", 1);
+}
+
 static PyMethodDef methods[] = {
     {"best", py_best, METH_NOARGS, "The best set of instructions that this processor has."},
     {"use", py_use, METH_O, "Compute with a set of instructions from now on."},
     {"warp", py_warp, METH_VARARGS, "A plane moved along a field."},
+    {"read", py_read, METH_VARARGS, "Symbols from the words of a range coder."},
+    {"write", py_write, METH_VARARGS, "Symbols into the words of a range coder."},
     {NULL, NULL, 0, NULL},
 };
 
