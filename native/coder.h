@@ -87,21 +87,28 @@ INLINE void write_symbol(Sink *s, const uint32_t *below, int32_t length, int32_t
 
 /* ---- a call ----------------------------------------------------------------------------------------------------- */
 
-/* The elements by table, raster order within a table. ends: (tables,), where each table's elements end in `order`. */
-static int sort_by_table(const Symbols *c, int32_t *order, int64_t *ends) {
-    memset(ends, 0, c->tables * sizeof *ends);
-    for (int64_t i = 0; i < c->count; i++) {
-        if (c->index[i] < 0 || c->index[i] >= c->tables) return BAD_INDEX;
-        ends[c->index[i]]++;
-    }
+static int is_in_range(const Symbols *c) {
+    int wrong = 0;
+    for (int64_t i = 0; i < c->count; i++) wrong |= c->index[i] < 0 || c->index[i] >= c->tables;
+    if (wrong) return BAD_INDEX;
+    for (int64_t i = 0; i < (c->sign_step ? c->count : 1); i++) wrong |= c->sign[i] != 1 && c->sign[i] != -1;
+    return wrong ? BAD_SIGN : DONE;
+}
+
+/* What is known of the elements (their numbers, if nothing) by table, raster order within a table. ends: (2, tables);
+ * the first row becomes where each table's elements end. */
+INLINE void sort_by_table(const Symbols *c, const int32_t *known, int32_t *RESTRICT sorted, int64_t *RESTRICT ends) {
+    int64_t *odd = ends + c->tables; /* counts of every second element: neighbours often share a table, and would wait */
+    memset(ends, 0, 2 * (size_t)c->tables * sizeof *ends);
+    for (int64_t i = 0; i + 1 < c->count; i += 2) ends[c->index[i]]++, odd[c->index[i + 1]]++;
+    if (c->count & 1) ends[c->index[c->count - 1]]++;
     int64_t start = 0;
     for (int32_t t = 0; t < c->tables; t++) {
-        const int64_t size = ends[t];
+        const int64_t size = ends[t] + odd[t];
         ends[t] = start;
         start += size;
     }
-    for (int64_t i = 0; i < c->count; i++) order[ends[c->index[i]]++] = (int32_t)i;
-    return DONE;
+    for (int64_t i = 0; i < c->count; i++) sorted[ends[c->index[i]]++] = known ? known[i] : (int32_t)i;
 }
 
 INLINE int digits_of(uint32_t number) { /* that follow its leading one */
@@ -118,17 +125,22 @@ static int64_t find_escaped(const Symbols *c, const int32_t *symbols, int32_t *a
     return found;
 }
 
-static int signs_are_signs(const Symbols *c) {
-    int wrong = 0;
-    for (int64_t i = 0; i < (c->sign_step ? c->count : 1); i++) wrong |= c->sign[i] != 1 && c->sign[i] != -1;
-    return !wrong;
+/* Symbols to values, in place. */
+INLINE void to_values(int64_t count, int32_t *RESTRICT values, const int32_t *RESTRICT centre, int centre_step,
+                      const int32_t *RESTRICT sign, int sign_step) {
+    for (int64_t i = 0; i < count; i++) {
+        /* sums may wrap: a centre far off wraps them back */
+        const uint32_t symbol = (uint32_t)values[i], half = (symbol + 1) >> 1, flip = (symbol & 1) - 1;
+        const uint32_t against = (uint32_t)(sign[i * sign_step] >> 31) ^ flip; /* all ones where it is subtracted */
+        values[i] = (int32_t)(((half ^ against) - against) + (uint32_t)centre[i * centre_step]);
+    }
 }
 
-INLINE int32_t value_of(const Symbols *c, int64_t i, int32_t symbol) {
-    /* sums may wrap: a centre far off wraps them back */
-    const uint32_t half = ((uint32_t)symbol + 1) >> 1, offset = symbol & 1 ? half : 0 - half;
-    const int32_t sign = c->sign[i * c->sign_step];
-    return (int32_t)((sign < 0 ? 0 - offset : offset) + (uint32_t)c->centre[i * c->centre_step]);
+static void all_values(const Symbols *c) {
+    if (c->centre_step && c->sign_step)
+        to_values(c->count, c->values, c->centre, 1, c->sign, 1);
+    else
+        to_values(c->count, c->values, c->centre, c->centre_step, c->sign, c->sign_step);
 }
 
 /* Reads what each escaped symbol has beyond its table. numbers: as many, 1 more than that. */
@@ -159,6 +171,7 @@ static int read_escapes(Symbols *c, Source *s, int64_t escaped, int32_t *numbers
 static int read_symbols(Symbols *c, int32_t *order, int64_t *ends) {
     Source s = {c->state[0], c->state[1], c->words, (size_t)c->state[2], c->word_count};
     int64_t at = 0, escaped = 0;
+    sort_by_table(c, NULL, order, ends);
     for (int32_t t = 0; t < c->tables; t++) {
         const uint32_t *below = c->below + c->starts[t];
         uint32_t *uses = c->uses + c->starts[t];
@@ -181,7 +194,7 @@ static int read_symbols(Symbols *c, int32_t *order, int64_t *ends) {
         free(where);
         if (status != DONE) return status;
     }
-    for (int64_t i = 0; i < c->count; i++) c->values[i] = value_of(c, i, c->values[i]);
+    all_values(c);
     c->state[0] = s.range, c->state[1] = s.distance, c->state[2] = s.next;
     return DONE;
 }
@@ -225,7 +238,7 @@ static void write_escapes(Sink *s, int64_t escaped, const int32_t *numbers, int3
     }
 }
 
-static int write_symbols(Symbols *c, const int32_t *order, const int64_t *ends, int32_t *symbols) {
+static int write_symbols(Symbols *c, int32_t *sorted, int64_t *ends, int32_t *symbols) {
     int64_t escaped;
     const int status = symbols_to_write(c, symbols, &escaped);
     if (status != DONE) return status;
@@ -241,15 +254,15 @@ static int write_symbols(Symbols *c, const int32_t *order, const int64_t *ends, 
             symbols[i] = last;
         }
     }
+    sort_by_table(c, symbols, sorted, ends);
     Sink s = {c->state[0], c->state[1], c->words, (size_t)c->state[2], c->word_count};
     int64_t at = 0;
     for (int32_t t = 0; t < c->tables; t++) {
         const uint32_t *below = c->below + c->starts[t];
         uint32_t *uses = c->uses + c->starts[t];
         for (; at < ends[t]; at++) {
-            const int32_t symbol = symbols[order[at]];
-            uses[symbol]++;
-            write_symbol(&s, below, c->lengths[t], symbol);
+            uses[sorted[at]]++;
+            write_symbol(&s, below, c->lengths[t], sorted[at]);
         }
     }
     if (escaped) write_escapes(&s, escaped, numbers, numbers + escaped);
@@ -260,15 +273,15 @@ static int write_symbols(Symbols *c, const int32_t *order, const int64_t *ends, 
 
 /* Reads or writes the elements of a call. Where it fails, a writer's state is what it was. */
 static int code(Symbols *c, int writes) {
-    if (!signs_are_signs(c)) return BAD_SIGN;
+    int status = is_in_range(c);
+    if (status != DONE) return status;
     const size_t size = (size_t)c->count + 1;
     int32_t *order = malloc(size * sizeof *order * (writes ? 2 : 1));
-    int64_t *ends = malloc((size_t)c->tables * sizeof *ends);
-    int status = NO_MEMORY;
-    if (order && ends) {
-        status = sort_by_table(c, order, ends);
-        if (status == DONE) status = writes ? write_symbols(c, order, ends, order + size) : read_symbols(c, order, ends);
-    }
+    int64_t *ends = malloc(2 * (size_t)c->tables * sizeof *ends);
+    if (!order || !ends)
+        status = NO_MEMORY;
+    else
+        status = writes ? write_symbols(c, order, ends, order + size) : read_symbols(c, order, ends);
     free(order);
     free(ends);
     return status;

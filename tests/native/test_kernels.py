@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from lvcodec import native
+from lvcodec.entropy.coder import Writer
+from lvcodec.entropy.tables import TableSet
 from lvcodec.errors import UsageError
 from lvcodec.exact import warp
 from lvcodec.native import self_test
@@ -37,6 +39,18 @@ def test_the_self_test_is_of_the_right_warp() -> None:
     cases = self_test.warp_inputs()
     outputs = [warp.moved(plane, field, tuple(map(tuple, taps.tolist())), side) for plane, field, taps, side in cases]
     assert self_test.hashed(outputs) == self_test.SHA256["warp"]
+
+
+def test_the_self_test_is_of_the_right_coder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "kernels", lambda: None)
+    counts, index, centre, sign, values = self_test.coder_inputs()
+    tables, writer = TableSet(counts, self_test.LENGTHS), Writer()
+    for _ in range(2):
+        writer.code(values, tables, index, centre, sign)
+    number, words, _ = writer._words.end()
+    written = np.frombuffer(number.to_bytes(4 * words, "big")[:-4], dtype=">u4")
+    (account,) = writer._accounts.values()
+    assert self_test.hashed([written, 2 * account.uses, values, values]) == self_test.SHA256["coder"]
 
 
 # ---- which are used ---------------------------------------------------------------------------------------------

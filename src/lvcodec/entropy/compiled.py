@@ -11,6 +11,7 @@ from lvcodec.arrays import Ints
 from lvcodec.entropy.call import Call, endless, index_outside, last_word, no_code, no_sign, too_far
 
 WORDS = 2**12  # room at first
+SPARE = 4  # words beyond one a symbol, which is more than a symbol without an escape takes
 _DONE, _, _BAD_INDEX, _BAD_SIGN, _TOO_FAR, _FULL, _DAMAGED, _ENDLESS = range(8)  # as in native/kernels.h
 
 
@@ -24,14 +25,19 @@ class CompiledWriter:
 
     def write(self, values: Ints, call: Call) -> None:
         arguments = _arguments(np.ascontiguousarray(values), call)
+        self._make_room(int(self._state[2]) + values.size + SPARE)
         status, escape_bits, needed = self._kernels.write(*arguments, self._state, self._words)
-        if status == _FULL:
-            words = np.empty(max(needed, 2 * self._words.size), dtype=np.uint32)
-            words[: self._words.size] = self._words
-            self._words = words
+        if status == _FULL:  # many escapes
+            self._make_room(needed)
             status, escape_bits, _ = self._kernels.write(*arguments, self._state, self._words)
         _check(status, call)
         call.account.escape_bits += escape_bits
+
+    def _make_room(self, needed: int) -> None:
+        if needed > self._words.size:
+            words = np.empty(max(needed, 2 * self._words.size), dtype=np.uint32)
+            words[: self._words.size] = self._words
+            self._words = words
 
     def end(self) -> tuple[int, int, int]:
         low, width, count = (int(part) for part in self._state)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHA256 = {
+    "coder": "462383839253dc8262dd8ef50197295eed1a6063b6df2e4c5f0c97de9e030d16",
     "warp": "0d7338ce78fadef3825f4a7c7ba3fe64918c9ffef0b4e032839dbc089d4f92c3",
 }
 
@@ -86,4 +87,43 @@ def run_warp(
     return shown
 
 
-_RUNS: dict[str, Callable[[ModuleType], list[NDArray[Any]]]] = {"warp": _warp}
+# ---- range coder ------------------------------------------------------------------------------------------------
+
+ELEMENTS = 700
+LENGTHS = np.array([2, 9, 40, 3], dtype=np.int32)
+
+
+def coder_inputs() -> tuple[NDArray[np.int32], ...]:
+    """Counts of tables of LENGTHS, end to end; of each element index, centre, sign and value."""
+    counts = []
+    for length in LENGTHS.tolist():
+        table = numbers((length,), 1, 2**19, 48271)
+        table[1:] //= np.arange(1, length)
+        table[0] += 2**24 - int(np.add.reduce(table))
+        counts.append(table.astype(np.int32))
+    limits = (0, len(LENGTHS) - 1, 40692), (-9, 9, 48271), (0, 1, 69621), (-30, 30, 39373), (0, 99, 16807)
+    index, centre, signs, near, far = (numbers((ELEMENTS,), *limit).astype(np.int32) for limit in limits)
+    values = np.where(far == 0, near * 2**18, np.where(far < 70, centre, centre + near // 4))
+    return np.concatenate(counts), index, centre, 2 * signs - 1, values.astype(np.int32)
+
+
+def _coder(kernels: ModuleType) -> list[NDArray[Any]]:
+    """The words written, twice over, and the values read from them."""
+    counts, index, centre, sign, values = coder_inputs()
+    starts = np.cumsum(LENGTHS, dtype=np.int64) - LENGTHS
+    below = np.cumsum(counts, dtype=np.int64) - counts
+    below = (below - np.repeat(below[starts], LENGTHS)).astype(np.uint32)
+    uses, words = np.zeros(below.size, dtype=np.uint32), np.zeros(4 * ELEMENTS, dtype=np.uint32)
+    state, tables = np.array([0, 2**64 - 1, 0], dtype=np.uint64), (starts, LENGTHS, below, uses)
+    for _ in range(2):
+        kernels.write(index, centre, sign, values, *tables, state, words)
+    written, end = words[: int(state[2])], np.array([(int(state[0]) >> 32) + 1], dtype=np.uint32)
+    source = np.concatenate([written, end])
+    state = np.array([2**64 - 1, int(source[0]) << 32 | int(source[1]), 2], dtype=np.uint64)
+    read = [np.empty_like(values) for _ in range(2)]
+    for found in read:
+        kernels.read(index, centre, sign, found, *tables, state, source)
+    return [written, uses, *read]
+
+
+_RUNS: dict[str, Callable[[ModuleType], list[NDArray[Any]]]] = {"warp": _warp, "coder": _coder}
