@@ -1,8 +1,11 @@
 /* The body of portable.c, avx2.c and avx512.c, which say NAME, and the compiler which instructions it may use. */
 #include "coder.h"
 #include "warp.h"
+#include "errors.h"
 
 const Kernels NAME = {
     .warp = warp,
+    .phases = phases,
+    .errors = errors,
     .code = code,
 };

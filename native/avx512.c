@@ -2,7 +2,7 @@
 #include "kernels.h"
 #if LVCODEC_X86
 #pragma GCC target("avx2,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
-#define LEVEL AVX512
+#define LVCODEC_LEVEL 2
 #define NAME kernels_avx512
 #include "all.h"
 #endif

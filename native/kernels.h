@@ -57,7 +57,29 @@ typedef struct {
 } Symbols;
 
 typedef struct {
+    int height, width, border; /* of the plane, and how far it is shown beyond its edges */
+    const uint8_t *plane;      /* (height, width) */
+    int steps, count;
+    const int16_t *taps; /* (steps, count) */
+    uint8_t *shown;      /* (steps * steps, height + 2 * border, width + 2 * border), phases down first, rounded */
+} Phases;
+
+typedef struct {
+    int height, width, border, steps; /* of each plane, border and all */
+    const uint8_t *seen;              /* (steps * steps, height, width) */
+    int side, columns;                /* of blocks: 16 or 8; blocks in a row */
+    int64_t block_count;
+    const uint8_t *wanted; /* (block_count, side, side) */
+    int64_t count;
+    const int32_t *vectors; /* (2, count) */
+    const int64_t *blocks;  /* (count,), < block_count */
+    uint32_t *errors;       /* (count,) sums of squares */
+} Errors;
+
+typedef struct {
     void (*warp)(const Warp *);
+    int (*phases)(const Phases *);
+    void (*errors)(const Errors *);
     int (*code)(Symbols *, int writes);
 } Kernels;
 

@@ -114,6 +114,66 @@ static PyObject *py_warp(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+static PyObject *py_phases(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer b[3] = {{0}};
+    Phases p;
+    if (!PyArg_ParseTuple(args, "w*y*y*iiiii", &b[0], &b[1], &b[2], &p.height, &p.width, &p.border, &p.steps, &p.count))
+        return NULL;
+    int right = (p.count == 8 && p.steps == 4) || (p.count == 4 && p.steps == 8) || wrong("taps of no known form");
+    if (right && (p.height < 1 || p.width < 1 || p.border < 0 || p.border > 4096 || p.height > 1 << 16 || p.width > 1 << 16))
+        right = wrong("a side is out of range");
+    if (right) {
+        const int64_t grown = (int64_t)(p.height + 2 * p.border) * (p.width + 2 * p.border);
+        right = holds(&b[0], grown * p.steps * p.steps, 1, "shown") &&
+                holds(&b[1], (int64_t)p.height * p.width, 1, "plane") &&
+                holds(&b[2], (int64_t)p.steps * p.count, 2, "taps") && taps_are_small(b[2].buf, p.steps, p.count);
+    }
+    int status = DONE;
+    if (right) {
+        p.shown = b[0].buf, p.plane = b[1].buf, p.taps = b[2].buf;
+        Py_BEGIN_ALLOW_THREADS status = kernels->phases(&p);
+        Py_END_ALLOW_THREADS
+    }
+    release(b, 3);
+    if (!right) return NULL;
+    if (status == NO_MEMORY) return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+static int check_errors(Errors *e, const Py_buffer *b) {
+    if ((e->side != 8 && e->side != 16) || (e->steps != 4 && e->steps != 8)) return wrong("blocks of no known form");
+    if (e->height < e->side || e->width < e->side || e->border < 0 || e->columns < 1)
+        return wrong("a side is out of range");
+    e->count = b[0].len / 4, e->block_count = b[2].len / (e->side * e->side);
+    if (!(holds(&b[0], e->count, 4, "errors") &&
+          holds(&b[1], (int64_t)e->steps * e->steps * e->height * e->width, 1, "seen") &&
+          holds(&b[2], e->block_count * e->side * e->side, 1, "wanted") && holds(&b[3], 2 * e->count, 4, "vectors") &&
+          holds(&b[4], e->count, 8, "blocks")))
+        return 0;
+    e->errors = b[0].buf, e->seen = b[1].buf, e->wanted = b[2].buf, e->vectors = b[3].buf, e->blocks = b[4].buf;
+    for (int64_t i = 0; i < e->count; i++)
+        if (e->blocks[i] < 0 || e->blocks[i] >= e->block_count) return wrong("there is no such block");
+    return 1;
+}
+
+static PyObject *py_errors(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer b[5] = {{0}};
+    Errors e;
+    if (!PyArg_ParseTuple(args, "w*y*y*y*y*iiiiii", &b[0], &b[1], &b[2], &b[3], &b[4], &e.height, &e.width, &e.border,
+                          &e.steps, &e.side, &e.columns))
+        return NULL;
+    const int right = check_errors(&e, b);
+    if (right) {
+        Py_BEGIN_ALLOW_THREADS kernels->errors(&e);
+        Py_END_ALLOW_THREADS
+    }
+    release(b, 5);
+    if (!right) return NULL;
+    Py_RETURN_NONE;
+}
+
 /* Tables that cannot send the coder outside of their entries, whatever it reads. */
 static int check_tables(const Symbols *c, int64_t entries) {
     if (c->tables < 1) return wrong("no tables");
@@ -177,6 +237,8 @@ static PyMethodDef methods[] = {
     {"best", py_best, METH_NOARGS, "The best set of instructions that this processor has."},
     {"use", py_use, METH_O, "Compute with a set of instructions from now on."},
     {"warp", py_warp, METH_VARARGS, "A plane moved along a field."},
+    {"phases", py_phases, METH_VARARGS, "A plane at every fraction of a pel."},
+    {"errors", py_errors, METH_VARARGS, "Squared errors of blocks."},
     {"read", py_read, METH_VARARGS, "Symbols from the words of a range coder."},
     {"write", py_write, METH_VARARGS, "Symbols into the words of a range coder."},
     {NULL, NULL, 0, NULL},

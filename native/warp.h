@@ -24,6 +24,39 @@ INLINE int32_t taps_of(const int16_t *taps, const uint8_t *from, ptrdiff_t step,
     return sum;
 }
 
+#if LVCODEC_LEVEL >= 1
+/* Two neighbouring taps, as the products of pairs want them. */
+INLINE __m256i pair_of_taps(const int16_t *taps) {
+    return _mm256_set1_epi32((int32_t)((uint32_t)(uint16_t)taps[0] | (uint32_t)(uint16_t)taps[1] << 16));
+}
+
+/* 8 taps down 8 rows of 16 sums, each in 32 bits: the first and third four in `low`, the others in `high`. */
+INLINE void eight_down(const __m256i *rows, const __m256i *pairs, __m256i *low, __m256i *high) {
+    *low = *high = _mm256_setzero_si256();
+    for (int k = 0; k < 4; k++) {
+        const __m256i one = rows[2 * k], other = rows[2 * k + 1];
+        *low = _mm256_add_epi32(*low, _mm256_madd_epi16(_mm256_unpacklo_epi16(one, other), pairs[k]));
+        *high = _mm256_add_epi32(*high, _mm256_madd_epi16(_mm256_unpackhi_epi16(one, other), pairs[k]));
+    }
+}
+
+INLINE __m256i eight_halved(__m256i sums, int bits) {
+    const __m256i odd = _mm256_and_si256(_mm256_srai_epi32(sums, bits), _mm256_set1_epi32(1));
+    const __m256i half = _mm256_set1_epi32((1 << (bits - 1)) - 1);
+    return _mm256_srai_epi32(_mm256_add_epi32(_mm256_add_epi32(sums, half), odd), bits);
+}
+
+INLINE void down_a_block(const int16_t *middle, const int16_t *taps, int16_t *out) {
+    __m256i pairs[4], rows[8], low, high;
+    for (int k = 0; k < 4; k++) pairs[k] = pair_of_taps(taps + 2 * k);
+    for (int i = 0; i < 16; i++) {
+        for (int k = 0; k < 8; k++) rows[k] = _mm256_loadu_si256((const __m256i *)(middle + (i + k) * 16));
+        eight_down(rows, pairs, &low, &high);
+        _mm256_storeu_si256((__m256i *)(out + i * 16), _mm256_packs_epi32(eight_halved(low, 8), eight_halved(high, 8)));
+    }
+}
+#endif
+
 /* side * side pels in sixteenths. from: the window of side + count - 1 rows and columns around them. down, across: taps,
  * or NULL for whole pels. */
 INLINE void interpolate(const uint8_t *from, ptrdiff_t stride, const int16_t *down, const int16_t *across, int side,
@@ -53,6 +86,12 @@ INLINE void interpolate(const uint8_t *from, ptrdiff_t stride, const int16_t *do
     for (int i = 0; i < side + count - 1; i++)
         for (int j = 0; j < side; j++)
             middle[i * side + j] = (int16_t)taps_of(across, from + i * stride + j, 1, count);
+#if LVCODEC_LEVEL >= 1
+    if (side == 16 && count == 8) {
+        down_a_block(middle, down, out);
+        return;
+    }
+#endif
     for (int i = 0; i < side; i++)
         for (int j = 0; j < side; j++) {
             int32_t sum = 0;

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from lvcodec.codec import motion
 from lvcodec.codec.modes import MODES, State
 from lvcodec.codec.picture import decode_picture
-from lvcodec.encoder import search as search_module
 from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.encoder.errors import BlockErrors
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.picture import encode_picture
 from lvcodec.encoder.search import search
@@ -237,9 +237,9 @@ def test_errors_that_are_kept_are_those_that_would_be_found(make_clip) -> None:
     fields = [draw.integers(-6, 7, (2, 3, 5)).astype(np.int32) for _ in range(4)]
     fields += [np.where(draw.random((3, 5)) < 0.5, fields[0], fields[2]), fields[1], fields[3][:, ::-1].copy()]
     fields += [fields[0] + 8 * n for n in (1, 2)] + [fields[0]]
-    kept = search_module._Errors(second, first, fields[0].shape)
+    kept = BlockErrors(second, first, fields[0].shape)
     for field in fields:
-        alone = search_module._Errors(second, first, field.shape).of(field)
+        alone = BlockErrors(second, first, field.shape).of(field)
         assert np.array_equal(kept.of(field), alone) and alone.std() > 0
     some = draw.integers(0, 15, 40)
     twice = np.tile(fields[1].reshape(2, -1)[:, some], 2)
@@ -251,11 +251,11 @@ def test_errors_are_those_of_what_the_warp_shows(make_clip, vector: tuple[int, i
     """Where all blocks move alike, to a rounding of the interpolated pels, beyond the picture's edges too."""
     first, second = (picture.y for picture in make_clip(80, 48, 2, 5))
     field = np.broadcast_to(np.array(vector, dtype=np.int32)[:, None, None], (2, 3, 5)).copy()
-    errors = search_module._Errors(second, first, field.shape).of(field)
+    errors = BlockErrors(second, first, field.shape).of(field)
     apart = warp.warp(first, field).astype(float) - second
     want = np.square(apart).reshape(3, 16, 5, 16).mean(axis=(1, 3))
     assert np.abs(np.sqrt(errors) - np.sqrt(want)).max() < 0.3 and want.max() > 10
 
 
 def alone_at(first, second, field: Field, blocks: NDArray[np.intp]) -> NDArray[np.float32]:
-    return search_module._Errors(second, first, field.shape).of(field).ravel()[blocks]
+    return BlockErrors(second, first, field.shape).of(field).ravel()[blocks]
