@@ -2,9 +2,12 @@
 #include "coder.h"
 #include "warp.h"
 #include "errors.h"
+#include "products.h"
 
 const Kernels NAME = {
     .warp = warp,
+    .block = block,
+    .layer = layer,
     .phases = phases,
     .errors = errors,
     .code = code,

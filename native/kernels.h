@@ -76,8 +76,41 @@ typedef struct {
     uint32_t *errors;       /* (count,) sums of squares */
 } Errors;
 
+enum { MOST_CHANNELS = 256, MOST_HIDDEN = 512, MOST_INPUTS = 1024 };
+enum { RELU, CLAMP, WIDE, ADD }; /* what becomes of a layer's sums */
+
+/* A layer's integers. weights: within +-64; ((outputs + 63) / 64, taps, inputs / 4, 64, 4), or of a layer within each
+ * channel (channels / 64, 3 fours of taps, 4 parts, 4 lanes, 4 channels, 4 taps), channel 16 lane + 4 part + i, its bias
+ * and shift in that order too. bias: (outputs,) with -zero * sum of weights in it; shift: (outputs,) -6 .. 30. */
+typedef struct {
+    int inputs, outputs, taps;
+    const int8_t *weights;
+    const int32_t *bias, *shift;
+} Product;
+
+typedef struct {
+    int height, width;
+    const uint8_t *x; /* (height, width, channels), 128 stands for 0 */
+    uint8_t *out;     /* the same */
+    Product each, up, down;
+    const int64_t *places; /* (count,) positions to compute, or NULL: all */
+    int64_t count;
+} Block;
+
+typedef struct {
+    int height, width, channels; /* channels: product.inputs without what makes them a multiple of 4 */
+    const uint8_t *x;            /* (height, width, channels) */
+    int zero, kind;              /* the byte that stands for 0 */
+    Product product;
+    void *out; /* (count, outputs) bytes, or float32 of a WIDE one */
+    const int64_t *places;
+    int64_t count;
+} Layer;
+
 typedef struct {
     void (*warp)(const Warp *);
+    void (*block)(const Block *);
+    void (*layer)(const Layer *);
     int (*phases)(const Phases *);
     void (*errors)(const Errors *);
     int (*code)(Symbols *, int writes);

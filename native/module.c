@@ -174,6 +174,95 @@ static PyObject *py_errors(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* The weights, biases and shifts of a product from three buffers. */
+static int take_product(Product *p, const Py_buffer *b) {
+    if (p->inputs < 1 || p->outputs < 1 || p->inputs > MOST_INPUTS || p->outputs > 4096)
+        return wrong("a layer is too wide");
+    const int64_t tiles = (p->outputs + 63) / 64;
+    if (!(holds(&b[0], tiles * 64 * p->taps * p->inputs, 1, "weights") && holds(&b[1], tiles * 64, 4, "bias") &&
+          holds(&b[2], tiles * 64, 4, "shift")))
+        return 0;
+    p->weights = b[0].buf, p->bias = b[1].buf, p->shift = b[2].buf;
+    for (int i = 0; i < p->outputs; i++)
+        if (p->shift[i] < -6 || p->shift[i] > 30) return wrong("a shift is out of range");
+    return 1;
+}
+
+/* Positions to compute: those of a buffer of 64-bit numbers, or all if it is empty. */
+static int take_places(const int64_t **places, int64_t *count, const Py_buffer *b, int64_t all) {
+    *places = NULL, *count = all;
+    if (!b->obj) return 1;
+    if (!holds(b, b->len / 8, 8, "places")) return 0;
+    *places = b->buf, *count = b->len / 8;
+    for (int64_t i = 0; i < *count; i++)
+        if ((*places)[i] < 0 || (*places)[i] >= all) return wrong("there is no such place");
+    return 1;
+}
+
+/* (out, x, height, width, channels, hidden, 3 * (weights, bias, shift), places or None) */
+static PyObject *py_block(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer buffers[12] = {{0}};
+    Block b;
+    int channels, hidden;
+    if (!PyArg_ParseTuple(args, "w*y*iiiiy*y*y*y*y*y*y*y*y*z*", &buffers[0], &buffers[1], &b.height, &b.width, &channels,
+                          &hidden, &buffers[2], &buffers[3], &buffers[4], &buffers[5], &buffers[6], &buffers[7],
+                          &buffers[8], &buffers[9], &buffers[10], &buffers[11]))
+        return NULL;
+    int right = (channels >= 64 && hidden >= 64 && channels % 64 == 0 && hidden % 64 == 0 &&
+                 channels <= MOST_CHANNELS && hidden <= MOST_HIDDEN && b.height >= 1 && b.width >= 1 &&
+                 b.height <= 1 << 15 && b.width <= 1 << 15) ||
+                wrong("a block of no known form");
+    if (right) {
+        const int64_t places = (int64_t)b.height * b.width;
+        b.each = (Product){12, channels, 1, NULL, NULL, NULL};
+        b.up = (Product){channels, hidden, 1, NULL, NULL, NULL};
+        b.down = (Product){hidden, channels, 1, NULL, NULL, NULL};
+        right = holds(&buffers[0], places * channels, 1, "out") && holds(&buffers[1], places * channels, 1, "x") &&
+                take_product(&b.each, buffers + 2) && take_product(&b.up, buffers + 5) &&
+                take_product(&b.down, buffers + 8) && take_places(&b.places, &b.count, buffers + 11, places);
+        if (right && buffers[0].buf == buffers[1].buf) right = wrong("out is x");
+    }
+    if (right) {
+        b.out = buffers[0].buf, b.x = buffers[1].buf;
+        Py_BEGIN_ALLOW_THREADS kernels->block(&b);
+        Py_END_ALLOW_THREADS
+    }
+    release(buffers, 12);
+    if (!right) return NULL;
+    Py_RETURN_NONE;
+}
+
+/* (out, x, height, width, channels, outputs, taps, zero, kind, weights, bias, shift, places or None) */
+static PyObject *py_layer(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer b[6] = {{0}};
+    Layer l;
+    int outputs, taps;
+    if (!PyArg_ParseTuple(args, "w*y*iiiiiiiy*y*y*z*", &b[0], &b[1], &l.height, &l.width, &l.channels, &outputs, &taps,
+                          &l.zero, &l.kind, &b[2], &b[3], &b[4], &b[5]))
+        return NULL;
+    int right = (l.channels >= 1 && outputs >= 1 && (taps == 1 || (taps == 9 && l.channels % 4 == 0)) && l.height >= 1 &&
+                 l.width >= 1 && l.height <= 1 << 15 && l.width <= 1 << 15 && l.kind >= RELU && l.kind <= WIDE &&
+                 l.channels <= MOST_INPUTS - 3 && l.zero >= 0 && l.zero <= 255) ||
+                wrong("a layer of no known form");
+    if (right) {
+        const int64_t places = (int64_t)l.height * l.width;
+        l.product = (Product){(l.channels + 3) / 4 * 4, outputs, taps, NULL, NULL, NULL};
+        right = holds(&b[1], places * l.channels, 1, "x") && take_product(&l.product, b + 2) &&
+                take_places(&l.places, &l.count, b + 5, places) &&
+                holds(&b[0], l.count * outputs, l.kind == WIDE ? 4 : 1, "out");
+    }
+    if (right) {
+        l.out = b[0].buf, l.x = b[1].buf;
+        Py_BEGIN_ALLOW_THREADS kernels->layer(&l);
+        Py_END_ALLOW_THREADS
+    }
+    release(b, 6);
+    if (!right) return NULL;
+    Py_RETURN_NONE;
+}
+
 /* Tables that cannot send the coder outside of their entries, whatever it reads. */
 static int check_tables(const Symbols *c, int64_t entries) {
     if (c->tables < 1) return wrong("no tables");
@@ -239,6 +328,8 @@ static PyMethodDef methods[] = {
     {"warp", py_warp, METH_VARARGS, "A plane moved along a field."},
     {"phases", py_phases, METH_VARARGS, "A plane at every fraction of a pel."},
     {"errors", py_errors, METH_VARARGS, "Squared errors of blocks."},
+    {"block", py_block, METH_VARARGS, "A residual block."},
+    {"layer", py_layer, METH_VARARGS, "A 1x1 or 3x3 layer."},
     {"read", py_read, METH_VARARGS, "Symbols from the words of a range coder."},
     {"write", py_write, METH_VARARGS, "Symbols into the words of a range coder."},
     {NULL, NULL, 0, NULL},
