@@ -25,9 +25,47 @@ INLINE int32_t in_units(int32_t sum, int32_t shift) {
     return (sum + (1 << (shift - 1)) - 1 + ((sum >> shift) & 1)) >> shift;
 }
 
+#if LVCODEC_LEVEL == 1
+INLINE __m256i eight_in_units(__m256i sums, const int32_t *bias, const int32_t *shift) {
+    const __m256i exponent = _mm256_sub_epi32(_mm256_set1_epi32(127), _mm256_loadu_si256((const __m256i *)shift));
+    const __m256 scale = _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)); /* 2^-shift */
+    sums = _mm256_add_epi32(sums, _mm256_loadu_si256((const __m256i *)bias));
+    const __m256 units = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), scale);
+    return _mm256_cvtps_epi32(_mm256_round_ps(units, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+/* 16 numbers, saturated to bytes. */
+INLINE __m128i to_bytes(__m256i one, __m256i other) {
+    const __m256i halves = _mm256_permute4x64_epi64(_mm256_packs_epi32(one, other), 0xD8);
+    return _mm_packus_epi16(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+}
+
+INLINE __m256i eight_of(const uint8_t *bytes) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes)); }
+
+/* 16 outputs of a row, from `at` on. */
+INLINE void end_sixteen(const int32_t *sums, const Product *p, int at, int kind, void *out, const uint8_t *x) {
+    __m256i one = eight_in_units(_mm256_loadu_si256((const __m256i *)sums), p->bias + at, p->shift + at);
+    __m256i other = eight_in_units(_mm256_loadu_si256((const __m256i *)(sums + 8)), p->bias + at + 8, p->shift + at + 8);
+    if (kind == WIDE) {
+        _mm256_storeu_ps((float *)out + at, _mm256_cvtepi32_ps(one));
+        _mm256_storeu_ps((float *)out + at + 8, _mm256_cvtepi32_ps(other));
+        return;
+    }
+    if (kind != RELU) {
+        one = _mm256_add_epi32(one, kind == ADD ? eight_of(x + at) : _mm256_set1_epi32(128));
+        other = _mm256_add_epi32(other, kind == ADD ? eight_of(x + at + 8) : _mm256_set1_epi32(128));
+    }
+    _mm_storeu_si128((__m128i *)((uint8_t *)out + at), to_bytes(one, other));
+}
+#endif
+
 INLINE void end_row(const int32_t *sums, const Product *p, int first, int valid, int kind, void *out,
                     const uint8_t *x) {
-    for (int j = 0; j < valid; j++) {
+    int j = 0;
+#if LVCODEC_LEVEL == 1
+    for (; j + 16 <= valid; j += 16) end_sixteen(sums + j, p, first + j, kind, out, x);
+#endif
+    for (; j < valid; j++) {
         const int32_t units = in_units(sums[j] + p->bias[first + j], p->shift[first + j]);
         if (kind == WIDE)
             ((float *)out)[first + j] = (float)units;
@@ -66,13 +104,13 @@ INLINE void end_sixteen(__m512i sums, const Product *p, int at, int valid, int k
     _mm_mask_storeu_epi8((uint8_t *)out + at, mask, sixteen_bytes(units));
 }
 
-/* `used` of ROWS positions, 64 outputs from `first` on. rows: (taps, ROWS) where the inputs of each lie. */
-INLINE void multiply(const uint8_t *const *rows, const Product *p, int first, int used, int kind, const Ends *ends) {
+INLINE void multiply_some(const uint8_t *const *rows, const Product *p, int first, int used, int kind, const Ends *ends,
+                          int vectors) {
     __m512i sums[ROWS][4];
 #pragma GCC unroll 6
     for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; j++) sums[i][j] = _mm512_setzero_si512();
+        for (int j = 0; j < vectors; j++) sums[i][j] = _mm512_setzero_si512();
     const int8_t *weights = p->weights + (size_t)first * p->taps * p->inputs;
     for (int tap = 0; tap < p->taps; tap++) {
         const uint8_t *row[ROWS];
@@ -81,14 +119,14 @@ INLINE void multiply(const uint8_t *const *rows, const Product *p, int first, in
         for (int k = 0; k < p->inputs; k += 4, weights += 4 * LANES) {
             __m512i weight[4];
 #pragma GCC unroll 4
-            for (int j = 0; j < 4; j++) weight[j] = _mm512_loadu_si512(weights + j * 64);
+            for (int j = 0; j < vectors; j++) weight[j] = _mm512_loadu_si512(weights + j * 64);
 #pragma GCC unroll 6
             for (int i = 0; i < ROWS; i++) {
                 int32_t four;
                 memcpy(&four, row[i] + k, 4);
                 const __m512i bytes = _mm512_set1_epi32(four);
 #pragma GCC unroll 4
-                for (int j = 0; j < 4; j++) add_products(&sums[i][j], bytes, weight[j]);
+                for (int j = 0; j < vectors; j++) add_products(&sums[i][j], bytes, weight[j]);
             }
         }
     }
@@ -96,8 +134,16 @@ INLINE void multiply(const uint8_t *const *rows, const Product *p, int first, in
     for (int i = 0; i < ROWS; i++)
         if (i < used)
 #pragma GCC unroll 4
-            for (int j = 0; j < 4; j++)
+            for (int j = 0; j < vectors; j++)
                 end_sixteen(sums[i][j], p, first + 16 * j, p->outputs - first - 16 * j, kind, ends->out[i], ends->x[i]);
+}
+
+/* `used` of ROWS positions, 64 outputs from `first` on. rows: (taps, ROWS) where the inputs of each lie. */
+INLINE void multiply(const uint8_t *const *rows, const Product *p, int first, int used, int kind, const Ends *ends) {
+    if (p->outputs - first > LANES / 2)
+        multiply_some(rows, p, first, used, kind, ends, 4);
+    else
+        multiply_some(rows, p, first, used, kind, ends, 2);
 }
 #else
 #if LVCODEC_LEVEL == 1
@@ -215,10 +261,25 @@ INLINE void each_channel(const uint8_t *const *taps, const Product *p, uint8_t *
                 sums[j] += taps[tap][c + (j >> 2 & 3) * 16 + (j >> 4) * 4 + (j & 3)] *
                            weights[tap / 4 * 256 + j * 4 + tap % 4];
 #endif
+#if LVCODEC_LEVEL == 1
+        const __m256i middle = _mm256_set1_epi32(128);
+        for (int half = 0; half < 2; half++) {
+            __m256i units[4];
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++) {
+                const int at = 16 * j + 8 * half;
+                units[j] = eight_in_units(_mm256_loadu_si256((const __m256i *)(sums + at)), p->bias + c + at, p->shift + c + at);
+                units[j] = _mm256_add_epi32(units[j], middle);
+            }
+            const __m256i low = _mm256_packs_epi32(units[0], units[1]), high = _mm256_packs_epi32(units[2], units[3]);
+            _mm256_storeu_si256((__m256i *)(out + c + 32 * half), _mm256_packus_epi16(low, high));
+        }
+#else
         for (int j = 0; j < 64; j++) {
             const int32_t units = in_units(sums[j] + p->bias[c + j], p->shift[c + j]);
             out[c + (j >> 2 & 3) * 16 + (j >> 4) * 4 + (j & 3)] = (uint8_t)clamped(units + 128, 0, 255);
         }
+#endif
     }
 }
 #endif

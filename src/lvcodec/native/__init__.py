@@ -10,6 +10,7 @@ The environment variable LVCODEC_NATIVE limits them: to "portable" code, to "avx
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -27,28 +28,45 @@ def kernels() -> ModuleType | None:
 
     Raises UsageError if LVCODEC_NATIVE is none of its values.
     """
-    return _found()[0]
+    return _found().kernels
 
 
 def condition() -> str:
     """Which instructions the kernels use, or why there are none, in words for people."""
-    return _found()[1]
+    return _found().condition
+
+
+def multiplies() -> bool:
+    """Whether the kernels have products of bytes that are worth their while: portable code is slower than torch's."""
+    return _found().kernels is not None and _found().condition != LEVELS[0]
+
+
+def wrong() -> bool:
+    """Whether there are kernels that compute wrong."""
+    return _found().wrong
+
+
+@dataclass(frozen=True)
+class _Found:
+    kernels: ModuleType | None
+    condition: str
+    wrong: bool = False
 
 
 @cache
-def _found() -> tuple[ModuleType | None, str]:
+def _found() -> _Found:
     limit = os.environ.get(VARIABLE, "")
     if limit not in ("", OFF, *LEVELS):
         raise UsageError(f"{VARIABLE} is {limit!r}", f"set it to one of {OFF}, {', '.join(LEVELS)}, or to nothing")
     if limit == OFF:
-        return None, f"switched off by {VARIABLE}"
+        return _Found(None, f"switched off by {VARIABLE}")
     try:
         compiled = import_module(f"{__name__}._kernels")
     except ImportError:
-        return None, "not built, slower without; install lvcodec where there is a C compiler"
+        return _Found(None, "not built, slower without; install lvcodec where there is a C compiler")
     best = compiled.best()
     level = min(best, LEVELS.index(limit)) if limit else best
     compiled.use(level)
     if not self_test.right(compiled):
-        return None, f"{LEVELS[level]} computes wrong, not used"
-    return compiled, LEVELS[level]
+        return _Found(None, f"{LEVELS[level]} computes wrong, not used", wrong=True)
+    return _Found(compiled, LEVELS[level])

@@ -111,8 +111,8 @@ def _dense(given: Given, zero: int) -> tuple[NDArray[Any], ...]:
     weight = np.pad(given.weight.reshape(outputs, inputs, -1), ((0, size - outputs), (0, -inputs % 4), (0, 0)))
     tiles = weight.reshape(size // LANES, LANES, -1, 4, side * side).transpose(0, 4, 2, 1, 3)
     bias = given.bias.astype(np.int64) - zero * given.weight.reshape(outputs, -1).astype(np.int64).sum(axis=1)
-    parts = tiles.astype(np.int8), _up_to_lanes(bias, size).astype(np.int32), _up_to_lanes(given.shift, size)
-    return tuple(_aligned(np.ascontiguousarray(part)) for part in (*parts[:2], parts[2].astype(np.int32)))
+    each = (_up_to_lanes(part, size).astype(np.int32) for part in (bias, given.shift))
+    return tuple(_aligned(np.ascontiguousarray(part)) for part in (tiles.astype(np.int8), *each))
 
 
 def _each_channel(given: Given) -> tuple[NDArray[Any], ...]:
@@ -120,5 +120,5 @@ def _each_channel(given: Given) -> tuple[NDArray[Any], ...]:
     taps = np.pad(given.weight.reshape(channels, 9), ((0, 0), (0, 3)))
     lanes = taps.reshape(-1, 4, 4, 4, 3, 4).transpose(0, 4, 2, 1, 3, 5)  # lane, part, channel, four, tap
     bias = given.bias.astype(np.int64) - SIGNED * given.weight.reshape(channels, -1).astype(np.int64).sum(axis=1)
-    order = (part.reshape(-1, 4, 4, 4).transpose(0, 2, 1, 3) for part in (bias, given.shift))
-    return tuple(_aligned(np.ascontiguousarray(part)) for part in (lanes.astype(np.int8), *(o.astype(np.int32) for o in order)))
+    order = (part.reshape(-1, 4, 4, 4).transpose(0, 2, 1, 3).astype(np.int32) for part in (bias, given.shift))
+    return tuple(_aligned(np.ascontiguousarray(part)) for part in (lanes.astype(np.int8), *order))
