@@ -5,17 +5,25 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from lvcodec import native
 from lvcodec.entropy.coder import Writer
 from lvcodec.entropy.tables import TableSet
 from lvcodec.errors import UsageError
 from lvcodec.exact import warp
+from lvcodec.exact.backend import Integers
+from lvcodec.exact.formats import INT8
+from lvcodec.exact.packed import Packed, Units, add, floats
+from lvcodec.exact.reference import REFERENCE
 from lvcodec.native import self_test
+from lvcodec.native.layers import Block, Given, Layer
 
 kernels_module = pytest.importorskip("lvcodec.native._kernels", reason="the compiled kernels were not built")
 
@@ -51,6 +59,126 @@ def test_the_self_test_is_of_the_right_coder(monkeypatch: pytest.MonkeyPatch) ->
     written = np.frombuffer(number.to_bytes(4 * words, "big")[:-4], dtype=">u4")
     (account,) = writer._accounts.values()
     assert self_test.hashed([written, 2 * account.uses, values, values]) == self_test.SHA256["coder"]
+
+
+def reference(given: Given, x: Units) -> Units:
+    weight, bias, shift = (torch.from_numpy(part) for part in (given.weight, given.bias, given.shift))
+    return REFERENCE.layer(Integers(weight, bias, shift, INT8, given.act, 1, given.groups))(x)
+
+
+def test_the_self_test_is_of_the_right_layers() -> None:
+    def packed(x: NDArray[np.uint8], zero: int) -> Units:
+        return Packed(torch.from_numpy(x)[None].permute(0, 3, 1, 2), zero)
+
+    def levels(x: Units, zero: int) -> NDArray[np.float32]:
+        return floats(x, torch.float32)[0].permute(1, 2, 0).numpy() + zero
+
+    x = packed(self_test.activations(self_test.BLOCK[0]), 128)
+    change = x
+    for given in self_test.block_layers():
+        change = reference(given, change)
+    outputs = [levels(add(x, change, INT8), 128)]
+    for inputs, count, kernel, act, zero in self_test.LAYERS:
+        given = self_test.given_layer(inputs, count, kernel, act)
+        outputs.append(levels(reference(given, packed(self_test.activations(inputs), zero)), 128 * (act == "clamp")))
+    assert all(len(np.unique(output)) > 40 for output in outputs)
+    assert self_test.hashed(outputs) == self_test.SHA256["layers"]
+
+
+# ---- layers -----------------------------------------------------------------------------------------------------
+
+
+def random_layer(random: np.random.Generator, shape: tuple[int, int, int], act: str, groups: int = 1) -> Given:
+    outputs, inputs, kernel = shape
+    weight = random.integers(-64, 65, (outputs, inputs // groups, kernel, kernel))
+    return Given(weight, random.integers(-4000, 4001, outputs), random.integers(4, 12, outputs), act, groups)
+
+
+@pytest.mark.parametrize("shape", [(64, 194, 1), (96, 64, 1), (1, 33, 1), (85, 257, 1), (70, 36, 3), (128, 96, 3)])
+@pytest.mark.parametrize("act", ["relu", "clamp", "wide"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 13), (7, 6)])
+def test_layers(kernels: ModuleType, shape: tuple[int, int, int], act: str, size: tuple[int, int]) -> None:
+    random = np.random.Generator(np.random.PCG64(sum(shape)))
+    given = random_layer(random, shape, act)
+    for zero in (0, 128):
+        for levels in (np.arange(256), [0, 255]):
+            x = random.choice(levels, (*size, shape[1])).astype(np.uint8)
+            layer = Layer(kernels, given, zero)
+            assert Layer.fits(given)
+            want = reference(given, Packed(torch.from_numpy(x)[None].permute(0, 3, 1, 2), zero))
+            got = layer(x)
+            assert np.array_equal(got, floats(want, torch.float32)[0].permute(1, 2, 0).numpy() + 128 * (act == "clamp"))
+            places = random.integers(0, size[0] * size[1], 5)
+            assert np.array_equal(layer(x, places), got.reshape(-1, shape[0])[places])
+
+
+@pytest.mark.parametrize("channels,hidden", [(64, 64), (64, 128), (192, 384), (256, 512)])
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (9, 11)])
+def test_blocks(kernels: ModuleType, channels: int, hidden: int, size: tuple[int, int]) -> None:
+    random = np.random.Generator(np.random.PCG64(channels))
+    shapes = (
+        ((channels, channels, 3), "clamp", channels),
+        ((hidden, channels, 1), "relu"),
+        ((channels, hidden, 1), "wide"),
+    )
+    layers = [random_layer(random, *shape) for shape in shapes]
+    block = Block(kernels, *layers)
+    for levels in (np.arange(256), [0, 255]):
+        x = random.choice(levels, (*size, channels)).astype(np.uint8)
+        packed = Packed(torch.from_numpy(x)[None].permute(0, 3, 1, 2))
+        change: Units = packed
+        for given in layers:
+            change = reference(given, change)
+        got, want = block(x), add(packed, change, INT8)
+        assert np.array_equal(got, want.data[0].permute(1, 2, 0).numpy())
+        places = random.integers(0, size[0] * size[1], 5)
+        some, flat = block(x, places).reshape(-1, channels), got.reshape(-1, channels)
+        assert np.array_equal(some[places], flat[places])
+
+
+@pytest.mark.parametrize("place", [-1, 6])
+def test_places_outside_are_refused(kernels: ModuleType, place: int) -> None:
+    given = self_test.given_layer(64, 64, 1, "relu")
+    x, places = np.zeros((2, 3, 64), np.uint8), np.array([0, place])
+    with pytest.raises(ValueError, match="no such place"):
+        Layer(kernels, given, 128)(x, places)
+    with pytest.raises(ValueError, match="no such place"):
+        Block(kernels, *self_test.block_layers())(x, places)
+
+
+def test_what_does_not_fit() -> None:
+    given = self_test.given_layer(64, 64, 1, "relu")
+    assert Layer.fits(given)
+    assert not Layer.fits(replace(given, shift=given.shift * 0 + 31)) and not Layer.fits(replace(given, groups=2))
+    assert not Layer.fits(self_test.given_layer(33, 64, 3, "relu")) and not Layer.fits(
+        self_test.given_layer(8, 8, 5, "relu")
+    )
+    assert Block.fits(*self_test.block_layers()) and not Block.fits(given, given, given)
+
+
+@pytest.mark.parametrize("wrong", ["out", "x", "weights", "bias", "shift", "shift's range", "kind", "taps"])
+def test_layers_check_sizes(wrong: str) -> None:
+    layer = Layer(kernels_module, self_test.given_layer(64, 70, 1, "relu"), 128)
+    x, out, (weights, bias, shift) = np.zeros((2, 3, 64), np.uint8), np.empty((2, 3, 70), np.uint8), layer._parts
+    taps, kind = 1, 0
+    if wrong == "out":
+        out = out[:1].copy()
+    elif wrong == "x":
+        x = x[:1].copy()
+    elif wrong == "weights":
+        weights = weights[:1].copy()
+    elif wrong == "bias":
+        bias = bias[:70].copy()
+    elif wrong == "shift":
+        shift = shift[:70].copy()
+    elif wrong == "shift's range":
+        shift = shift + 40
+    elif wrong == "kind":
+        kind = 3
+    else:
+        taps = 4
+    with pytest.raises(ValueError, match="kernels"):
+        kernels_module.layer(out, x, 2, 3, 64, 70, taps, 128, kind, weights, bias, shift, None)
 
 
 # ---- which are used ---------------------------------------------------------------------------------------------

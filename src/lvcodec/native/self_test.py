@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.native.layers import Block, Given, Layer
+
 SHA256 = {
+    "layers": "7dd261ef5b947e4800fb2c3a1df3c6c9d354e7f67d8946bf0865fbdd9e4628e9",
     "coder": "462383839253dc8262dd8ef50197295eed1a6063b6df2e4c5f0c97de9e030d16",
     "warp": "0d7338ce78fadef3825f4a7c7ba3fe64918c9ffef0b4e032839dbc089d4f92c3",
 }
@@ -126,4 +129,37 @@ def _coder(kernels: ModuleType) -> list[NDArray[Any]]:
     return [written, uses, *read]
 
 
-_RUNS: dict[str, Callable[[ModuleType], list[NDArray[Any]]]] = {"warp": _warp, "coder": _coder}
+# ---- layers -----------------------------------------------------------------------------------------------------
+
+SIDES = 7, 9  # of activations
+BLOCK = 64, 128  # channels, hidden
+LAYERS = ((66, 70, 1, "wide", 0), (66, 70, 1, "clamp", 128), (20, 150, 3, "relu", 128))  # inputs ... zero of the input
+
+
+def given_layer(inputs: int, outputs: int, kernel: int, act: str, *, groups: int = 1) -> Given:
+    """A layer whose sums are brought to units of all sizes."""
+    weight = numbers((outputs, inputs // groups, kernel, kernel), -64, 64, 48271)
+    shift = 4 + kernel + numbers((outputs,), 0, 5, 40692) + (2 if groups == 1 else 0)
+    return Given(weight, numbers((outputs,), -4000, 4000, 69621), shift, act, groups)
+
+
+def block_layers() -> tuple[Given, Given, Given]:
+    """Those of a residual block."""
+    channels, hidden = BLOCK
+    each = given_layer(channels, channels, 3, "clamp", groups=channels)
+    return each, given_layer(channels, hidden, 1, "relu"), given_layer(hidden, channels, 1, "wide")
+
+
+def activations(channels: int) -> NDArray[np.uint8]:
+    """(H, W, channels) bytes."""
+    return numbers((*SIDES, channels), 0, 255, 16807).astype(np.uint8)
+
+
+def _layers(kernels: ModuleType) -> list[NDArray[Any]]:
+    outputs: list[NDArray[Any]] = [Block(kernels, *block_layers())(activations(BLOCK[0]))]
+    for inputs, count, kernel, act, zero in LAYERS:
+        outputs.append(Layer(kernels, given_layer(inputs, count, kernel, act), zero)(activations(inputs)))
+    return outputs
+
+
+_RUNS: dict[str, Callable[[ModuleType], list[NDArray[Any]]]] = {"warp": _warp, "coder": _coder, "layers": _layers}
