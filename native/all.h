@@ -10,5 +10,6 @@ const Kernels NAME = {
     .layer = layer,
     .phases = phases,
     .errors = errors,
+    .errors_of_both = errors_of_both,
     .code = code,
 };

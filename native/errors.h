@@ -101,14 +101,14 @@ INLINE uint32_t squared_error(const uint8_t *seen, ptrdiff_t stride, const uint8
 }
 #endif
 
-/* Where the vector of a pair leads its block. */
-INLINE const uint8_t *place_of(const Errors *e, int64_t pair, int side) {
+/* Where the vector of a pair leads its block, in planes of phases. */
+INLINE const uint8_t *place_of(const Errors *e, const uint8_t *seen, const int32_t *vectors, int64_t pair, int side) {
     const int row = (int)(e->blocks[pair] / e->columns), column = (int)(e->blocks[pair] % e->columns);
-    const int32_t v = e->vectors[pair], h = e->vectors[e->count + pair];
+    const int32_t v = vectors[pair], h = vectors[e->count + pair];
     const int down = v & (e->steps - 1), across = h & (e->steps - 1);
     const int top = clamped(row * side + e->border + (v - down) / e->steps, 0, e->height - side);
     const int left = clamped(column * side + e->border + (h - across) / e->steps, 0, e->width - side);
-    return e->seen + (size_t)(down * e->steps + across) * e->height * e->width + (size_t)top * e->width + left;
+    return seen + (size_t)(down * e->steps + across) * e->height * e->width + (size_t)top * e->width + left;
 }
 
 #define AHEAD 4 /* pairs: planes of large pictures lie in no cache */
@@ -121,11 +121,40 @@ INLINE void all_errors(const Errors *e, int side) {
             e->errors[i - AHEAD] =
                 squared_error(place, e->width, e->wanted + (size_t)e->blocks[i - AHEAD] * side * side, side);
         if (i >= e->count) continue;
-        places[i % AHEAD] = place = place_of(e, i, side);
+        places[i % AHEAD] = place = place_of(e, e->seen, e->vectors, i, side);
 #ifdef __GNUC__
         for (int row = 0; row < side; row++) __builtin_prefetch(place + (ptrdiff_t)row * e->width);
 #endif
     }
+}
+
+/* The sum of both to twice what is wanted. */
+INLINE uint32_t error_of_sum(const uint8_t *one, const uint8_t *other, ptrdiff_t stride, const uint8_t *wanted, int side) {
+    uint32_t sum = 0;
+    for (int i = 0; i < side; i++)
+        for (int j = 0; j < side; j++) {
+            const int apart = one[i * stride + j] + other[i * stride + j] - 2 * wanted[i * side + j];
+            sum += (uint32_t)(apart * apart);
+        }
+    return sum;
+}
+
+INLINE void all_errors_of_both(const Errors *e, int side) {
+    for (int64_t i = 0; i < e->count; i++) {
+        const uint8_t *one = place_of(e, e->seen, e->vectors, i, side);
+        const uint8_t *other = place_of(e, e->others_seen, e->others_vectors, i, side);
+        const uint8_t *wanted = e->wanted + (size_t)e->blocks[i] * side * side;
+        e->errors[i] = error_of_sum(one, other, e->width, wanted, side);
+        e->errors[e->count + i] = squared_error(one, e->width, wanted, side);
+        e->errors[2 * e->count + i] = squared_error(other, e->width, wanted, side);
+    }
+}
+
+static void errors_of_both(const Errors *e) {
+    if (e->side == 8)
+        all_errors_of_both(e, 8);
+    else
+        all_errors_of_both(e, 16);
 }
 
 static void errors(const Errors *e) {

@@ -30,7 +30,10 @@ typedef struct {
     int height, width;
     const uint8_t *plane; /* (height, width) */
     int rows, columns;
-    const int32_t *field; /* (2, rows, columns) */
+    const int32_t *field;        /* (2, rows, columns) */
+    const uint8_t *other;        /* a second plane, or NULL */
+    const int32_t *others_field; /* its field */
+    const uint8_t *which;        /* (rows, columns) what blocks show: 1 the first plane, 2 the second, 3 both */
     int steps, count;     /* phases of a pel; taps of each */
     const int16_t *taps;  /* (steps, count) */
     int side;             /* pels of a block: 16, 8 or 4 */
@@ -74,6 +77,8 @@ typedef struct {
     const int32_t *vectors; /* (2, count) */
     const int64_t *blocks;  /* (count,), < block_count */
     uint32_t *errors;       /* (count,) sums of squares */
+    const uint8_t *others_seen;     /* of a second reference */
+    const int32_t *others_vectors;  /* errors are (3, count) then: of the sum of both to twice what is wanted, of each */
 } Errors;
 
 enum { MOST_CHANNELS = 256, MOST_HIDDEN = 512, MOST_INPUTS = 1024 };
@@ -113,6 +118,7 @@ typedef struct {
     void (*layer)(const Layer *);
     int (*phases)(const Phases *);
     void (*errors)(const Errors *);
+    void (*errors_of_both)(const Errors *);
     int (*code)(Symbols *, int writes);
 } Kernels;
 

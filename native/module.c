@@ -90,26 +90,36 @@ static int check_warp(const Warp *w, const Py_buffer *b) {
     if (w->height < 1 || w->width < 1 || w->rows < 1 || w->columns < 1) return wrong("a side is below 1");
     if ((int64_t)w->rows * w->side < w->height || (int64_t)w->columns * w->side < w->width)
         return wrong("the field does not cover the plane");
-    const int64_t pels = (int64_t)w->height * w->width, blocks = 2 * (int64_t)w->rows * w->columns;
-    return holds(&b[0], pels, 1, "shown") && holds(&b[1], pels, 1, "plane") && holds(&b[2], blocks, 4, "field") &&
-           holds(&b[3], (int64_t)w->steps * w->count, 2, "taps") &&
-           taps_are_small(b[3].buf, w->steps, w->count);
+    const int64_t pels = (int64_t)w->height * w->width, blocks = (int64_t)w->rows * w->columns;
+    if (!(holds(&b[0], pels, 1, "shown") && holds(&b[1], pels, 1, "plane") && holds(&b[2], 2 * blocks, 4, "field") &&
+          holds(&b[3], (int64_t)w->steps * w->count, 2, "taps") && taps_are_small(b[3].buf, w->steps, w->count)))
+        return 0;
+    if (!b[4].obj) return 1;
+    if (!b[5].obj || !b[6].obj) return wrong("a second plane needs a field and blocks that show it");
+    if (!(holds(&b[4], pels, 1, "the second plane") && holds(&b[5], 2 * blocks, 4, "its field") &&
+          holds(&b[6], blocks, 1, "what blocks show")))
+        return 0;
+    for (int64_t i = 0; i < blocks; i++)
+        if (((const uint8_t *)b[6].buf)[i] - 1u > 2u) return wrong("a block shows neither plane nor both");
+    return 1;
 }
 
+/* (shown, plane, field, taps, second plane, its field, which, height, width, rows, columns, steps, count, side) */
 static PyObject *py_warp(PyObject *self, PyObject *args) {
     (void)self;
-    Py_buffer b[4] = {{0}};
+    Py_buffer b[7] = {{0}};
     Warp w;
-    if (!PyArg_ParseTuple(args, "w*y*y*y*iiiiiii", &b[0], &b[1], &b[2], &b[3], &w.height, &w.width, &w.rows,
-                          &w.columns, &w.steps, &w.count, &w.side))
+    if (!PyArg_ParseTuple(args, "w*y*y*y*z*z*z*iiiiiii", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &b[6], &w.height,
+                          &w.width, &w.rows, &w.columns, &w.steps, &w.count, &w.side))
         return NULL;
     const int right = check_warp(&w, b);
     if (right) {
         w.shown = b[0].buf, w.plane = b[1].buf, w.field = b[2].buf, w.taps = b[3].buf;
+        w.other = b[4].buf, w.others_field = b[5].buf, w.which = b[6].buf;
         Py_BEGIN_ALLOW_THREADS kernels->warp(&w);
         Py_END_ALLOW_THREADS
     }
-    release(b, 4);
+    release(b, 7);
     if (!right) return NULL;
     Py_RETURN_NONE;
 }
@@ -141,37 +151,56 @@ static PyObject *py_phases(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-static int check_errors(Errors *e, const Py_buffer *b) {
+/* b: errors, seen, wanted, vectors, blocks, and those of a second reference: seen, vectors. */
+static int check_errors(Errors *e, const Py_buffer *b, int references) {
     if ((e->side != 8 && e->side != 16) || (e->steps != 4 && e->steps != 8)) return wrong("blocks of no known form");
     if (e->height < e->side || e->width < e->side || e->border < 0 || e->columns < 1)
         return wrong("a side is out of range");
-    e->count = b[0].len / 4, e->block_count = b[2].len / (e->side * e->side);
-    if (!(holds(&b[0], e->count, 4, "errors") &&
-          holds(&b[1], (int64_t)e->steps * e->steps * e->height * e->width, 1, "seen") &&
+    const int64_t planes = (int64_t)e->steps * e->steps * e->height * e->width;
+    e->count = b[4].len / 8, e->block_count = b[2].len / (e->side * e->side);
+    if (!(holds(&b[0], (references == 2 ? 3 : 1) * e->count, 4, "errors") && holds(&b[1], planes, 1, "seen") &&
           holds(&b[2], e->block_count * e->side * e->side, 1, "wanted") && holds(&b[3], 2 * e->count, 4, "vectors") &&
           holds(&b[4], e->count, 8, "blocks")))
         return 0;
+    if (references == 2 && !(holds(&b[5], planes, 1, "seen") && holds(&b[6], 2 * e->count, 4, "vectors"))) return 0;
     e->errors = b[0].buf, e->seen = b[1].buf, e->wanted = b[2].buf, e->vectors = b[3].buf, e->blocks = b[4].buf;
+    e->others_seen = b[5].buf, e->others_vectors = b[6].buf;
     for (int64_t i = 0; i < e->count; i++)
         if (e->blocks[i] < 0 || e->blocks[i] >= e->block_count) return wrong("there is no such block");
     return 1;
 }
 
+static PyObject *run_errors(Errors *e, Py_buffer *b, int references) {
+    const int right = check_errors(e, b, references);
+    if (right) {
+        Py_BEGIN_ALLOW_THREADS(references == 2 ? kernels->errors_of_both : kernels->errors)(e);
+        Py_END_ALLOW_THREADS
+    }
+    release(b, 7);
+    if (!right) return NULL;
+    Py_RETURN_NONE;
+}
+
+/* (errors, seen, wanted, vectors, blocks, height, width, border, steps, side, columns) */
 static PyObject *py_errors(PyObject *self, PyObject *args) {
     (void)self;
-    Py_buffer b[5] = {{0}};
+    Py_buffer b[7] = {{0}};
     Errors e;
     if (!PyArg_ParseTuple(args, "w*y*y*y*y*iiiiii", &b[0], &b[1], &b[2], &b[3], &b[4], &e.height, &e.width, &e.border,
                           &e.steps, &e.side, &e.columns))
         return NULL;
-    const int right = check_errors(&e, b);
-    if (right) {
-        Py_BEGIN_ALLOW_THREADS kernels->errors(&e);
-        Py_END_ALLOW_THREADS
-    }
-    release(b, 5);
-    if (!right) return NULL;
-    Py_RETURN_NONE;
+    return run_errors(&e, b, 1);
+}
+
+/* (errors, seen, the other's, wanted, vectors, the other's, blocks, ...) */
+static PyObject *py_errors_of_both(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer b[7] = {{0}};
+    Errors e;
+    if (!PyArg_ParseTuple(args, "w*y*y*y*y*y*y*iiiiii", &b[0], &b[1], &b[5], &b[2], &b[3], &b[6], &b[4], &e.height,
+                          &e.width, &e.border, &e.steps, &e.side, &e.columns))
+        return NULL;
+    return run_errors(&e, b, 2);
 }
 
 /* The weights, biases and shifts of a product from three buffers. */
@@ -330,6 +359,7 @@ static PyMethodDef methods[] = {
     {"errors", py_errors, METH_VARARGS, "Squared errors of blocks."},
     {"block", py_block, METH_VARARGS, "A residual block."},
     {"layer", py_layer, METH_VARARGS, "A 1x1 or 3x3 layer."},
+    {"errors_of_both", py_errors_of_both, METH_VARARGS, "Squared errors of blocks with two references."},
     {"read", py_read, METH_VARARGS, "Symbols from the words of a range coder."},
     {"write", py_write, METH_VARARGS, "Symbols into the words of a range coder."},
     {NULL, NULL, 0, NULL},

@@ -114,45 +114,62 @@ INLINE void weights_of(int side, int16_t *weights) {
 
 /* The window of `size` rows and columns at (top, left): in the plane, or put together in `copy` where it reaches
  * beyond it. */
-INLINE const uint8_t *window(const Warp *w, int top, int left, int size, uint8_t *copy, ptrdiff_t *stride) {
+INLINE const uint8_t *window(const Warp *w, const uint8_t *plane, int top, int left, int size, uint8_t *copy,
+                             ptrdiff_t *stride) {
     if (top >= 0 && left >= 0 && top <= w->height - size && left <= w->width - size) {
         *stride = w->width;
-        return w->plane + (ptrdiff_t)top * w->width + left;
+        return plane + (ptrdiff_t)top * w->width + left;
     }
     for (int i = 0; i < size; i++) {
-        const uint8_t *row = w->plane + (ptrdiff_t)clamped(top + i, 0, w->height - 1) * w->width;
+        const uint8_t *row = plane + (ptrdiff_t)clamped(top + i, 0, w->height - 1) * w->width;
         for (int j = 0; j < size; j++) copy[i * size + j] = row[clamped(left + j, 0, w->width - 1)];
     }
     *stride = size;
     return copy;
 }
 
+/* What a block shows of a cell whose first pel is (y, x), in sixteenths. */
+INLINE void show(const Warp *w, const uint8_t *plane, int32_t v, int32_t h, int y, int x, int side, int count, int steps,
+                 int16_t *RESTRICT seen) {
+    uint8_t copy[(MOST_SIDE + MOST_TAPS - 1) * (MOST_SIDE + MOST_TAPS - 1)];
+    const int down = v & (steps - 1), across = h & (steps - 1), before = count / 2 - 1;
+    const int top = y + (v - down) / steps - before, left = x + (h - across) / steps - before;
+    ptrdiff_t stride;
+    const uint8_t *from = window(w, plane, top, left, side + count - 1, copy, &stride);
+    interpolate(from, stride, down ? w->taps + down * count : NULL, across ? w->taps + across * count : NULL, side, count,
+                seen);
+}
+
+/* Whether two blocks show the same. */
+INLINE int are_alike(const Warp *w, size_t one, size_t other) {
+    const size_t size = (size_t)w->rows * w->columns;
+    const int which = w->other ? w->which[one] : 1;
+    if (w->other && w->which[other] != which) return 0;
+    if (which & 1 && (w->field[one] != w->field[other] || w->field[size + one] != w->field[size + other])) return 0;
+    return !(which & 2) || (w->others_field[one] == w->others_field[other] &&
+                            w->others_field[size + one] == w->others_field[size + other]);
+}
+
 /* One cell of side * side pels, into `cell`. at: the four blocks around it in the field; (y, x): its first pel. */
 INLINE void make_cell(const Warp *w, const int16_t *weights, const size_t *at, int y, int x, int side, int count,
                       int steps, uint8_t *RESTRICT cell) {
-    const int32_t *vertical = w->field, *horizontal = w->field + (size_t)w->rows * w->columns;
-    const int size = side + count - 1, before = count / 2 - 1;
+    const size_t size = (size_t)w->rows * w->columns;
     const int total_bits = FINE_BITS + 2 * (side == 16 ? 5 : side == 8 ? 4 : 3);
-    uint8_t copy[(MOST_SIDE + MOST_TAPS - 1) * (MOST_SIDE + MOST_TAPS - 1)];
-    int16_t seen[MOST_SIDE * MOST_SIDE];
+    int16_t seen[MOST_SIDE * MOST_SIDE], others[MOST_SIDE * MOST_SIDE];
     int32_t sums[MOST_SIDE * MOST_SIDE] = {0};
     unsigned left = 15;
     for (int block = 0; block < 4; block++) {
         if (!(left >> block & 1)) continue;
-        const int32_t v = vertical[at[block]], h = horizontal[at[block]];
+        const size_t here = at[block];
+        const int which = w->other ? w->which[here] : 1;
         unsigned same = 0;
-        for (int other = block; other < 4; other++)
-            same |= (unsigned)(vertical[at[other]] == v && horizontal[at[other]] == h) << other;
-        const int down = v & (steps - 1), across = h & (steps - 1);
-        ptrdiff_t stride;
-        const uint8_t *from =
-            window(w, y + (v - down) / steps - before, x + (h - across) / steps - before, size, copy, &stride);
-        if (same == 15 && !down && !across) {
-            for (int i = 0; i < side; i++) memcpy(cell + i * side, from + (i + before) * stride + before, side);
-            return;
-        }
-        interpolate(from, stride, down ? w->taps + down * count : NULL, across ? w->taps + across * count : NULL, side,
-                    count, seen);
+        for (int other = block; other < 4; other++) same |= (unsigned)are_alike(w, here, at[other]) << other;
+        if (which & 1) show(w, w->plane, w->field[here], w->field[size + here], y, x, side, count, steps, seen);
+        if (which & 2)
+            show(w, w->other, w->others_field[here], w->others_field[size + here], y, x, side, count, steps,
+                 which == 2 ? seen : others);
+        if (which == 3)
+            for (int i = 0; i < side * side; i++) seen[i] = (int16_t)halved(seen[i] + others[i], 1);
         if (same == 15) {
             for (int i = 0; i < side * side; i++) cell[i] = (uint8_t)clamped(halved(seen[i], FINE_BITS), 0, 255);
             return;

@@ -22,7 +22,8 @@ WRONG: dict[str, list[Any]] = {
     "mode": [3, None, ["intra"], "fast"],
     "family": [None, "slow"],
     "model": [3, b"swift"],
-    "gop": [2.5, "12", "long", None, True, 0, np.zeros(2), 65536],
+    "gop": [2.5, "12", "long", True, 0, np.zeros(2), 65536],
+    "bframes": [2.5, "3", None, True, -1, 16],
     "size": [5, (64,), (64, "a"), (64.5, 48), [1, 2, 3]],
     "rate": [[], b"25", True],
     "pix_fmt": [3, b"gray"],
@@ -44,7 +45,8 @@ WRONG: dict[str, list[Any]] = {
 }
 RIGHT: dict[str, list[Any]] = {
     "quality": [3, 4.5, Fraction(9, 2), np.float32(3), np.int64(2)],
-    "gop": [1, np.int64(3), 65535, "auto"],
+    "gop": [1, np.int64(3), 65535, "auto", None],
+    "bframes": [0, np.int64(3), 15, "auto"],
     "model": ["swift", Path("swift"), None],
     "size": [(64, 48), [64, 48], np.array([64, 48]), "64x48", "cif", None],
     "rate": [Fraction(25), 25, 29.97, "30000/1001", None],

@@ -54,7 +54,7 @@ def test_stream() -> None:
         colour=VIDEO.colour,
         gop=12,
         alpha=Fraction(1, 2),
-        pictures=[PictureInfo(0, "I", 4.5, 900, 10, {"z": 1.5}), PictureInfo(1, "P", 4.5, 80, 10)],
+        pictures=[PictureInfo(0, "I", (), 4.5, 900, 10, 48, {"z": 1.5}), PictureInfo(1, "P", (0,), 4.5, 80, 10, 958)],
         size_bytes=1250,
         duration_s=2.0,
         complete=True,
@@ -64,6 +64,7 @@ def test_stream() -> None:
     record = json.loads(json.dumps(info.as_dict()))
     assert (record["rate"], record["alpha"], record["bpp"]) == ("30000/1001", "1/2", 1.0)
     assert record["pictures"][0]["streams"] == {"z": 1.5} and record["pictures"][1]["streams"] is None
+    assert record["pictures"][1]["references"] == [0]
     assert record["colour"]["matrix"] == 1
 
 

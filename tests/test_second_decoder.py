@@ -23,6 +23,7 @@ from lvcodec.exact.ops import layers
 from lvcodec.models import export, store, untrained
 from lvcodec.nets import cheng2020
 from lvcodec.nets.swift import Swift, SwiftShape
+from lvcodec.stream.structure import MAX_LAYER
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
@@ -199,7 +200,7 @@ def test_mfvc_of_changing_quality(
     """No encoder of ours makes such, but decoders have to agree: after the I-picture, latents of other steps."""
     decisions = DECISIONS["mfvc"]
     assert decisions is not None
-    monkeypatch.setitem(DECISIONS, "mfvc", replace(decisions, coarser=7))
+    monkeypatch.setitem(DECISIONS, "mfvc", replace(decisions, layers=(7,) * MAX_LAYER))
     stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
     lvcodec.encode(source(67, 45, 3), stream, recon=recon, model=swift.path, quality=3, mode="mfvc")
     monkeypatch.undo()

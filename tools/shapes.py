@@ -30,7 +30,7 @@ from lvcodec.codec.network import Network
 from lvcodec.codec.picture import decode_picture
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.network import EncoderNetwork
-from lvcodec.encoder.picture import encode_picture
+from lvcodec.encoder.picture import encode_intra, encode_predicted
 from lvcodec.exact.backends import BACKENDS
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv, layers
@@ -39,6 +39,7 @@ from lvcodec.models import export, loading, store, untrained
 from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.nets.swift_coding import SwiftCoding
 from lvcodec.sizes import padded
+from lvcodec.stream.structure import Structure
 from lvcodec.train.stages.compensation import compensation
 from lvcodec.train.stages.intra import intra
 from lvcodec.train.stages.priors import swift_priors
@@ -138,11 +139,15 @@ def speeds(
     with torch.inference_mode():
         for name in backends:
             net = EncoderNetwork(loading.coding(info, 60, backend=name), width, height, torch.device("cpu"), 60)
-            _, first, _ = encode_picture(clip[0], None, net, decisions, one)
-            _, second, _ = encode_picture(clip[1], first, net, decisions, one)
-            payload, _, _ = encode_picture(clip[2], second, net, decisions, one)
-            decode = partial(decode_picture, payload, second, net, mode, one)
-            encode = partial(encode_picture, clip[2], second, net, decisions, one)
+            _, first, _ = encode_intra(clip[0], net)
+            if decisions is None:
+                encode = partial(encode_intra, clip[2], net)
+                decode = partial(decode_picture, encode()[0], (), None, net, mode, one)
+            else:
+                [step] = Structure(1).steps
+                _, second, _ = encode_predicted(clip[1], (first,), step, net, decisions, one)
+                encode = partial(encode_predicted, clip[2], (second,), step, net, decisions, one)
+                decode = partial(decode_picture, encode()[0], (second,), step, net, mode, one)
             steps[name] = decode, encode, layer_calls(net, decode)
         for _ in range(times):
             for name, (decode, encode, calls) in steps.items():

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 MODES = ("intra", "mfvc", "lds", "aligned")
 SHIFTING_MODES = ("lds", "aligned")  # those whose residuals are shifted, so that alpha means something
+PYRAMID_MODES = ("aligned",)  # those that may have B-pictures
 DEFAULT_MODE = "aligned"
 ALPHAS = (Fraction(1), Fraction(1, 2))  # lengths of the shift (Kim et al. 2022, eq. 5)
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
 
 MAX_EFFORT = 64
+PAPER_GOP = 12  # pictures, of Kim et al. 2022
+MAX_BFRAMES, USUAL_BFRAMES = 15, 7  # in a row
 
 Record = TypeVar("Record", "Encoding", "Decoding")
 
@@ -36,7 +38,10 @@ class Encoding:
     model: name or path of the weights; without it the family's own.
     gop: pictures from one I-picture to the next, 1 to 65535; or "auto": as many as the content allows, with an
         I-picture where a shot begins and after 250 pictures or 8 seconds at the latest, for which two pictures are
-        read ahead.
+        read ahead. None: "auto" in mode "aligned", 12 in the others.
+    bframes: the most B-pictures in a row, 0 to 15, in mode "aligned"; "auto" is 7 there and 0 in the others. As many
+        pictures and one more are read before they are coded, as a chain of P-pictures or in pyramids, whichever costs
+        less. 0: each picture is coded and written before the next is read.
     size, rate, pix_fmt: (width, height), pictures per second and format of raw video.
     frames: (first, end) of the pictures to code, counted from 0, end not included; None is the clip's own.
     alpha: 1 or 0.5, the length of the shift in "lds" and "aligned". None: 0.5 in "lds" where things move from the first
@@ -58,7 +63,8 @@ class Encoding:
     mode: str = names.DEFAULT_MODE
     family: str = names.DEFAULT_FAMILY
     model: str | os.PathLike[str] | None = None
-    gop: int | str = 12
+    gop: int | str | None = None
+    bframes: int | str = names.AUTO
     size: tuple[int, int] | None = None
     rate: Fraction | None = None
     pix_fmt: str | None = None
@@ -75,14 +81,31 @@ class Encoding:
     keep_partial: bool = False
     lenient: bool = False
 
+    @property
+    def longest_gop(self) -> int | None:
+        """The most pictures from one I-picture to the next; None: as many as the content allows."""
+        gop = (names.AUTO if self.mode in names.PYRAMID_MODES else PAPER_GOP) if self.gop is None else self.gop
+        return None if isinstance(gop, str) else gop
+
+    @property
+    def most_bframes(self) -> int:
+        """The most B-pictures in a row."""
+        if isinstance(self.bframes, str):
+            return USUAL_BFRAMES if self.mode in names.PYRAMID_MODES else 0
+        return self.bframes
+
     def validate(self) -> Self:
         """Itself. Raises UsageError with the value and its range for the first that is out of it."""
         _check_types(self)
         quality.index_of(self.quality)
         _one_of("mode", self.mode, names.MODES)
         _one_of("family", self.family, names.FAMILIES)
-        if not isinstance(self.gop, str):
+        if self.gop is not None and not isinstance(self.gop, str):
             _within("gop", self.gop, 1, MAX_GOP)
+        if not isinstance(self.bframes, str):
+            _within("bframes", self.bframes, 0, MAX_BFRAMES)
+            if self.bframes and self.mode not in names.PYRAMID_MODES:
+                raise UsageError(f"mode {self.mode} has no B-pictures", "leave --bframes out")
         _within("effort", self.effort, 0, MAX_EFFORT)
         if self.effort and self.family not in names.REFINED_FAMILIES:
             families = " and ".join(names.REFINED_FAMILIES)
@@ -143,7 +166,7 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _is_gop(value: object) -> bool:
+def _is_whole_or_auto(value: object) -> bool:
     return _is_whole(value) or (isinstance(value, str) and value == names.AUTO)
 
 
@@ -179,6 +202,7 @@ def _is_rate(value: object) -> bool:
 
 
 _WHOLE, _NUMBER, _NAME = ("a whole number", _is_whole), ("a number", _is_number), ("a name", _is_name)
+_WHOLE_OR_AUTO = ("a whole number or auto", _is_whole_or_auto)
 _SWITCH = ("True or False", _is_switch)
 # Of which type each field is; `frames` is FrameRange's to check. Those that are None by default may be None.
 _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
@@ -186,7 +210,8 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "mode": _NAME,
     "family": _NAME,
     "model": ("a name or a path", _is_path),
-    "gop": ("a whole number or auto", _is_gop),
+    "gop": _WHOLE_OR_AUTO,
+    "bframes": _WHOLE_OR_AUTO,
     "size": ("(width, height)", _is_size),
     "rate": ("a number", _is_rate),
     "pix_fmt": _NAME,

@@ -123,16 +123,19 @@ class DecodeReport:
 class PictureInfo:
     """One picture of a stream.
 
-    number: from 0, in order. kind: "I" or "P".
-    payload_bytes: entropy-coded; overhead_bytes: the rest of its record.
+    number: from 0, in the order of display. kind: "I", "P" or "B". references: numbers of the pictures that it is
+    predicted from. payload_bytes: entropy-coded; overhead_bytes: its share of the rest of its record.
+    offset: of its record, which holds one or more pictures, from the stream's first byte.
     streams: bits of each sub-stream (sum of -log2 p), or None where they were not asked for.
     """
 
     number: int
     kind: str
+    references: Sequence[int]
     quality: float
     payload_bytes: int
     overhead_bytes: int
+    offset: int
     streams: Mapping[str, float] | None = None
 
     @property
@@ -142,7 +145,7 @@ class PictureInfo:
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """A stream's header, and its pictures.
+    """A stream's header, and its pictures in the order of display.
 
     weights_id: hexadecimal. rate: pictures per second. duration_s: how long it plays.
     complete: False where the stream stops before its end record.

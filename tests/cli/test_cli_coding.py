@@ -125,7 +125,7 @@ def test_unknown_weights(here: Here, stream: Path, tmp_path: Path) -> None:
     with open(tmp_path / "other.lvc", "wb") as file:
         writer = StreamWriter(file, dataclasses.replace(reader.header, weights_id=b"\xab" * 8))
         for record in reader:
-            writer.picture(record.kind, record.payload, record.checksum, record.quality_index)
+            writer.copy([record])
         writer.finish()
     done = here("decode", "other.lvc", "out.y4m")
     assert done.returncode == 6, done.stderr.decode()
@@ -139,8 +139,7 @@ def test_wrong_checksum(here: Here, stream: Path, tmp_path: Path) -> None:
     with open(tmp_path / "other.lvc", "wb") as file:
         writer = StreamWriter(file, reader.header)
         for record in reader:
-            wrong = record.checksum ^ (record.number == 5)
-            writer.picture(record.kind, record.payload, wrong, record.quality_index)
+            writer.copy([dataclasses.replace(record, checksum=record.checksum ^ (record.number == 5))])
         writer.finish()
     done = here("decode", "other.lvc", "-")
     assert done.returncode == 5, done.stderr.decode()

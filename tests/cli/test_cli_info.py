@@ -14,6 +14,7 @@ import pytest
 
 from lvcodec.stream.container import StreamWriter
 from lvcodec.stream.header import Header
+from lvcodec.stream.structure import Structure
 from lvcodec.video.colour import Colour
 from lvcodec.video.format import VideoFormat
 
@@ -33,8 +34,10 @@ HEADER = Header(
 def write(path: Path, header: Header = HEADER, *, complete: bool = True) -> Path:
     with open(path, "wb") as file:
         writer = StreamWriter(file, header)
-        for number, kind in enumerate(KINDS):
-            writer.picture(kind, bytes([number + 1]) * (10 * (number + 1)), checksum=number)
+        pictures = [(bytes([number + 1]) * (10 * (number + 1)), number) for number in range(len(KINDS))]
+        for first in (0, 3):
+            writer.intra(*pictures[first])
+            writer.group(Structure(2), pictures[first + 1 : first + 3])
         if complete:
             writer.finish()
     return path
@@ -49,7 +52,15 @@ def test_fields(lvc: Command, stream: Path) -> None:
     done = lvc("info", stream)
     assert done.returncode == 0, done.stderr.decode()
     text = done.stdout.decode()
-    for piece in ("swift", "lds, alpha 1", "0001020304050607", "64x48", "30000/1001", "6 (2 I, 4 P)", "yes"):
+    for piece in (
+        "swift",
+        "lds, alpha 1",
+        "0001020304050607",
+        "64x48",
+        "30000/1001",
+        "6 (2 I, 4 P) in 4 groups",
+        "yes",
+    ):
         assert piece in text
     assert "quality   4\n" in text
     assert f"{stream.stat().st_size} (" in text
@@ -69,12 +80,36 @@ def test_json_and_pictures(lvc: Command, stream: Path) -> None:
 def test_rows(lvc: Command, stream: Path) -> None:
     lines = lvc("info", stream, "--frames").stdout.decode().splitlines()
     rows = [line.split() for line in lines[lines.index("") + 1 :]]
-    assert rows[0] == ["picture", "type", "quality", "payload", "overhead", "bytes"]
-    assert [row[:4] for row in rows[1:3]] == [["0", "I", "4", "10"], ["1", "P", "4", "20"]]
+    assert rows[0] == ["picture", "type", "from", "quality", "payload", "overhead", "bytes"]
+    assert [row[:5] for row in rows[1:3]] == [["0", "I", "-", "4", "10"], ["1", "P", "0", "4", "20"]]
     total = rows[-1]
     assert total[:2] == ["all", "210"]
     assert int(total[1]) + int(total[2]) == int(total[3])
-    assert sum(int(row[5]) for row in rows[1:-1]) == int(total[3])
+    assert sum(int(row[6]) for row in rows[1:-1]) == int(total[3])
+
+
+def test_b_pictures(lvc: Command, tmp_path: Path) -> None:
+    """In the order of display, each with what it is predicted from; and how many."""
+    with open(tmp_path / "made.lvc", "wb") as file:
+        writer = StreamWriter(file, dataclasses.replace(HEADER, mode="aligned", gop=9, layers=(20,) * 7))
+        writer.intra(b"I", 0)
+        writer.group(Structure(4, pyramid=True), [(bytes(size), 0) for size in (40, 20, 10, 30)])
+        writer.group(Structure(1, key=True), [(bytes(5), 0)])
+        writer.finish()
+    lines = lvc("info", tmp_path / "made.lvc", "--frames").stdout.decode().splitlines()
+    assert "pictures  6 (1 I, 2 P, 3 B) in 3 groups, 0.20 s" in lines
+    rows = [line.split()[:5] for line in lines[lines.index("") + 2 : -1]]
+    assert rows == [
+        ["0", "I", "-", "4", "1"],
+        ["1", "B", "0,2", "3", "10"],
+        ["2", "B", "0,4", "3", "20"],
+        ["3", "B", "2,4", "3", "30"],
+        ["4", "P", "0", "3", "40"],
+        ["5", "P", "4", "4", "5"],
+    ]
+    record = json.loads(lvc("info", tmp_path / "made.lvc", "--frames", "--json").stdout)
+    assert [picture["references"] for picture in record["pictures"]] == [[], [0, 2], [0, 4], [2, 4], [0], [4]]
+    assert len({picture["offset"] for picture in record["pictures"]}) == 3
 
 
 def test_from_stdin(lvc: Command, stream: Path) -> None:

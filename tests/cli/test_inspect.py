@@ -15,6 +15,7 @@ import lvcodec
 from lvcodec.bench.latent_maps import picture_maps
 from lvcodec.codec.gop import decode_record
 from lvcodec.codec.shift import shift_direction
+from lvcodec.codec.state import State
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.entropy import grid
@@ -77,13 +78,15 @@ def encoders_view(
     a step; and what gives the bits of residuals unshifted."""
     with open(path, "rb") as file:
         reader = StreamReader(file)
-        header, state = reader.header, None
+        header = reader.header
         networks = EncoderNetworks.of_stream(header)
+        references: tuple[State, ...] = ()
         for _ in range(number):
-            state, _ = decode_record(next(reader), state, header, networks)
+            references = decode_record(next(reader), references, header, networks)[:1]
         index = next(reader).quality_index
     decisions = DECISIONS[header.mode]
-    assert decisions is not None and state is not None
+    [state] = references
+    assert decisions is not None
     size = header.video.width, header.video.height
     net = networks.at(index)
     latents = net.analyse(Picture.frombuffer(planes[number], *size))
@@ -153,7 +156,7 @@ def test_motion(lvc: Command, streams: dict[str, Path], tmp_path: Path) -> None:
     done = lvc("inspect", streams["aligned"], "--frame", "1", "--motion", "-o", "motion.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()
     assert (tmp_path / "motion.png").read_bytes().startswith(b"\x89PNG")
-    assert picture_maps(streams["aligned"], 1).field is not None
+    assert picture_maps(streams["aligned"], 1).motion is not None
     for coding, number in (("lds", "1"), ("aligned", "0")):
         done = lvc("inspect", streams[coding], "--frame", number, "--motion", "-o", "none.png", cwd=tmp_path)
         assert done.returncode == 2 and b"has no motion" in done.stderr

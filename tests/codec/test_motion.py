@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,115 +11,162 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lvcodec.codec import motion
-from lvcodec.codec.modes import MODES, State
+from lvcodec.codec import blocks, motion
+from lvcodec.codec.counts import Counts, Seen
+from lvcodec.codec.modes import MODES
+from lvcodec.codec.motion import BEFORE, Motion, code_motion, predict, predict_both, scaled
 from lvcodec.codec.picture import decode_picture
+from lvcodec.codec.state import State
 from lvcodec.encoder.decisions import DECISIONS
-from lvcodec.encoder.errors import BlockErrors
+from lvcodec.encoder.errors import ErrorsOfOne
 from lvcodec.encoder.network import EncoderNetwork
-from lvcodec.encoder.picture import encode_picture
-from lvcodec.encoder.search import search
-from lvcodec.entropy import grid
+from lvcodec.encoder.picture import encode_intra, encode_predicted
+from lvcodec.encoder.search import search, search_both
 from lvcodec.entropy.coder import Reader, Writer
-from lvcodec.entropy.tables import TableSet
+from lvcodec.errors import StreamError
 from lvcodec.exact import warp
 from lvcodec.models import loading, store
+from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
 
 Field = NDArray[np.int32]
-SHAPES = [(1, 1), (1, 2), (2, 1), (1, 20), (17, 1), (3, 5), (8, 8), (9, 9), (9, 16), (20, 23)]
+SHAPES = [(1, 1), (1, 2), (2, 1), (1, 20), (17, 1), (3, 5), (8, 8), (9, 9), (9, 16), (20, 23), (33, 40)]
 
 
-@pytest.fixture(scope="module")
-def tables(random_model: str) -> TableSet:
-    """A model's Laplace tables, which fields are coded with."""
-    return loading.coding(store.find(random_model), 60).tables["laplace"]
-
-
-def coded(field: Field, before: Field, tables: TableSet) -> tuple[Field, float]:
-    """A field that was written and read again, and its bits."""
+def coded(found: Motion, predicted: Field, counts: Counts, *, two: bool = False) -> tuple[Motion, Seen, float]:
+    """Motion that was written and read again, what its tables saw, and its bits."""
     writer = Writer()
-    sent = motion.code_field(field, before, tables, writer)
-    assert np.array_equal(sent, field)
-    payload = writer.finish()
-    reader = Reader(payload)
-    read = motion.code_field(None, before, tables, reader)
-    assert read.dtype == np.int32 and read.shape == field.shape
+    sent, seen = code_motion(found, predicted, counts, writer, two=two)
+    reader = Reader(writer.finish())
+    read, seen_again = code_motion(None, predicted, counts, reader, two=two)
+    for got in (sent, read):
+        assert np.array_equal(got.field, found.field) and got.field.dtype == np.int32
+        assert np.array_equal(got.leaves, found.leaves)
+        assert (got.direction is None) == (not two)
+        assert not two or np.array_equal(got.direction, found.direction)
+    assert np.array_equal(seen.times, seen_again.times)
     assert writer.bits == reader.bits and set(writer.bits) == {"motion"}
-    return read, writer.bits["motion"]
+    return read, seen, writer.bits["motion"]
 
 
-def smooth(shape: tuple[int, int]) -> Field:
-    """Vectors that grow from one corner to the other."""
-    rows, columns = np.indices(shape)
-    return np.stack([3 * rows - columns, 2 * columns - 20]).astype(np.int32)
+def blocky(shape: tuple[int, int], spread: int, predicted: Field, seed: int = 0) -> Motion:
+    """Blocks of all sizes with random vectors, some of them as predicted, and random directions."""
+    random = np.random.Generator(np.random.PCG64((seed, *shape, spread)))
+    field, leaves, direction = predicted.copy(), np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+
+    def fill(row: int, column: int, size: int) -> None:
+        if row >= shape[0] or column >= shape[1]:
+            return
+        if size > 1 and random.random() < 0.6:
+            for down, right in np.ndindex(2, 2):
+                fill(row + down * size // 2, column + right * size // 2, size // 2)
+            return
+        inside = slice(row, row + size), slice(column, column + size)
+        leaves[inside], direction[inside] = size, random.integers(3)
+        if random.random() < 0.7:
+            field[(slice(None), *inside)] = random.integers(-spread, spread + 1, (2, 1, 1))
+
+    for row, column in np.ndindex(shape):
+        if row % 4 == 0 and column % 4 == 0:
+            fill(row, column, 4)
+    return Motion(field, leaves, direction)
 
 
-@pytest.mark.parametrize("spread", [1, 60, warp.MAX_VECTOR])
+def still(shape: tuple[int, int]) -> Field:
+    return np.zeros((2, *shape), dtype=np.int32)
+
+
+@pytest.mark.parametrize("spread", [0, 1, 60, warp.MAX_VECTOR])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_random_fields_come_back(tables: TableSet, shape: tuple[int, int], spread: int) -> None:
+def test_random_motion_comes_back(shape: tuple[int, int], spread: int) -> None:
     random = np.random.Generator(np.random.PCG64(shape[0] + spread))
-    field, before = random.integers(-spread, spread + 1, (2, 2, *shape)).astype(np.int32)
-    assert np.array_equal(coded(field, before, tables)[0], field)
+    predicted = random.integers(-spread, spread + 1, (2, *shape)).astype(np.int32)
+    found = replace(blocky(shape, spread, predicted), direction=None)
+    coded(found, predicted, Counts.fresh())
 
 
+@pytest.mark.parametrize("spread", [0, 1, 60, warp.MAX_VECTOR])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_smooth_fields_come_back(tables: TableSet, shape: tuple[int, int]) -> None:
-    field = smooth(shape)
-    assert np.array_equal(coded(field, np.zeros_like(field), tables)[0], field)
+def test_random_motion_of_b_pictures_comes_back(shape: tuple[int, int], spread: int) -> None:
+    """What is random is how it differs from temporal direct."""
+    random = np.random.Generator(np.random.PCG64(shape[0] + spread))
+    direct = random.integers(-spread // 2, spread // 2 + 1, (2, *shape)).astype(np.int32)
+    found = blocky(shape, spread // 2, still(shape))
+    coded(replace(found, field=found.field + direct), direct, Counts.fresh(), two=True)
 
 
+@pytest.mark.parametrize("two", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_vectors_at_the_limits(tables: TableSet, shape: tuple[int, int]) -> None:
+def test_vectors_at_the_limits(shape: tuple[int, int], two: bool) -> None:
     random = np.random.Generator(np.random.PCG64(9))
     field = random.choice([-warp.MAX_VECTOR, warp.MAX_VECTOR], (2, *shape)).astype(np.int32)
-    assert np.array_equal(coded(field, -field, tables)[0], field)
+    found = Motion(field, np.ones(shape, np.int32), np.zeros(shape, np.int32) if two else None)
+    coded(found, -field, Counts.fresh(), two=two)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_vector_is_coded_once(shape: tuple[int, int]) -> None:
-    """And after those that it is predicted by."""
-    seen = np.zeros(shape, dtype=int)
-    for step in motion.passes(*shape):
-        for near in step.between or ():
-            assert (seen[near] == 1).all()
-        seen[step.places] += 1
+def test_every_place_is_coded_once(shape: tuple[int, int]) -> None:
+    """And after those that it is predicted by; blocks are of places that are known by then."""
+    seen = np.zeros(shape[0] * shape[1], dtype=int)
+    order = blocks.order(*shape)
+    for steps, sized in zip(order.steps, order.blocks, strict=True):
+        for step in steps:
+            if step.level:
+                assert (seen[step.one] == 1).all() and (seen[step.other] == 1).all()
+            seen[step.places] += 1
+        assert (seen[sized.first] == 1).all() and (seen[sized.beside] == 1).all()
+        assert (np.bincount(sized.number) <= sized.size**2).all()
     assert (seen == 1).all()
 
 
-def test_nothing_moves_for_nothing(tables: TableSet) -> None:
-    """A still field of 460 vectors, or one that is as before, costs about half a bit for each."""
-    still = np.zeros((2, 20, 23), dtype=np.int32)
-    for before in (still, still + 5):
-        assert coded(before, before, tables)[1] < 0.6 * 20 * 23
+def test_what_stays_costs_less_and_less() -> None:
+    """A still field of 460 places costs a few bits, and tables learn that it does."""
+    found = Motion(still((20, 23)), np.full((20, 23), 4, np.int32))
+    counts, costs = Counts.fresh(), []
+    for _ in range(6):
+        _, seen, bits = coded(found, found.field, counts)
+        counts = counts.updated([seen])
+        costs.append(bits)
+    assert costs[0] < 60 and costs[-1] < 3 and costs == sorted(costs, reverse=True)
 
 
-def test_what_is_expected_is_cheap(tables: TableSet) -> None:
-    """Smooth motion costs a fraction of random motion of the same size; as before, a fraction of that."""
-    field = smooth((20, 23))
-    nothing = np.zeros_like(field)
-    shuffled = np.random.Generator(np.random.PCG64(0)).permutation(field.ravel()).reshape(field.shape)
-    _, random_bits = coded(shuffled, nothing, tables)
-    _, smooth_bits = coded(field, nothing, tables)
-    _, same_bits = coded(field, field, tables)
-    assert same_bits < smooth_bits < random_bits / 2
+def test_pictures_may_be_counted_in_any_order() -> None:
+    """As those of a pyramid are, whichever is decoded first."""
+    predicted = still((9, 16))
+    seen = [
+        coded(replace(blocky((9, 16), 5, predicted, n), direction=None), predicted, Counts.fresh())[1] for n in (1, 2)
+    ]
+    both = [Counts.fresh().updated(order).times for order in (seen, seen[::-1])]
+    assert np.array_equal(*both) and not np.array_equal(both[0], Counts.fresh().times)
 
 
-def test_a_forged_field_stays_within_limits() -> None:
-    """Escapes reach further than vectors may: whatever is read is clipped."""
-    narrow = escaping_tables()
-    for seed in range(5):
+@pytest.mark.parametrize("two", [False, True])
+def test_forged_motion_stays_within_limits(two: bool) -> None:
+    """Whatever is read is a field of vectors that may be, or is refused."""
+    outcomes = set()
+    for seed in range(40):
         payload = np.random.Generator(np.random.PCG64(seed)).bytes(4000)
-        before = np.full((2, 9, 9), warp.MAX_VECTOR, dtype=np.int32)
-        read = motion.code_field(None, before, narrow, Reader(payload))
-        assert np.abs(read).max() <= warp.MAX_VECTOR
-        assert len(np.unique(read)) > 5
+        predicted = np.full((2, 9, 9), warp.MAX_VECTOR * (-1) ** seed, dtype=np.int32)
+        try:
+            read, _ = code_motion(None, predicted, Counts.fresh(), Reader(payload), two=two)
+        except StreamError:
+            outcomes.add("refused")
+            continue
+        outcomes.add("read")
+        assert np.abs(read.field).max() <= warp.MAX_VECTOR and set(read.leaves.ravel()) <= {1, 2, 4}
+    assert "read" in outcomes
 
 
-def escaping_tables() -> TableSet:
-    """Tables that escape half of the time, as many as the grid has."""
-    count = grid.LEVELS * grid.FRACTIONS
-    return TableSet(np.tile(np.array([2**22, 2**22, 2**23], np.int32), count), np.full(count, 3, np.int32))
+@pytest.mark.parametrize(("numerator", "denominator"), [(1, 1), (1, 2), (3, 2), (1, 8), (5, 3)])
+def test_scaled_is_the_nearest(numerator: int, denominator: int) -> None:
+    """Halves away from zero, so that a field against time is that along it, the other way round."""
+    field = np.array([np.arange(-20, 21), np.linspace(-8192, 8192, 41)]).astype(np.int32)
+    got = scaled(field, numerator, denominator)
+    for value, result in zip(field.ravel().tolist(), got.ravel().tolist(), strict=True):
+        exact = Fraction(abs(value) * numerator, denominator)
+        nearest = min(int(exact + Fraction(1, 2)), warp.MAX_VECTOR)
+        assert result == (nearest if value > 0 else -nearest)
+    assert np.array_equal(scaled(-field, numerator, denominator), -got) and got.dtype == np.int32
 
 
 # ---- the search -----------------------------------------------------------------------------------------------
@@ -152,12 +200,12 @@ def test_a_shift_of_everything_is_found(vector: tuple[int, int]) -> None:
     large = textured(200, 260)
     reference = grey(large[20:180, 20:240])
     picture = grey(large[20 + vector[0] : 180 + vector[0], 20 + vector[1] : 240 + vector[1]])
-    field = search(picture, reference, motion.field_or_zeros(reference, None), 4.0)
+    field = search(picture, reference, motion.still(reference), 4.0, Counts.fresh()).field
     assert field.shape == warp.field_shape(160, 220) and field.dtype == np.int32
     inner = field[:, 1:-1, 1:-1]
     right = (inner == 4 * np.array(vector)[:, None, None]).all(axis=0)
     assert right.mean() > 0.95
-    shown = motion.align(reference, field)
+    shown = predict(reference, Motion(field, field[0]))
     assert mse(shown.y[16:-16, 16:-16], picture.y[16:-16, 16:-16]) < 2
     if any(vector):
         assert mse(reference.y, picture.y) > 100
@@ -169,19 +217,19 @@ def test_two_motions_are_told_apart() -> None:
     reference = grey(large[10:170, 10:266])
     halves = [large[10 + down : 170 + down, 10 + right : 266 + right] for down, right in ((4, 0), (-3, 5))]
     picture = grey(np.concatenate([halves[0][:, :128], halves[1][:, 128:]], axis=1))
-    field = search(picture, reference, motion.field_or_zeros(reference, None), 4.0)
+    field = search(picture, reference, motion.still(reference), 4.0, Counts.fresh()).field
     for part, vector in ((field[:, 1:-1, 1:7], (16, 0)), (field[:, 1:-1, 9:-1], (-12, 20))):
         assert (np.abs(part - np.array(vector)[:, None, None]) <= 1).all(axis=0).mean() > 0.9  # to a quarter of a pel
-    assert mse(motion.align(reference, field).y, picture.y) < 0.15 * mse(reference.y, picture.y)
+    assert mse(predict(reference, Motion(field, field[0])).y, picture.y) < 0.15 * mse(reference.y, picture.y)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (15, 40), (40, 15), (16, 16), (17, 33)])
 def test_small_pictures_have_motion_too(size: tuple[int, int]) -> None:
     reference, picture = grey(textured(*size)), grey(textured(*size, seed=1))
-    field = search(picture, reference, motion.field_or_zeros(reference, None), 3.0)
+    field = search(picture, reference, motion.still(reference), 3.0, Counts.fresh()).field
     assert field.shape == warp.field_shape(*size) and np.abs(field).max() <= warp.MAX_VECTOR
     assert np.array_equal(
-        search(reference, reference, motion.field_or_zeros(reference, None), 3.0), np.zeros_like(field)
+        search(reference, reference, motion.still(reference), 3.0, Counts.fresh()).field, np.zeros_like(field)
     )
 
 
@@ -190,10 +238,38 @@ def test_a_rough_field_must_be_worth_its_bits() -> None:
     random = np.random.Generator(np.random.PCG64(2))
     picture, reference = (grey(random.integers(118, 139, (160, 160)).astype(np.uint8)) for _ in range(2))
     roughness = [
-        np.abs(np.diff(search(picture, reference, motion.field_or_zeros(reference, None), quality))).sum()
+        np.abs(np.diff(search(picture, reference, motion.still(reference), quality, Counts.fresh()).field)).sum()
         for quality in (1.0, 6.0)
     ]
     assert roughness[0] < roughness[1]
+
+
+@pytest.mark.parametrize("distances", [(1, 1), (1, 3), (2, 1)])
+def test_b_pictures_lie_between(distances: tuple[int, int]) -> None:
+    """Steady motion is known already from temporal direct; what only one reference shows is taken from that one."""
+    large = textured(260, 320)
+    step = 3, -2
+    at = [(60 + time * step[0], 60 + time * step[1]) for time in range(sum(distances) + 1)]
+    pictures = [large[row : row + 160, column : column + 192].copy() for row, column in at]
+    number = distances[0]
+    pictures[-1][:, 128:] = 128  # the reference after has lost a part
+    before, picture, after = (grey(pictures[n]) for n in (0, number, -1))
+    direct = motion.still(picture) - 4 * max(distances) * np.array(step, np.int32)[:, None, None]
+    found = search_both(picture, before, after, direct, *distances, 4.0, Counts.fresh())
+    assert found.direction is not None and found.field.dtype == np.int32
+    shown = predict_both(before, after, found, *distances)
+    assert mse(shown.y[24:-24, 24:-24], picture.y[24:-24, 24:-24]) < 8
+    assert (found.direction[:, 9:] == BEFORE).mean() > 0.8
+    _, _, bits = coded(found, direct, Counts.fresh(), two=True)
+    assert bits < 300
+
+
+def test_a_b_picture_without_time_to_move_is_still() -> None:
+    picture = grey(textured(80, 96))
+    direct = motion.still(picture)
+    found = search_both(picture, picture, picture, direct, 1, 1, 3.0, Counts.fresh())
+    assert not found.field.any() and found.direction is not None and len(np.unique(found.direction)) == 1
+    assert np.array_equal(predict_both(picture, picture, found, 1, 1).y, picture.y)
 
 
 # ---- in the loop ----------------------------------------------------------------------------------------------
@@ -218,13 +294,14 @@ def test_what_is_not_sent_is_the_aligned_picture(
         coding = loading.coding(info, quality_index)
         net = EncoderNetwork(coding, *size, torch.device("cpu"), quality_index)
         clip = make_clip(*size, 3)
+        [step] = Structure(1).steps
         for pictures in ([clip[0], clip[0]], clip):
-            _, first, _ = encode_picture(pictures[0], None, net, decisions, Fraction(1, 2))
+            _, first, _ = encode_intra(pictures[0], net)
             quiet = still_symbols(EncoderNetwork(coding, *size, torch.device("cpu"), quality_index))
-            payload, after, _ = encode_picture(pictures[-1], first, quiet, decisions, Fraction(1, 2))
-            decoded, _ = decode_picture(payload, first, net, mode, Fraction(1, 2))
+            payload, after, _ = encode_predicted(pictures[-1], (first,), step, quiet, decisions, Fraction(1, 2))
+            decoded, _ = decode_picture(payload, (first,), step, net, mode, Fraction(1, 2))
             assert after.field is not None
-            want = motion.align(first.x_hat, after.field)
+            want = predict(first.x_hat, Motion(after.field, after.field[0]))
             for state in (after, decoded):
                 assert isinstance(state, State)
                 assert all(np.array_equal(a, b) for a, b in zip(want.planes, state.x_hat.planes, strict=True))
@@ -237,9 +314,9 @@ def test_errors_that_are_kept_are_those_that_would_be_found(make_clip) -> None:
     fields = [draw.integers(-6, 7, (2, 3, 5)).astype(np.int32) for _ in range(4)]
     fields += [np.where(draw.random((3, 5)) < 0.5, fields[0], fields[2]), fields[1], fields[3][:, ::-1].copy()]
     fields += [fields[0] + 8 * n for n in (1, 2)] + [fields[0]]
-    kept = BlockErrors(second, first, fields[0].shape)
+    kept = ErrorsOfOne(second, first, fields[0].shape)
     for field in fields:
-        alone = BlockErrors(second, first, field.shape).of(field)
+        alone = ErrorsOfOne(second, first, field.shape).of(field)
         assert np.array_equal(kept.of(field), alone) and alone.std() > 0
     some = draw.integers(0, 15, 40)
     twice = np.tile(fields[1].reshape(2, -1)[:, some], 2)
@@ -251,11 +328,11 @@ def test_errors_are_those_of_what_the_warp_shows(make_clip, vector: tuple[int, i
     """Where all blocks move alike, to a rounding of the interpolated pels, beyond the picture's edges too."""
     first, second = (picture.y for picture in make_clip(80, 48, 2, 5))
     field = np.broadcast_to(np.array(vector, dtype=np.int32)[:, None, None], (2, 3, 5)).copy()
-    errors = BlockErrors(second, first, field.shape).of(field)
+    errors = ErrorsOfOne(second, first, field.shape).of(field)
     apart = warp.warp(first, field).astype(float) - second
     want = np.square(apart).reshape(3, 16, 5, 16).mean(axis=(1, 3))
     assert np.abs(np.sqrt(errors) - np.sqrt(want)).max() < 0.3 and want.max() > 10
 
 
 def alone_at(first, second, field: Field, blocks: NDArray[np.intp]) -> NDArray[np.float32]:
-    return BlockErrors(second, first, field.shape).of(field).ravel()[blocks]
+    return ErrorsOfOne(second, first, field.shape).of(field).ravel()[blocks]

@@ -57,7 +57,7 @@ def with_qualities(stream: bytes, *qualities: int | None) -> bytes:
     out = io.BytesIO()
     writer = StreamWriter(out, reader.header)
     for record, quality in zip(reader, qualities, strict=True):
-        writer.picture(record.kind, record.payload, record.checksum, quality)
+        writer.copy([record if quality is None else replace(record, quality_index=quality)])
     writer.finish()
     return out.getvalue()
 
@@ -88,6 +88,15 @@ def test_qualities_that_the_weights_lack(source: Path, make_model: Callable[...,
     stream = coded(source, quality=1, **OPTIONS)
     refused(with_qualities(stream, 100, None, None), 0, "quality 6 is not in this cheng2020 model")
     refused(with_qualities(stream, None, None, 50), 2, "quality 3.5 is not in this cheng2020 model")
+
+
+def test_qualities_above_the_scale(source: Path, random_model: str) -> None:
+    """The format has room for more than the weights."""
+    stream = coded(source, model=random_model)
+    refused(with_qualities(stream, None, 101, None), 1, "quality 6.05 is not in this swift model")
+    refused(with_qualities(stream, 200, None, None), 0, "quality 11 is not in this swift model; it has 1 to 6")
+    finer = replace(StreamReader(io.BytesIO(stream)).header, quality_index=200)
+    refused(finer.to_bytes() + stream[HEADER_BYTES:], 0, "quality 11 is not in this swift model")
 
 
 def test_such_a_picture_is_concealed(source: Path, make_model: Callable[..., None]) -> None:

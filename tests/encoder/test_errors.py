@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lvcodec import native
-from lvcodec.encoder.errors import BORDER, BlockErrors, phases
+from lvcodec.encoder.errors import BORDER, ErrorsOfBoth, ErrorsOfOne, phases
 from lvcodec.exact import warp
 
 SIZES = [(16, 16), (17, 40), (50, 33), (96, 128)]
@@ -52,8 +52,24 @@ def test_errors(kernels: ModuleType, size: tuple[int, int], far: int, monkeypatc
     found = []
     for who in (kernels, None):
         monkeypatch.setattr(native, "kernels", lambda who=who: who)
-        found.append(BlockErrors(y, ref, shape)(vectors, blocks))
+        found.append(ErrorsOfOne(y, ref, shape)(vectors, blocks))
     assert np.array_equal(*found)
+
+
+@pytest.mark.parametrize("distances", [(1, 1), (1, 3), (2, 1)])
+def test_errors_of_both(kernels: ModuleType, distances: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    size = 50, 70
+    (y, before), (_, after) = planes(size, extreme=False), planes(size, extreme=True)
+    shape = warp.field_shape(*size)
+    random = np.random.Generator(np.random.PCG64(9))
+    direct = random.integers(-60, 61, shape).astype(np.int32)
+    blocks = random.integers(0, shape[1] * shape[2], 80)
+    differences = random.integers(-9, 10, (2, 80)).astype(np.int32)
+    found = []
+    for who in (kernels, None):
+        monkeypatch.setattr(native, "kernels", lambda who=who: who)
+        found.append(ErrorsOfBoth(y, before, after, direct, *distances, 1.5).by_direction(differences, blocks))
+    assert np.array_equal(*found) and found[0].shape == (3, 80)
 
 
 def test_small_blocks(kernels: ModuleType) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 import lvcodec
 from lvcodec import quality
 from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.stream.container import StreamReader
+from lvcodec.stream.structure import LAYER_CHAIN
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
@@ -47,12 +50,29 @@ def test_key_pictures_have_the_quality_of_their_i_picture(
     decisions = DECISIONS["aligned"]
     assert decisions is not None
     clip = written(tmp_path / "a.y4m", make_clip(64, 48, 2 * decisions.key_every + 2, seed=1), 25)
-    lvcodec.encode(clip, tmp_path / "a.lvc", gop="auto", model=random_model, quality=4)
+    lvcodec.encode(clip, tmp_path / "a.lvc", bframes=0, model=random_model, quality=4)
     pictures = lvcodec.probe(tmp_path / "a.lvc").pictures
     finest = [picture.number for picture in pictures if picture.quality == 4]
-    assert finest == [0, decisions.key_every, 2 * decisions.key_every]
+    assert finest == [0, decisions.key_every + 1, 2 * decisions.key_every + 1]
     coarse = {picture.quality for picture in pictures if picture.number not in finest}
-    assert coarse == {quality.of_index(quality.index_of(4) - decisions.long_coarser)}
+    assert coarse == {quality.of_index(quality.index_of(4) - decisions.long_layers[LAYER_CHAIN - 1])}
+
+
+@pytest.mark.parametrize(("gop", "groups"), [("auto", 0), (12, 0), ("auto", 7)])
+def test_pictures_share_records_where_nobody_waits_for_each(
+    gop: int | str, bframes: int, make_clip: MakeClip, random_model: str, tmp_path: Path
+) -> None:
+    """Up to as many pictures as are read ahead; the header's layers imply all qualities."""
+    clip = written(tmp_path / "a.y4m", make_clip(32, 32, 18), 25)
+    lvcodec.encode(clip, tmp_path / "a.lvc", gop=gop, bframes=bframes, model=random_model, quality=4)
+    with open(tmp_path / "a.lvc", "rb") as file:
+        records = list(StreamReader(file))
+    sizes = Counter(record.offset for record in records)
+    assert max(sizes.values()) <= bframes + 1 and (bframes == 0 or max(sizes.values()) > 1)
+    for record in records:
+        kinds = [other for other in records if other.offset == record.offset]
+        fixed = 8 if record.kind == "I" else 6
+        assert sum(other.overhead_bytes for other in kinds) <= fixed + 4 * len(kinds)
 
 
 @pytest.mark.parametrize(("rate", "longest"), [(1, 8), (30, 240), (60, 250)])

@@ -9,8 +9,9 @@ import random
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from lvcodec.stream import fields
+from lvcodec.stream import fields, layout
 from lvcodec.stream.layout import Field
 
 BOTH_LARGE = 0.004  # such pictures take gigabytes and minutes by right: few of them are enough
@@ -41,42 +42,51 @@ def varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def dissect(stream: bytes) -> list[Part]:
-    """Header, pictures and end record of an undamaged stream."""
-    at = 0
+class Knife:
+    """Cuts a stream's fields apart, one layout after another."""
 
-    def take(layout: tuple[Field, ...], into: dict[str, bytes], prefix: str = "") -> dict[str, int]:
-        nonlocal at
-        values: dict[str, int] = {}
-        for item in layout:
+    def __init__(self, stream: bytes) -> None:
+        self.stream, self.at = stream, 0
+
+    def take(self, fields_of: tuple[Field, ...], into: dict[str, bytes], prefix: str = "") -> dict[str, Any]:
+        """Put the bytes of each field that is there into `into`, and return the numbers."""
+        values: dict[str, Any] = {}
+        for item in fields_of:
             if item.when and not item.when.holds(values):
                 continue
-            if item.width == "varint":
-                size = next(n for n in range(1, 10) if stream[at + n - 1] < 128)
-                value = sum((byte & 127) << 7 * n for n, byte in enumerate(stream[at : at + size]))
+            start = self.at
+            if item.width == "bytes":
+                self.at += layout.size_of(item, values)
+            elif item.count is not None:
+                values[item.name] = tuple(self.number(item.width) for _ in range(item.count.of(values)))
             else:
-                fixed = {"u8": 1, "u16": 2, "u32": 4, "crc": 4}
-                size = (
-                    fixed[item.width]
-                    if item.width in fixed
-                    else (values[item.size] if isinstance(item.size, str) else item.size)
-                )
-                value = int.from_bytes(stream[at : at + size], "little") if item.width != "bytes" else 0
-            into[prefix + item.name] = stream[at : at + size]
-            values[item.name] = value
-            at += size
+                values[item.name] = self.number(item.width)
+            into[prefix + item.name] = self.stream[start : self.at]
         return values
 
-    parts = [Part("header", {})]
-    take(fields.HEADER, parts[0].fields)
-    while stream[at] != fields.KIND_END:
-        parts.append(Part("picture", {}))
-        take(fields.PICTURE, parts[-1].fields)
+    def number(self, width: str) -> int:
+        start = self.at
+        if width != "varint":
+            self.at += {"u8": 1, "u16": 2, "u32": 4, "crc": 4}[width]
+            return int.from_bytes(self.stream[start : self.at], "little")
+        while self.stream[self.at] >= 128:
+            self.at += 1
+        self.at += 1
+        return sum((byte & 127) << 7 * n for n, byte in enumerate(self.stream[start : self.at]))
+
+
+def dissect(stream: bytes) -> list[Part]:
+    """Header, groups and end record of an undamaged stream."""
+    knife, parts = Knife(stream), [Part("header", {})]
+    knife.take(fields.HEADER, parts[0].fields)
+    while stream[knife.at] != fields.KIND_END:
+        parts.append(Part("group", {}))
+        knife.take(fields.GROUP, parts[-1].fields)
     end = Part("end", {})
     parts.append(end)
-    for number in range(take(fields.END, end.fields)["gops"]):
-        take(fields.INDEX_ENTRY, end.fields, f"{number}.")
-    take(fields.END_TAIL, end.fields)
+    for number in range(knife.take(fields.END, end.fields)["gops"]):
+        knife.take(fields.INDEX_ENTRY, end.fields, f"{number}.")
+    knife.take(fields.END_TAIL, end.fields)
     if b"".join(part.to_bytes() for part in parts) != stream:
         raise ValueError("the stream is not put together as it was taken apart")
     return parts
@@ -85,17 +95,37 @@ def dissect(stream: bytes) -> list[Part]:
 def mend_end(parts: list[Part]) -> None:
     """Make the end record tell of the pictures that are there, as a forger would."""
     gops: list[list[int]] = []
-    pictures = [part for part in parts if part.kind == "picture"]
-    for part in pictures:
+    for part in parts:
+        if part.kind != "group":
+            continue
         if part.fields["kind"] in (b"I", b"i") or not gops:
             gops.append([0, 0])
         gops[-1][0] += len(part.to_bytes())
-        gops[-1][1] += 1
-    body = {"kind": b"E", "pictures": varint(len(pictures)), "gops": varint(len(gops))}
+        gops[-1][1] += pictures_of(part)
+    pictures = sum(count for _, count in gops)
+    body = {"kind": b"E", "pictures": varint(pictures), "gops": varint(len(gops))}
     for number, (size, count) in enumerate(gops):
         body |= {f"{number}.size": varint(size), f"{number}.pictures": varint(count)}
     length = sum(map(len, body.values())) + 8
     parts[-1] = Part("end", body | {"length": length.to_bytes(4, "little"), "crc": bytes(4)})
+
+
+def pictures_of(part: Part) -> int:
+    """How many pictures a group has by its structure."""
+    structure = part.fields.get("structure", b"\0")
+    return structure[0] // 4 + 1 if structure else 1
+
+
+def payloads_of(part: Part) -> list[bytes]:
+    """A group's payloads, by its lengths as they are."""
+    lengths, payloads, at = part.fields["lengths"], [], 0
+    size = shift = 0
+    for byte in lengths:
+        size, shift = size | (byte & 127) << shift, shift + 7
+        if byte < 128:
+            payloads.append(part.fields["payloads"][at : at + size])
+            at, size, shift = at + size, 0, 0
+    return payloads
 
 
 # ---- damage to fields -------------------------------------------------------------------------------------------
@@ -132,59 +162,93 @@ def forge_header(parts: list[Part], rng: random.Random) -> None:
     if rng.random() < BOTH_LARGE:
         header |= {side: rng.choice(SIDES).to_bytes(2, "little") for side in ("width", "height")}
         if rng.random() < 0.5:  # a picture of which all is likeliest: damage does not end it early
-            parts[1].fields |= {"payload": b"", "length": b"\0"}
+            parts[1].fields |= {"payloads": b"", "lengths": b"\0"}
     elif item.name in ("width", "height"):
         header["height" if item.name == "width" else "width"] = bytes([rng.choice([1, 2, 63, 64, 65, 72]), 0])
 
 
-def forge_picture(parts: list[Part], rng: random.Random) -> None:
+def forge_group(parts: list[Part], rng: random.Random) -> None:
+    """One number of a record, well formed or not."""
     part = rng.choice(parts[1:-1])
-    names = [item for item in fields.PICTURE if item.name in part.fields and item.name not in ("crc", "payload")]
-    item = rng.choice(names)
+    items = [item for item in fields.GROUP if item.name in part.fields and item.name not in ("crc", "payloads")]
+    item = rng.choice(items)
     value = number_for(item, rng)
-    data = varint(value) if item.width == "varint" else value.to_bytes(len(part.fields[item.name]), "little")
+    if item.width == "varint":
+        data = varint(value)
+    else:
+        width = {"u8": 1, "u16": 2}[item.width]
+        data = (value % 256**width).to_bytes(width, "little")
+    if item.count is not None:  # one of several, in its place; numbers of several bytes may be cut in two
+        old, at = part.fields[item.name], 0
+        at = rng.randrange(len(old)) if old else 0
+        data = old[:at] + data + old[at + len(data) :]
     part.fields[item.name] = data
-    if item.name == "kind" and rng.random() < 0.7:  # with the fields that the kind asks for
-        kind, rest = part.fields["kind"], dict(part.fields)
-        given = {"kind": kind}
-        if kind in (b"I", b"i"):
-            given["number"] = rest.get("number", varint(parts.index(part) - 1))
-        if kind in (b"i", b"p"):
-            given["quality"] = bytes([rng.randrange(101)])
-        part.fields = given | {name: rest[name] for name in ("length", "payload", "checksum", "crc")}
+    if item.name in ("kind", "structure") and rng.random() < 0.7:
+        reshape(part, rng, parts.index(part) - 1)
+
+
+def reshape(part: Part, rng: random.Random, number: int) -> None:
+    """Give a record the fields that its kind and structure ask for; pictures are repeated or cut to their number."""
+    kind, old, payloads = part.fields["kind"], part.fields, payloads_of(part)
+    given = {"kind": kind}
+    if kind in (b"I", b"i"):
+        given["number"] = old.get("number", varint(number))
+    else:
+        given["structure"] = old.get("structure", bytes([4 * len(payloads) - 4]))
+    count = pictures_of(Part("group", given))
+    if kind in (b"i", b"g"):
+        given["qualities"] = bytes(rng.randrange(101) for _ in range(count))
+    payloads = [payloads[n % len(payloads)] if payloads else b"" for n in range(count)]
+    marks = (old["checksums"] * count)[: 2 * count].ljust(2 * count, b"\0")
+    part.fields = given | {
+        "lengths": b"".join(varint(len(payload)) for payload in payloads),
+        "checksums": marks,
+        "payloads": b"".join(payloads),
+        "crc": old["crc"],
+    }
+
+
+def forge_structure(parts: list[Part], rng: random.Random) -> None:
+    """A group of another structure, well formed."""
+    part = rng.choice(parts[1:-1])
+    part.fields["kind"] = rng.choice([b"G", b"g"])
+    part.fields["structure"] = bytes([4 * rng.choice([0, 1, 2, 3, 7, 31]) + rng.randrange(4)])
+    reshape(part, rng, parts.index(part) - 1)
 
 
 def forge_payload(parts: list[Part], rng: random.Random) -> None:
     """What the entropy decoder and the networks see."""
     part = rng.choice(parts[1:-1])
-    payload = part.fields["payload"]
+    payloads = payloads_of(part)
+    if not payloads:
+        return
+    at = rng.randrange(len(payloads))
+    payload = payloads[at]
     size = rng.choice([0, 1, 3, 4, 5, len(payload), 2 * len(payload), rng.randrange(4000)])
     fill = rng.choice([b"\0", b"\xff", None])
-    payload = rng.choice(
+    payloads[at] = rng.choice(
         [
             lambda: flipped(payload, rng),
             lambda: payload[: rng.randrange(len(payload) + 1)],
             lambda: payload + rng.randbytes(rng.randrange(9)),
             lambda: fill * size if fill else rng.randbytes(size),
-            lambda: rng.choice(parts[1:-1]).fields["payload"],
+            lambda: rng.choice(payloads_of(rng.choice(parts[1:-1])) or [b""]),
             lambda: payload[: (cut := rng.randrange(len(payload) + 1))] + rng.randbytes(len(payload) - cut),
         ]
     )()
-    part.fields["payload"] = payload
+    part.fields["payloads"] = b"".join(payloads)
     if rng.random() < 0.95:
-        part.fields["length"] = varint(len(payload))
+        part.fields["lengths"] = b"".join(varint(len(each)) for each in payloads)
 
 
 def forge_quality(parts: list[Part], rng: random.Random) -> None:
-    """A picture of another quality, well formed."""
+    """Pictures of other qualities, well formed."""
     part = rng.choice(parts[1:-1])
-    fresh: dict[str, bytes] = {}
-    for name, value in part.fields.items():
-        if name == "length":
-            fresh["quality"] = bytes([rng.choice([0, 100, 101, 255, rng.randrange(101)])])
-        if name != "quality":
-            fresh[name] = value.lower() if name == "kind" else value
-    part.fields = fresh
+    part.fields["kind"] = part.fields["kind"].lower()
+    reshape(part, rng, parts.index(part) - 1)
+    if part.fields.get("qualities"):
+        worst = bytes([rng.choice([0, 100, 101, 200, 201, 255, rng.randrange(201)])])
+        part.fields["qualities"] = worst + part.fields["qualities"][1:]
 
 
 def forge_end(parts: list[Part], rng: random.Random) -> None:
@@ -199,7 +263,7 @@ def forge_end(parts: list[Part], rng: random.Random) -> None:
 
 
 def shuffle_records(parts: list[Part], rng: random.Random) -> None:
-    """Pictures left out, repeated, exchanged, renumbered."""
+    """Records left out, repeated, exchanged, renumbered."""
     place = rng.randrange(1, len(parts) - 1)
     what = rng.randrange(4)
     if what == 0 and len(parts) > 3:
@@ -217,7 +281,8 @@ def shuffle_records(parts: list[Part], rng: random.Random) -> None:
 
 STRUCTURED: list[tuple[Callable[[list[Part], random.Random], None], int]] = [
     (forge_header, 3),
-    (forge_picture, 3),
+    (forge_group, 3),
+    (forge_structure, 2),
     (forge_payload, 6),
     (forge_quality, 2),
     (forge_end, 2),
@@ -250,7 +315,7 @@ def with_more(data: bytes, rng: random.Random) -> bytes:
     """A run put in: random, or a copy of the stream's own bytes."""
     start, size = rng.randrange(len(data) + 1), rng.randrange(1, 200)
     source = rng.randrange(len(data) + 1)
-    run = rng.choice([rng.randbytes(size), data[source : source + size], bytes(size), b"IPipE" * 9])
+    run = rng.choice([rng.randbytes(size), data[source : source + size], bytes(size), b"IGigE" * 9])
     return data[:start] + run + data[start:]
 
 

@@ -100,7 +100,8 @@ def _checksums(y4m: bytes) -> Iterator[int]:
 
 def _compare(way: str, shown: list[int], data: bytes, first: int, report: DecodeReport | None) -> None:
     """The pictures shown, from number `first` on, are those of the stream's whole records."""
-    told = [record.checksum for record in _records(data, first, on=way == "conceal") if record.number >= first]
+    records = sorted(_records(data, first, on=way == "conceal"), key=lambda record: record.number)
+    told = [record.checksum for record in records if record.number >= first]
     if way == "conceal":
         grey = {checksum for checksum in shown if checksum not in told}  # stands in before the first good picture
         if len(grey) > 1 or (report and not report.notices and shown != told):

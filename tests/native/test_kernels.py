@@ -44,8 +44,13 @@ def test_the_self_test(kernels: ModuleType, name: str) -> None:
 
 
 def test_the_self_test_is_of_the_right_warp() -> None:
-    cases = self_test.warp_inputs()
-    outputs = [warp.moved(plane, field, tuple(map(tuple, taps.tolist())), side) for plane, field, taps, side in cases]
+    outputs = []
+    for plane, field, taps, side in self_test.warp_inputs():
+        form = tuple(map(tuple, taps.tolist())), side
+        which = self_test.which_of(field)
+        outputs.append(warp.moved(plane, field, *form))
+        shown = which & 1 != 0, which & 2 != 0
+        outputs.append(warp.both_moved((plane, plane[::-1].copy()), (field, -field), shown, *form))
     assert self_test.hashed(outputs) == self_test.SHA256["warp"]
 
 
@@ -216,10 +221,14 @@ def test_kernels_that_compute_wrong_are_not_used(monkeypatch: pytest.MonkeyPatch
 # ---- sizes ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wrong", ["shown", "plane", "field", "taps", "cover", "form", "large taps", "read only"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["shown", "plane", "field", "taps", "cover", "form", "large taps", "read only", "other", "its field", "which"],
+)
 def test_the_warp_checks_sizes(wrong: str) -> None:
     plane, field = np.zeros((20, 30), np.uint8), np.zeros((2, 2, 2), np.int32)
     shown, taps, side = np.empty_like(plane), np.array(warp.LUMA_TAPS, np.int16), 16
+    other, its_field, which = plane.copy(), field.copy(), np.full((2, 2), 3, np.uint8)
     if wrong == "shown":
         shown = shown[:-1].copy()
     elif wrong == "plane":
@@ -234,7 +243,13 @@ def test_the_warp_checks_sizes(wrong: str) -> None:
         side = 12
     elif wrong == "large taps":
         taps = taps * 2
+    elif wrong == "other":
+        other = other[1:].copy()
+    elif wrong == "its field":
+        its_field = None
+    elif wrong == "which":
+        which[1, 1] = 0
     else:
         shown.flags.writeable = False
     with pytest.raises((ValueError, TypeError, BufferError)):
-        kernels_module.warp(shown, plane, field, taps, 20, 30, 2, 2, 4, 8, side)
+        kernels_module.warp(shown, plane, field, taps, other, its_field, which, 20, 30, 2, 2, 4, 8, side)

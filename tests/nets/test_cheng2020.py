@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from lvcodec.codec.modes import MODES, State
+from lvcodec.codec.modes import MODES
 from lvcodec.codec.network import Network
 from lvcodec.codec.picture import decode_picture
+from lvcodec.codec.state import State
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.network import EncoderNetwork
-from lvcodec.encoder.picture import encode_picture
+from lvcodec.encoder.picture import encode_intra, encode_predicted
 from lvcodec.entropy import grid
 from lvcodec.exact import masters
 from lvcodec.exact.formats import WIDE, to_units
@@ -27,6 +28,7 @@ from lvcodec.models import cheng2020_arrays, export, loading, store, untrained
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import ONE, Cheng2020
 from lvcodec.nets.cheng2020_coding import LEVEL_OF_ONE, LEVELS_PER_NAT, Cheng2020Coding, wavefronts
+from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
 
 
@@ -79,8 +81,14 @@ def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: F
     got: State | None = None
     out = []
     for picture in clip:
-        payload, sent, writer = encode_picture(picture, sent if mode else None, net, DECISIONS[name], alpha)
-        got, reader = decode_picture(payload, got if mode else None, net, mode, alpha)
+        decisions = DECISIONS[name]
+        if sent is None or got is None or decisions is None:
+            payload, sent, writer = encode_intra(picture, net)
+            got, reader = decode_picture(payload, (), None, net, mode, alpha)
+        else:
+            [step] = Structure(1).steps
+            payload, sent, writer = encode_predicted(picture, (sent,), step, net, decisions, alpha)
+            got, reader = decode_picture(payload, (got,), step, net, mode, alpha)
         assert writer.bits == reader.bits
         for ours, theirs in zip(sent.x_hat.planes, got.x_hat.planes, strict=True):
             assert np.array_equal(ours, theirs)

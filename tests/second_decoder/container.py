@@ -1,4 +1,4 @@
-"""The bytes of a stream: sections "Header", "Picture" and "End"."""
+"""The bytes of a stream: sections "Header", "Group" and "End"."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-HEADER = struct.Struct("<4s 4B 8s HH II 5B H BB I")
+HEADER = struct.Struct("<4s 4B 8s HH II 5B H B 7s B I")
 
 
 @dataclass(frozen=True)
 class Header:
-    """What decoding needs of the header. half_shift: bit 0 of the flags, alpha 1/2."""
+    """What decoding needs of the header. layers: how coarse each is; half_shift: bit 0 of the flags, alpha 1/2."""
 
     family: int
     mode: int
@@ -20,17 +20,34 @@ class Header:
     width: int
     height: int
     quality: int
+    layers: bytes
     half_shift: bool
 
 
 @dataclass(frozen=True)
 class Record:
-    """One picture. kind: "I" or "P"; quality: the picture's own index; checksum: what the encoder has made."""
+    """One picture. number: in the order of display; references: the numbers of those it is predicted from, none for an
+    I-picture; quality: the picture's own index; checksum: what the encoder has made; group: which record it is in."""
 
-    kind: str
+    number: int
+    references: tuple[int, ...]
     quality: int
     payload: bytes
     checksum: int
+    group: int
+
+    @property
+    def kind(self) -> str:
+        return "IPB"[len(self.references)]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A picture's place in its group: its position, those of its references, and its layer."""
+
+    at: int
+    references: tuple[int, ...]
+    layer: int
 
 
 def expect(holds: bool, what: str) -> None:
@@ -52,6 +69,9 @@ class ByteReader:
 
     def u8(self) -> int:
         return self.take(1)[0]
+
+    def u16(self) -> int:
+        return int.from_bytes(self.take(2), "little")
 
     def u32(self) -> int:
         return int.from_bytes(self.take(4), "little")
@@ -75,40 +95,78 @@ class ByteReader:
 def read_stream(data: bytes) -> tuple[Header, list[Record]]:
     """All of a whole stream."""
     header, reader = read_header(data), ByteReader(data, HEADER.size)
-    return header, list(read_records(reader, header.quality))
+    return header, list(read_records(reader, header))
 
 
 def read_header(data: bytes) -> Header:
     """Section "Header"."""
-    magic, version, syntax, family, mode, weights_id, width, height, *_, quality, flags, crc = HEADER.unpack_from(data)
-    expect(magic == b"LVC1" and version == 1 and syntax == 2, "not a stream of this version")
+    magic, version, syntax, family, mode, weights_id, width, height, *_, quality, layers, flags, crc = (
+        HEADER.unpack_from(data)
+    )
+    expect(magic == b"LVC1" and version == 2 and syntax == 2, "not a stream of this version")
     expect(zlib.crc32(data[: HEADER.size - 4]) == crc, "CRC of the header")
-    expect(flags < 2, "unknown flags")
-    return Header(family, mode, weights_id, width, height, quality, bool(flags))
+    expect(flags < 2 and quality <= 200, "unknown flags, or no such quality")
+    return Header(family, mode, weights_id, width, height, quality, layers, bool(flags))
 
 
-def read_records(reader: ByteReader, header_quality: int) -> Iterator[Record]:
-    """Section "Picture", record by record, and the end record's agreement with them."""
+def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
+    """Section "Group", record by record, and the end record's agreement with them."""
     starts: list[int] = []  # of I-pictures
     counts: list[int] = []  # of pictures, GOP by GOP
-    quality = header_quality
-    while (letter := reader.data[reader.at : reader.at + 1].decode("latin-1")) and letter in "IiPp":
+    intra_quality = group = 0
+    while (letter := reader.data[reader.at : reader.at + 1].decode("latin-1")) and letter in "IiGg":
         start = reader.at
         reader.u8()
-        expect(letter in "Ii" or bool(starts), "the first picture is no I-picture")
         if letter in "Ii":
             expect(reader.varint() == sum(counts), "an I-picture's number is another")
-            quality = header_quality
+            base, places = sum(counts), [Place(0, (), 0)]
             starts.append(start)
             counts.append(0)
-        if letter in "ip":
-            quality = reader.u8()
-        counts[-1] += 1
-        payload = reader.take(reader.varint())
-        checksum = reader.u32()
+            implied = [header.quality]
+        else:
+            expect(bool(starts), "the first picture is no I-picture")
+            base, places = sum(counts) - 1, read_structure(reader.u8(), header.mode)
+            implied = [quality_of(place.layer, intra_quality, header) for place in places]
+        qualities = [reader.u8() for _ in places] if letter in "ig" else implied
+        expect(max(qualities) <= 200, "there is no such quality")
+        lengths = [reader.varint() for _ in places]
+        checksums = [reader.u16() for _ in places]
+        payloads = [reader.take(length) for length in lengths]
         reader.crc(start)
-        yield Record(letter.upper(), quality, payload, checksum)
+        counts[-1] += len(places)
+        if letter in "Ii":
+            intra_quality = qualities[0]
+        for place, *parts in zip(places, qualities, payloads, checksums, strict=True):
+            yield Record(base + place.at, tuple(base + at for at in place.references), *parts, group)
+        group += 1
     read_end(reader, starts, counts)
+
+
+def read_structure(byte: int, mode: int) -> list[Place]:
+    """Section "Structure": the places of a group's pictures, in the order of coding."""
+    count, pyramid, key = byte // 4 + 1, bool(byte & 2), bool(byte & 1)
+    expect(byte < 128 and mode > 0, "a group that cannot be")
+    if pyramid:
+        expect(count > 1 and mode == 3, "a pyramid that cannot be")
+        places = [Place(count, (0,), 2), *halves(0, count, 1)]
+    else:
+        places = [Place(at, (at - 1,), 1) for at in range(1, count + 1)]
+    if key:
+        places[0] = Place(places[0].at, places[0].references, 0)
+    return places
+
+
+def halves(a: int, b: int, depth: int) -> list[Place]:
+    """B(a, b, d) of section "Structure"."""
+    if b - a < 2:
+        return []
+    m = (a + b) // 2
+    return [Place(m, (a, b), min(2 + depth, 7)), *halves(a, m, depth + 1), *halves(m, b, depth + 1)]
+
+
+def quality_of(layer: int, intra_quality: int, header: Header) -> int:
+    """Section "Structure", the quality that is not told."""
+    return intra_quality if layer == 0 else max(0, intra_quality - header.layers[layer - 1])
 
 
 def read_end(reader: ByteReader, starts: list[int], counts: list[int]) -> None:
@@ -117,7 +175,7 @@ def read_end(reader: ByteReader, starts: list[int], counts: list[int]) -> None:
     expect(reader.u8() == ord("E"), "neither a picture nor the end")
     expect(reader.varint() == sum(counts), "the end record counts other pictures")
     expect(reader.varint() == len(counts), "the end record counts other GOPs")
-    for here, following, count in zip(starts, [*starts[1:], start], counts, strict=True):
+    for here, following, count in zip(starts, [*starts, start][1:], counts, strict=True):
         expect((reader.varint(), reader.varint()) == (following - here, count), "an index entry is another")
     length = reader.u32()
     reader.crc(start)

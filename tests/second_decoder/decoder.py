@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,14 @@ from numpy.typing import NDArray
 
 from .cheng2020 import Cheng2020
 from .container import Header, Record, expect, read_stream
-from .motion import aligned_planes, read_field
+from .motion import Counts, aligned_planes, first_counts, read_motion
 from .swift import Swift
 from .symbols import Ints, read_hyper, read_latents
 from .weights import Weights
 
 Planes = list[NDArray[np.uint8]]
 FAMILIES = {1: ("swift", Swift), 2: ("cheng2020", Cheng2020)}
-INTRA, MFVC, LDS, ALIGNED = range(4)
+MFVC, LDS, ALIGNED = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -35,36 +36,43 @@ class Decoded:
 
 @dataclass(frozen=True)
 class State:
-    """Section "State and reference": the picture shown last, and its latents and quality or its field where it has
-    such."""
+    """Section "State and reference": the picture shown last, and its latents and quality, or its field and the counts
+    of motion, where it has such."""
 
     x_hat: Planes
     y_hat: Ints | None = None
     quality: int | None = None
     field: Ints | None = None
+    counts: Counts | None = None
 
 
 def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
-    """The pictures of a whole stream, by the model in a folder. Their checksums are left to the caller."""
+    """The pictures of a whole stream in the order of display, by the model in a folder. Their checksums are left to the
+    caller."""
     header, records = read_stream(stream)
     weights = Weights(model)
     family, networks = FAMILIES[header.family]
     expect(weights.weights_id == header.weights_id and weights.family == family, "the stream has other weights")
-    state: State | None = None
-    for record in records:
-        payload = Payload(record.payload, networks(weights, record.quality), header, record.quality)
-        if record.kind == "I":
-            state = payload.intra()
-        else:
-            expect(header.mode in (MFVC, LDS, ALIGNED) and state is not None, "a P-picture out of place")
-            state = {MFVC: payload.mfvc, LDS: payload.lds, ALIGNED: payload.aligned}[header.mode](state)
-        yield Decoded(record, state.x_hat)
+    states: dict[int, State] = {}
+    for _, group in groupby(records, key=lambda record: record.group):
+        decoded: list[Decoded] = []
+        for record in group:
+            payload = Payload(record.payload, networks(weights, record.quality), header, record.quality)
+            if record.kind == "I":
+                state = payload.intra()
+            else:
+                predicted = {MFVC: payload.mfvc, LDS: payload.lds, ALIGNED: payload.aligned}[header.mode]
+                state = predicted(*(states[number] for number in record.references))
+            states[record.number] = state
+            decoded.append(Decoded(record, state.x_hat))
+        yield from sorted(decoded, key=lambda picture: picture.record.number)
+        states = {max(states): states[max(states)]}  # the next group refers to the picture that is shown last
 
 
 def checksum_of(planes: Planes) -> int:
-    """Section "Picture": the checksum of decoded planes."""
+    """Section "Group": the checksum of decoded planes."""
     height, width = planes[0].shape
-    return zlib.crc32(struct.pack("<II", width, height) + b"".join(plane.tobytes() for plane in planes))
+    return zlib.crc32(struct.pack("<II", width, height) + b"".join(plane.tobytes() for plane in planes)) % 2**16
 
 
 class Payload:
@@ -105,12 +113,14 @@ class Payload:
 
     def aligned(self, before: State) -> State:
         """Section "aligned"."""
-        field = read_field(self.coder, self.networks.tables("laplace").tables, self.header, before.field)
-        planes = self.padded(aligned_planes(before.x_hat, field))
+        size = -(-self.header.height // 16), -(-self.header.width // 16)
+        predicted = np.zeros((2, *size), dtype=np.int64) if before.field is None else before.field
+        found = read_motion(self.coder, predicted, before.counts or first_counts(), two=False)
+        planes = self.padded(aligned_planes(before.x_hat, found.field))
         u_ref = self.networks.latents(planes)
         y_shift, undo = self.shifted(u_ref)
         made = self.networks.changed(planes, u_ref, u_ref + self.networks.units(y_shift + undo))
-        return State(self.shown(made), field=field)
+        return State(self.shown(made), field=found.field, counts=found.counts)
 
     def shifted(self, u_ref: Ints) -> tuple[NDArray[Any], NDArray[Any]]:
         """y_shift and undo, of sections "lds" and "aligned"; z_t is read before."""

@@ -1,38 +1,24 @@
-"""Sections "The field" and "The warp" of "aligned": whole numbers in int64, nothing else."""
+"""Sections "Counts", "The field", "The warp" and "Motion of B-pictures" of "aligned": whole numbers, nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from entropy.judge import RangeDecoder, decode_call
 from numpy.typing import NDArray
 
-from .container import Header
 from .symbols import Ints
 
 LIMIT = 8192  # quarters of a luma pel
-FIRST_LEVEL = 29
-FAR_LEVELS = [
-    [8, 18, 23, 30, 34, 43, 48, 55],
-    [16, 20, 22, 23, 24, 28, 31, 34],
-    [21, 24, 26, 27, 28, 31, 33, 36],
-    [26, 28, 30, 32, 33, 36, 39, 41],
-    [32, 35, 35, 36, 38, 41, 44, 44],
-    [37, 38, 40, 41, 44, 46, 49, 52],
-    [40, 41, 43, 44, 47, 50, 53, 54],
-    [51, 51, 51, 52, 55, 56, 56, 58],
-]
-NEAR_LEVELS = [
-    [6, 12, 12, 12, 12, 12, 12, 12],
-    [17, 19, 20, 21, 21, 21, 21, 21],
-    [22, 24, 25, 26, 26, 26, 27, 27],
-    [27, 29, 31, 32, 32, 34, 34, 34],
-    [34, 35, 36, 37, 38, 40, 41, 41],
-    [40, 40, 41, 41, 43, 45, 46, 47],
-    [45, 45, 45, 45, 47, 50, 51, 53],
-    [54, 54, 54, 54, 54, 56, 56, 58],
-]
+TOTAL = 2**24
+DOCUMENT = Path(__file__).parents[2] / "docs" / "bitstream.md"
+MEDIAN, ONE, OTHER, PREDICTED, NEW = range(5)
+UNIFORM, AS_PREDICTED, SPLIT = range(3)
+KINDS, FLAGS, DIFFERENCES = 0, 32, 62  # where tables of a kind of pictures begin
+OF_B, DIRECTIONS = 94, 188
 TAPS_Y = [
     [0, 0, 0, 64, 0, 0, 0, 0],
     [-1, 4, -10, 58, 17, -5, 1, 0],
@@ -51,72 +37,245 @@ TAPS_UV = [
 ]
 
 Place = tuple[int, int]
+Vector = tuple[int, int]
+Counts = list[list[int]]  # a row for each table
+Map = dict[Place, Vector]
 
 
-def read_field(coder: RangeDecoder, tables: list[list[int]], header: Header, before: Ints | None) -> Ints:
-    """Section "The field". tables: `laplace`; before: the field before, None after an I-picture. Returns (2, R, C)."""
-    shape = 2, -(-header.height // 16), -(-header.width // 16)
-    old = np.zeros(shape, dtype=np.int64) if before is None else before
-    field = np.zeros(shape, dtype=np.int64)
-    for places in calls(shape[1], shape[2]):
-        centres, levels = zip(*(expected(field, old, *place) for place in places), strict=True)
-        index = [5 * level for level in levels]
-        offsets = decode_call(coder, tables, index + index)  # vertical parts, then horizontal
-        for number, (r, c) in enumerate(place for place, *_ in places):
-            offset = np.array([offsets[number], offsets[len(places) + number]])
-            field[:, r, c] = np.clip(centres[number] + offset, -LIMIT, LIMIT)
-    return field
+def first_counts() -> Counts:
+    """Section "Counts": those after an I-picture, as the document has them."""
+    text = DOCUMENT.read_text(encoding="utf-8").split("<!-- counts -->")[1].split("<!-- end of counts -->")[0]
+    parts = {}
+    for part in text.strip().split("\n\n"):
+        name, _, rows = part.strip().partition("\n")
+        parts[name.strip()] = [[int(count) for count in row.split()] for row in rows.replace("\n", " ").split("|")]
+    counts = []
+    for name, symbols in (
+        *(("P_KINDS", 5), ("P_FLAGS", 3), ("DIFFERENCES", 17)),
+        *(("B_KINDS", 5), ("B_FLAGS", 3), ("DIFFERENCES", 17)),
+        ("DIRECTIONS", 3),
+    ):
+        counts += [row + [1] * (symbols - len(row)) for row in parts[name]]
+    return counts
 
 
-def calls(rows: int, columns: int) -> Iterator[list[tuple[Place, Place | None, Place | None]]]:
-    """Of each call its places in raster order, with their two neighbours if they have such."""
-    yield [((r, c), None, None) for r in range(0, rows, 32) for c in range(0, columns, 32)]
-    for d in (16, 8, 4, 2, 1):
-        down = [
-            ((r, c), (r - d, c), (r + d if r + d < rows else r - d, c))
-            for r in range(rows)
-            if r % (2 * d) == d
-            for c in range(0, columns, 2 * d)
+def table_of(counts: list[int]) -> list[int]:
+    """Section "Counts": F."""
+    table = [1 + count * (TOTAL - 1 - len(counts)) // sum(counts) for count in counts] + [1]
+    table[0] += TOTAL - sum(table)
+    return table
+
+
+def after(counts: Counts, seen: Counts) -> Counts:
+    """Section "Counts": those after a picture in which symbols were coded so many times."""
+    result = []
+    for row, times in zip(counts, seen, strict=True):
+        new = [count + 32 * more for count, more in zip(row, times, strict=True)]
+        while sum(new) > 2048:
+            new = [(count + 1) // 2 for count in new]
+        result.append(new)
+    return result
+
+
+@dataclass
+class Found:
+    """The field (2, R, C), the directions of a B-picture (R, C), and the counts after it."""
+
+    field: Ints
+    direction: Ints | None
+    counts: Counts
+
+
+def read_motion(coder: RangeDecoder, predicted: Ints, counts: Counts, *, two: bool) -> Found:
+    """Sections "The field" and, of B-pictures, "Motion of B-pictures". predicted: (2, R, C)."""
+    reader = MotionReader(coder, predicted, counts, two=two)
+    coarse = [(r, c) for r in range(0, reader.rows, 16) for c in range(0, reader.columns, 16)]
+    reader.vectors(0, [(place, place, place) for place in coarse])
+    for d, level in ((8, 1), (4, 1), (2, 2), (1, 3)):
+        for places in between(reader.rows, reader.columns, d):
+            reader.vectors(level, places)
+        if d in (4, 2):
+            reader.blocks(d)
+    field = np.zeros(predicted.shape, dtype=np.int64)
+    for (r, c), vector in reader.known.items():
+        field[:, r, c] = vector
+    direction = None
+    if two:
+        field += predicted
+        direction = np.array([[reader.direction[r, c] for c in range(reader.columns)] for r in range(reader.rows)])
+    return Found(np.clip(field, -LIMIT, LIMIT), direction, after(counts, reader.seen))
+
+
+def between(rows: int, columns: int, d: int) -> Iterator[list[tuple[Place, Place, Place]]]:
+    """Of "down" and "across" the places in raster order, with `one` and `other`."""
+    for down, right in ((d, 0), (0, d)):
+        places = []
+        for r in range(down, rows, 2 * d if down else d):
+            for c in range(right, columns, 2 * d):
+                one, other = (r - down, c - right), (r + down, c + right)
+                places.append(((r, c), one, other if other[0] < rows and other[1] < columns else one))
+        yield places
+
+
+class MotionReader:
+    """One picture's motion: what is known of it so far, by places."""
+
+    def __init__(self, coder: RangeDecoder, predicted: Ints, counts: Counts, *, two: bool) -> None:
+        self.coder, self.counts, self.two = coder, counts, two
+        self.rows, self.columns = predicted.shape[1:]
+        every = [(r, c) for r in range(self.rows) for c in range(self.columns)]
+        self.predicted = {
+            (r, c): (0, 0) if two else (int(predicted[0, r, c]), int(predicted[1, r, c])) for r, c in every
+        }
+        self.open = set(every)
+        self.known: Map = {}
+        self.direction: dict[Place, int] = {}
+        self.seen = [[0] * len(row) for row in counts]
+
+    def symbols(self, tables: list[int]) -> list[int]:
+        """One call: an entry of each table."""
+        numbers = sorted(set(tables))
+        made = [table_of(self.counts[number]) for number in numbers]
+        values = decode_call(self.coder, made, [numbers.index(number) for number in tables])
+        symbols = [2 * value - 1 if value > 0 else -2 * value for value in values]
+        for number, symbol in zip(tables, symbols, strict=True):
+            self.seen[number][symbol] += 1
+        return symbols
+
+    def vectors(self, level: int, places: list[tuple[Place, Place, Place]]) -> None:
+        """Paragraph "Vectors"."""
+        places = [place for place in places if place[0] in self.open]
+        if not places:
+            return
+        source = self.known if level else self.predicted
+        options, tables, spreads = [], [], []
+        for place, one, other in places:
+            n1, n2, b = source[one], source[other], self.predicted[place]
+            p = sorted((n1[0], n2[0], b[0]))[1], sorted((n1[1], n2[1], b[1]))[1]
+            apart, far, e = norm(n1, n2), min(norm(b, n1), norm(b, n2)), max(norm(n1, n2), norm(b, p))
+            if apart == 0:
+                pattern = 0 if far == 0 else 1 if far < 4 else 2
+            elif far == 0:
+                pattern = 3 if apart < 4 else 4
+            else:
+                pattern = 5 if e < 4 else 6 if e < 16 else 7
+            options.append([p, n1, n2, b])
+            tables.append(OF_B * self.two + KINDS + 8 * level + pattern)
+            spreads.append(8 * (level == 3) + min(7, e.bit_length()))
+        kinds = self.symbols(tables)
+        if self.two:
+            self.directions(level, places)
+        new = [number for number, kind in enumerate(kinds) if kind == NEW]
+        differences = self.differences([spreads[number] for number in new]) if new else []
+        for number, difference in zip(new, differences, strict=True):
+            p = options[number][MEDIAN]
+            options[number].append((p[0] + difference[0], p[1] + difference[1]))
+        for (place, _, _), option, kind in zip(places, options, kinds, strict=True):
+            self.known[place] = option[kind]
+
+    def differences(self, spreads: list[int]) -> list[Vector]:
+        """Differences of new vectors from p."""
+        first = OF_B * self.two + DIFFERENCES
+        digits = self.symbols([first + spread for spread in spreads] + [first + 16 + spread for spread in spreads])
+        there = [m for m in digits if m]
+        evenly = [[2 ** (24 - m)] * (2**m - 1) + [2 ** (24 - m) - 1, 1] for m in range(1, max([1, *there]) + 1)]
+        values = iter(decode_call(self.coder, evenly, [m - 1 for m in there]))
+        parts = []
+        for m in digits:
+            value = next(values) if m else 0
+            symbol, half = 2 * value - 1 if value > 0 else -2 * value, 2 ** (m - 1) if m else 0
+            parts.append(0 if not m else half + symbol if symbol < half else -symbol)
+        return list(zip(parts[: len(spreads)], parts[len(spreads) :], strict=True))
+
+    def directions(self, level: int, places: list[tuple[Place, Place, Place]]) -> None:
+        """Section "Motion of B-pictures", the call of directions."""
+        tables = []
+        for _, one, other in places:
+            near, far = (self.direction[one], self.direction[other]) if level else (0, 0)
+            tables.append(DIRECTIONS + 4 * level + (near if near == far else 3))
+        for (place, _, _), direction in zip(places, self.symbols(tables), strict=True):
+            self.direction[place] = direction
+
+    def blocks(self, size: int) -> None:
+        """Paragraph "Flags"."""
+        firsts = [
+            (r, c) for r in range(0, self.rows, size) for c in range(0, self.columns, size) if (r, c) in self.open
         ]
-        across = [
-            ((r, c), (r, c - d), (r, c + d if c + d < columns else c - d))
-            for r in range(0, rows, d)
-            for c in range(columns)
-            if c % (2 * d) == d
-        ]
-        yield from (places for places in (down, across) if places)
+        tables = []
+        for r, c in firsts:
+            v = self.known[r, c]
+            beside = [(r - size, c), (r + size, c), (r, c - size), (r, c + size)]
+            agree = sum(place not in self.predicted or self.known[place] == v for place in beside)
+            inside = {self.predicted[place] for place in self.inside(r, c, size)}
+            t = 2 if len(inside) > 1 else 0 if inside == {v} else 1
+            tables.append(OF_B * self.two + FLAGS + ((size == 2) * 5 + agree) * 3 + t)
+        for (r, c), flag in zip(firsts, self.symbols(tables) if tables else [], strict=True):
+            if flag == SPLIT:
+                continue
+            v = self.known[r, c]
+            for place in self.inside(r, c, size):
+                self.open.discard(place)
+                self.known[place] = v if flag == UNIFORM else self.predicted[place]
+                if self.two:
+                    self.direction[place] = self.direction[r, c]
+
+    def inside(self, row: int, column: int, size: int) -> list[Place]:
+        rows, columns = range(row, min(row + size, self.rows)), range(column, min(column + size, self.columns))
+        return [(r, c) for r in rows for c in columns]
 
 
-def expected(field: Ints, old: Ints, place: Place, first: Place | None, second: Place | None) -> tuple[Ints, int]:
-    """Centres of a vector's parts, (2,), and its level."""
-    b = old[:, place[0], place[1]]
-    if first is None or second is None:
-        return b, FIRST_LEVEL
-    n1, n2 = field[:, first[0], first[1]], field[:, second[0], second[1]]
-    p = np.sort(np.stack([n1, n2, b]), axis=0)[1]
-    distance = abs(place[0] - first[0]) + abs(place[1] - first[1])
-    row, column = (min(7, int(np.abs(apart).max()).bit_length()) for apart in (n1 - n2, b - p))
-    return p, (NEAR_LEVELS if distance == 1 else FAR_LEVELS)[row][column]
+def norm(a: Vector, b: Vector) -> int:
+    return max(abs(a[0] - b[0]), abs(a[1] - b[1]))
+
+
+Seen = tuple[NDArray[np.uint8], Ints]  # a plane and the field that it is seen through
 
 
 def aligned_planes(planes: list[NDArray[np.uint8]], field: Ints) -> list[NDArray[np.uint8]]:
     """Section "The warp": Y, U, V of the picture shown last, seen through the field."""
-    y, u, v = planes
-    return [warped(y, field, 16, TAPS_Y), warped(u, field, 8, TAPS_UV), warped(v, field, 8, TAPS_UV)]
+    nowhere = np.ones(field.shape[1:], dtype=np.int64)
+    return [warped((plane, field), (plane, field), nowhere, chroma=chroma) for chroma, plane in chroma_and(planes)]
 
 
-def warped(plane: NDArray[np.uint8], field: Ints, side: int, taps: list[list[int]]) -> NDArray[np.uint8]:
-    """One plane. side: S, of a block; taps: f rows of K."""
-    height, width = plane.shape
+def both_planes(
+    before: list[NDArray[np.uint8]], after: list[NDArray[np.uint8]], found: Found, m: int, n: int
+) -> list[NDArray[np.uint8]]:
+    """Section "Motion of B-pictures": Y, U, V of the references m pictures before and n after."""
+    if found.direction is None:
+        raise ValueError("motion of a P-picture")
+    h = max(m, n)
+    along, against = scaled(found.field, m, h), -scaled(found.field, n, h)
+    return [
+        warped((plane, along), (other, against), found.direction, chroma=chroma)
+        for (chroma, plane), other in zip(chroma_and(before), after, strict=True)
+    ]
+
+
+def chroma_and(planes: list[NDArray[np.uint8]]) -> list[tuple[bool, NDArray[np.uint8]]]:
+    return list(zip((False, True, True), planes, strict=True))
+
+
+def scaled(field: Ints, p: int, q: int) -> Ints:
+    return np.sign(field) * np.minimum(LIMIT, (2 * np.abs(field) * p + q) // (2 * q))
+
+
+def warped(before: Seen, after: Seen, direction: Ints, *, chroma: bool) -> NDArray[np.uint8]:
+    """One plane. direction: (R, C), of each block 0 for both, 1 for `before`, 2 for `after` alone."""
+    side, taps = (8, TAPS_UV) if chroma else (16, TAPS_Y)
+    height, width = before[0].shape
     sums = np.zeros((height, width), dtype=np.int64)
-    for i in range(-1, field.shape[1] + 1):
-        for j in range(-1, field.shape[2] + 1):
+    for i in range(-1, direction.shape[0] + 1):
+        for j in range(-1, direction.shape[1] + 1):
             r = np.arange(max(0, side * i - side // 2), min(height, side * i + 3 * side // 2))
             c = np.arange(max(0, side * j - side // 2), min(width, side * j + 3 * side // 2))
             if r.size and c.size:
-                a, b = field[:, min(max(i, 0), field.shape[1] - 1), min(max(j, 0), field.shape[2] - 1)].tolist()
+                block = min(max(i, 0), direction.shape[0] - 1), min(max(j, 0), direction.shape[1] - 1)
+                one, other = (
+                    seen(plane, *field[:, block[0], block[1]].tolist(), r, c, taps) for plane, field in (before, after)
+                )
+                shown = {0: divided(one + other, 2), 1: one, 2: other}[int(direction[block])]
                 weight = np.outer(ramp(r - side * i + side // 2, side), ramp(c - side * j + side // 2, side))
-                sums[np.ix_(r, c)] += weight * seen(plane, a, b, r, c, taps)
+                sums[np.ix_(r, c)] += weight * shown
     return np.clip(divided(sums, 64 * side**2), 0, 255).astype(np.uint8)
 
 

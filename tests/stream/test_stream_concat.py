@@ -29,8 +29,8 @@ def essence(record: PictureRecord) -> tuple[str, int, bytes, int]:
 
 
 def test_pictures_of_all_in_order(make: Make, header: Header, pipe: Any) -> None:
-    first, pictures = make("IPPIP", qualities=[None, 61, None, None, None])
-    second, more = make("IPIPP", head=dataclasses.replace(header, quality_index=20))
+    first, pictures = make("I PP I P", qualities=[None, 61, 62, None, None])
+    second, more = make("I P I PP", head=dataclasses.replace(header, quality_index=20, layers=(7,) * 7))
     out = io.BytesIO()
     info = concat_streams([io.BytesIO(first), pipe(second), io.BytesIO(make("")[0])], out)
     assert info == lvcodec.probe(io.BytesIO(out.getvalue()))
@@ -41,19 +41,21 @@ def test_pictures_of_all_in_order(make: Make, header: Header, pipe: Any) -> None
     assert [essence(record) for record in joined] == [essence(record) for record in pictures + more]
     assert [record.number for record in joined] == list(range(10))
     reader.seek(8)
-    assert [record.quality_index for record in reader] == [20, 20, 20]
+    assert [record.quality_index for record in reader] == [20, 13, 13]
+    assert [record.offset for record in joined[1:3]] == [joined[1].offset] * 2
 
 
-def test_one_stream_stays_as_it_is(make: Make) -> None:
-    data, _ = make(qualities=[10, None, 11, None, 60, None])
+def test_one_stream_stays_as_it_is(make: Make, header: Header) -> None:
+    head = dataclasses.replace(header, gop=9)
+    data, _ = make("I P kP I PP B2", qualities=[10, None, 11, None, 60, 70, None, None], head=head)
     out = io.BytesIO()
     concat_streams([io.BytesIO(data)], out)
     assert out.getvalue() == data
 
 
 def test_parts_of_a_stream_make_the_same_stream(make: Make) -> None:
-    whole, _ = make("IPPPIPPP", [bytes(5)] * 8)
-    part, _ = make("IPPP", [bytes(5)] * 4)
+    whole, _ = make("I P PP I P PP", [bytes(5)] * 8)
+    part, _ = make("I P PP", [bytes(5)] * 4)
     out = io.BytesIO()
     concat_streams([io.BytesIO(part), io.BytesIO(part)], out)
     records = [list(StreamReader(io.BytesIO(data))) for data in (whole, out.getvalue())]
@@ -63,7 +65,7 @@ def test_parts_of_a_stream_make_the_same_stream(make: Make) -> None:
 
 OTHER: dict[str, tuple[dict[str, Any], str]] = {
     "family": ({"family": "cheng2020"}, "family is 2 .cheng2020., not 1 .swift."),
-    "mode": ({"mode": "mfvc"}, "mode is 1 .mfvc., not 2 .lds."),
+    "mode": ({"mode": "mfvc"}, "mode is 1 .mfvc., not 3 .aligned."),
     "weights": ({"weights_id": bytes(8)}, "weights_id is 0000000000000000, not 0001020304050607"),
     "width": ({"video": VideoFormat(8, 5, Fraction(30000, 1001))}, "width is 8, not 6"),
     "height": ({"video": VideoFormat(6, 4, Fraction(30000, 1001))}, "height is 4, not 5"),
@@ -77,8 +79,8 @@ OTHER: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", OTHER)
 def test_streams_that_do_not_fit(make: Make, header: Header, name: str) -> None:
     changes, message = OTHER[name]
-    other, _ = make("IP", head=dataclasses.replace(header, **changes))
-    same, _ = make("IP")
+    other, _ = make("I P", head=dataclasses.replace(header, **changes))
+    same, _ = make("I P")
     out = io.BytesIO()
     with pytest.raises(InputError, match=f"^stream 3 does not fit stream 1: {message}"):
         concat_streams([io.BytesIO(data) for data in (same, same, other)], out)
@@ -97,7 +99,7 @@ def test_nothing_to_join() -> None:
 
 
 def test_files_are_joined_into_a_file(make: Make, tmp_path: Path) -> None:
-    (tmp_path / "part.lvc").write_bytes(make("IPP")[0])
+    (tmp_path / "part.lvc").write_bytes(make("I PP")[0])
     whole = tmp_path / "whole.lvc"
     info = concat([tmp_path / "part.lvc", str(tmp_path / "part.lvc"), io.BytesIO(make("I")[0])], whole)
     assert info == lvcodec.probe(whole) and info.complete
@@ -119,8 +121,8 @@ def test_what_cannot_be_joined_leaves_no_file(make: Make, tmp_path: Path) -> Non
 
 def test_errors_name_the_stream(make: Make, header: Header, tmp_path: Path) -> None:
     """Its path, or which of them it is; damage keeps its place and its class."""
-    data, _ = make("IPP")
-    other, _ = make("IP", head=dataclasses.replace(header, gop=5))
+    data, _ = make("I P P")
+    other, _ = make("I P", head=dataclasses.replace(header, gop=5))
     good, bad = tmp_path / "good.lvc", tmp_path / "bad.lvc"
     good.write_bytes(data)
     damaged = bytearray(data)
@@ -158,7 +160,7 @@ def test_a_target_that_refuses_is_not_laid_upon_a_source(make: Make, tmp_path: P
 def test_file_objects_and_standard_output_are_targets(
     make: Make, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    data = make("IPP")[0]
+    data = make("I PP")[0]
     concat([io.BytesIO(data), io.BytesIO(data)], tmp_path / "both.lvc")
     out = io.BytesIO()
     concat([io.BytesIO(data), io.BytesIO(data)], out)

@@ -19,7 +19,7 @@ Make = Callable[..., tuple[bytes, list[Any]]]
 
 
 def test_packed_streams(make: Make, tmp_path: Path) -> None:
-    data, pictures = make("IPPI")
+    data, pictures = make("I PP I")
     with zipfile.ZipFile(tmp_path / "pack.zip", "w", zipfile.ZIP_DEFLATED) as pack:
         pack.writestr("clip.lvc", data)
     with zipfile.ZipFile(tmp_path / "pack.zip") as pack, pack.open("clip.lvc") as member:

@@ -16,13 +16,15 @@ from lvcodec.errors import InputError, StreamError, TruncatedStreamError
 from lvcodec.stream import fields
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.header import Header, read_header
-from lvcodec.stream.layout import Field, LayoutReader, LayoutWriter, layout_bytes, layout_table
+from lvcodec.stream.layout import Count, Field, LayoutReader, LayoutWriter, layout_bytes, layout_table
 from lvcodec.stream.records import HEADER_BYTES
 from lvcodec.video.format import VideoFormat
 
 DOCS = Path(__file__).parents[2] / "docs" / "bitstream.md"
 
-LITERAL_HEADER = bytes.fromhex("4c5643310102010200010203040506070600050030750000e9030000010d05010104003c01a7bab39f")
+LITERAL_HEADER = bytes.fromhex(
+    "4c5643310202010300010203040506070600050030750000e9030000010d05010104003c140c1e24282828018d97dd3b"
+)
 
 
 def test_header_is_these_bytes(header: Header) -> None:
@@ -54,7 +56,10 @@ def test_header_comes_back(header: Header, family: str, mode: str, alpha: Fracti
         ("gop", 0),
         ("gop", 65536),
         ("quality_index", -1),
-        ("quality_index", 101),
+        ("quality_index", 201),
+        ("layers", (0, 0, 0, 0, 0, 0)),
+        ("layers", (0, 0, 0, 0, 0, 0, 256)),
+        ("layers", (0, 0, 0, 0, 0, 0, -1)),
         ("weights_id", bytes(7)),
         ("weights_id", bytes(9)),
         ("video", VideoFormat(16385, 2, Fraction(25))),
@@ -86,7 +91,7 @@ def forged(name: str, value: int) -> bytes:
         ("rate_num", 0),
         ("rate_den", 0),
         ("gop", 0),
-        ("quality", 101),
+        ("quality", 201),
         ("full_range", 2),
         ("chroma_location", 7),
     ],
@@ -99,7 +104,7 @@ def test_header_out_of_range_is_not_read(name: str, value: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("version", 2), ("syntax", 3), ("family", 3), ("mode", 4), ("mode", 9), ("flags", 2)],
+    [("version", 3), ("syntax", 3), ("family", 3), ("mode", 4), ("mode", 9), ("flags", 2)],
 )
 def test_unknown_number_is_a_newer_stream(name: str, value: int) -> None:
     with pytest.raises(StreamError, match=f"{name} {value} is unknown; .* newer lvcodec: update") as caught:
@@ -107,7 +112,7 @@ def test_unknown_number_is_a_newer_stream(name: str, value: int) -> None:
     assert caught.value.exit_code == 4
 
 
-@pytest.mark.parametrize(("name", "value"), [("version", 0), ("syntax", 1), ("family", 0)])
+@pytest.mark.parametrize(("name", "value"), [("version", 1), ("version", 0), ("syntax", 1), ("family", 0)])
 def test_lower_number_is_an_older_stream(name: str, value: int) -> None:
     with pytest.raises(StreamError, match=f"{name} {value} is unknown; .* older lvcodec") as caught:
         StreamReader(io.BytesIO(forged(name, value)))
@@ -116,7 +121,7 @@ def test_lower_number_is_an_older_stream(name: str, value: int) -> None:
 
 def test_newer_version_is_told_whatever_its_layout() -> None:
     with pytest.raises(StreamError, match="newer lvcodec"):
-        StreamReader(io.BytesIO(b"LVC1\x02 and something else"))
+        StreamReader(io.BytesIO(b"LVC1\x03 and something else"))
 
 
 @pytest.mark.parametrize("data", [b"LVC2" + bytes(60), b"RIFF", b"YUV4MPEG2 W6 H5", b"\0", b"lvc1" + bytes(60)])
@@ -138,7 +143,8 @@ def test_fields_show_their_values(header: Header) -> None:
     assert list(values) == [field.name for field in fields.HEADER[:-1]]
     shown = {field.name: field.show(values[field.name]) for field in fields.HEADER[:-1]}
     assert shown["magic"] == "LVC1"
-    assert shown["mode"] == "2 (lds)"
+    assert shown["mode"] == "3 (aligned)"
+    assert shown["layers"] == "140c1e24282828"
     assert shown["weights_id"] == "0001020304050607"
     assert shown["rate_num"] == "30000"
 
@@ -146,6 +152,12 @@ def test_fields_show_their_values(header: Header) -> None:
 def test_quality_of_index(header: Header) -> None:
     qualities = [dataclasses.replace(header, quality_index=index).quality for index in (0, 50, 60, 100)]
     assert qualities == [1.0, 3.5, 4.0, 6.0]
+
+
+@pytest.mark.parametrize("layer", range(8))
+def test_quality_of_a_layer(header: Header, layer: int) -> None:
+    assert header.quality_at(layer, 60) == (60, 40, 48, 30, 24, 20, 20, 20)[layer]
+    assert header.quality_at(layer, 15) == (15, 0, 3, 0, 0, 0, 0, 0)[layer]
 
 
 VARINT = (Field("n", "varint", "a number"),)
@@ -195,7 +207,8 @@ def test_documentation_example_is_a_stream() -> None:
     data = b"".join(bytes.fromhex(re.split("    +", line)[0]) for line in example.strip().splitlines())
     assert data[:HEADER_BYTES] == LITERAL_HEADER
     reader = StreamReader(io.BytesIO(data))
-    assert [(record.kind, record.quality_index) for record in reader] == [("I", 60), ("P", 61), ("I", 62)]
+    pictures = [(record.kind, record.number, record.quality_index) for record in reader]
+    assert pictures == [("I", 0, 60), ("P", 2, 48), ("B", 1, 30), ("I", 3, 62), ("P", 4, 61)]
     assert reader.size_bytes == len(data)
 
 
@@ -203,3 +216,45 @@ def test_documentation_example_is_a_stream() -> None:
 def test_documentation_prints_the_tables(title: str) -> None:
     table = layout_table(fields.TABLES[title])
     assert table in DOCS.read_text(encoding="utf-8"), f"docs/bitstream.md lacks this table ({title}):\n{table}"
+
+
+COUNTED = (
+    Field("count", "u8", "how many", at_most=3, framing=True),
+    Field("sizes", "varint", "of the parts", at_most=300, count=Count("count", lambda v: v["count"]), framing=True),
+    Field("marks", "u16", "of the parts", at_most=1000, count=Count("count", lambda v: v["count"])),
+    Field("parts", "bytes", "all of them", size="sizes"),
+    Field("crc", "crc", "of all"),
+)
+
+
+@pytest.mark.parametrize("sizes", [(), (2,), (300, 0, 1)])
+def test_fields_of_several_numbers(sizes: tuple[int, ...]) -> None:
+    marks, parts = tuple(range(len(sizes))), bytes(sum(sizes))
+    values = {"count": len(sizes), "sizes": sizes, "marks": marks, "parts": parts}
+    data = bytes(LayoutWriter().put(COUNTED, values).data)
+    reader = LayoutReader(io.BytesIO(data).read)
+    read = reader.get(COUNTED)
+    assert {name: read[name] for name in values} == values and reader.size_bytes == len(data)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sizes": (1, 301)}, "sizes 301 is not in 0..300"),
+        ({"marks": (1001, 0)}, "marks 1001 is not in 0..1000"),
+        ({"marks": (0,)}, "marks has 1 numbers instead of 2"),
+    ],
+)
+def test_several_numbers_out_of_range_are_not_written(changes: dict[str, Any], message: str) -> None:
+    values = {"count": 2, "sizes": (1, 1), "marks": (0, 0), "parts": b"ab"} | changes
+    with pytest.raises(InputError, match=f"cannot write this stream: {message}"):
+        LayoutWriter().put(COUNTED, values)
+
+
+def test_several_numbers_out_of_range_are_not_read() -> None:
+    lying = bytes([2, 1, 0xAD, 2])  # sizes 1 and 301: told before a part is asked for
+    with pytest.raises(StreamError, match="sizes 301 is not in 0..300"):
+        LayoutReader(io.BytesIO(lying).read).get(COUNTED)
+    body = bytes([1, 0, 0xE9, 3])  # a mark of 1001, under a right CRC
+    with pytest.raises(StreamError, match="marks 1001 is not in 0..1000"):
+        LayoutReader(io.BytesIO(body + zlib.crc32(body).to_bytes(4, "little")).read).get(COUNTED)

@@ -13,11 +13,12 @@ joint = pytest.importorskip("lvcodec.train.stages.joint", reason="pip install '.
 
 from lvcodec.encoder.decisions import DECISIONS  # noqa: E402
 from lvcodec.encoder.network import EncoderNetwork  # noqa: E402
-from lvcodec.encoder.picture import encode_picture  # noqa: E402
+from lvcodec.encoder.picture import encode_intra, encode_predicted  # noqa: E402
 from lvcodec.exact import ops, warp  # noqa: E402
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels  # noqa: E402
 from lvcodec.models import loading, store  # noqa: E402
 from lvcodec.nets.swift import UNITS_PER_LEVEL  # noqa: E402
+from lvcodec.stream.structure import LAYER_CHAIN, Structure  # noqa: E402
 from lvcodec.train.results import export  # noqa: E402
 from lvcodec.train.stages.encoder_rules import p_quality  # noqa: E402
 from lvcodec.train.stages.losses import MSE  # noqa: E402
@@ -48,10 +49,10 @@ def test_a_p_picture_is_the_codecs(fresh, make_clip, tmp_path: Path) -> None:
     with torch.inference_mode():
         nets = [
             EncoderNetwork(loading.coding(info, index, backend="float"), 128, 128, torch.device("cpu"), index)
-            for index in (80, 80 - decisions.coarser)
+            for index in (80, 80 - decisions.layers[LAYER_CHAIN - 1])
         ]
-        _, state, _ = encode_picture(first, None, nets[0], decisions, one)
-        _, after, coder = encode_picture(second, state, nets[1], decisions, one)
+        _, state, _ = encode_intra(first, nets[0])
+        _, after, coder = encode_predicted(second, (state,), Structure(1).steps[0], nets[1], decisions, one)
     ops.simulate(model, True)
     with torch.no_grad():
         quality = p_quality("aligned", torch.tensor([5.0]))

@@ -17,6 +17,7 @@ from lvcodec.bench.run import OnPoint, Plan, run
 from lvcodec.bench.summary import Summary
 from lvcodec.errors import UsageError, check_known
 from lvcodec.frames import Frames
+from lvcodec.measure import PAPER_GOP
 from lvcodec.measure.anchors import Anchor, choose, load_anchors
 from lvcodec.measure.clips import Reading, find_clips
 from lvcodec.names import AUTO, DEFAULT_FAMILY, METRICS, MODES
@@ -41,6 +42,7 @@ class ComparisonRequest:
     family: str = DEFAULT_FAMILY
     model: str | None = None
     gop: int | str | None = None
+    bframes: int | str | None = None
     efforts: tuple[int, ...] = (0,)
     anchors: tuple[str, ...] | None = None
     anchor_files: tuple[Path, ...] = ()
@@ -98,13 +100,16 @@ def _ours(request: ComparisonRequest, preset: Preset) -> list[Lvcodec]:
     qualities = request.qualities or preset.qualities
     for quality in qualities:
         index_of(quality)  # raises UsageError for one that is out of range
+    gop = request.gop or preset.gop
+    bframes = (AUTO if gop in (None, AUTO) else 0) if request.bframes is None else request.bframes
     return [
         Lvcodec(
             mode,
             qualities,
             request.family,
             request.model,
-            request.gop or preset.gop,
+            gop,
+            bframes,
             request.threads,
             request.device,
             effort,
@@ -115,7 +120,7 @@ def _ours(request: ComparisonRequest, preset: Preset) -> list[Lvcodec]:
 
 
 def _anchors(request: ComparisonRequest, preset: Preset, notice: OnNotice) -> list[Anchor]:
-    gop = preset.gop if request.gop in (None, AUTO) else int(request.gop)
+    gop = int(request.gop) if isinstance(request.gop, int) else preset.gop or PAPER_GOP
     own = load_anchors(gop=gop, threads=request.threads)
     known = load_anchors(request.anchor_files, gop=gop, threads=request.threads)
     wanted = preset.anchors if request.anchors is None else request.anchors

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lvcodec.bench.latent_maps import PictureMaps, picture_maps
-from lvcodec.codec.motion import Field
+from lvcodec.codec.motion import AFTER, BEFORE, BOTH, Motion
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.warp import BLOCK, STEPS
 from lvcodec.video.atomic import AtomicFile, check_output
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from lvcodec.stream.files import StreamLike
 
+TINTS = {BOTH: "none", BEFORE: (0.2, 0.4, 1.0, 0.25), AFTER: (1.0, 0.3, 0.2, 0.25)}  # of the references shown
 PANEL_INCHES = 4.6  # width of a map and its bar
 DPI = 110
 
@@ -101,10 +102,10 @@ def inspect_picture(
     if motion:
         heading = f"{name or 'stream'}: picture {number} ({maps.kind})"
     inspection = Inspection(maps, channel, heading)
-    if motion and maps.field is None:
+    if motion and maps.motion is None:
         raise UsageError(f"picture {number} has no motion", "P-pictures of the mode aligned have")
     with AtomicFile(target, overwrite=overwrite) as file:
-        file.write(_draw_motion(inspection, maps.field) if motion and maps.field is not None else _draw(inspection))
+        file.write(_draw_motion(inspection, maps.motion) if motion and maps.motion is not None else _draw(inspection))
     return inspection
 
 
@@ -158,25 +159,36 @@ def _draw(inspection: Inspection) -> bytes:
     return _png(figure)
 
 
-def _draw_motion(inspection: Inspection, field: Field) -> bytes:
-    """The decoded picture with an arrow for each block, from where its content was in the picture before, as PNG."""
+def _draw_motion(inspection: Inspection, motion: Motion) -> bytes:
+    """The decoded picture with its blocks, and an arrow for each from where its content was in the reference, as PNG.
+
+    Blocks of a B-picture that show one of its references only are tinted.
+    """
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
     y = inspection.maps.shown.y
     height, width = y.shape
     figure = Figure(figsize=(10, max(10 * height / width, 1.5) + 0.6), layout="constrained")
     axis = figure.subplots()
-    pels = field / STEPS
+    pels = motion.field / STEPS
     longest = float(np.hypot(*pels).max())
     bits = inspection.maps.streams.get("motion", 0.0)
     axis.set_title(
-        f"{inspection.heading}: motion of {BLOCK}x{BLOCK} blocks since the picture before, {bits:.0f} bits; "
+        f"{inspection.heading}: motion since the reference, {bits:.0f} bits; "
         f"the longest vector has {longest:.2f} pixels",
         fontsize=10,
     )
     axis.imshow(y, cmap="gray", vmin=0, vmax=255, alpha=0.7)
-    rows, columns = np.indices(field.shape[1:]) * BLOCK + BLOCK / 2 - 0.5
-    moved = np.abs(field).any(axis=0)
+    places = np.indices(motion.leaves.shape)
+    starts = (places % motion.leaves == 0).all(axis=0)
+    for row, column, size in zip(*places[:, starts], motion.leaves[starts].tolist(), strict=True):
+        shown = BOTH if motion.direction is None else int(motion.direction[row, column])
+        side = BLOCK * size
+        corner = BLOCK * column - 0.5, BLOCK * row - 0.5
+        axis.add_patch(Rectangle(corner, side, side, linewidth=0.4, edgecolor="0.5", facecolor=TINTS[shown]))
+    rows, columns = places * BLOCK + BLOCK / 2 - 0.5
+    moved = np.abs(motion.field).any(axis=0)
     stretch = max(1.0, BLOCK / longest) if longest else 1.0  # short vectors are drawn longer, all alike
     axis.quiver(
         (columns + stretch * pels[1])[moved],

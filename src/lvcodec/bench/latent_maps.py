@@ -22,13 +22,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.codec.dpb import DecodedPictures
 from lvcodec.codec.gop import check_picture, decode_record
-from lvcodec.codec.modes import MODES, State
-from lvcodec.codec.motion import Field
+from lvcodec.codec.modes import MODES
+from lvcodec.codec.motion import Motion
 from lvcodec.codec.network import Network
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.picture import code_intra, code_reference
 from lvcodec.codec.shift import shift_direction, shift_undo
+from lvcodec.codec.state import State
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Reader
 from lvcodec.entropy.tables import TableSet, bits_of
@@ -53,7 +55,7 @@ class PictureMaps:
     number: from 0. kind: "I" or "P". arrays: of a P-picture as above, of an I-picture y, mean, level (of the scale
     grid), bits. coded: the name of the array that holds the bits that the stream spent. exact: whether y_res is known
     everywhere. alpha: the length of the shift of y_shift. streams: bits of each sub-stream, as `lvcodec.probe` gives
-    them. shown: the decoded picture. field: the motion, (2, rows, columns) in quarters of a pel, where a mode has any.
+    them. shown: the decoded picture. motion: that of a P-picture, where a mode has any.
     """
 
     number: int
@@ -64,7 +66,7 @@ class PictureMaps:
     alpha: Fraction
     streams: Mapping[str, float]
     shown: Picture
-    field: Field | None = None
+    motion: Motion | None = None
 
     @property
     def channels(self) -> int:
@@ -135,17 +137,18 @@ def picture_maps(
         if reader.count is not None and number >= reader.count:
             raise _no_such(number, reader.count)
         first = reader.seek(number)
-        state: State | None = None
-        for record in reader:
-            state_before = None if record.kind == "I" else state
-            state, coder = decode_record(record, state_before, reader.header, networks)
+        decoded = DecodedPictures()
+        for done, record in enumerate(reader, start=1):
+            references = decoded.references(record) or ()
+            state, coder = decode_record(record, references, reader.header, networks)
+            decoded.add(record, state)
             if on_picture:
-                on_picture(record.number - first + 1, number - first + 1)
+                on_picture(done, max(done, number - first + 1))
             if record.number == number:
                 check_picture(state.x_hat, record, "its maps would be wrong")
                 streams = dict(coder.bits)
                 net = networks.at(record.quality_index)
-                return _take_apart(reader.header, record, state_before, net, streams, state.x_hat)
+                return _take_apart(reader.header, record, references, net, streams, state.x_hat)
     raise _no_such(number, reader.count or 0)
 
 
@@ -156,7 +159,7 @@ def _no_such(number: int, count: int) -> UsageError:
 def _take_apart(
     header: Header,
     record: PictureRecord,
-    state: State | None,
+    references: tuple[State, ...],
     net: Network,
     streams: Mapping[str, float],
     shown: Picture,
@@ -164,10 +167,10 @@ def _take_apart(
     """Decode a picture's symbols once more, and keep what goes through the coder. It has been decoded without fault."""
     coder = Recorder(record.payload)
     mode = MODES[header.mode]
-    if state is None or mode is None:
+    if record.step is None or mode is None:
         arrays = _intra(code_intra(None, None, net, coder).streams["z"], net, coder)
         return PictureMaps(record.number, record.kind, arrays, "bits", True, header.alpha, streams, shown)
-    reference = code_reference(None, state, net, mode, coder)
+    reference = code_reference(None, references, record.step, net, mode, coder)
     mode.code(None, reference, net, coder, header.alpha)
     [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]
     merged = block.tables is net.tables["laplace_shifted"]
@@ -181,7 +184,7 @@ def _take_apart(
         alpha,
         streams,
         shown,
-        reference.field,
+        None if reference.prediction is None else reference.prediction.motion,
     )
 
 

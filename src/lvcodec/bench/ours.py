@@ -13,7 +13,6 @@ from typing import Any
 
 import lvcodec
 from lvcodec import names, quality
-from lvcodec.measure import PAPER_GOP
 from lvcodec.measure.clips import Clip
 from lvcodec.models import store
 from lvcodec.options import Decoding, Encoding
@@ -30,7 +29,8 @@ class Lvcodec:
     points: tuple[float, ...]
     family: str = names.DEFAULT_FAMILY
     model: str | None = None
-    gop: int | str = PAPER_GOP
+    gop: int | str | None = None
+    bframes: int | str = names.AUTO
     threads: int = 1
     device: str = names.AUTO
     effort: int = 0
@@ -54,6 +54,7 @@ class Lvcodec:
             "lvcodec": self.version(),
             "mode": self.mode,
             "gop": self.gop,
+            "bframes": self.bframes,
             **({"effort": self.effort} if self.effort else {}),
         }
 
@@ -77,6 +78,7 @@ class Lvcodec:
                 family=self.family,
                 model=self.model,
                 gop=self.gop,
+                bframes=self.bframes,
                 effort=self.effort,
                 device=self.device,
                 overwrite=True,
@@ -120,9 +122,11 @@ class Lvcodec:
             f"{q:g}",
             "--mode",
             self.mode,
-            "--gop",
-            str(self.gop),
         ]
+        if self.gop is not None:
+            words += ["--gop", str(self.gop)]
+        if self.bframes != names.AUTO:
+            words += ["--bframes", str(self.bframes)]
         if self.effort:
             words += ["--effort", str(self.effort)]
         if self.family != names.DEFAULT_FAMILY:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from lvcodec.frames import Frames
 
 ALL = "all"
-FIELD = ("x264-veryfast", "x265-veryfast")
+PEOPLE = ("x264-medium", "x265-medium")  # as people use them, each with a structure of its own
+PAPER = ("x264-veryfast", "x265-veryfast")  # as the papers have them, GOP and no B-pictures
 METRIC_TITLES = {
     "psnr_yuv": "PSNR-YUV 6:1:1 (dB)",
     "psnr_y": "PSNR-Y (dB)",
@@ -35,15 +36,16 @@ NEEDS = {"psnr_yuv": "psnr", "psnr_y": "psnr", "psnr_rgb": "rgb", "ssim": "ssim"
 class Preset:
     """Defaults of a comparison; what the user says goes before them.
 
-    metric: of curves and BD-rates. anchor_step: takes every n-th point of an anchor. published: names of published
-    curves to draw beside ours. steps: compare each mode with what it has to beat. table2: show the paper's Table 2.
+    gop: None: each codec with a structure of its own. metric: of curves and BD-rates. anchor_step: takes every n-th
+    point of an anchor. published: names of published curves to draw beside ours. steps: compare each mode with what it
+    has to beat. table2: show the paper's Table 2.
     """
 
     frames: Frames | None = None
-    gop: int = PAPER_GOP
+    gop: int | None = None
     modes: tuple[str, ...] = (names.DEFAULT_MODE,)
     qualities: tuple[float, ...] = quality.WHOLE
-    anchors: tuple[str, ...] = FIELD
+    anchors: tuple[str, ...] = PEOPLE
     anchor_step: int = 1
     metrics: tuple[str, ...] = names.METRICS
     metric: str = "psnr_yuv"
@@ -55,6 +57,8 @@ class Preset:
 PRESETS = {
     "uvg": Preset(
         frames=(0, 100),
+        gop=PAPER_GOP,
+        anchors=PAPER,
         modes=names.MODES,
         metric="psnr_rgb",
         table2=True,
@@ -70,8 +74,9 @@ PRESETS = {
     ),
     "quick": Preset(frames=(0, 24), qualities=(1, 2.5, 4, 6), anchor_step=2, metrics=("psnr", "ssim")),
     "ablation": Preset(
+        gop=PAPER_GOP,
         modes=names.MODES,
-        anchors=(*FIELD, "x264-intra", "x264-medium", "x265-medium"),
+        anchors=(*PAPER, "x264-intra", "x264-medium", "x265-medium"),
         metrics=("psnr", "rgb", "ssim"),
         table2=True,
         steps=True,

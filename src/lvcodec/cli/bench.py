@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from lvcodec import names
-from lvcodec.bench.presets import FIELD, METRIC_TITLES, PRESETS, Preset
+from lvcodec.bench.presets import METRIC_TITLES, PEOPLE, PRESETS, Preset
 from lvcodec.cli.coding_options import network_options, raw_video_options
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import effort_list, frame_range, gop_length, name_list, number_list
+from lvcodec.cli.params import bframes_in_a_row, effort_list, frame_range, gop_length, name_list, number_list
 from lvcodec.errors import LvcError
 
 
@@ -51,7 +51,14 @@ from lvcodec.errors import LvcError
     "--gop",
     metavar="N|auto",
     callback=gop_length,
-    help="Pictures from one I-picture to the next; auto is for lvcodec, as in encode.  [default: 12]",
+    help="Pictures from one I-picture to the next, of lvcodec and of anchors whose command takes it; auto is for "
+    "lvcodec, as in encode.  [default: auto; 12 in uvg and ablation]",
+)
+@click.option(
+    "--bframes",
+    metavar="N|auto",
+    callback=bframes_in_a_row,
+    help="As in encode.  [default: auto, and 0 with a --gop of so many pictures]",
 )
 @click.option(
     "--effort",
@@ -66,7 +73,7 @@ from lvcodec.errors import LvcError
     "--anchors",
     callback=name_list,
     metavar="LIST",
-    help=f"Codecs to compare with: {', '.join(names.ANCHORS)}; or all, or none.  [default: {','.join(FIELD)}]",
+    help=f"Codecs to compare with: {', '.join(names.ANCHORS)}; or all, or none.  [default: {','.join(PEOPLE)}]",
 )
 @click.option(
     "--anchor-file",

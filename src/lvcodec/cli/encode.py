@@ -11,9 +11,9 @@ from lvcodec import names, quality
 from lvcodec.cli.coding_options import backend_option, device_option, jobs_option, network_options, raw_video_options
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import PIPE, check_source, check_target, frame_range, gop_length
+from lvcodec.cli.params import PIPE, bframes_in_a_row, check_source, check_target, frame_range, gop_length
 from lvcodec.errors import MissingPicturesError, UsageError
-from lvcodec.options import MAX_EFFORT, Encoding
+from lvcodec.options import MAX_BFRAMES, MAX_EFFORT, USUAL_BFRAMES, Encoding
 from lvcodec.report import EncodeReport
 
 USUAL = Encoding()
@@ -43,10 +43,18 @@ USUAL = Encoding()
     "--gop",
     metavar="N|auto",
     callback=gop_length,
-    default=str(USUAL.gop),
-    show_default=True,
     help="Pictures from one I-picture to the next. auto: as many as the content allows, up to 250 or 8 seconds, with "
-    "an I-picture where a shot begins; two pictures are read ahead.",
+    "an I-picture where a shot begins; two pictures are read ahead.  [default: auto in aligned, 12 in other modes]",
+)
+@click.option(
+    "--bframes",
+    metavar="N|auto",
+    callback=bframes_in_a_row,
+    default=names.AUTO,
+    show_default=True,
+    help=f"The most B-pictures in a row, in aligned, up to {MAX_BFRAMES}; the encoder takes them where they pay, and "
+    f"reads so many pictures ahead, and one more. 0, for low delay: each picture is written before the next is read. "
+    f"auto: {USUAL_BFRAMES}.",
 )
 @raw_video_options
 @click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")

@@ -15,7 +15,7 @@ from lvcodec.report import StreamInfo
 
 @click.command(epilog="Example: lvcodec info --frames clip.lvc")
 @click.argument("source", metavar="FILE")
-@click.option("--frames", is_flag=True, help="One row a picture: number, type, quality, bytes.")
+@click.option("--frames", is_flag=True, help="One row a picture: number, type, references, quality, bytes.")
 @click.option("--streams", is_flag=True, help="Bits of each sub-stream; needs the stream's weights.")
 @output_options
 def info(source: str, frames: bool, streams: bool, out: Output) -> None:
@@ -44,6 +44,8 @@ def info(source: str, frames: bool, streams: bool, out: Output) -> None:
 def header_lines(stream: StreamInfo) -> list[str]:
     """The header's fields and the stream's totals, one a line."""
     kinds = [picture.kind for picture in stream.pictures]
+    numbers = ", ".join(f"{kinds.count(kind)} {kind}" for kind in "IPB" if kind in kinds or kind != "B")
+    groups = len({picture.offset for picture in stream.pictures})
     rows = [
         ("family", stream.family),
         ("mode", f"{stream.mode}, alpha {float(stream.alpha):g}" if stream.mode in SHIFTING_MODES else stream.mode),
@@ -53,7 +55,7 @@ def header_lines(stream: StreamInfo) -> list[str]:
         ("rate", f"{float(stream.rate):.6g} pictures/s ({stream.rate})"),
         ("colour", stream.colour.describe()),
         ("GOP", f"{stream.gop}"),
-        ("pictures", f"{len(kinds)} ({kinds.count('I')} I, {kinds.count('P')} P), {stream.duration_s:.2f} s"),
+        ("pictures", f"{len(kinds)} ({numbers}) in {groups} groups, {stream.duration_s:.2f} s"),
         ("bytes", f"{stream.size_bytes} ({stream.size_bytes - stream.payload_bytes} of them not payload)"),
         ("cost", f"{stream.bpp:.4f} bpp, {stream.kbps:.1f} kb/s, ratio {stream.ratio:.1f}"),
         ("complete", "yes" if stream.complete else "no"),
@@ -73,12 +75,13 @@ def stream_totals(stream: StreamInfo) -> Mapping[str, float]:
 def picture_lines(stream: StreamInfo) -> list[str]:
     """One row a picture and one for the sum; a column a sub-stream where their bits are known."""
     names = list(stream_totals(stream))
-    heading = ["picture", "type", "quality", "payload", "overhead", "bytes"]
+    heading = ["picture", "type", "from", "quality", "payload", "overhead", "bytes"]
     heading += [f"{name} bits" for name in names]
     rows = [
         [
             f"{picture.number}",
             picture.kind,
+            ",".join(str(number) for number in picture.references) or "-",
             f"{picture.quality:g}",
             f"{picture.payload_bytes}",
             f"{picture.overhead_bytes}",
@@ -91,9 +94,10 @@ def picture_lines(stream: StreamInfo) -> list[str]:
         "all",
         "",
         "",
+        "",
         f"{stream.payload_bytes}",
         f"{sum(picture.overhead_bytes for picture in stream.pictures)}",
         f"{sum(picture.size_bytes for picture in stream.pictures)}",
         *(f"{bits:.1f}" for bits in stream_totals(stream).values()),
     ]
-    return table([heading, *rows, total], right=[0, *range(2, len(heading))])
+    return table([heading, *rows, total], right=[0, *range(3, len(heading))])

@@ -14,7 +14,7 @@ import click
 from lvcodec import names
 from lvcodec.errors import InputError, UsageError
 from lvcodec.frames import FrameRange, Frames
-from lvcodec.options import MAX_EFFORT
+from lvcodec.options import MAX_BFRAMES, MAX_EFFORT
 from lvcodec.stream.fields import MAX_GOP
 from lvcodec.video.atomic import check_output
 from lvcodec.video.rawformat import parse_rate, parse_size
@@ -33,10 +33,19 @@ def frame_range(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 def gop_length(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
     """Pictures from one I-picture to the next, or "auto"."""
+    return _auto_or_number(value, 1, MAX_GOP)
+
+
+def bframes_in_a_row(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
+    """The most B-pictures in a row, or "auto"."""
+    return _auto_or_number(value, 0, MAX_BFRAMES)
+
+
+def _auto_or_number(value: str | None, least: int, most: int) -> int | str | None:
     if value is None or value == names.AUTO:
         return value
-    if not value.isdecimal() or not 1 <= int(value) <= MAX_GOP:
-        raise click.BadParameter(f"{value!r} is neither auto nor a number from 1 to {MAX_GOP}")
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise click.BadParameter(f"{value!r} is neither auto nor a number from {least} to {most}")
     return int(value)
 
 

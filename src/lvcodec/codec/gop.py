@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lvcodec.codec.modes import MODES, State
+from lvcodec.codec.dpb import DecodedPictures
+from lvcodec.codec.modes import MODES
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.picture import decode_picture
+from lvcodec.codec.state import State
 from lvcodec.entropy.coder import Coder
 from lvcodec.errors import MismatchError, StreamError, UsageError
 from lvcodec.options import Decoding
@@ -44,42 +46,41 @@ def gops_of(records: Iterator[PictureRecord | StreamError]) -> Iterator[Iterator
 def decode_gop(
     records: Iterable[PictureRecord | StreamError], header: Header, networks: Networks, options: Decoding
 ) -> Iterator[Shown | StreamError]:
-    """Decode one GOP. With `options.conceal`, damage is passed on as the error, and what depends on it is left out."""
-    state: State | None = None
+    """Decode one GOP, and show its pictures in the order of display.
+
+    With `options.conceal`, damage is passed on as the error, and what depends on it is left out.
+    """
+    decoded = DecodedPictures()
     for record in records:
         if isinstance(record, StreamError):
-            state = None
+            decoded = DecodedPictures()
             yield record
             continue
-        if record.kind == "P" and state is None:
-            continue  # only after damage: the reader lets no stream begin with a P-picture
-        try:
-            state, _ = decode_record(record, state, header, networks)
-        except StreamError as error:
-            if not options.conceal:
-                raise
-            state = None
-            yield error
-            continue
-        if options.check:
+        state: State | None = None
+        references = decoded.references(record)
+        if references is not None:  # else after damage: the reader lets no stream begin with a P-picture
+            try:
+                state, _ = decode_record(record, references, header, networks)
+            except StreamError as error:
+                if not options.conceal:
+                    raise
+                yield error
+        if state is not None and options.check:
             check_picture(state.x_hat, record, "--no-check decodes on")
-        yield Shown(state.x_hat, record.number)
+        for number, picture in decoded.add(record, state):
+            yield Shown(picture, number)
 
 
 def decode_record(
-    record: PictureRecord, state: State | None, header: Header, networks: Networks
+    record: PictureRecord, references: tuple[State, ...], header: Header, networks: Networks
 ) -> tuple[State, Coder]:
-    """Decode a picture; `state` is that after the picture before it. Returns its own, and the coder.
+    """Decode a picture. references: states after the pictures it refers to. Returns its own, and the coder.
 
     Raises StreamError that names the picture if it is damaged, or of a quality that the weights lack.
     """
     try:
         return decode_picture(
-            record.payload,
-            None if record.kind == "I" else state,
-            networks.at(record.quality_index),
-            MODES[header.mode],
-            header.alpha,
+            record.payload, references, record.step, networks.at(record.quality_index), MODES[header.mode], header.alpha
         )
     except (StreamError, UsageError) as error:  # the quality is the user's in encoding, here the stream's
         raise StreamError(
@@ -93,7 +94,7 @@ def check_picture(picture: Picture, record: PictureRecord, hint: str) -> None:
     if got != record.checksum:
         raise MismatchError(
             f"picture {record.number} decoded to other pixels than the encoder's "
-            f"(checksum {got:08x}, not {record.checksum:08x})",
+            f"(checksum {got:04x}, not {record.checksum:04x})",
             f"please report it; {hint}",
             picture=record.number,
             expected=record.checksum,

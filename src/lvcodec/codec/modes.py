@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Ints
-from lvcodec.codec import motion
-from lvcodec.codec.motion import Field
 from lvcodec.codec.network import Network
+from lvcodec.codec.prediction import Prediction
 from lvcodec.codec.shift import shift_direction, shift_undo
+from lvcodec.codec.state import State
 from lvcodec.entropy import grid
-from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,31 +34,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class State:
-    """What the stream has told the decoder.
-
-    x_hat: the picture shown last; y_hat, quality_index: its latents and their quality, where they are whole steps;
-    field: the motion to it from the picture before, where there is any.
-    """
-
-    x_hat: Picture
-    y_hat: Ints | None = None
-    quality_index: int | None = None
-    field: Field | None = None
-
-
-@dataclass(frozen=True)
 class Reference:
-    """What a P-picture is predicted from.
+    """What a picture's residual is coded against.
 
-    latents: in the networks' units; steps, picture, field: for some modes the same in whole steps, or as a picture and
-    the motion that made it.
+    latents: in the networks' units; steps, prediction: for some modes the same in whole steps, or as a picture, seen
+    through motion.
     """
 
     latents: Tensor
     steps: Ints | None = None
-    picture: Picture | None = None
-    field: Field | None = None
+    prediction: Prediction | None = None
 
 
 @dataclass(frozen=True)
@@ -77,12 +61,12 @@ class Symbols:
 class Mode:
     """A way to predict a picture from the one before it: what both sides do.
 
-    sends_motion: whether a field of vectors is coded before all else, and `reference` needs it. shifts: whether what is
-    coded of the residual is shifted, by alpha.
+    sends_motion: whether motion is coded before all else, and `reference` needs what is predicted by it. shifts:
+    whether what is coded of the residual is shifted, by alpha.
     code: walks the sub-streams; symbols to write, or None to read them; returns those known on both sides.
     """
 
-    reference: Callable[[State, Network, Field | None], Reference]
+    reference: Callable[[State, Network, Prediction | None], Reference]
     code: Callable[[Symbols | None, Reference, Network, Coder, Fraction], Symbols]
     reconstruct: Callable[[Symbols, Reference, Network], State]
     sends_motion: bool = False
@@ -104,7 +88,7 @@ def _prior(z: Ints, symbols: Symbols | None, reference: Reference, net: Network)
 # ---- mfvc ---------------------------------------------------------------------------------------------------------
 
 
-def _last_latents(state: State, net: Network, field: Field | None) -> Reference:
+def _last_latents(state: State, net: Network, prediction: Prediction | None) -> Reference:
     """Those of the picture shown last, worked out again where it has none in these steps.
 
     In lds they are rounded: docs/decisions.md#the-reference-of-lds-is-rounded.
@@ -167,20 +151,20 @@ def _reconstruct_lds(symbols: Symbols, reference: Reference, net: Network) -> St
     return State(net.pixels(net.latents(change + net.steps(_steps_of(reference)))))
 
 
-def _aligned(state: State, net: Network, field: Field | None) -> Reference:
-    if field is None:
+def _aligned(state: State, net: Network, prediction: Prediction | None) -> Reference:
+    if prediction is None:
         raise ValueError("aligned needs motion")
-    picture = motion.align(state.x_hat, field)
-    return Reference(net.analyse(picture), picture=picture, field=field)
+    return Reference(net.analyse(prediction.picture), prediction=prediction)
 
 
 def _reconstruct_aligned(symbols: Symbols, reference: Reference, net: Network) -> State:
-    """By difference: where nothing is sent, the picture is the aligned one itself."""
-    if reference.picture is None:
-        raise ValueError("aligned needs its reference as a picture")
+    """By difference: where nothing is sent, the picture is the predicted one itself."""
+    known = reference.prediction
+    if known is None:
+        raise ValueError("aligned needs a prediction")
     change = net.latents(symbols.streams["y_shift"] + symbols.streams["undo"])
-    x_hat = net.changed(reference.picture, reference.latents, reference.latents + change)
-    return State(x_hat, field=reference.field)
+    x_hat = net.changed(known.picture, reference.latents, reference.latents + change)
+    return State(x_hat, field=known.motion.field, span=known.span, counts=known.counts, seen=known.seen)
 
 
 MODES: dict[str, Mode | None] = {

@@ -1,138 +1,239 @@
-"""The motion of a P-picture: how its field of vectors is coded, and how the last picture is aligned by it.
+"""The motion of a predicted picture: how its field of vectors is coded, and how references are seen through it.
 
-The field, one vector for each block of 16x16 luma pels in quarters of a pel, is coded from coarse to fine: every
-32nd block first, then in each step those midway between two known ones, rows before columns. The last steps but one:
+    places (codec/blocks.py), coarse to fine:  kind ──► direction, in B-pictures ──► difference, of new vectors
+    blocks, large to small:                    of one vector, as predicted, or split
 
-    0 . . . . . . . 0        0  every eighth block, known
-    . . . . . . . . .        1  midway between two 0s of a column, 2 of a row; and so on with half the distance
-    . . . . . . . . .
-    . . . . . . . . .        midway: predicted by the median of both neighbours and the field before; how far the
-    1 . . . 2 . . . 1        three are apart says how sure that is, and chooses the table
+A P-picture has one vector a block, from its reference. A B-picture has one too: the reference before it is seen
+along it, the one after it against it, each scaled by its distance; what is coded is how that differs from temporal
+direct, and which of the references are seen. Probabilities are learned from picture to picture (codec/counts.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lvcodec.entropy import grid
+from lvcodec.arrays import Indices, Ints
+from lvcodec.codec import blocks
+from lvcodec.codec.blocks import AS_PREDICTED, NEW, SIZES, SPLIT, UNIFORM, Blocks, Step
+from lvcodec.codec.counts import (
+    CLASSES,
+    DIFFERENCES_AT,
+    DIRECTIONS,
+    DIRECTIONS_AT,
+    FLAGS_AT,
+    ONE_KIND,
+    Counts,
+    Seen,
+)
 from lvcodec.entropy.coder import Coder
-from lvcodec.entropy.tables import TableSet
+from lvcodec.entropy.tables import TOTAL, TableSet, unzigzag, zigzag
+from lvcodec.errors import StreamError
 from lvcodec.exact import warp
 from lvcodec.video.picture import Picture
 
-Field = NDArray[np.int32]
-Places = tuple[NDArray[np.int32], NDArray[np.int32]]  # rows (n, 1) and columns (m) that cross
-COARSEST = 32  # blocks between those that are coded first
-# Scale levels (entropy/grid.py) of a vector's parts, fitted to fields of the training clips
-# (docs/decisions.md#levels-of-the-motion-field): by the bits of how far both neighbours are apart (rows) and of how far
-# the field before is from the prediction (columns), in quarters of a pel; of vectors without neighbours, between
-# neighbours two or more blocks off, and between blocks side by side.
-FIRST, FAR, NEAR = range(3)
-LEVELS = np.array(
-    [
-        [[29] * 8] * 8,
-        [
-            [8, 18, 23, 30, 34, 43, 48, 55],
-            [16, 20, 22, 23, 24, 28, 31, 34],
-            [21, 24, 26, 27, 28, 31, 33, 36],
-            [26, 28, 30, 32, 33, 36, 39, 41],
-            [32, 35, 35, 36, 38, 41, 44, 44],
-            [37, 38, 40, 41, 44, 46, 49, 52],
-            [40, 41, 43, 44, 47, 50, 53, 54],
-            [51, 51, 51, 52, 55, 56, 56, 58],
-        ],
-        [
-            [6, 12, 12, 12, 12, 12, 12, 12],
-            [17, 19, 20, 21, 21, 21, 21, 21],
-            [22, 24, 25, 26, 26, 26, 27, 27],
-            [27, 29, 31, 32, 32, 34, 34, 34],
-            [34, 35, 36, 37, 38, 40, 41, 41],
-            [40, 40, 41, 41, 43, 45, 46, 47],
-            [45, 45, 45, 45, 47, 50, 51, 53],
-            [54, 54, 54, 54, 54, 56, 56, 58],
-        ],
-    ],
-    dtype=np.int32,
-)
-_POWERS = 2 ** np.arange(LEVELS.shape[-1] - 1, dtype=np.int32)
-
-
-def align(picture: Picture, field: Field) -> Picture:
-    """The picture moved along the field."""
-    y, u, v = picture.planes
-    return Picture(warp.warp(y, field), warp.warp(u, field, chroma=True), warp.warp(v, field, chroma=True))
-
-
-def field_or_zeros(picture: Picture, field: Field | None) -> Field:
-    """The field of the picture before, vectors of 0 where it had none."""
-    return np.zeros(warp.field_shape(picture.height, picture.width), dtype=np.int32) if field is None else field
-
-
-def code_field(field: Field | None, field_before: Field, tables: TableSet, coder: Coder) -> Field:
-    """Code a field; `field_before` is that of the picture before, of the same shape. Returns the field."""
-    coder.begin("motion")
-    known = np.zeros_like(field_before)
-    for step in passes(field_before.shape[1], field_before.shape[2]):
-        place = (slice(None), *step.places)
-        temporal = field_before[place]
-        one, other = (known[(slice(None), *near)] for near in step.between) if step.between else (temporal, temporal)
-        predicted, level = predict(one, other, temporal, step.kind)
-        index = np.broadcast_to(level * grid.FRACTIONS, temporal.shape)
-        coded = coder.code(None if field is None else field[place], tables, index, predicted)
-        known[place] = np.clip(coded, -warp.MAX_VECTOR, warp.MAX_VECTOR)
-    return known
-
-
-def predict(one: Field, other: Field, temporal: Field, kind: int | NDArray[np.intp]) -> tuple[Field, Field]:
-    """What vectors are predicted to be, and the scale levels of both of their parts.
-
-    one, other: their neighbours, temporal: those of the field before; (2, ...), both parts first. kind: which of
-    LEVELS. Returns the median of the three, (2, ...), and levels, (...).
-    """
-    predicted = median(one, other, temporal)
-    return predicted, LEVELS[kind, _bits(one - other), _bits(temporal - predicted)]
-
-
-def median(one: Field, other: Field, third: Field) -> Field:
-    """The median of three vectors, part by part."""
-    return np.maximum(np.minimum(one, other), np.minimum(np.maximum(one, other), third))
-
-
-def _bits(apart: Field) -> NDArray[np.intp]:
-    """The binary digits of the larger part of vectors, at most as many as the tables have rows."""
-    return np.asarray(np.searchsorted(_POWERS, np.abs(apart).max(axis=0), side="right"))
+Field = Ints
+BOTH, BEFORE, AFTER = range(DIRECTIONS)  # which references a block of a B-picture shows
+MIXED = 3  # neighbours of two directions
+CHROMA = (False, True, True)  # which planes are
 
 
 @dataclass(frozen=True)
-class Pass:
-    """Vectors that are coded together: where, between which known ones, if any, and which of LEVELS are theirs."""
+class Motion:
+    """Where the blocks of a picture come from.
 
-    places: Places
-    between: tuple[Places, Places] | None
-    kind: int
+    field: (2, rows, columns) int32, quarters of a luma pel, |v| <= warp.MAX_VECTOR. leaves: (rows, columns) int32, the
+    sizes of the blocks that were coded, in blocks of the field. direction: (rows, columns) int32, BOTH, BEFORE or
+    AFTER, of a B-picture.
+    """
 
-
-def passes(height: int, width: int) -> Iterator[Pass]:
-    """The order of a field of so many rows and columns."""
-    every = np.arange(0, max(height, width), dtype=np.int32)
-    rows, columns = every[:height, None], every[:width]
-    yield Pass((rows[::COARSEST], columns[::COARSEST]), None, FIRST)
-    distance = COARSEST // 2
-    while distance:
-        kind = FAR if distance > 1 else NEAR
-        r, c = rows[distance :: 2 * distance], columns[:: 2 * distance]
-        if r.size:
-            yield Pass((r, c), ((r - distance, c), (_beyond(r, distance, height), c)), kind)
-        r, c = rows[::distance], columns[distance :: 2 * distance]
-        if c.size:
-            yield Pass((r, c), ((r, c - distance), (r, _beyond(c, distance, width))), kind)
-        distance //= 2
+    field: Field
+    leaves: Ints
+    direction: Ints | None = None
 
 
-def _beyond(at: NDArray[np.int32], distance: int, size: int) -> NDArray[np.int32]:
-    """The neighbour on the far side; the near one again where there is none."""
-    return np.where(at + distance < size, at + distance, at - distance)
+def still(picture: Picture) -> Field:
+    """Vectors of 0 for a picture."""
+    return np.zeros(warp.field_shape(picture.height, picture.width), dtype=np.int32)
+
+
+def scaled(field: Field, numerator: int, denominator: int) -> Field:
+    """Vectors times numerator / denominator > 0, to the nearest whole number, halves away from zero; clamped."""
+    if numerator == denominator:
+        return field
+    sizes = (2 * np.abs(field.astype(np.int64)) * numerator + denominator) // (2 * denominator)
+    return (np.sign(field) * np.minimum(sizes, warp.MAX_VECTOR)).astype(np.int32)
+
+
+def code_motion(
+    motion: Motion | None, predicted: Field, counts: Counts, coder: Coder, *, two: bool
+) -> tuple[Motion, Seen]:
+    """Code the motion of a picture; returns it, and what its tables saw.
+
+    motion: to write, its blocks either of one vector or as predicted; None to read. predicted: (2, rows, columns) the
+    motion of the picture before for a P-picture, temporal direct for a B-picture; two: whether it is such a one.
+    Raises StreamError if the payload is damaged.
+    """
+    coder.begin("motion")
+    shape = predicted.shape[1:]
+    walk = _Walk(predicted, motion, counts, coder, two=two)
+    order = blocks.order(*shape)
+    for level, steps in enumerate(order.steps):
+        for step in steps:
+            walk.code_vectors(step)
+        walk.code_blocks(level, order.blocks[level])
+    return walk.motion(shape), walk.seen
+
+
+class _Walk:
+    """One picture's motion on its way through the coder, by numbers of places."""
+
+    def __init__(self, predicted: Field, motion: Motion | None, counts: Counts, coder: Coder, *, two: bool) -> None:
+        self._coder, self._tables, self._first_table = coder, counts.tables, ONE_KIND * two
+        self.seen = Seen()
+        base = predicted.reshape(2, -1)
+        self._base = base if two else np.zeros_like(base)
+        self._predicted = np.zeros_like(base) if two else base
+        self._vectors = np.zeros_like(base)
+        self._direction = np.zeros(base.shape[1], dtype=np.int32) if two else None
+        self._leaves = np.zeros(base.shape[1], dtype=np.int32)
+        self._open = np.ones(base.shape[1], dtype=bool)  # not yet known to lie in a leaf
+        self._wanted = None if motion is None else motion.field.reshape(2, -1) - self._base
+        self._wanted_leaves = None if motion is None else motion.leaves.ravel()
+        self._wanted_direction = None if motion is None or motion.direction is None else motion.direction.ravel()
+
+    def motion(self, shape: tuple[int, ...]) -> Motion:
+        field = np.clip(self._vectors + self._base, -warp.MAX_VECTOR, warp.MAX_VECTOR)
+        direction = None if self._direction is None else self._direction.reshape(shape)
+        return Motion(field.reshape(2, *shape), self._leaves.reshape(shape), direction)
+
+    def code_vectors(self, step: Step) -> None:
+        """Code the vectors and directions of places that are in no leaf yet."""
+        coded = self._open[step.places]
+        at, one, other = step.places[coded], step.one[coded], step.other[coded]
+        if not at.size:
+            return
+        source = self._vectors if step.level else self._predicted
+        expected = blocks.expected(source[:, one], source[:, other], self._predicted[:, at], step.level)
+        wanted = None if self._wanted is None else self._wanted[:, at]
+        kinds = self._symbols(None if wanted is None else _kinds(wanted, expected.candidates), expected.kind)
+        if self._direction is not None:
+            agreed = self._direction[one]
+            agreed = np.where(agreed == self._direction[other], agreed, MIXED) if step.level else np.zeros_like(agreed)
+            given = None if self._wanted_direction is None else self._wanted_direction[at]
+            table = DIRECTIONS_AT - self._first_table + step.level * (MIXED + 1) + agreed
+            self._direction[at] = self._symbols(given, table)
+        vectors = expected.candidates[np.minimum(kinds, NEW - 1), :, np.arange(kinds.size)].T
+        new = kinds == NEW
+        if new.any():
+            centre = expected.candidates[0][:, new]
+            given = None if wanted is None else wanted[:, new] - centre
+            vectors[:, new] = centre + self._differences(given, expected.difference[new])
+        self._vectors[:, at] = vectors
+
+    def code_blocks(self, level: int, sized: Blocks) -> None:
+        """Say which blocks are leaves, and fill those; all of the smallest size are."""
+        here = np.flatnonzero(self._open[sized.first])
+        flags = np.zeros(sized.first.size, dtype=np.intp)
+        if level + 1 < len(SIZES) and here.size:
+            first, own = sized.first[here], self._vectors[:, sized.first[here]]
+            whole = blocks.whole_blocks(sized, self._predicted)[here]
+            near = (own == self._predicted[:, first]).all(axis=0)
+            context = blocks.flag_context(level, own, self._vectors[:, sized.beside[:, here]], whole, near)
+            flags[here] = self._symbols(self._wanted_flags(sized, here), FLAGS_AT + context)
+        of_place = flags[sized.number]
+        uniform = self._open & (of_place == UNIFORM)
+        first = sized.first[sized.number]
+        self._vectors[:, uniform] = self._vectors[:, first[uniform]]
+        filled = uniform | (self._open & (of_place == AS_PREDICTED))
+        if self._direction is not None:
+            self._direction[filled] = self._direction[first[filled]]
+        as_predicted = filled & ~uniform
+        self._vectors[:, as_predicted] = self._predicted[:, as_predicted]
+        self._leaves[filled] = sized.size
+        self._open &= ~filled
+
+    def _wanted_flags(self, sized: Blocks, here: Indices) -> Indices | None:
+        if self._wanted is None or self._wanted_leaves is None:
+            return None
+        differs = (self._wanted != self._wanted[:, sized.first[sized.number]]).any(axis=0)
+        varied = np.bincount(sized.number, differs, minlength=sized.first.size)[here] > 0
+        split = self._wanted_leaves[sized.first[here]] < sized.size
+        return np.where(split, SPLIT, np.where(varied, AS_PREDICTED, UNIFORM))
+
+    def _symbols(self, symbols: Indices | Ints | None, tables: Indices) -> Indices:
+        """Code symbols, each with its table; returns them."""
+        tables = tables + self._first_table
+        values = None if symbols is None else unzigzag(np.asarray(symbols, dtype=np.int32))
+        coded = zigzag(self._coder.code(values, self._tables, tables)).astype(np.intp)
+        if (coded >= self._tables.lengths[tables] - 1).any():
+            raise StreamError("damaged payload: a symbol of motion that does not exist")
+        self.seen.add(tables, coded)
+        return coded
+
+    def _differences(self, wanted: Ints | None, context: Indices) -> Ints:
+        """Code differences (2, n): binary digits of their sizes, then the sign and all digits but the first."""
+        tables = DIFFERENCES_AT + np.stack([context, context + blocks.DIFFERENCE_CONTEXTS])
+        classes = self._symbols(None if wanted is None else np.frexp(np.abs(wanted))[1], tables)
+        there = classes > 0
+        digits = classes[there]
+        half = np.left_shift(1, digits - 1).astype(np.int32)
+        rest = None
+        if wanted is not None:
+            given = wanted[there]
+            rest = unzigzag(np.where(given > 0, given - half, -given))
+        coded = zigzag(self._coder.code(rest, _evenly(), digits - 1))
+        if (coded >= 2 * half).any():
+            raise StreamError("damaged payload: a vector's difference that does not exist")
+        differences = np.zeros(classes.shape, dtype=np.int32)
+        differences[there] = np.where(coded < half, coded + half, -coded)
+        return differences
+
+
+def _kinds(wanted: Ints, candidates: Ints) -> Indices:
+    """The first kind that gives each vector, NEW where none does."""
+    same = (candidates == wanted).all(axis=1)
+    return np.where(same.any(axis=0), same.argmax(axis=0), NEW)
+
+
+@lru_cache(maxsize=1)
+def _evenly() -> TableSet:
+    """Table d - 1: 2^d symbols, all equally likely; the last gives one of 2^24 to the escape."""
+    counts = []
+    for digits in range(1, CLASSES):
+        each = np.full((1 << digits) + 1, TOTAL >> digits, dtype=np.int32)
+        each[-2:] = (TOTAL >> digits) - 1, 1
+        counts.append(each)
+    return TableSet(np.concatenate(counts), np.array([one.size for one in counts], dtype=np.int32))
+
+
+def predict(before: Picture, motion: Motion) -> Picture:
+    """A P-picture's prediction: its reference moved along the field."""
+    y, u, v = (
+        warp.warp(plane, motion.field, chroma=chroma) for plane, chroma in zip(before.planes, CHROMA, strict=True)
+    )
+    return Picture(y, u, v)
+
+
+def predict_both(before: Picture, after: Picture, motion: Motion, to_before: int, to_after: int) -> Picture:
+    """A B-picture's prediction, from the references to_before pictures before it and to_after pictures after it.
+
+    The field is over the greater of the two distances: along it to the reference before, against it to the one after.
+    """
+    if motion.direction is None:
+        raise ValueError("a B-picture's motion needs directions")
+    fields = both_fields(motion.field, to_before, to_after)
+    shown = motion.direction != AFTER, motion.direction != BEFORE
+    y, u, v = (
+        warp.warp_both(planes, fields, shown, chroma=chroma)
+        for planes, chroma in zip(zip(before.planes, after.planes, strict=True), CHROMA, strict=True)
+    )
+    return Picture(y, u, v)
+
+
+def both_fields(field: Field, to_before: int, to_after: int) -> tuple[Field, Field]:
+    """The vectors from a B-picture to its references, of those over the greater of the two distances."""
+    distance = max(to_before, to_after)
+    return scaled(field, to_before, distance), -scaled(field, to_after, distance)

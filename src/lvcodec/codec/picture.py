@@ -13,39 +13,43 @@ from fractions import Fraction
 import numpy as np
 
 from lvcodec.arrays import Indices, Ints
-from lvcodec.codec import motion
-from lvcodec.codec.modes import Mode, Reference, State, Symbols, code_hyper
-from lvcodec.codec.motion import Field
+from lvcodec.codec.modes import Mode, Reference, Symbols, code_hyper
+from lvcodec.codec.motion import Motion
 from lvcodec.codec.network import Network
+from lvcodec.codec.prediction import code_prediction
+from lvcodec.codec.state import State
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder, Reader
+from lvcodec.stream.structure import Step
 
 Decide = Callable[[Indices, tuple[Ints, Ints, Ints]], Ints]  # what to code at flat positions, by tables located there
 
 
 def decode_picture(
-    payload: bytes, state: State | None, net: Network, mode: Mode | None, alpha: Fraction
+    payload: bytes, references: tuple[State, ...], step: Step | None, net: Network, mode: Mode | None, alpha: Fraction
 ) -> tuple[State, Coder]:
-    """Decode a picture; an I-picture if there is no state or the mode has no others.
+    """Decode a picture. references: the states after those that its step tells; step: None for an I-picture.
 
-    Returns state, and the coder, which has the bits by sub-stream. Raises StreamError if the payload is damaged.
+    Returns its own state, and the coder, which has the bits by sub-stream. Raises StreamError if the payload is
+    damaged.
     """
     coder = Reader(payload)
-    if state is None or mode is None:
+    if step is None or mode is None:
         return reconstruct_intra(code_intra(None, None, net, coder), net), coder
-    reference = code_reference(None, state, net, mode, coder)
+    reference = code_reference(None, references, step, net, mode, coder)
     symbols = mode.code(None, reference, net, coder, alpha)
     return mode.reconstruct(symbols, reference, net), coder
 
 
-def code_reference(field: Field | None, state: State, net: Network, mode: Mode, coder: Coder) -> Reference:
-    """What a P-picture is predicted from; its motion is coded first, in a mode that sends any.
+def code_reference(
+    found: Motion | None, references: tuple[State, ...], step: Step, net: Network, mode: Mode, coder: Coder
+) -> Reference:
+    """What a picture's residual is coded against; its motion is coded first, in a mode that sends any.
 
-    field: the motion to write, None to read it.
+    found: the motion to write, None to read it.
     """
-    if mode.sends_motion:
-        field = motion.code_field(field, motion.field_or_zeros(state.x_hat, state.field), net.tables["laplace"], coder)
-    return mode.reference(state, net, field)
+    prediction = code_prediction(found, references, step, coder) if mode.sends_motion else None
+    return mode.reference(references[0], net, prediction)
 
 
 def code_intra(z: Ints | None, decide: Decide | None, net: Network, coder: Coder) -> Symbols:

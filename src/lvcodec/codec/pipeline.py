@@ -23,20 +23,24 @@ READER_S = 1.0  # how long a reader may take to end: it may wait for a pipe that
 
 
 def pipelined(
-    groups: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int, ahead: int
+    groups: Iterable[Iterable[In]],
+    work: Callable[[Iterable[In]], Iterator[Out]],
+    jobs: int,
+    ahead: int,
+    results_ahead: int | None = None,
 ) -> Iterator[Out]:
     """Apply `work` to every group and chain the results in order: each is handed out once those before it are.
 
-    So input is read, and output written, while the networks run. At most `ahead` items and results wait for each
-    of jobs + 2 groups. An exception comes after the results that came before it. torch's threads are shared out
-    among the jobs.
+    So input is read, and output written, while the networks run. At most `ahead` items and `results_ahead` results (as
+    many if None) wait for each of jobs + 2 groups. An exception comes after the results that came before it. torch's
+    threads are shared out among the jobs.
     """
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, threads // jobs))
     try:
-        yield from _Pipeline(groups, work, jobs, ahead).results()
+        yield from _Pipeline(groups, work, jobs, ahead, results_ahead or ahead).results()
     finally:
         torch.set_num_threads(threads)
 
@@ -45,9 +49,15 @@ class _Pipeline(Generic[In, Out]):
     """The threads of one call of `pipelined`, and the lanes on which groups go from one to the next."""
 
     def __init__(
-        self, groups: Iterable[Iterable[In]], work: Callable[[Iterable[In]], Iterator[Out]], jobs: int, ahead: int
+        self,
+        groups: Iterable[Iterable[In]],
+        work: Callable[[Iterable[In]], Iterator[Out]],
+        jobs: int,
+        ahead: int,
+        results_ahead: int,
     ) -> None:
-        self._groups, self._work, self._jobs, self._ahead = groups, work, jobs, ahead
+        self._groups, self._work, self._jobs = groups, work, jobs
+        self._ahead, self._results_ahead = ahead, results_ahead
         self._stop = Event()
         self._in_order: Queue[_Lane[In, Out] | None] = Queue(jobs)  # for the caller
         self._open: Queue[_Lane[In, Out] | None] = Queue()  # the same lanes, for whoever has time
@@ -85,7 +95,7 @@ class _Pipeline(Generic[In, Out]):
 
     def _lane(self, failure: _Failed | None = None) -> _Lane[In, Out]:
         """A new lane, the next for the caller; failure: all that will be on it."""
-        lane: _Lane[In, Out] = _Lane(self._stop, self._ahead)
+        lane: _Lane[In, Out] = _Lane(self._stop, self._ahead, self._results_ahead)
         if failure is not None:
             lane.results.put(failure)
         _put(self._in_order, lane, self._stop)
@@ -122,10 +132,10 @@ class _Failed:
 class _Lane(Generic[In, Out]):
     """One group's items and results on their way from thread to thread."""
 
-    def __init__(self, stop: Event, ahead: int) -> None:
+    def __init__(self, stop: Event, ahead: int, results_ahead: int) -> None:
         self._stop = stop
         self.items: Queue[In | _End | _Failed] = Queue(ahead)
-        self.results: Queue[Out | _End | _Failed] = Queue(ahead)
+        self.results: Queue[Out | _End | _Failed] = Queue(results_ahead)
 
     def fill(self, group: Iterable[In]) -> None:
         """For the reader: pass on all items, and what goes wrong with reading them."""

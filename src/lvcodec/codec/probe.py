@@ -39,15 +39,17 @@ def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mappi
     """Bits of each picture's sub-streams, by decoding the symbols."""
     import torch
 
+    from lvcodec.codec.dpb import DecodedPictures
     from lvcodec.codec.gop import decode_record
     from lvcodec.codec.networks import Networks
     from lvcodec.exact.settings import whole_products
 
     networks = Networks.of_stream(header)
     bits: list[Mapping[str, float]] = []
-    state = None
+    decoded = DecodedPictures()
     with whole_products(), torch.inference_mode():
         for record in records:
-            state, coder = decode_record(record, state, header, networks)
+            state, coder = decode_record(record, decoded.references(record) or (), header, networks)
+            decoded.add(record, state)
             bits.append(dict(coder.bits))
     return bits

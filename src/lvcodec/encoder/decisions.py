@@ -24,6 +24,7 @@ from lvcodec.codec.shift import shift_direction
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.symbols import decide, decide_shifted
 from lvcodec.entropy import grid
+from lvcodec.stream.structure import MAX_LAYER
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ class Decisions:
     refined: the sub-stream whose symbols a refiner may change, if the encoder takes the time.
     alpha: the length of the shift where none is asked for; None: 1, or as encoder/alpha.py says where LCM was trained
     for 1/2.
-    coarser: how many quality indices P-pictures are below their I-picture, where the weights have such qualities.
-    long_coarser, key_every: the same in GOPs as long as the content allows, where every so many-th P-picture is a key
-    picture of the I-picture's own quality, which keeps errors from adding up; 0: none is.
+    layers: how many quality indices the pictures of layers 1, 2, ... (stream/structure.py) are below their I-picture,
+    where the weights have such qualities. long_layers, key_every: the same in long GOPs, where every so many-th picture
+    may be a key picture of the I-picture's own quality, which keeps errors from adding up; 0: none is.
     distortion_weight: of errors of P-pictures, where those of pictures that nothing refers to are 1;
     distortion_weight_half: the same if alpha is 1/2.
     """
@@ -49,8 +50,8 @@ class Decisions:
     analyse: Callable[[Tensor, Reference, EncoderNetwork, Fraction, float], Symbols]
     refined: str
     alpha: Fraction | None = Fraction(1)
-    coarser: int = 0
-    long_coarser: int = 0
+    layers: tuple[int, ...] = (0,) * MAX_LAYER
+    long_layers: tuple[int, ...] = (0,) * MAX_LAYER
     key_every: int = 0
     distortion_weight: float = 1.0
     distortion_weight_half: float = 1.0
@@ -113,7 +114,7 @@ def refine(
     name = decisions.refined
     refined = net.refine_residual(
         picture,
-        reference.picture,
+        None if reference.prediction is None else reference.prediction.picture,
         reference.latents,
         symbols.streams[name],
         symbols.prior,
@@ -145,8 +146,8 @@ DECISIONS: dict[str, Decisions | None] = {
         _p_pictures("aligned"),
         partial(_analyse_shifted, bfd=False),
         "y_shift",
-        coarser=20,
-        long_coarser=30,
+        layers=(20, 12, 30, 35, 40, 40, 40),
+        long_layers=(30, 12, 30, 35, 40, 40, 40),
         key_every=8,
         distortion_weight=0.3,
         distortion_weight_half=0.3,

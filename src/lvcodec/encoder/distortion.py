@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+PLANES = (6 / 8, 1 / 8, 1 / 8)  # weights of the planes' mean squared errors
 LUMA, CHROMA = 0.75, 0.5  # weights of squared errors: 6:1:1 of the planes' means, a luma pixel
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import torch
 
-from lvcodec import names, quality
+from lvcodec import quality
 from lvcodec.codec.decoding import decoded
 from lvcodec.codec.jobs import ahead_of, default_jobs
 from lvcodec.codec.networks import Networks
@@ -24,7 +25,8 @@ from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.codec.pipeline import pipelined
 from lvcodec.encoder import alpha
 from lvcodec.encoder.decisions import DECISIONS
-from lvcodec.encoder.gop import CodedPicture, GopEncoder, gops
+from lvcodec.encoder.gop import GopEncoder, gops
+from lvcodec.encoder.groups import CodedGroup, CodedPicture, GroupCoder
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.encoder.scenes import Marked, marked
 from lvcodec.errors import InputError, MissingPicturesError, UsageError
@@ -38,6 +40,7 @@ from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.files import create_stream, is_path, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import planes_checksum
+from lvcodec.stream.structure import MAX_LAYER
 from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink, Source
 from lvcodec.video.picture import Picture
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 
 # docs/decisions.md#gops-as-long-as-the-content-allows
 LONGEST_GOP, LONGEST_GOP_S = 250, 8
+SHORT_GOP = 24  # pictures
 
 
 @enough_memory()
@@ -98,14 +102,18 @@ def encode(
             on_notice=notices,
             effort=options.effort,
         )
-        encoder, frames = _gop_encoder(options, networks, index, iter(pictures))
+        side_by_side = stack.enter_context(ThreadPoolExecutor(torch.get_num_threads(), "lvcodec structure"))
+        layers = _layers(options, info, pictures.format.rate)
+        length, frames = _alpha(options, networks, index, iter(pictures))
+        coder = GroupCoder(networks, index, layers, DECISIONS[options.mode], length)
+        encoder = _gop_encoder(options, coder, side_by_side, pictures.format.rate)
         recon = None
         if options.recon is not None:
             recon = stack.enter_context(
                 open_sink(options.recon, pictures.format, overwrite=options.overwrite, count=pictures.count)
             )
         out = stack.enter_context(create_stream(target, overwrite=options.overwrite))
-        writer = StreamWriter(out, _header(options, info, index, pictures, encoder.alpha))
+        writer = StreamWriter(out, _header(options, coder, pictures))
         written = _Written(writer, out, recon, PsnrMeter() if options.psnr else None)
         written.take(_coded(frames, encoder, options, pictures), pictures, options, notices, on_picture)
     elapsed = time.monotonic() - began
@@ -139,43 +147,55 @@ def _model(options: Encoding) -> ModelInfo:
     return info
 
 
-def _gop_encoder(
+def _alpha(
     options: Encoding, networks: EncoderNetworks, index: int, frames: Iterator[Picture]
-) -> tuple[GopEncoder, Iterator[Picture]]:
-    """How GOPs are coded, which may depend on the first pictures; and all of the pictures."""
-    decisions, info = DECISIONS[options.mode], networks.info
-    net = networks.at(index)
-    coarser = key_every = 0
-    if decisions and loading.is_continuous(info):
-        coarser = decisions.coarser
-        if _follows_cuts(options):
-            coarser, key_every = decisions.long_coarser, decisions.key_every
-    p_net = networks.at(max(0, index - coarser))
-    length = Fraction(1 if options.alpha is None else options.alpha)
-    if options.alpha is None and decisions and decisions.alpha is None and info.alpha != 1:
-        length, frames = alpha.choose_alpha(frames, net)
-    return GopEncoder(net, p_net, decisions, length, key_every), frames
+) -> tuple[Fraction, Iterator[Picture]]:
+    """The length of the shift, which may depend on the first pictures; and all of the pictures."""
+    decisions = DECISIONS[options.mode]
+    if options.alpha is None and decisions and decisions.alpha is None and networks.info.alpha != 1:
+        return alpha.choose_alpha(frames, networks.at(index))
+    return Fraction(1 if options.alpha is None else options.alpha), frames
 
 
-def _header(options: Encoding, info: ModelInfo, index: int, pictures: Source, length: Fraction) -> Header:
+def _is_long(options: Encoding, rate: Fraction) -> bool:
+    """Whether GOPs are so long that errors of P-pictures would add up."""
+    return _longest_gop(options, rate) > SHORT_GOP
+
+
+def _layers(options: Encoding, info: ModelInfo, rate: Fraction) -> tuple[int, ...]:
+    """How many indices the pictures of layers 1, 2, ... are below their I-picture."""
+    decisions = DECISIONS[options.mode]
+    if decisions is None or not loading.is_continuous(info):
+        return (0,) * MAX_LAYER
+    return decisions.long_layers if _is_long(options, rate) else decisions.layers
+
+
+def _gop_encoder(options: Encoding, coder: GroupCoder, side_by_side: Executor, rate: Fraction) -> GopEncoder:
+    decisions = coder.decisions
+    key_every = decisions.key_every if decisions and any(coder.layers) and _is_long(options, rate) else 0
+    return GopEncoder(coder, side_by_side, options.most_bframes + 1, key_every)
+
+
+def _header(options: Encoding, coder: GroupCoder, pictures: Source) -> Header:
+    info = coder.networks.info
     return Header(
         family=info.family,
         mode=options.mode,
         weights_id=bytes.fromhex(info.weights_id),
         video=pictures.format,
         gop=_longest_gop(options, pictures.format.rate),
-        quality_index=index,
-        alpha=length,
+        quality_index=coder.index,
+        alpha=coder.alpha,
+        layers=coder.layers,
     )
 
 
-def _coded(
-    frames: Iterator[Picture], encoder: GopEncoder, options: Encoding, pictures: Source
-) -> Iterator[CodedPicture]:
+def _coded(frames: Iterator[Picture], encoder: GopEncoder, options: Encoding, pictures: Source) -> Iterator[CodedGroup]:
     video = pictures.format
     jobs = options.jobs or default_jobs(video.width, video.height)
     runs = gops(_marked(frames, options), _longest_gop(options, video.rate))
-    return pipelined(runs, encoder.encode, jobs, ahead_of(video.picture_bytes))
+    ahead = ahead_of(video.picture_bytes)
+    return pipelined(runs, encoder.encode, jobs, ahead, max(1, ahead // encoder.run))
 
 
 def _marked(frames: Iterator[Picture], options: Encoding) -> Iterator[Marked]:
@@ -185,14 +205,12 @@ def _marked(frames: Iterator[Picture], options: Encoding) -> Iterator[Marked]:
 
 def _follows_cuts(options: Encoding) -> bool:
     """Whether GOPs are as long as the content allows."""
-    return options.gop == names.AUTO
+    return options.longest_gop is None
 
 
 def _longest_gop(options: Encoding, rate: Fraction) -> int:
     """The most pictures from one I-picture to the next."""
-    if isinstance(options.gop, str):
-        return max(1, min(LONGEST_GOP, round(LONGEST_GOP_S * rate)))
-    return options.gop
+    return options.longest_gop or max(1, min(LONGEST_GOP, round(LONGEST_GOP_S * rate)))
 
 
 @dataclass
@@ -208,7 +226,7 @@ class _Written:
 
     def take(
         self,
-        coded: Iterator[CodedPicture],
+        coded: Iterator[CodedGroup],
         source: Source,
         options: Encoding,
         notices: Notices,
@@ -217,11 +235,13 @@ class _Written:
         """Write all pictures and the end of the stream. Raises InputError if there are none."""
         try:
             with torch.inference_mode():
-                for picture in coded:
-                    self._add(picture)
+                for group in coded:
+                    self._write(group)
                     notices.pass_on(source)
-                    if on_picture:
-                        on_picture(self.count, source.expected)
+                    for picture in group.shown:
+                        self._show(picture)
+                        if on_picture:
+                            on_picture(self.count, source.expected)
         except BaseException:
             notices.pass_on(source)
             if options.keep_partial and self.count:
@@ -234,9 +254,17 @@ class _Written:
             raise InputError("the input holds no pictures")
         self.writer.finish()
 
-    def _add(self, coded: CodedPicture) -> None:
-        self.writer.picture(coded.kind, coded.payload, planes_checksum(coded.x_hat), coded.quality_index)
-        self.count, self.payload_bytes = self.count + 1, self.payload_bytes + len(coded.payload)
+    def _write(self, group: CodedGroup) -> None:
+        pictures = [(coded.payload, planes_checksum(coded.x_hat)) for coded in group.pictures]
+        qualities = [coded.quality_index for coded in group.pictures]
+        if group.structure is None:
+            self.writer.intra(*pictures[0], qualities[0])
+        else:
+            self.writer.group(group.structure, pictures, qualities)
+        self.payload_bytes += sum(len(payload) for payload, _ in pictures)
+
+    def _show(self, coded: CodedPicture) -> None:
+        self.count += 1
         if self.recon is not None:
             self.recon.write(coded.x_hat)
         if self.meter is not None:

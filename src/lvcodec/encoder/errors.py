@@ -1,10 +1,8 @@
-"""Squared errors of blocks moved by vectors, as the search for motion asks for them, thousands at a time.
-
-The reference is interpolated once at every quarter of a pel. Blocks do not overlap here as they do in the warp.
-"""
+"""How far blocks are from what vectors show of references: what the search compares."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from itertools import product
 from typing import Any
 
@@ -12,43 +10,70 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec import native
-from lvcodec.arrays import Floats
-from lvcodec.codec.motion import Field
+from lvcodec.arrays import Floats, Indices
+from lvcodec.codec.motion import Field, both_fields
 from lvcodec.exact import warp
 
 # docs/decisions.md#constants-of-the-search-that-only-save-time
 SLOTS = 8  # of each part of a vector: a block keeps the errors of SLOTS^2 vectors, those tried last
 BORDER = 24  # pels around a picture: a block, and what taps reach
 NONE = np.int64(2**62)  # no vector
+BATCH = 4096  # blocks that are compared at a time, which keeps them in the caches
+TOO_FAR = np.float32(1e9)  # the error of a vector that may not be
 
 
-class BlockErrors:
-    """Mean squared errors of blocks' luma, in levels; blocks at the edges as if they went on.
+class Shown:
+    """The luma of a reference as blocks show it, in steps of a quarter of a pel, rounded to whole levels.
 
-    y, ref: the picture and its reference; shape: of a field, (2, rows, columns).
+    planes: (STEPS^2, H + 2 BORDER, W + 2 BORDER), phases down first.
     """
 
-    def __init__(self, y: NDArray[np.uint8], ref: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
-        side, (rows, columns) = warp.BLOCK, shape[1:]
-        self._columns, self._size = columns, ref.shape
-        self._seen = phases(ref)
-        wanted = whole_groups(y, side).reshape(rows, side, columns, side).transpose(0, 2, 1, 3)
-        self._wanted = np.ascontiguousarray(wanted).reshape(-1, side, side)
-        # What a block's error with a vector is, is kept: most candidates are what was tried before.
-        self._vectors = np.full((rows * columns, SLOTS**2), NONE)
-        self._found = np.zeros((rows * columns, SLOTS**2), dtype=np.float32)
+    def __init__(self, plane: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+        self.planes = phases(plane)
+        self._columns, self._size = shape[2], plane.shape
 
-    def __call__(self, vectors: Field, blocks: NDArray[np.intp]) -> Floats:
+    @property
+    def form(self) -> tuple[int, ...]:
+        """What the kernels have to know of planes and blocks."""
+        return *self.planes.shape[1:], BORDER, warp.STEPS, warp.BLOCK, self._columns
+
+    def __call__(self, vectors: Field, blocks: Indices) -> NDArray[np.uint8]:
+        """(n, BLOCK, BLOCK): blocks of the field by their numbers (n,), each moved by its vector of (2, n)."""
+        side = warp.BLOCK
+        whole, part = np.divmod(vectors, warp.STEPS)
+        corners = side * np.stack(np.divmod(blocks, self._columns)) + whole
+        ends = (size + BORDER - side for size in self._size)
+        top, left = (np.clip(c, -BORDER, end) + BORDER for c, end in zip(corners, ends, strict=True))
+        windows = np.lib.stride_tricks.sliding_window_view(self.planes, (1, side, side))[..., 0, :, :]
+        return np.asarray(windows[part[0] * warp.STEPS + part[1], top, left])
+
+
+class Errors(ABC):
+    """Mean squared errors of blocks' luma, in levels; blocks at the edges as if they went on.
+
+    What a block's error with a vector is, is kept, SLOTS^2 of each block: most candidates are what was tried before.
+    Compiled kernels find it as quickly anew.
+    """
+
+    def __init__(self, y: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+        wanted = blocks_of(y, *shape[1:]).transpose(0, 2, 1, 3).reshape(-1, warp.BLOCK, warp.BLOCK)
+        self._wanted = np.ascontiguousarray(wanted)
+        self._vectors = np.full((len(wanted), SLOTS**2), NONE)
+        self._found = np.zeros((len(wanted), SLOTS**2), dtype=np.float32)
+
+    def __call__(self, vectors: Field, blocks: Indices) -> Floats:
         """(n,): errors of blocks, by their numbers (n,), each with its vector of (2, n)."""
         if native.kernels() is not None:
-            return self._compared(vectors, blocks)  # no slower than to look it up
+            return self._compared(vectors, blocks)
         vector = vectors[0].astype(np.int64) * 2**32 + vectors[1]
         slot = vectors[0] % SLOTS * SLOTS + vectors[1] % SLOTS
         error: Floats = self._found[blocks, slot]
         new = np.flatnonzero(self._vectors[blocks, slot] != vector)
         if new.size:
             at, slot = blocks[new], slot[new]
-            error[new] = self._compared(vectors[:, new], at)
+            for start in range(0, new.size, BATCH):
+                some = slice(start, start + BATCH)
+                error[new[some]] = self._compared(vectors[:, new[some]], at[some])
             self._found[at, slot], self._vectors[at, slot] = error[new], vector[new]
         return error
 
@@ -56,27 +81,94 @@ class BlockErrors:
         """(rows, columns): each block's error with its vector of the field."""
         return self(field.reshape(2, -1), np.arange(len(self._wanted))).reshape(field.shape[1:])
 
-    def _compared(self, vectors: Field, blocks: NDArray[np.intp]) -> Floats:
-        kernels = native.kernels()
-        squared = np.empty(len(blocks), dtype=np.uint32)
-        if kernels is not None:
-            pairs = np.ascontiguousarray(vectors, dtype=np.int32), np.ascontiguousarray(blocks, dtype=np.int64)
-            form = *self._seen.shape[1:], BORDER, warp.STEPS, warp.BLOCK, self._columns
-            kernels.errors(squared, self._seen, self._wanted, *pairs, *form)
-        else:
-            squared[:] = self._slowly(vectors, blocks)
-        return squared.astype(np.float32) / np.float32(warp.BLOCK**2)
+    @abstractmethod
+    def _compared(self, vectors: Field, blocks: Indices) -> Floats:
+        """(n,): errors that are not known yet."""
 
-    def _slowly(self, vectors: Field, blocks: NDArray[np.intp]) -> NDArray[np.int64]:
-        side = warp.BLOCK
-        seen = np.lib.stride_tricks.sliding_window_view(self._seen, (1, side, side))[..., 0, :, :]
-        whole, part = np.divmod(vectors, warp.STEPS)
-        corners = side * np.stack(np.divmod(blocks, self._columns)) + whole
-        ends = (size + BORDER - side for size in self._size)
-        top, left = (np.clip(c, -BORDER, end) + BORDER for c, end in zip(corners, ends, strict=True))
-        apart = seen[part[0] * warp.STEPS + part[1], top, left].astype(np.float32) - self._wanted[blocks]
-        squared: NDArray[np.int64] = np.einsum("nij,nij->n", apart, apart).astype(np.int64)
+    def _mean(self, squared: NDArray[Any]) -> Floats:
+        """Sums of whole numbers below 2^32, of four times the squares where two references are shown."""
+        return np.asarray(squared.astype(np.float32) / np.float32(warp.BLOCK**2))
+
+
+class ErrorsOfOne(Errors):
+    """Of P-pictures: vectors to one reference."""
+
+    def __init__(self, y: NDArray[np.uint8], reference: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+        super().__init__(y, shape)
+        self._shown = Shown(reference, shape)
+
+    def _compared(self, vectors: Field, blocks: Indices) -> Floats:
+        kernels, squared = native.kernels(), np.empty(len(blocks), dtype=np.uint32)
+        if kernels is None:
+            squared[:] = squares(self._shown(vectors, blocks).astype(np.int32) - self._wanted[blocks])
+        else:
+            pairs = np.ascontiguousarray(vectors, dtype=np.int32), np.ascontiguousarray(blocks, dtype=np.int64)
+            kernels.errors(squared, self._shown.planes, self._wanted, *pairs, *self._shown.form)
+        return self._mean(squared)
+
+
+class ErrorsOfBoth(Errors):
+    """Of B-pictures: differences from temporal direct, each with the direction that is best, one reference at a price.
+
+    direct: (2, rows, columns); to_before, to_after: pictures from the references before and after; price: what it
+    costs to show one of them only.
+    """
+
+    def __init__(
+        self,
+        y: NDArray[np.uint8],
+        before: NDArray[np.uint8],
+        after: NDArray[np.uint8],
+        direct: Field,
+        to_before: int,
+        to_after: int,
+        price: float,
+    ) -> None:
+        super().__init__(y, direct.shape)
+        self._before, self._after = Shown(before, direct.shape), Shown(after, direct.shape)
+        self._direct, self._distances = direct.reshape(2, -1), (to_before, to_after)
+        self._price = np.array([[0], [price], [price]], dtype=np.float32)
+
+    def by_direction(self, differences: Field, blocks: Indices) -> Floats:
+        """(3, n): errors with both references, the one before and the one after."""
+        vectors = self._direct[:, blocks] + differences
+        here, there = both_fields(np.clip(vectors, -warp.MAX_VECTOR, warp.MAX_VECTOR), *self._distances)
+        errors = self._mean(self._three(here, there, blocks)) * np.array([[0.25], [1], [1]], dtype=np.float32)
+        return np.where((np.abs(vectors) > warp.MAX_VECTOR).any(axis=0), TOO_FAR, errors)
+
+    def _three(self, here: Field, there: Field, blocks: Indices) -> NDArray[np.uint32]:
+        """(3, n): squared errors of twice the mean of both references, to twice the picture, and of each of them."""
+        kernels, squared = native.kernels(), np.empty((3, len(blocks)), dtype=np.uint32)
+        if kernels is None:
+            wanted = self._wanted[blocks].astype(np.int32)
+            one, other = (shown - wanted for shown in (self._before(here, blocks), self._after(there, blocks)))
+            squared[:] = [squares(apart) for apart in (one + other, one, other)]
+        else:
+            both = self._before.planes, self._after.planes, self._wanted
+            fields = (np.ascontiguousarray(field, dtype=np.int32) for field in (here, there))
+            numbers = np.ascontiguousarray(blocks, dtype=np.int64)
+            kernels.errors_of_both(squared, *both, *fields, numbers, *self._before.form)
         return squared
+
+    def _compared(self, vectors: Field, blocks: Indices) -> Floats:
+        return np.asarray((self.by_direction(vectors, blocks) + self._price).min(axis=0))
+
+
+def blocks_of(y: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
+    """A plane, made to go on at its right and lower edge, as (rows, BLOCK, columns, BLOCK)."""
+    side = warp.BLOCK
+    return whole_groups(y, side).reshape(rows, side, columns, side)
+
+
+def whole_groups(array: NDArray[Any], side: int) -> NDArray[Any]:
+    """An array (..., H, W), made to go on at its lower and right edge up to multiples of `side`."""
+    beyond = [(0, -size % side) for size in array.shape[-2:]]
+    return np.pad(array, [(0, 0)] * (array.ndim - 2) + beyond, mode="edge")
+
+
+def squares(apart: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(n,): sums of the squares of (n, BLOCK, BLOCK), |apart| <= 510."""
+    return np.asarray(np.einsum("nij,nij->n", apart, apart))
 
 
 def phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -99,9 +191,3 @@ def phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     for number, (down, across) in enumerate(product(parts, parts)):
         cv2.sepFilter2D(grown, -1, across, down, shown[number], anchor, borderType=cv2.BORDER_REPLICATE)
     return shown
-
-
-def whole_groups(array: NDArray[Any], side: int) -> NDArray[Any]:
-    """An array (..., H, W), made to go on at its lower and right edge up to multiples of `side`."""
-    beyond = [(0, -size % side) for size in array.shape[-2:]]
-    return np.pad(array, [(0, 0)] * (array.ndim - 2) + beyond, mode="edge")

@@ -1,56 +1,72 @@
-"""What encoding does with one GOP: pictures in, coded pictures out. The unit of parallel work."""
+"""What encoding does with one GOP: pictures in, coded groups out. The unit of parallel work."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from fractions import Fraction
 
-from lvcodec.codec.modes import State
-from lvcodec.encoder.decisions import Decisions
-from lvcodec.encoder.network import EncoderNetwork
-from lvcodec.encoder.picture import encode_picture
+from lvcodec.codec.state import State
+from lvcodec.encoder.groups import CodedGroup, GroupCoder
 from lvcodec.encoder.scenes import Marked
+from lvcodec.encoder.structures import Chooser
+from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
-
-
-@dataclass(frozen=True)
-class CodedPicture:
-    """A picture's record to be, with the source and what the decoder will show."""
-
-    source: Picture
-    x_hat: Picture
-    kind: str
-    payload: bytes
-    quality_index: int
 
 
 @dataclass(frozen=True)
 class GopEncoder:
     """How the pictures of a clip's GOPs are coded.
 
-    net: for I-pictures and key pictures; p_net: for the other P-pictures; key_every: every so many-th P-picture is a
-    key picture, 0 for none; decisions: None where all are I-pictures; alpha: length of the shift.
+    run: so many pictures are read before they are coded together, as a chain of P-pictures or in pyramids; 1: each by
+    itself, before the next is read. key_every: P-pictures from one key picture, with which a chain begins, to the next,
+    the I-picture counted as one; 0: there are none. executor: codes what may be coded side by side.
     """
 
-    net: EncoderNetwork
-    p_net: EncoderNetwork
-    decisions: Decisions | None
-    alpha: Fraction
+    coder: GroupCoder
+    executor: Executor
+    run: int = 1
     key_every: int = 0
 
-    def encode(self, pictures: Iterable[Picture]) -> Iterator[CodedPicture]:
-        """Code the pictures of one GOP, each as soon as it comes."""
-        state: State | None = None
-        for number, picture in enumerate(pictures):
-            kind = "I" if state is None or self.decisions is None else "P"
-            net = self.net if kind == "I" or self._is_key(number) else self.p_net
-            payload, state, _ = encode_picture(picture, state, net, self.decisions, self.alpha)
-            yield CodedPicture(picture, state.x_hat, kind, payload, net.quality_index)
+    def encode(self, pictures: Iterable[Picture]) -> Iterator[CodedGroup]:
+        """Code the pictures of one GOP, each group as soon as its last picture has come.
 
-    def _is_key(self, number: int) -> bool:
-        """Whether the P-picture so far from its I-picture is a key picture."""
-        return self.key_every > 0 and number % self.key_every == 0
+        An exception in reading comes after all pictures that were read before it.
+        """
+        chooser = Chooser(self.coder, self.executor)
+        state: State | None = None
+        done = 0  # pictures after the I-picture
+        for run in self._runs(pictures):
+            if state is None or self.coder.decisions is None:
+                group, state = self.coder.intra(run[0])
+                yield group
+                continue
+            key = done > 0 and self.key_every > 0 and done % self.key_every == 0
+            if len(run) == 1:
+                group, state = self.coder.group(Structure(1, key=key), run, state)
+                yield group
+            else:
+                coded = chooser.code(run, key, state)
+                state = coded.state
+                yield from coded.groups
+            done += len(run)
+
+    def _runs(self, pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+        """The first picture, and the others by `run`."""
+        waiting: list[Picture] = []
+        first = True
+        failure: Exception | None = None
+        source = iter(pictures)
+        while failure is None:
+            try:
+                waiting.append(next(source))
+            except Exception as error:  # StopIteration too
+                failure = error
+            if waiting and (first or failure is not None or len(waiting) == self.run):
+                yield waiting
+                waiting, first = [], False
+        if not isinstance(failure, StopIteration):
+            raise failure
 
 
 def gops(pictures: Iterable[Marked], longest: int) -> Iterator[Iterator[Picture]]:

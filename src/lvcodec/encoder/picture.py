@@ -10,14 +10,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lvcodec.arrays import Indices, Ints
-from lvcodec.codec import motion
-from lvcodec.codec.modes import Reference, State, Symbols
-from lvcodec.codec.motion import Field
+from lvcodec.codec.modes import Symbols
+from lvcodec.codec.motion import Motion
 from lvcodec.codec.picture import Decide, code_intra, code_reference, reconstruct_intra
+from lvcodec.codec.prediction import expected
+from lvcodec.codec.state import State
 from lvcodec.encoder.decisions import Decisions, refine
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.symbols import Located, decide
 from lvcodec.entropy.coder import Coder, Writer
+from lvcodec.stream.structure import Step
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
@@ -25,24 +27,34 @@ if TYPE_CHECKING:
 
 # Of an I-picture's errors when its symbols are decided, by trial (docs/decisions.md#distortion-weight-of-i-pictures)
 I_DISTORTION_WEIGHT = 1.75
-# docs/decisions.md#rounds-and-sweeps-of-the-search
-REFINED_SWEEPS = 3  # times as many of the search for motion where the encoder takes its time
+# docs/decisions.md#rounds-of-the-search
+REFINED_ROUNDS = 3  # times as many of the search for motion where the encoder takes its time
 
 
-def encode_picture(
-    picture: Picture, state: State | None, net: EncoderNetwork, decisions: Decisions | None, alpha: Fraction
-) -> tuple[bytes, State, Coder]:
-    """Code a picture; an I-picture if there is no state or the mode has no others (`decisions` is None).
-
-    Returns payload, state, and the coder, which has the bits by sub-stream.
-    """
+def encode_intra(picture: Picture, net: EncoderNetwork) -> tuple[bytes, State, Coder]:
+    """Code an I-picture. Returns payload, state, and the coder, which has the bits by sub-stream."""
     coder = Writer()
-    if state is None or decisions is None:
-        after = reconstruct_intra(_code_intra(picture, net, coder), net)
-    else:
-        symbols, reference = _code_predicted(picture, state, net, decisions, alpha, coder)
-        after = decisions.mode.reconstruct(symbols, reference, net)
+    after = reconstruct_intra(_code_intra(picture, net, coder), net)
     return coder.finish(), after, coder
+
+
+def encode_predicted(
+    picture: Picture,
+    references: tuple[State, ...],
+    step: Step,
+    net: EncoderNetwork,
+    decisions: Decisions,
+    alpha: Fraction,
+) -> tuple[bytes, State, Coder]:
+    """Code a P- or B-picture. references: the states after those that its step tells. Returns as `encode_intra`."""
+    coder, mode = Writer(), decisions.mode
+    found = _search(picture, references, step, net) if mode.sends_motion else None
+    reference = code_reference(found, references, step, net, mode, coder)
+    weight = decisions.distortion_weight_at(alpha)
+    symbols = decisions.analyse(net.analyse(picture), reference, net, alpha, weight)
+    symbols = refine(symbols, picture, reference, net, alpha, decisions)
+    symbols = mode.code(symbols, reference, net, coder, alpha)
+    return coder.finish(), mode.reconstruct(symbols, reference, net), coder
 
 
 def _code_intra(picture: Picture, net: EncoderNetwork, coder: Coder) -> Symbols:
@@ -66,20 +78,21 @@ def _intra_decision(picture: Picture, latents: Tensor, z: Ints, net: EncoderNetw
     return lambda positions, located: refined[positions]
 
 
-def _code_predicted(
-    picture: Picture, state: State, net: EncoderNetwork, decisions: Decisions, alpha: Fraction, coder: Coder
-) -> tuple[Symbols, Reference]:
-    mode = decisions.mode
-    field = _search(picture, state, net) if mode.sends_motion else None
-    reference = code_reference(field, state, net, mode, coder)
-    weight = decisions.distortion_weight_at(alpha)
-    symbols = decisions.analyse(net.analyse(picture), reference, net, alpha, weight)
-    symbols = refine(symbols, picture, reference, net, alpha, decisions)
-    return mode.code(symbols, reference, net, coder, alpha), reference
+def _search(picture: Picture, references: tuple[State, ...], step: Step, net: EncoderNetwork) -> Motion:
+    from lvcodec.encoder.search import ROUNDS, search, search_both  # a large library, and not every mode sends motion
 
-
-def _search(picture: Picture, state: State, net: EncoderNetwork) -> Field:
-    from lvcodec.encoder.search import SWEEPS, search  # its library is large, and not every mode sends motion
-
-    sweeps = SWEEPS if net.refiner is None else REFINED_SWEEPS * SWEEPS
-    return search(picture, state.x_hat, motion.field_or_zeros(state.x_hat, state.field), net.quality, sweeps)
+    rounds = ROUNDS if net.refiner is None else REFINED_ROUNDS * ROUNDS
+    before = expected(references, step)
+    if step.after is None:
+        return search(picture, references[0].x_hat, before.field, net.quality, before.counts, rounds)
+    return search_both(
+        picture,
+        references[0].x_hat,
+        references[1].x_hat,
+        before.field,
+        step.at - step.before,
+        step.after - step.at,
+        net.quality,
+        before.counts,
+        rounds,
+    )

@@ -1,8 +1,8 @@
 """The encoder's search for motion: dense optical flow, then one vector a block by rate and distortion.
 
-    flow ── median of each block ── groups of blocks ── each by itself, roughness as rate ── and by its bits ──► field
+    flow ── median of each block ── groups of blocks ── each by itself, roughness as rate ── tree by its bits ──► motion
 
-Roughness finds the way to a smooth field; what it costs is counted last, by encoder/vectors.py.
+Roughness finds the way to a smooth field; what it costs is counted last, by encoder/tree.py.
 Only the encoder does this, so it need not be exact, and may be replaced without touching the format.
 """
 
@@ -14,48 +14,82 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Floats
-from lvcodec.codec.motion import Field
-from lvcodec.encoder.errors import BlockErrors, whole_groups
-from lvcodec.encoder.vectors import NUDGES, bordered, neighbours, sweep
+from lvcodec.codec.counts import Counts
+from lvcodec.codec.motion import Field, Motion, scaled
+from lvcodec.encoder.errors import Errors, ErrorsOfBoth, ErrorsOfOne, whole_groups
+from lvcodec.encoder.neighbours import NUDGES, neighbours
+from lvcodec.encoder.tree import Rates, Tree
 from lvcodec.exact import warp
 from lvcodec.quality import lambda_of
 from lvcodec.video.picture import Picture
 
 # docs/decisions.md#price-of-roughness
 BITS = 2.0  # what one doubling of the distance to one neighbour is taken to cost
-# docs/decisions.md#price-of-a-bit-in-the-sweeps
+# docs/decisions.md#price-of-a-bit-of-motion
 PRICE = 2.5  # of a bit, where one that squared errors are weighed against costs 1: residuals mend errors too
+ONE_REFERENCE_BITS = 3.0  # what a block of a B-picture that shows one reference is taken to cost
 # docs/decisions.md#groups-of-the-search
 GROUPS = (8, 4, 2)  # blocks
-# docs/decisions.md#rounds-and-sweeps-of-the-search
-ROUNDS = 2
-SWEEPS = 3
+# docs/decisions.md#rounds-of-the-search
+ROUNDS = 3
 SMALLEST = 16  # sides that the optical flow needs
 
 
-def search(picture: Picture, reference: Picture, field_before: Field, quality: float, sweeps: int = SWEEPS) -> Field:
-    """The field that brings `reference` near to `picture`, by rate and distortion.
+def search(
+    picture: Picture, reference: Picture, predicted: Field, quality: float, counts: Counts, rounds: int = ROUNDS
+) -> Motion:
+    """The motion that brings `reference` near to a P-picture, by rate and distortion.
 
-    field_before: that of the picture before, (2, rows, columns) in quarters of a pel, a first guess. quality: 1..6,
-    says what a bit is worth. sweeps: how often the field's bits are counted and made fewer.
+    predicted, counts: as for `code_motion`. quality: 1..6, says what a bit is worth. rounds: how often all blocks are
+    decided by their bits.
     """
-    y, ref = picture.y, reference.y
-    field = _of_blocks(_flow(y, ref))
-    errors = BlockErrors(y, ref, field.shape)
-    error = errors.of(field)
-    bit = 1 / lambda_of(quality) / warp.BLOCK**2
+    y = picture.y
+    bit = _bit(quality)
+    errors = ErrorsOfOne(y, reference.y, predicted.shape)
+    start = _smoothed(errors, _of_blocks(_flow(y, reference.y)), [np.zeros_like(predicted), predicted], bit)
+    tree = Tree(start, predicted, errors, PRICE * bit, Rates.of(counts, two=False))
+    tree.decide(rounds)
+    return Motion(tree.field, tree.leaves)
+
+
+def search_both(
+    picture: Picture,
+    before: Picture,
+    after: Picture,
+    direct: Field,
+    to_before: int,
+    to_after: int,
+    quality: float,
+    counts: Counts,
+    rounds: int = ROUNDS,
+) -> Motion:
+    """The motion of a B-picture. direct: temporal direct; to_before, to_after: as for `predict_both`; else as above."""
+    y, distance, bit = picture.y, max(to_before, to_after), _bit(quality)
+    errors = ErrorsOfBoth(y, before.y, after.y, direct, to_before, to_after, ONE_REFERENCE_BITS * PRICE * bit)
+    here = scaled(_of_blocks(_flow(y, before.y)), distance, to_before) - direct
+    there = -scaled(_of_blocks(_flow(y, after.y)), distance, to_after) - direct
+    still = np.zeros_like(direct)
+    start = _smoothed(errors, still, [here, there, (here + there) >> 1], bit)
+    rates = Rates.of(counts, two=True)
+    tree = Tree(start, still, errors, PRICE * bit, rates)
+    tree.decide(rounds)
+    return Motion(direct + tree.field, tree.leaves, tree.directions(errors.by_direction))
+
+
+def _bit(quality: float) -> float:
+    """What a bit costs in a block's mean squared error."""
+    return 1 / lambda_of(quality) / warp.BLOCK**2
+
+
+def _smoothed(errors: Errors, field: Field, guesses: list[Field], bit: float) -> Field:
+    """A field with guesses taken where they are better, by errors and roughness: groups of blocks, then each block."""
     price = BITS * bit
-    still = np.zeros_like(field)
+    error = errors.of(field)
     for side in GROUPS:
-        for candidate in (still, field_before, _common(field, side)):
+        for candidate in (*guesses, _common(field, side)):
             field, error = _choose_groups(errors, field, error, candidate, price, side)
-    guesses = [still, field_before]
-    for _ in range(ROUNDS):
-        for candidate in [*guesses, *neighbours(field), *_nudged(field)]:
-            field, error = _choose(errors, field, error, candidate, price)
-        guesses = [_median(field)]
-    for _ in range(sweeps):
-        field = sweep(field, field_before, errors, bit * PRICE)
+    for candidate in [*guesses, *neighbours(field), *_nudged(field)]:
+        field, error = _choose(errors, field, error, candidate, price)
     return field
 
 
@@ -88,7 +122,7 @@ def _roughness(vectors: Field, field: Field) -> Floats:
     return cost
 
 
-def _choose(errors: BlockErrors, field: Field, error: Floats, candidate: Field, price: float) -> tuple[Field, Floats]:
+def _choose(errors: Errors, field: Field, error: Floats, candidate: Field, price: float) -> tuple[Field, Floats]:
     """Take the candidate where it is better, odd and even blocks in turn, since neighbours judge each other."""
     error_there = errors.of(candidate)
     odd = np.indices(error.shape).sum(axis=0) % 2
@@ -100,7 +134,7 @@ def _choose(errors: BlockErrors, field: Field, error: Floats, candidate: Field, 
 
 
 def _choose_groups(
-    errors: BlockErrors, field: Field, error: Floats, candidate: Field, price: float, side: int
+    errors: Errors, field: Field, error: Floats, candidate: Field, price: float, side: int
 ) -> tuple[Field, Floats]:
     """Take the candidate for whole groups of side x side blocks: what no block would gain by alone."""
     error_there = errors.of(candidate)
@@ -125,10 +159,3 @@ def _nudged(field: Field) -> Iterator[Field]:
     """The field a quarter of a pel further up, down, to the left, to the right: finer than optical flow is sure of."""
     for nudge in np.roll(NUDGES, 2, axis=1).T:  # up and down first: which of two equals is taken depends on the order
         yield np.clip(field + nudge[:, None, None], -warp.MAX_VECTOR, warp.MAX_VECTOR)
-
-
-def _median(field: Field) -> Field:
-    """The median of each part over 3x3 blocks."""
-    grown = bordered(field)
-    around = [grown[:, i : i + field.shape[1], j : j + field.shape[2]] for i in range(3) for j in range(3)]
-    return np.asarray(np.median(np.stack(around), axis=0), dtype=np.int32)

@@ -117,6 +117,12 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.de
         _built.clear()
         _built[key] = (model, steps, *table_sets(arrays))
     model, steps, tables, centres = _built[key]
+    last = len(steps["gain"]) - 1
+    if quality_index > last:
+        raise UsageError(
+            f"quality {quality.of_index(quality_index):g} is not in this swift model",
+            f"it has {quality.LOWEST} to {quality.of_index(last):g}",
+        )
     return SwiftCoding(model, steps, tables, centres, quality_index)
 
 

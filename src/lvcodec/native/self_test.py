@@ -15,7 +15,7 @@ from lvcodec.native.layers import Block, Given, Layer
 SHA256 = {
     "layers": "7dd261ef5b947e4800fb2c3a1df3c6c9d354e7f67d8946bf0865fbdd9e4628e9",
     "coder": "462383839253dc8262dd8ef50197295eed1a6063b6df2e4c5f0c97de9e030d16",
-    "warp": "0d7338ce78fadef3825f4a7c7ba3fe64918c9ffef0b4e032839dbc089d4f92c3",
+    "warp": "ea60fd59d40c9f3fab9be64efcf3a0530a112a248aa22f00bcb6f987bb61d74b",
 }
 
 
@@ -77,17 +77,23 @@ def warp_inputs() -> list[tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np
     return cases
 
 
+def which_of(field: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """(rows, columns): blocks that show one plane, 1, the other, 2, or both, 3; runs of them, and single ones."""
+    mixed = numbers(field.shape[1:], 1, 3, 39373).astype(np.uint8)
+    mixed[: len(mixed) // 3] = 3
+    return mixed
+
+
 def _warp(kernels: ModuleType) -> list[NDArray[Any]]:
-    return [run_warp(kernels, *case) for case in warp_inputs()]
-
-
-def run_warp(
-    kernels: ModuleType, plane: NDArray[np.uint8], field: NDArray[np.int32], taps: NDArray[np.int16], side: int
-) -> NDArray[np.uint8]:
-    """The kernel `warp` on arrays."""
-    shown = np.empty_like(plane)
-    kernels.warp(shown, plane, field, taps, *plane.shape, *field.shape[1:], *taps.shape, side)
-    return shown
+    """Of each case one plane moved, and that plane and another, upside down, moved against each other."""
+    outputs = []
+    for plane, field, taps, side in warp_inputs():
+        second = plane[::-1].copy(), -field, which_of(field)
+        for other in ((None, None, None), second):
+            shown = np.empty_like(plane)
+            kernels.warp(shown, plane, field, taps, *other, *plane.shape, *field.shape[1:], *taps.shape, side)
+            outputs.append(shown)
+    return outputs
 
 
 # ---- range coder ------------------------------------------------------------------------------------------------

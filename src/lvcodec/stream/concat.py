@@ -40,7 +40,7 @@ def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool
 def concat_streams(sources: Sequence[IO[bytes]], file: Writable, names: Sequence[str] | None = None) -> StreamInfo:
     """Write the pictures of all `sources`, whole streams in this order, as one stream to `file`, and tell what that is.
 
-    They must agree in every field of the header but the quality; the header is the first one's. Nothing is written if
+    They must agree in every field of the header but the qualities; the header is the first one's. Nothing is written if
     they do not. names: what errors call them, else "stream 1" and so on.
     Raises InputError if they differ or there are none, StreamError if one is damaged or cut.
     """
@@ -54,9 +54,10 @@ def concat_streams(sources: Sequence[IO[bytes]], file: Writable, names: Sequence
         _check_same(readers[0].header, names[0], readers[-1].header, name)
     writer = StreamWriter(file, readers[0].header)
     pictures = [
-        picture_info(writer.picture(record.kind, record.payload, record.checksum, record.quality_index))
+        picture_info(record)
         for reader, name in zip(readers, names, strict=True)
-        for record in _records(reader, name)
+        for group in _groups(reader, name)
+        for record in writer.copy(group)
     ]
     writer.finish()
     return stream_info(writer.header, pictures, size_bytes=writer.size_bytes, complete=True)
@@ -69,9 +70,14 @@ def _name(source: StreamLike, number: int) -> str:
     return "standard input" if os.fspath(source) == "-" else str(source)
 
 
-def _records(reader: StreamReader, name: str) -> Iterator[PictureRecord]:
+def _groups(reader: StreamReader, name: str) -> Iterator[list[PictureRecord]]:
     with _errors_about(name):
-        yield from reader
+        group: list[PictureRecord] = []
+        for record in reader:
+            group.append(record)
+            if record.last_of_group:
+                yield group
+                group = []
 
 
 @contextmanager
@@ -86,10 +92,10 @@ def _errors_about(name: str) -> Iterator[None]:
 
 
 def _check_same(first: Header, first_name: str, other: Header, name: str) -> None:
-    """Raise InputError if a stream differs from the first in more than its quality."""
+    """Raise InputError if a stream differs from the first in more than its qualities."""
     expected, actual = first.values(), other.values()
     for field in fields.HEADER:
-        if field.name not in ("crc", "quality") and actual[field.name] != expected[field.name]:
+        if field.name not in ("crc", "quality", "layers") and actual[field.name] != expected[field.name]:
             raise InputError(
                 f"{name} does not fit {first_name}: {field.name} is {field.show(actual[field.name])}, "
                 f"not {field.show(expected[field.name])}",

@@ -1,7 +1,7 @@
 """Streams written and read, record by record; neither needs a file that can seek.
 
-StreamWriter:  header ► picture ► picture ► … ► finish          (end record)
-StreamReader:  header ► picture ► picture ► … ► StopIteration   (complete)
+StreamWriter:  header ► intra ► group ► group ► … ► finish        (end record)
+StreamReader:  header ► picture ► picture ► …   ► StopIteration   (complete)
                           │ StreamError: the record is damaged, nothing of it is taken
                           └ resync() ► the next I-picture
 """
@@ -9,26 +9,31 @@ StreamReader:  header ► picture ► picture ► … ► StopIteration   (compl
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import IO
 
 from lvcodec.errors import InputError, StreamError, TruncatedStreamError
 from lvcodec.stream import fields
 from lvcodec.stream.header import Header, read_header
 from lvcodec.stream.lookahead import Lookahead
+from lvcodec.stream.progress import Progress
 from lvcodec.stream.records import (
     END_TAIL_BYTES,
     HEADER_BYTES,
     End,
+    Group,
     Index,
     PictureRecord,
     Place,
-    WrittenPicture,
     read_end,
-    read_picture,
+    read_group,
     write_end,
-    write_picture,
+    write_group,
 )
 from lvcodec.stream.resync import Search
+from lvcodec.stream.structure import Structure
 from lvcodec.video.writing import Writable, write_all
 
 
@@ -44,42 +49,63 @@ class StreamWriter:
         self.size_bytes = 0
         self._file = file
         self._index = Index()
-        self._pictures = 0
-        self._quality = header.quality_index
+        self._progress = Progress(header)
         self._finished = False
         self._write(header.to_bytes())
 
-    def picture(self, kind: str, payload: bytes, checksum: int, quality_index: int | None = None) -> PictureRecord:
-        """Append a picture, and return it as a reader will. The first is an I-picture.
+    def intra(self, payload: bytes, checksum: int, quality_index: int | None = None) -> PictureRecord:
+        """Append an I-picture, and return it as a reader will.
 
-        checksum: planes_checksum of what it decodes to. quality_index: 0..100; None for that of the picture
-        before it, the header's if it is the first.
+        checksum: planes_checksum of what it decodes to. quality_index: 0..200; None for the header's.
         """
+        [record] = self._append(None, [(payload, checksum)], None if quality_index is None else [quality_index])
+        return record
+
+    def group(
+        self,
+        structure: Structure,
+        pictures: Sequence[tuple[bytes, int]],
+        qualities: Sequence[int] | None = None,
+    ) -> list[PictureRecord]:
+        """Append a group of P- and B-pictures, and return them as a reader will. An I-picture stands before.
+
+        pictures: payload and checksum of each, in the order of coding. qualities: their indices; None for what the
+        header's layers make of their I-picture's.
+        """
+        return self._append(structure, pictures, qualities)
+
+    def copy(self, records: Sequence[PictureRecord]) -> list[PictureRecord]:
+        """Append all pictures of a group as a reader gave them, of this stream or another, with their qualities."""
+        pictures = [(record.payload, record.checksum) for record in records]
+        return self._append(records[0].structure, pictures, [record.quality_index for record in records])
+
+    def _append(
+        self, structure: Structure | None, pictures: Sequence[tuple[bytes, int]], qualities: Sequence[int] | None
+    ) -> list[PictureRecord]:
         if self._finished:
             raise InputError("cannot add a picture to a stream that is finished")
-        since_intra = self._index.pictures[-1] if len(self._index) else 0
-        problem = _misplaced(kind, since_intra, self.header)
+        problem = self._progress.problem(structure)
         if problem:
             raise InputError(f"cannot write this stream: {problem}")
-        quality = self._quality if quality_index is None else quality_index
-        implied = self.header.quality_index if kind == "I" else self._quality
-        number = self._pictures if kind == "I" else None
-        picture = WrittenPicture(kind, number, None if quality == implied else quality, payload, checksum)
-        data = write_picture(picture, self.header.payload_limit)
-        record = PictureRecord(
-            kind, quality, payload, checksum, self.size_bytes, self._pictures, len(data) - len(payload)
+        told = None if qualities is None else tuple(qualities)
+        group = Group(
+            number=self._progress.number if structure is None else None,
+            structure=structure,
+            qualities=None if told == self._progress.implied(structure) else told,
+            payloads=tuple(payload for payload, _ in pictures),
+            checksums=tuple(checksum for _, checksum in pictures),
         )
+        data = write_group(group, self.header.payload_limit)
+        group, offset = replace(group, size_bytes=len(data)), self.size_bytes
         self._write(data)
-        self._index.count(kind, len(data))
-        self._pictures += 1
-        self._quality = quality
-        return record
+        self._index.count(group)
+        return self._progress.take(group, offset)
 
     def finish(self) -> None:
         """Write the end record. Nothing can follow."""
         if not self._finished:
             self._finished = True
-            self._write(write_end(End(self._pictures, self._index)))
+            self._write(write_end(End(self._progress.number, self._index)))
 
     def _write(self, data: bytes) -> None:
         write_all(self._file, data, "the stream")
@@ -87,14 +113,14 @@ class StreamWriter:
 
 
 class StreamReader:
-    """Reads a stream from any binary file object, from where that stands: an iterator of PictureRecord.
+    """Reads a stream from any binary file object, from where that stands: an iterator of PictureRecord, as coded.
 
-    It reads no further than what it gives, and closes nothing. header: of the stream. complete: whether the
-    end record has been read; iteration stops there. count: how many pictures the stream has, known once it is
-    complete or index() found it, else None.
+    It reads no further than the groups whose pictures it gives, and closes nothing. header: of the stream. complete:
+    whether the end record has been read; iteration stops there. count: how many pictures the stream has, known once it
+    is complete or index() found it, else None.
 
     Raises InputError if the file is no lvcodec stream or cannot be read. A damaged record raises StreamError
-    with its picture and offset, each time until resync(). After the last whole picture of a cut stream comes
+    with its picture and offset, each time until resync(). After the last whole group of a cut stream comes
     TruncatedStreamError.
     """
 
@@ -102,12 +128,11 @@ class StreamReader:
         self.complete = False
         self.count: int | None = None
         self._input = Lookahead(file)
-        self._next = 0  # number of the next picture
-        self._since_intra = 0  # pictures since the last I-picture, that in; 0 before any
-        self._quality = 0  # of the picture before
+        self._waiting: deque[PictureRecord] = deque()  # of a group that has been read
         self._index: Index | None = Index()  # of all pictures so far; None after a jump
         self._end: End | None = None  # the end record, once somebody has read it
         self.header = self._read_header()
+        self._progress = Progress(self.header)
         self._search = Search(self._input, self.header)
 
     @property
@@ -119,6 +144,8 @@ class StreamReader:
         return self
 
     def __next__(self) -> PictureRecord:
+        if self._waiting:
+            return self._waiting.popleft()
         if self.complete:
             raise StopIteration
         try:
@@ -128,7 +155,8 @@ class StreamReader:
             if kind[0] == fields.KIND_END:
                 self._accept_end(read_end(self._input.reader(), self._input.offset))
             else:
-                return self._accept(read_picture(self._input.reader(), self.header.payload_limit))
+                self._accept(read_group(self._input.reader(), self.header.payload_limit))
+                return self._waiting.popleft()
         except StreamError as error:
             raise self._located(error) from error
         raise StopIteration
@@ -141,7 +169,7 @@ class StreamReader:
         Raises TruncatedStreamError if neither follows, StreamError if the damage is too wide to search.
         """
         try:
-            self._jump(self._search.run(self._next))
+            self._jump(self._search.run(self._progress.number))
         except StreamError as error:
             raise self._located(error) from error
 
@@ -164,14 +192,15 @@ class StreamReader:
     def seek(self, number: int) -> int:
         """Go on at the I-picture at or before picture `number`, and return its number.
 
-        Without an index (see `index`) the reader stays where it is, and returns its next picture's number.
+        Without an index (see `index`) the reader stays where it is, and returns the number of its next group's first
+        picture.
         Raises InputError if the stream has no picture of this number.
         """
         places = self.index()
         if number < 0 or (self.count is not None and number >= self.count):
             raise InputError(f"the stream has {self.count} pictures, and none of number {number}")
         if places is None or not self._input.seekable:
-            return self._next
+            return self._waiting[0].base + 1 if self._waiting else self._progress.number
         place = places[bisect_right(places, number, key=lambda place: place.number) - 1]
         self._input.goto(place.offset)
         self._jump(place.number)
@@ -191,37 +220,22 @@ class StreamReader:
         self._input.take(HEADER_BYTES)
         return header
 
-    def _accept(self, picture: WrittenPicture) -> PictureRecord:
+    def _accept(self, group: Group) -> None:
         """Take a whole record if it fits in its place."""
-        if picture.number is not None and picture.number != self._next:
-            raise StreamError(f"its number is {picture.number}, so pictures are missing or out of order")
-        problem = _misplaced(picture.kind, self._since_intra, self.header)
+        if group.number is not None and group.number != self._progress.number:
+            raise StreamError(f"its number is {group.number}, so pictures are missing or out of order")
+        problem = self._progress.problem(group.structure)
         if problem:
             raise StreamError(problem)
-        if picture.quality_index is not None:
-            self._quality = picture.quality_index
-        elif picture.kind == "I":
-            self._quality = self.header.quality_index
-        record = PictureRecord(
-            picture.kind,
-            self._quality,
-            picture.payload,
-            picture.checksum,
-            self._input.offset,
-            self._next,
-            picture.size_bytes - len(picture.payload),
-        )
-        self._input.take(picture.size_bytes)
-        self._next += 1
-        self._since_intra = 1 if picture.kind == "I" else self._since_intra + 1
+        self._waiting.extend(self._progress.take(group, self._input.offset))
+        self._input.take(group.size_bytes)
         if self._index is not None:
-            self._index.count(picture.kind, picture.size_bytes)
-        return record
+            self._index.count(group)
 
     def _accept_end(self, end: End) -> None:
         """Take the end record if it tells of the pictures that were read."""
-        if end.pictures != self._next:
-            raise StreamError(f"its end record tells of {end.pictures} pictures, {self._next} are there")
+        if end.pictures != self._progress.number:
+            raise StreamError(f"its end record tells of {end.pictures} pictures, {self._progress.number} are there")
         if self._index is not None and end.index != self._index:
             raise StreamError("its index does not fit its pictures")
         self._input.take(end.size_bytes)
@@ -243,30 +257,17 @@ class StreamReader:
 
     def _jump(self, number: int) -> None:
         """Expect the I-picture of this number, or the end record after as many pictures, here."""
-        self._next = number
-        self._since_intra = 0
+        self._progress.jump(number)
+        self._waiting.clear()
         self._index = None
         self.complete = False
 
     def _located(self, error: StreamError) -> StreamError:
         """The same error, with its place."""
-        picture, offset = self._next, self._input.offset
+        picture, offset = self._progress.number, self._input.offset
         if isinstance(error, TruncatedStreamError):
             offset += self._input.seen
             text = f"the stream is cut at byte {offset}, after {picture} whole pictures: {error.message}"
             return TruncatedStreamError(text, error.hint, offset=offset, picture=picture)
         text = f"the stream is damaged at picture {picture}, byte {offset}: {error.message}"
         return StreamError(text, error.hint, offset=offset, picture=picture)
-
-
-def _misplaced(kind: str, since_intra: int, header: Header) -> str | None:
-    """Why a picture may not follow `since_intra` pictures of its GOP; None if it may."""
-    if kind not in ("I", "P"):
-        return f"kind {kind!r} is neither I nor P"
-    if kind == "I":
-        return None
-    if header.mode == "intra":
-        return "a P-picture in a stream of mode intra"
-    if since_intra == 0:
-        return "a P-picture without an I-picture before it"
-    return None if since_intra < header.gop else f"a GOP of more than {header.gop} pictures"

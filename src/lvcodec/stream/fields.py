@@ -7,30 +7,33 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from lvcodec.quality import LAST_INDEX
 from lvcodec.sizes import padded
-from lvcodec.stream.layout import Condition, Field
+from lvcodec.stream.layout import Condition, Count, Field
+from lvcodec.stream.structure import MAX_LAYER
 
 MAGIC = b"LVC1"
-VERSION = 1
+VERSION = 2
 SYNTAX = 2
 MAX_SIDE = 16384
 MAX_PICTURES = (1 << 28) - 1
 MAX_GOP = 65535
+MAX_QUALITY = 200  # an index; weights may have fewer
 
 FAMILIES = {1: "swift", 2: "cheng2020"}
 ALPHAS = {0: Fraction(1), 1: Fraction(1, 2)}  # of the flags
 MODES = {0: "intra", 1: "mfvc", 2: "lds", 3: "aligned"}
 
-# The letters I, P and E; a small letter where a quality follows.
-KIND_I, KIND_P, KIND_END = 0x49, 0x50, 0x45
-QUALITY_FOLLOWS = 0x20
+# The letters I, G and E; a small letter where qualities follow.
+KIND_I, KIND_G, KIND_END = 0x49, 0x47, 0x45
+QUALITIES_FOLLOW = 0x20
 KINDS = {
-    KIND_I: "I-picture",
-    KIND_I + QUALITY_FOLLOWS: "I-picture with a quality",
-    KIND_P: "P-picture",
-    KIND_P + QUALITY_FOLLOWS: "P-picture with a quality",
+    KIND_I: "an I-picture",
+    KIND_I + QUALITIES_FOLLOW: "the same with its quality",
+    KIND_G: "a group of P- and B-pictures",
+    KIND_G + QUALITIES_FOLLOW: "the same with its qualities",
 }
+# Of a group's structure: bits 0 and 1, and the pictures less one in bits 2 to 6.
+KEY, PYRAMID, PICTURES_SHIFT = 1, 2, 2
 
 BASE_BYTES, BYTES_A_PIXEL = 64, 12
 
@@ -61,7 +64,7 @@ HEADER = (
         newer=True,
     ),
     Field("family", "u8", "whose networks", one_of=FAMILIES, newer=True),
-    Field("mode", "u8", "how a P-picture uses the picture before it", one_of=MODES, newer=True),
+    Field("mode", "u8", "how pictures are predicted", one_of=MODES, newer=True),
     Field("weights_id", "bytes", "first 8 bytes of the SHA-256 of the weights' integers", size=8),
     Field("width", "u16", "of Y in samples; half of it, rounded up, of U and V", at_least=1, at_most=MAX_SIDE),
     Field("height", "u16", "of Y in samples; half of it, rounded up, of U and V", at_least=1, at_most=MAX_SIDE),
@@ -73,7 +76,8 @@ HEADER = (
     Field("full_range", "u8", "range of the samples", one_of={0: "limited", 1: "full"}),
     Field("chroma_location", "u8", "0 unspecified, else H.273's chroma sample location type + 1", at_most=6),
     Field("gop", "u16", "most pictures from an I-picture up to the next one", at_least=1, at_most=MAX_GOP),
-    Field("quality", "u8", "quality index q, for a quality of 1 + q/20", at_most=LAST_INDEX),
+    Field("quality", "u8", "quality index q of I-pictures, for a quality of 1 + q/20", at_most=MAX_QUALITY),
+    Field("layers", "bytes", "how many indices pictures of layer 1, 2, … 7 are below their I-picture", size=MAX_LAYER),
     Field(
         "flags",
         "u8",
@@ -84,26 +88,44 @@ HEADER = (
     Field("crc", "crc", "CRC-32 of the header before it"),
 )
 
-_INTRA = Condition("in I-pictures", lambda values: values["kind"] & ~QUALITY_FOLLOWS == KIND_I)
-_QUALITY = Condition("where kind says so", lambda values: bool(values["kind"] & QUALITY_FOLLOWS))
 
-PICTURE = (
-    Field("kind", "u8", "the letters I, i, P, p", one_of=KINDS, framing=True),
+def is_intra(kind: int) -> bool:
+    """Whether a record's kind is an I-picture's."""
+    return kind & ~QUALITIES_FOLLOW == KIND_I
+
+
+_INTRA = Condition("for an I-picture", lambda values: is_intra(values["kind"]))
+_PREDICTED = Condition("for a group", lambda values: not is_intra(values["kind"]))
+_QUALITIES = Condition("where kind says so", lambda values: bool(values["kind"] & QUALITIES_FOLLOW))
+_EACH = Count("n", lambda values: 1 if is_intra(values["kind"]) else (values["structure"] >> PICTURES_SHIFT) + 1)
+
+GROUP = (
+    Field("kind", "u8", "the letters I, i, G, g", one_of=KINDS, framing=True),
     Field("number", "varint", "of the picture in the stream, from 0", at_most=MAX_PICTURES - 1, when=_INTRA),
-    Field("quality", "u8", "quality index, as in the header", at_most=LAST_INDEX, when=_QUALITY),
     Field(
-        "length",
-        "varint",
-        "bytes of the payload; below the limit for the picture's size",
-        at_most=payload_limit(MAX_SIDE, MAX_SIDE),
+        "structure",
+        "u8",
+        "bits 2 to 6: pictures − 1; bit 1: a pyramid, not a chain; bit 0: its first picture is a key picture",
+        at_most=127,
+        when=_PREDICTED,
         framing=True,
     ),
-    Field("payload", "bytes", "the symbols, entropy-coded", size="length"),
-    Field("checksum", "u32", "of the decoded planes"),
+    Field("qualities", "u8", "quality indices", at_most=MAX_QUALITY, count=_EACH, when=_QUALITIES),
+    Field(
+        "lengths",
+        "varint",
+        "bytes of each payload; at most the limit for the picture's size",
+        at_most=payload_limit(MAX_SIDE, MAX_SIDE),
+        count=_EACH,
+        framing=True,
+    ),
+    Field("checksums", "u16", "of the decoded planes of each picture", count=_EACH),
+    Field("payloads", "bytes", "the symbols of each picture, entropy-coded", size="lengths"),
     Field("crc", "crc", "CRC-32 of the record before it"),
 )
 
-MIN_PICTURE_BYTES = 10  # a P-picture without payload
+MIN_RECORD_BYTES = 9  # of one picture without payload
+MIN_PICTURE_BYTES = 3  # in a record of many: a length and a checksum
 
 END = (
     Field("kind", "u8", "the letter E", one_of={KIND_END: "end"}, framing=True),
@@ -117,7 +139,7 @@ INDEX_ENTRY = (
         "size",
         "varint",
         "bytes from the I-picture's record up to the next one's, or to the end record",
-        at_least=MIN_PICTURE_BYTES + 1,
+        at_least=MIN_RECORD_BYTES,
         framing=True,
     ),
     Field("pictures", "varint", "how many they hold", at_least=1, at_most=MAX_GOP, framing=True),
@@ -130,7 +152,7 @@ END_TAIL = (
 # What docs/bitstream.md prints, by its headings; a test holds the page against these.
 TABLES = {
     "Header": HEADER,
-    "Picture": PICTURE,
+    "Group": GROUP,
     "End": END,
     "End: index entry": INDEX_ENTRY,
     "End: tail": END_TAIL,

@@ -11,6 +11,7 @@ from lvcodec import quality
 from lvcodec.errors import InputError
 from lvcodec.stream import fields
 from lvcodec.stream.layout import LayoutReader, LayoutWriter
+from lvcodec.stream.structure import LAYER_KEY, MAX_LAYER
 from lvcodec.video.colour import Colour
 from lvcodec.video.format import VideoFormat
 
@@ -22,7 +23,8 @@ class Header:
     """What all pictures of a stream share.
 
     weights_id: first 8 bytes of the weights' SHA-256. gop: most pictures from an I-picture up to the next,
-    1..65535. quality_index: 0..100. alpha: 1 or 1/2. video: sides of at most 16384.
+    1..65535. quality_index: 0..200, of I-pictures. layers: how many indices pictures of layers 1 to 7 (structure.py)
+    are below their I-picture, 0..255 each. alpha: 1 or 1/2. video: sides of at most 16384.
     """
 
     family: str
@@ -32,11 +34,16 @@ class Header:
     gop: int
     quality_index: int
     alpha: Fraction = Fraction(1)
+    layers: tuple[int, ...] = (0,) * MAX_LAYER
 
     @property
     def quality(self) -> float:
-        """1 to 6."""
+        """That of quality_index: 1 or more."""
         return quality.of_index(self.quality_index)
+
+    def quality_at(self, layer: int, intra_index: int) -> int:
+        """The quality index of a picture of a layer, by its I-picture's, where its record does not tell another."""
+        return intra_index if layer == LAYER_KEY else max(0, intra_index - self.layers[layer - 1])
 
     @property
     def payload_limit(self) -> int:
@@ -44,8 +51,10 @@ class Header:
         return fields.payload_limit(self.video.width, self.video.height)
 
     def values(self) -> dict[str, Any]:
-        """The values of fields.HEADER. Raises InputError for a family, mode or alpha without a number."""
+        """The values of fields.HEADER. Raises InputError for one that no number stands for."""
         video, colour = self.video, self.video.colour
+        if not all(0 <= offset <= 255 for offset in self.layers):
+            raise InputError(f"cannot write this stream: layers {self.layers} are not in 0..255")
         return {
             "magic": fields.MAGIC,
             "version": fields.VERSION,
@@ -64,6 +73,7 @@ class Header:
             "chroma_location": colour.chroma_location,
             "gop": self.gop,
             "quality": self.quality_index,
+            "layers": bytes(self.layers),
             "flags": _number_of("alpha", self.alpha, fields.ALPHAS),
         }
 
@@ -90,6 +100,7 @@ def read_header(read: Callable[[int], bytes]) -> Header:
         video=VideoFormat(values["width"], values["height"], rate, colour),
         gop=values["gop"],
         quality_index=values["quality"],
+        layers=tuple(values["layers"]),
         alpha=fields.ALPHAS[values["flags"]],
     )
 

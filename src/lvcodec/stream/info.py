@@ -15,15 +15,17 @@ def picture_info(record: PictureRecord, streams: Mapping[str, float] | None = No
     return PictureInfo(
         number=record.number,
         kind=record.kind,
+        references=record.references,
         quality=quality.of_index(record.quality_index),
         payload_bytes=len(record.payload),
         overhead_bytes=record.overhead_bytes,
+        offset=record.offset,
         streams=streams,
     )
 
 
 def stream_info(header: Header, pictures: Sequence[PictureInfo], *, size_bytes: int, complete: bool) -> StreamInfo:
-    """What a stream of this header and these pictures is. size_bytes: of all of it, as far as it is there."""
+    """What a stream of this header and these pictures, in any order, is. size_bytes: of it, as far as it is there."""
     video = header.video
     return StreamInfo(
         family=header.family,
@@ -36,7 +38,7 @@ def stream_info(header: Header, pictures: Sequence[PictureInfo], *, size_bytes: 
         colour=video.colour,
         gop=header.gop,
         alpha=header.alpha,
-        pictures=pictures,
+        pictures=sorted(pictures, key=lambda picture: picture.number),
         size_bytes=size_bytes,
         duration_s=float(len(pictures) / video.rate),
         complete=complete,

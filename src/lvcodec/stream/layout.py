@@ -1,7 +1,7 @@
 """What a declared layout can do: be written, be read, be printed.
 
     fields.py                      LayoutWriter ─► bytes
-    HEADER, PICTURE, … = (Field, …) LayoutReader ◄─ bytes
+    HEADER, GROUP, … = (Field, …)  LayoutReader ◄─ bytes
                                    layout_table ─► docs/bitstream.md
 
 A layout is a tuple of fields in the order of the bytes; numbers are little-endian. A value out of its range
@@ -34,6 +34,14 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Count:
+    """How many numbers a field has: in words, and by the fields before it."""
+
+    note: str
+    of: Callable[[Values], int]
+
+
+@dataclass(frozen=True)
 class Field:
     """One field of a layout.
 
@@ -42,7 +50,8 @@ class Field:
     note: what it means, for docs/bitstream.md.
     at_least, at_most: range of a number; without at_most what the width holds.
     one_of: the numbers that have a meaning. equals: the only bytes that are right.
-    size: of "bytes", a number or the name of the field that tells it.
+    size: of "bytes", a number or the name of the field that tells it; of all of them together, if that has several.
+    count: None for one number, else how many there are; they are a tuple.
     newer: a number that is not known comes from a newer lvcodec, or an older one if it is lower, not from damage.
     framing: tells where the next field or record is, so its range is checked before the CRC is.
     when: None if always present.
@@ -56,6 +65,7 @@ class Field:
     one_of: Mapping[int, str] | None = None
     equals: bytes | None = None
     size: int | str = 0
+    count: Count | None = None
     newer: bool = False
     framing: bool = False
     when: Condition | None = None
@@ -69,6 +79,8 @@ class Field:
 
     def problem(self, value: Any, at_most: int | None = None) -> str | None:
         """Why `value` may not stand here; None if it may. at_most: a limit below the declared one."""
+        if isinstance(value, tuple):
+            return next((problem for each in value if (problem := self.problem(each, at_most))), None)
         if self.width == "bytes":
             if isinstance(self.size, int) and len(value) != self.size:
                 return f"{self.name} has {len(value)} bytes instead of {self.size}"
@@ -111,6 +123,8 @@ class LayoutWriter:
             elif field.when is None or field.when.holds(values):
                 value = values[field.name]
                 problem = field.problem(value, (limits or {}).get(field.name))
+                if field.count is not None and len(value) != field.count.of(values):
+                    problem = f"{field.name} has {len(value)} numbers instead of {field.count.of(values)}"
                 if problem:
                     raise InputError(f"cannot write this stream: {problem}")
                 self.data += _encoded(field, value)
@@ -157,10 +171,15 @@ class LayoutReader:
         self._unchecked.clear()
 
     def _value(self, field: Field, values: Values) -> Any:
+        if field.width == "bytes":
+            return self._bytes(size_of(field, values))
+        if field.count is not None:
+            return tuple(self._number(field) for _ in range(field.count.of(values)))
+        return self._number(field)
+
+    def _number(self, field: Field) -> int:
         if field.width == "varint":
             return self._varint(field)
-        if field.width == "bytes":
-            return self._bytes(values[field.size] if isinstance(field.size, str) else field.size)
         return int.from_bytes(self._bytes(_FIXED[field.width]), "little")
 
     def _varint(self, field: Field) -> int:
@@ -179,6 +198,12 @@ class LayoutReader:
         self._crc = zlib.crc32(data, self._crc)
         self.size_bytes += size
         return data
+
+
+def size_of(field: Field, values: Values) -> int:
+    """Bytes of a field of "bytes", by the fields before it."""
+    size = values[field.size] if isinstance(field.size, str) else field.size
+    return sum(size) if isinstance(size, tuple) else size
 
 
 def layout_bytes(layout: Layout) -> int:
@@ -205,6 +230,8 @@ def _check(field: Field, value: Any, at_most: int | None = None) -> None:
 def _encoded(field: Field, value: Any) -> bytes:
     if field.width == "bytes":
         return bytes(value)
+    if isinstance(value, tuple):
+        return b"".join(_encoded(field, each) for each in value)
     if field.width != "varint":
         return int(value).to_bytes(_FIXED[field.width], "little")
     encoded = bytearray()
@@ -218,9 +245,11 @@ def _encoded(field: Field, value: Any) -> bytes:
 def _width_words(field: Field) -> str:
     if field.width == "crc":
         return "u32"
+    if field.count is not None:
+        return f"{field.count.note} {field.width}"
     if field.width != "bytes":
         return field.width
-    return f"{field.size} bytes"
+    return f"{field.size} bytes" if isinstance(field.size, int) else f"bytes, {field.size} together"
 
 
 def _range_words(field: Field) -> str:

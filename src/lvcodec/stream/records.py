@@ -1,6 +1,7 @@
-"""The records after the header: a coded picture, and the end with its index; the checksum of decoded planes.
+"""The records after the header: a group of coded pictures, and the end with its index; the checksum of planes.
 
-Each is written and read by its layout in fields.py. Whether records fit together is container.py's business.
+Each is written and read by its layout in fields.py. Whether records fit together, and what they mean where they stand,
+is the business of progress.py.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from lvcodec.errors import StreamError
 from lvcodec.stream import fields
-from lvcodec.stream.layout import LayoutReader, LayoutWriter, layout_bytes
+from lvcodec.stream.layout import LayoutReader, LayoutWriter, layout_bytes, size_of
+from lvcodec.stream.structure import Step, Structure
 
 if TYPE_CHECKING:
     from lvcodec.video.picture import Picture
@@ -25,36 +27,53 @@ END_TAIL_BYTES = layout_bytes(fields.END_TAIL)
 
 @dataclass(frozen=True)
 class PictureRecord:
-    """A coded picture, as a reader gives it.
+    """A coded picture, as a reader gives it: in the order of coding.
 
-    kind: "I" or "P". quality_index: 0..100, the picture's own, whether its record tells it or not. checksum:
-    planes_checksum of the decoded picture. offset: of its record, bytes from the header's first. number: from
-    0. overhead_bytes: of its record without the payload.
+    kind: "I", "P" or "B". number: in the order of display, from 0. quality_index: 0..200, the picture's own, whether
+    its record tells it or not. checksum: planes_checksum of the decoded picture. offset: of its group's record, bytes
+    from the header's first. overhead_bytes: its share of that record without the payloads; the shares of a group sum up
+    to all of it.
+    structure, step: of its group, and its own in there; None for an I-picture. base: the number of the group's position
+    0. last_of_group: whether its record ends with it.
     """
 
     kind: str
+    number: int
     quality_index: int
     payload: bytes
     checksum: int
     offset: int
-    number: int
     overhead_bytes: int
+    base: int
+    structure: Structure | None = None
+    step: Step | None = None
+    last_of_group: bool = True
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of the record."""
+        """Bytes of the picture in the stream."""
         return self.overhead_bytes + len(self.payload)
+
+    @property
+    def references(self) -> tuple[int, ...]:
+        """The numbers of the pictures that it is predicted from, the earlier one first."""
+        if self.step is None:
+            return ()
+        return tuple(self.base + at for at in (self.step.before, self.step.after) if at is not None)
 
 
 @dataclass(frozen=True)
-class WrittenPicture:
-    """A picture's record as it stands in the file: number in I-pictures, quality_index where it is told."""
+class Group:
+    """A record of pictures as it stands in the file, in the order of coding.
 
-    kind: str
+    structure: None for an I-picture, and only that has a number. qualities: where they are told.
+    """
+
     number: int | None
-    quality_index: int | None
-    payload: bytes
-    checksum: int
+    structure: Structure | None
+    qualities: tuple[int, ...] | None
+    payloads: tuple[bytes, ...]
+    checksums: tuple[int, ...]
     size_bytes: int = 0
 
 
@@ -92,13 +111,13 @@ class Index:
         self.sizes.append(size_bytes)
         self.pictures.append(pictures)
 
-    def count(self, kind: str, size_bytes: int) -> None:
-        """Count a picture's record. The first one is an I-picture's."""
-        if kind == "I":
-            self.append(size_bytes, 1)
+    def count(self, group: Group) -> None:
+        """Count a record. The first one is an I-picture's."""
+        if group.structure is None:
+            self.append(group.size_bytes, 1)
         else:
-            self.sizes[-1] += size_bytes
-            self.pictures[-1] += 1
+            self.sizes[-1] += group.size_bytes
+            self.pictures[-1] += len(group.payloads)
 
     def places(self) -> Iterator[Place]:
         """The I-pictures in order."""
@@ -112,18 +131,29 @@ class Index:
         return Place(sum(self.pictures), HEADER_BYTES + sum(self.sizes))
 
 
-def write_picture(picture: WrittenPicture, payload_limit: int) -> bytes:
-    """A picture's record; size_bytes is not looked at. Raises InputError for a value out of its range."""
-    kind = fields.KIND_I if picture.kind == "I" else fields.KIND_P
+def write_group(group: Group, payload_limit: int) -> bytes:
+    """The record of a group; size_bytes is not looked at. Raises InputError for a value out of its range."""
+    kind = fields.KIND_I if group.structure is None else fields.KIND_G
     values = {
-        "kind": kind if picture.quality_index is None else kind + fields.QUALITY_FOLLOWS,
-        "number": picture.number,
-        "quality": picture.quality_index,
-        "length": len(picture.payload),
-        "payload": picture.payload,
-        "checksum": picture.checksum,
+        "kind": kind if group.qualities is None else kind + fields.QUALITIES_FOLLOW,
+        "number": group.number,
+        "structure": None if group.structure is None else _structure_byte(group.structure),
+        "qualities": group.qualities,
+        "lengths": tuple(len(payload) for payload in group.payloads),
+        "checksums": group.checksums,
+        "payloads": b"".join(group.payloads),
     }
-    return bytes(LayoutWriter().put(fields.PICTURE, values, {"length": payload_limit}).data)
+    return bytes(LayoutWriter().put(fields.GROUP, values, {"lengths": payload_limit}).data)
+
+
+def _structure_byte(structure: Structure) -> int:
+    bits = fields.KEY * structure.key + fields.PYRAMID * structure.pyramid
+    return bits + ((structure.pictures - 1) << fields.PICTURES_SHIFT)
+
+
+def _structure_of(byte: int) -> Structure:
+    pictures = (byte >> fields.PICTURES_SHIFT) + 1
+    return Structure(pictures, pyramid=bool(byte & fields.PYRAMID), key=bool(byte & fields.KEY))
 
 
 def write_end(end: End) -> bytes:
@@ -136,16 +166,17 @@ def write_end(end: End) -> bytes:
     return bytes(writer.data)
 
 
-def read_picture(read: Callable[[int], bytes], payload_limit: int) -> WrittenPicture:
-    """The picture whose record `read(size)` gives. Raises StreamError if it is damaged."""
+def read_group(read: Callable[[int], bytes], payload_limit: int) -> Group:
+    """The group whose record `read(size)` gives. Raises StreamError if it is damaged."""
     reader = LayoutReader(read)
-    values = reader.get(fields.PICTURE, {"length": payload_limit})
-    return WrittenPicture(
-        kind="I" if values["kind"] & ~fields.QUALITY_FOLLOWS == fields.KIND_I else "P",
+    values = reader.get(fields.GROUP, {"lengths": payload_limit})
+    ends = list(accumulate(values["lengths"], initial=0))
+    return Group(
         number=values.get("number"),
-        quality_index=values.get("quality"),
-        payload=values["payload"],
-        checksum=values["checksum"],
+        structure=_structure_of(values["structure"]) if "structure" in values else None,
+        qualities=values.get("qualities"),
+        payloads=tuple(values["payloads"][start:end] for start, end in pairwise(ends)),
+        checksums=values["checksums"],
         size_bytes=reader.size_bytes,
     )
 
@@ -157,8 +188,9 @@ def read_end(read: Callable[[int], bytes], offset: int) -> End:
     Raises StreamError if the record is damaged or contradicts itself.
     """
     reader = LayoutReader(read)
-    most = (offset - HEADER_BYTES) // fields.MIN_PICTURE_BYTES
-    values = reader.get(fields.END, {"pictures": most, "gops": most})
+    room = offset - HEADER_BYTES
+    limits = {"pictures": room // fields.MIN_PICTURE_BYTES, "gops": room // fields.MIN_RECORD_BYTES}
+    values = reader.get(fields.END, limits)
     index = Index()
     for _ in range(values["gops"]):
         entry = reader.get(fields.INDEX_ENTRY)
@@ -173,19 +205,19 @@ def read_end(read: Callable[[int], bytes], offset: int) -> End:
 
 
 def head_size(read: Callable[[int], bytes], payload_limit: int) -> int:
-    """Bytes of a picture's record, payload in, as its first fields tell it; no CRC is looked at.
+    """Bytes of a group's record, payloads in, as its first fields tell it; no CRC is looked at.
 
     Raises StreamError if they are out of their ranges.
     """
     reader = LayoutReader(read)
-    head = tuple(islice(fields.PICTURE, [field.name for field in fields.PICTURE].index("payload")))
-    length: int = reader.get(head, {"length": payload_limit})["length"]
-    return reader.size_bytes + length + layout_bytes(fields.PICTURE[len(head) + 1 :])
+    at = [field.name for field in fields.GROUP].index("payloads")
+    values = reader.get(fields.GROUP[:at], {"lengths": payload_limit})
+    return reader.size_bytes + size_of(fields.GROUP[at], values) + layout_bytes(fields.GROUP[at + 1 :])
 
 
 def planes_checksum(picture: Picture) -> int:
-    """CRC-32 of a decoded picture: width and height (u32), then the rows of Y, U and V."""
+    """The low 16 bits of a decoded picture's CRC-32: of width and height (u32), then the rows of Y, U and V."""
     crc = zlib.crc32(picture.width.to_bytes(4, "little") + picture.height.to_bytes(4, "little"))
     for plane in picture.planes:
         crc = zlib.crc32(plane.data, crc)
-    return crc
+    return crc & 0xFFFF

@@ -1,7 +1,7 @@
 """Where to go on in a damaged stream.
 
     damaged record ─► the record that its length leads to ─► byte by byte ─► a whole record
-                                                                                 │ P: the next one
+                                                                                 │ a group: the next one
                                                                                  ▼
                                                                     an I-picture or the end
 
@@ -17,7 +17,7 @@ from lvcodec.errors import StreamError, TruncatedStreamError
 from lvcodec.stream import fields
 from lvcodec.stream.header import Header
 from lvcodec.stream.lookahead import Lookahead
-from lvcodec.stream.records import End, WrittenPicture, head_size, read_end, read_picture
+from lvcodec.stream.records import End, Group, head_size, read_end, read_group
 
 EFFORT = 1 << 32  # bytes that all searches in a stream may check, some seconds' work
 EFFORT_A_BYTE = 64  # and as many more for each byte of the stream
@@ -54,7 +54,7 @@ class Search:
                 return next_number
             self._input.take(record.size_bytes)
 
-    def _whole_record(self) -> WrittenPicture | End:
+    def _whole_record(self) -> Group | End:
         """Take bytes up to the first whole record: here, where this one's length leads, or anywhere after."""
         for at in (0, self._claimed_size()):
             record = self._record_at(at) if at is not None else None
@@ -70,7 +70,7 @@ class Search:
                 return record
         raise TruncatedStreamError("no intact I-picture and no end record follow")
 
-    def _record_at(self, at: int) -> WrittenPicture | End | None:
+    def _record_at(self, at: int) -> Group | End | None:
         """The whole record that stands so many bytes ahead; None if there is none."""
         self._look()
         is_end = self._input.peek(1, at) == _END
@@ -84,7 +84,7 @@ class Search:
         try:
             if is_end:
                 return read_end(read, self._input.offset + at)
-            return read_picture(read, self._header.payload_limit)
+            return read_group(read, self._header.payload_limit)
         except StreamError:
             return None
 
@@ -97,7 +97,7 @@ class Search:
         return size is not None and self._input.have(size) == size and self._input.peek(1, size) in _AFTER
 
     def _claimed_size(self) -> int | None:
-        """The size that a picture's record here would have; None if it cannot be one."""
+        """The size that a group's record here would have; None if it cannot be one."""
         try:
             return head_size(self._input.reader(), self._header.payload_limit)
         except StreamError:

@@ -22,8 +22,8 @@ class Step:
     """One picture of a group.
 
     at: its position; before, after: those of its references, after None for a P-picture, else before < at < after.
-    layer: which pictures it shares its quality with. parent: the step (by its place in the order) whose motion spans
-    before ... after, that of a B-picture; None for a P-picture.
+    layer: which pictures it shares its quality with. parent: the position of that reference of a B-picture that was
+    coded last, and whose motion spans before ... after; None for a P-picture.
     """
 
     at: int
@@ -31,6 +31,11 @@ class Step:
     after: int | None
     layer: int
     parent: int | None = None
+
+    @property
+    def references(self) -> tuple[int, ...]:
+        """Positions of its references, the earlier first."""
+        return (self.before,) if self.after is None else (self.before, self.after)
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,10 @@ def _steps(structure: Structure) -> tuple[Step, ...]:
 
     def between(before: int, after: int, depth: int, parent: int) -> None:
         at = (before + after) // 2
-        if at == before:
-            return
-        own = len(order)
-        order.append(Step(at, before, after, min(LAYER_ANCHOR + depth, MAX_LAYER), parent))
-        between(before, at, depth + 1, own)
-        between(at, after, depth + 1, own)
+        if at > before:
+            order.append(Step(at, before, after, min(LAYER_ANCHOR + depth, MAX_LAYER), parent))
+            between(before, at, depth + 1, at)
+            between(at, after, depth + 1, at)
 
-    between(0, n, 1, 0)
+    between(0, n, 1, n)
     return tuple(order)

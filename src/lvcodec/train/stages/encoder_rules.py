@@ -10,6 +10,7 @@ from lvcodec import quality as quality_scale
 from lvcodec.encoder.decisions import DECISIONS, Decisions
 from lvcodec.encoder.distortion import step_weight
 from lvcodec.nets.swift import Steps
+from lvcodec.stream.structure import LAYER_CHAIN
 from lvcodec.train.stages.losses import MSE
 
 # docs/decisions.md#the-shift-of-lds-is-a-half
@@ -24,7 +25,8 @@ def distortion_weight(mode: str) -> float:
 
 def p_quality(mode: str, quality: Tensor) -> Tensor:
     """The quality 1..6 of P-pictures where their I-picture has this one."""
-    return (quality - _of_p_pictures(mode).coarser / quality_scale.INDICES_A_QUALITY).clamp(min=quality_scale.LOWEST)
+    coarser = _of_p_pictures(mode).layers[LAYER_CHAIN - 1] / quality_scale.INDICES_A_QUALITY
+    return (quality - coarser).clamp(min=quality_scale.LOWEST)
 
 
 def step_weights(steps: Steps, quality: Tensor) -> Tensor:

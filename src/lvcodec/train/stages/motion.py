@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lvcodec.codec import motion
+from lvcodec.codec.counts import Counts
 from lvcodec.encoder.search import search
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels
 from lvcodec.video.picture import Picture, Plane
@@ -69,8 +70,9 @@ def _planes(x: Tensor) -> list[Planes]:
 
 def _search(task: SearchTask) -> tuple[Fields, Planes]:
     reference = Picture(*task.reference)
-    field = search(Picture(*task.picture), reference, motion.field_or_zeros(reference, task.before), task.quality)
-    return field, motion.align(reference, field).planes
+    predicted = motion.still(reference) if task.before is None else task.before
+    found = search(Picture(*task.picture), reference, predicted, task.quality, Counts.fresh())
+    return found.field, motion.predict(reference, found).planes
 
 
 @lru_cache(maxsize=1)

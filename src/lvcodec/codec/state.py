@@ -1,0 +1,29 @@
+"""What the stream has told the decoder once a picture is known: all that later pictures may use of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from lvcodec.arrays import Ints
+from lvcodec.codec.counts import Counts, Seen
+from lvcodec.codec.motion import Field
+from lvcodec.video.picture import Picture
+
+
+@dataclass(frozen=True)
+class State:
+    """The state after a picture.
+
+    x_hat: as it is shown; y_hat, quality_index: its latents and their quality, where they are whole steps; field: its
+    motion, where it has any, and span: the pictures that its vectors span; counts: what motion's tables have seen up to
+    it since the I-picture, and seen: what they saw in it.
+    """
+
+    x_hat: Picture
+    y_hat: Ints | None = None
+    quality_index: int | None = None
+    field: Field | None = None
+    span: int = 1
+    counts: Counts = dataclasses.field(default_factory=Counts.fresh)
+    seen: Seen | None = None

@@ -1,0 +1,94 @@
+"""Groups of pictures, coded: an I-picture alone, a chain of P-pictures, a pyramid of B-pictures.
+
+structure, pictures, state ─► picture after picture, in the order of coding ─► payloads, what the decoder shows
+                                                                       └─────► state after the last one shown
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from lvcodec.codec.prediction import after_group
+from lvcodec.codec.state import State
+from lvcodec.encoder.decisions import Decisions
+from lvcodec.encoder.distortion import PLANES
+from lvcodec.encoder.network import EncoderNetworks
+from lvcodec.encoder.picture import encode_intra, encode_predicted
+from lvcodec.stream.structure import Structure
+from lvcodec.video.picture import Picture
+
+
+@dataclass(frozen=True)
+class CodedPicture:
+    """A coded picture, with the source and what the decoder will show."""
+
+    source: Picture
+    x_hat: Picture
+    payload: bytes
+    quality_index: int
+
+    def squared_error(self) -> float:
+        """Mean squared error in levels, planes 6:1:1."""
+        pairs = zip(PLANES, self.source.planes, self.x_hat.planes, strict=True)
+        return sum(
+            weight * float(np.square(np.subtract(plane, shown, dtype=np.int32)).mean(dtype=np.float64))
+            for weight, plane, shown in pairs
+        )
+
+
+@dataclass(frozen=True)
+class CodedGroup:
+    """A group's record to be: its pictures in the order of coding; structure: None for an I-picture alone."""
+
+    structure: Structure | None
+    pictures: tuple[CodedPicture, ...]
+
+    @property
+    def shown(self) -> list[CodedPicture]:
+        """The pictures in the order of display."""
+        if self.structure is None:
+            return list(self.pictures)
+        placed = zip(self.structure.steps, self.pictures, strict=True)
+        return [picture for _, picture in sorted(placed, key=lambda pair: pair[0].at)]
+
+
+@dataclass(frozen=True)
+class GroupCoder:
+    """How the groups of a clip are coded.
+
+    index: quality index of I-pictures; layers: how many indices the pictures of layers 1, 2, ... are below it.
+    decisions: None where all are I-pictures; alpha: length of the shift.
+    """
+
+    networks: EncoderNetworks
+    index: int
+    layers: tuple[int, ...]
+    decisions: Decisions | None
+    alpha: Fraction
+
+    def intra(self, picture: Picture) -> tuple[CodedGroup, State]:
+        """An I-picture."""
+        net = self.networks.at(self.index)
+        payload, state, _ = encode_intra(picture, net)
+        return CodedGroup(None, (CodedPicture(picture, state.x_hat, payload, net.quality_index),)), state
+
+    def group(self, structure: Structure, pictures: Sequence[Picture], before: State) -> tuple[CodedGroup, State]:
+        """A group of as many pictures as its structure has; before: the state after the picture shown last."""
+        if self.decisions is None:
+            raise ValueError("the mode has I-pictures only")
+        states, coded, seen = {0: before}, [], []
+        for step in structure.steps:
+            picture = pictures[step.at - 1]
+            references = tuple(states[at] for at in step.references)
+            net = self.networks.at(max(0, self.index - (self.layers[step.layer - 1] if step.layer else 0)))
+            payload, state, _ = encode_predicted(picture, references, step, net, self.decisions, self.alpha)
+            states[step.at] = state
+            seen.append(state.seen)
+            coded.append(CodedPicture(picture, state.x_hat, payload, net.quality_index))
+        return CodedGroup(structure, tuple(coded)), after_group(
+            structure, states[structure.pictures], before.counts, seen
+        )

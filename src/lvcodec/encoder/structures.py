@@ -1,0 +1,100 @@
+"""Which structure a run of pictures gets: each one that may be right is coded, and the cheapest is kept.
+
+    cost = bits + lambda * squared errors, those of the last picture counted LAST times: the next ones are made of it
+
+To code all of them every time would take as many times as long. So all are tried where nothing is known, after an
+I-picture, and from then on the one that won last and one of the others in turn, side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+import torch
+
+from lvcodec.codec.state import State
+from lvcodec.encoder.groups import CodedGroup, GroupCoder
+from lvcodec.quality import lambda_of, of_index
+from lvcodec.stream.structure import Structure
+from lvcodec.video.picture import Picture
+
+# docs/decisions.md#chain-or-pyramid
+LAST = 3
+GROUP_BYTES, PICTURE_BYTES = 6, 4  # of a record, over its payloads
+
+Split = Callable[[int, bool], tuple[Structure, ...]]  # of so many pictures, and whether the first of them is a key one
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A run of pictures, coded: its groups, the state after them, and what they cost."""
+
+    groups: tuple[CodedGroup, ...]
+    state: State
+    cost: float
+
+
+def chain(pictures: int, key: bool) -> tuple[Structure, ...]:
+    """P-pictures alone."""
+    return (Structure(pictures, key=key),)
+
+
+def pyramid(pictures: int, key: bool) -> tuple[Structure, ...]:
+    """One pyramid; a single picture is no pyramid."""
+    return (Structure(pictures, pyramid=pictures > 1),)
+
+
+def halves(pictures: int, key: bool) -> tuple[Structure, ...]:
+    """Two pyramids, one after the other."""
+    first = (pictures + 1) // 2
+    return (*pyramid(first, key), *pyramid(pictures - first, key)) if pictures > 1 else pyramid(pictures, key)
+
+
+SPLITS: tuple[Split, ...] = (chain, pyramid, halves)
+
+
+@dataclass
+class Chooser:
+    """The choice for one GOP after another run of pictures. executor: what codes two of them side by side."""
+
+    coder: GroupCoder
+    executor: Executor
+    _ranked: list[Split] = field(default_factory=lambda: list(SPLITS))  # the last winner first
+    _known: bool = False
+
+    def code(self, pictures: Sequence[Picture], key: bool, before: State) -> Coded:
+        """Code a run of pictures, the cheapest way of those that are tried."""
+        tried: dict[tuple[Structure, ...], Split] = {}
+        for split in self._ranked[: 2 if self._known else None]:
+            tried.setdefault(split(len(pictures), key), split)
+        ways = list(tried)
+        coded = list(self.executor.map(lambda way: self._coded(way, pictures, before), ways))
+        best = min(range(len(ways)), key=lambda way: coded[way].cost)
+        if len(ways) > 1:
+            self._rank(tried[ways[best]], [tried[way] for way in ways])
+        return coded[best]
+
+    def _rank(self, winner: Split, tried: list[Split]) -> None:
+        """The winner first, and those tried now and beaten last."""
+        beaten = [split for split in tried if split is not winner]
+        rest = [split for split in self._ranked if split is not winner and split not in beaten]
+        self._ranked, self._known = [winner, *rest, *beaten], True
+
+    def _coded(self, way: tuple[Structure, ...], pictures: Sequence[Picture], before: State) -> Coded:
+        groups, state, at = [], before, 0
+        with torch.inference_mode():  # it is a thread's own
+            for structure in way:
+                group, state = self.coder.group(structure, pictures[at : at + structure.pictures], state)
+                groups.append(group)
+                at += structure.pictures
+        return Coded(tuple(groups), state, self._cost(groups))
+
+    def _cost(self, groups: Sequence[CodedGroup]) -> float:
+        coded = [picture for group in groups for picture in group.shown]
+        size = len(groups) * GROUP_BYTES + sum(len(picture.payload) + PICTURE_BYTES for picture in coded)
+        errors = [picture.squared_error() for picture in coded]
+        pixels = coded[0].source.width * coded[0].source.height
+        worth = lambda_of(of_index(self.coder.index)) * pixels
+        return 8 * size + worth * (sum(errors) + (LAST - 1) * errors[-1])

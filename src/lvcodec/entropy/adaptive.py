@@ -1,0 +1,48 @@
+"""Tables that learn: counts of what has been seen, and the frequencies that they stand for. Integers only.
+
+    counts ── rule ──► frequencies that sum to 2^24 ──► one picture's symbols ── counted, added, halved ──► counts
+
+Both sides hold the same counts, so both make the same tables; docs/bitstream.md has the rule.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lvcodec.arrays import Ints
+from lvcodec.entropy.tables import TOTAL, TableSet
+
+INCREMENT = 32  # what one symbol adds to its count
+MOST = 1 << 11  # of a table's counts together; beyond it all are halved
+
+
+def tables_of(counts: Ints, sizes: Ints) -> TableSet:
+    """A table of each row of counts.
+
+    counts: (T, S) >= 0, 0 from a row's own number of symbols on and above 0 before it somewhere, a row summing to
+    less than 2^31; sizes: (T,) >= 1, symbols of each table, at most S. Entry s gets 1 + floor(c_s (2^24 - size - 1) /
+    sum of c), the escape 1, the first entry what is left.
+    """
+    wide = counts.astype(np.int64)
+    frequencies = 1 + wide * (TOTAL - 1 - sizes[:, None].astype(np.int64)) // wide.sum(axis=1, keepdims=True)
+    entries = np.arange(counts.shape[1] + 1)
+    frequencies = np.pad(frequencies, ((0, 0), (0, 1)), constant_values=1)
+    used = entries <= sizes[:, None]  # the one after the last symbol is the escape
+    frequencies *= used
+    frequencies[:, 0] += TOTAL - frequencies.sum(axis=1)
+    return TableSet(frequencies[used].astype(np.int32), (sizes + 1).astype(np.int32))
+
+
+def seen_in(tables: NDArray[np.intp], symbols: NDArray[np.intp], shape: tuple[int, int]) -> Ints:
+    """How often each symbol was coded with each table, (T, S)."""
+    flat = np.bincount(tables * shape[1] + symbols, minlength=shape[0] * shape[1])
+    return flat.astype(np.int32).reshape(shape)
+
+
+def updated(counts: Ints, seen: Ints) -> Ints:
+    """The counts after more has been seen, (T, S) both: rows above MOST are halved, upwards, until they are not."""
+    after = counts + INCREMENT * seen
+    while (high := after.sum(axis=1) > MOST).any():
+        after[high] = (after[high] + 1) >> 1
+    return after

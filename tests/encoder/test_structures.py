@@ -1,0 +1,134 @@
+"""B-pictures: structures that the encoder chooses among, and streams that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import lvcodec
+from lvcodec.encoder import structures
+from lvcodec.encoder.structures import chain, halves, pyramid
+from lvcodec.errors import UsageError
+from lvcodec.stream.structure import Structure
+from lvcodec.video.format import VideoFormat
+from lvcodec.video.picture import Picture
+from lvcodec.video.sink import open_sink
+from lvcodec.video.source import open_source
+
+MakeClip = Callable[..., list[Picture]]
+
+
+@pytest.fixture
+def clip(make_clip: MakeClip, tmp_path: Path) -> Path:
+    path = tmp_path / "clip.y4m"
+    with open_sink(path, VideoFormat(80, 64, Fraction(25))) as sink:
+        for picture in make_clip(80, 64, 22, seed=3):
+            sink.write(picture)
+    return path
+
+
+@pytest.fixture
+def only_pyramids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder has no other choice."""
+    monkeypatch.setattr(structures, "SPLITS", (pyramid,))
+
+
+def pictures(path: Path) -> list[bytes]:
+    with open_source(path) as source:
+        return [picture.tobytes() for picture in source]
+
+
+def test_splits_cover_all_pictures() -> None:
+    for split in (chain, pyramid, halves):
+        for count in range(1, 17):
+            for key in (False, True):
+                groups = split(count, key)
+                assert sum(group.pictures for group in groups) == count
+                assert all(group.pictures > 1 for group in groups if group.pyramid)
+    assert chain(5, True) == (Structure(5, key=True),)
+    assert pyramid(1, False) == halves(1, False) == (Structure(1),)
+    assert halves(7, False) == (Structure(4, pyramid=True), Structure(3, pyramid=True))
+
+
+@pytest.mark.usefixtures("only_pyramids")
+@pytest.mark.parametrize("bframes", [1, 3, 7, 12])
+def test_streams_with_b_pictures_decode_to_the_recon(
+    clip: Path, random_model: str, tmp_path: Path, bframes: int
+) -> None:
+    stream, recon, out = tmp_path / "a.lvc", tmp_path / "r.y4m", tmp_path / "o.y4m"
+    lvcodec.encode(clip, stream, model=random_model, bframes=bframes, recon=recon, quality=2)
+    report = lvcodec.decode(stream, out)
+    assert report.pictures == 22 and recon.read_bytes() == out.read_bytes()
+    info = lvcodec.probe(stream)
+    assert sorted(picture.number for picture in info.pictures) == list(range(22))
+    last_of_runs = {0, 21, *range(bframes + 1, 22, bframes + 1)}
+    assert {picture.number for picture in info.pictures if picture.kind == "B"} == {*range(22)} - last_of_runs
+
+
+@pytest.mark.usefixtures("only_pyramids")
+def test_some_pictures_of_a_pyramid(clip: Path, random_model: str, tmp_path: Path) -> None:
+    stream = tmp_path / "a.lvc"
+    lvcodec.encode(clip, stream, model=random_model, gop=10, bframes=7)
+    lvcodec.decode(stream, tmp_path / "all.y4m")
+    every = pictures(tmp_path / "all.y4m")
+    for first, end in ((0, 3), (5, 6), (3, 17), (18, 22)):
+        lvcodec.decode(stream, tmp_path / "some.y4m", frames=(first, end), overwrite=True)
+        assert pictures(tmp_path / "some.y4m") == every[first:end]
+
+
+@pytest.mark.usefixtures("only_pyramids")
+def test_threads_and_jobs_make_no_difference(clip: Path, random_model: str, tmp_path: Path) -> None:
+    made = set()
+    for jobs in (1, 3):
+        lvcodec.encode(clip, tmp_path / f"{jobs}.lvc", model=random_model, gop=9, jobs=jobs)
+        lvcodec.decode(tmp_path / f"{jobs}.lvc", tmp_path / f"{jobs}.y4m", jobs=4 - jobs)
+        made.add(((tmp_path / f"{jobs}.lvc").read_bytes(), (tmp_path / f"{jobs}.y4m").read_bytes()))
+    assert len(made) == 1
+
+
+@pytest.mark.usefixtures("only_pyramids")
+def test_what_depends_on_a_damaged_group_is_concealed(clip: Path, random_model: str, tmp_path: Path) -> None:
+    stream = tmp_path / "a.lvc"
+    lvcodec.encode(clip, stream, model=random_model, gop=11, bframes=4)
+    lvcodec.decode(stream, tmp_path / "all.y4m")
+    every = pictures(tmp_path / "all.y4m")
+    [hit] = [picture for picture in lvcodec.probe(stream).pictures if picture.number == 8]
+    data = bytearray(stream.read_bytes())
+    data[hit.offset + 6] ^= 1
+    (tmp_path / "bad.lvc").write_bytes(data)
+    report = lvcodec.decode(tmp_path / "bad.lvc", tmp_path / "out.y4m", conceal=True)
+    assert report.concealed == 5
+    assert pictures(tmp_path / "out.y4m") == every[:6] + [every[5]] * 5 + every[11:]
+
+
+def test_the_cheaper_structure_is_taken(clip: Path, random_model: str, tmp_path: Path, monkeypatch) -> None:
+    """Where the cost of one structure is made low, the stream has it in all runs, and it is tried every time."""
+    honest = structures.Chooser._cost
+    for split, kinds in ((chain, {"P"}), (pyramid, {"P", "B"})):
+        wanted = set(split(7, False)) | set(split(7, True))
+
+        def cost(self, groups, wanted=wanted):
+            return 0.0 if {group.structure for group in groups} <= wanted else 1 + honest(self, groups)
+
+        monkeypatch.setattr(structures.Chooser, "_cost", cost)
+        lvcodec.encode(clip, tmp_path / "a.lvc", model=random_model, bframes=6, overwrite=True)
+        assert {p.kind for p in lvcodec.probe(tmp_path / "a.lvc").pictures if p.number} == kinds
+
+
+def test_without_b_pictures_each_picture_is_written_before_the_next_is_read(
+    clip: Path, random_model: str, tmp_path: Path
+) -> None:
+    lvcodec.encode(clip, tmp_path / "a.lvc", model=random_model, bframes=0)
+    offsets = [picture.offset for picture in lvcodec.probe(tmp_path / "a.lvc").pictures]
+    assert len(set(offsets)) == 22, "each picture has a record of its own"
+
+
+def test_modes_of_the_paper_have_no_b_pictures(clip: Path, random_model: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="mode mfvc has no B-pictures"):
+        lvcodec.encode(clip, tmp_path / "a.lvc", model=random_model, mode="mfvc", bframes=3)
+    lvcodec.encode(clip, tmp_path / "a.lvc", model=random_model, mode="mfvc", bframes=0)
+    with pytest.raises(UsageError, match="bframes is 16; it must be 0 to 15"):
+        lvcodec.encode(clip, tmp_path / "b.lvc", model=random_model, bframes=16)
