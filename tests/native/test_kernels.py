@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -221,35 +223,30 @@ def test_kernels_that_compute_wrong_are_not_used(monkeypatch: pytest.MonkeyPatch
 # ---- sizes ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    ["shown", "plane", "field", "taps", "cover", "form", "large taps", "read only", "other", "its field", "which"],
-)
+WARP_ARGUMENTS = "shown", "plane", "field", "taps", "other", "its_field", "which", "rows", "columns", "side"
+WRONG_WARPS: dict[str, Callable[[dict[str, Any]], object]] = {
+    **{name: partial(lambda given, name: given[name][1:].copy(), name=name) for name in WARP_ARGUMENTS[:7]},
+    "side": lambda given: 12,
+    "rows": lambda given: 1,
+    "large taps": lambda given: given["taps"] * 2,
+    "no field": lambda given: None,
+    "neither": lambda given: given["which"] * 0,
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_WARPS)
 def test_the_warp_checks_sizes(wrong: str) -> None:
     plane, field = np.zeros((20, 30), np.uint8), np.zeros((2, 2, 2), np.int32)
-    shown, taps, side = np.empty_like(plane), np.array(warp.LUMA_TAPS, np.int16), 16
-    other, its_field, which = plane.copy(), field.copy(), np.full((2, 2), 3, np.uint8)
-    if wrong == "shown":
-        shown = shown[:-1].copy()
-    elif wrong == "plane":
-        plane = plane[:-1].copy()
-    elif wrong == "field":
-        field = field[:1].copy()
-    elif wrong == "taps":
-        taps = taps[:3].copy()
-    elif wrong == "cover":
-        side = 8
-    elif wrong == "form":
-        side = 12
-    elif wrong == "large taps":
-        taps = taps * 2
-    elif wrong == "other":
-        other = other[1:].copy()
-    elif wrong == "its field":
-        its_field = None
-    elif wrong == "which":
-        which[1, 1] = 0
-    else:
-        shown.flags.writeable = False
-    with pytest.raises((ValueError, TypeError, BufferError)):
-        kernels_module.warp(shown, plane, field, taps, other, its_field, which, 20, 30, 2, 2, 4, 8, side)
+    taps, which = np.array(warp.LUMA_TAPS, np.int16), np.full((2, 2), 3, np.uint8)
+    values = plane.copy(), plane, field, taps, plane.copy(), field.copy(), which, 2, 2, 16
+    given: dict[str, Any] = dict(zip(WARP_ARGUMENTS, values, strict=True))
+
+    def run() -> None:
+        *buffers, rows, columns, side = given.values()
+        kernels_module.warp(*buffers, 20, 30, rows, columns, 4, 8, side)
+
+    run()
+    where = {"large taps": "taps", "no field": "its_field", "neither": "which"}.get(wrong, wrong)
+    given[where] = WRONG_WARPS[wrong](given)
+    with pytest.raises(ValueError, match="kernels"):
+        run()
