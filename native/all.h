@@ -3,11 +3,13 @@
 #include "warp.h"
 #include "errors.h"
 #include "products.h"
+#include "linear.h"
 
 const Kernels NAME = {
     .warp = warp,
     .block = block,
     .layer = layer,
+    .linear = linear,
     .phases = phases,
     .errors = errors,
     .errors_of_both = errors_of_both,

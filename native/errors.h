@@ -69,35 +69,56 @@ INLINE int all_phases(const Phases *p, int count) {
 
 static int phases(const Phases *p) { return p->count == 8 ? all_phases(p, 8) : all_phases(p, 4); }
 
+/* Squared errors of a block: of the sum of both references to twice what is wanted, of the one, of the other. Without
+ * `other`, errors[1] alone. */
 #if LVCODEC_LEVEL >= 1
-INLINE uint32_t squared_error(const uint8_t *seen, ptrdiff_t stride, const uint8_t *wanted, int side) {
-    __m256i sum = _mm256_setzero_si256();
-    for (int i = 0; i < side; i += side == 16 ? 1 : 2) {
-        __m128i one, other;
-        if (side == 16) {
-            one = _mm_loadu_si128((const __m128i *)(seen + i * stride));
-        } else {
-            one = _mm_unpacklo_epi64(_mm_loadl_epi64((const __m128i *)(seen + i * stride)),
-                                     _mm_loadl_epi64((const __m128i *)(seen + (i + 1) * stride)));
-        }
-        other = _mm_loadu_si128((const __m128i *)(wanted + i * side));
-        const __m256i apart = _mm256_sub_epi16(_mm256_cvtepu8_epi16(one), _mm256_cvtepu8_epi16(other));
-        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(apart, apart));
-    }
+/* 16 pels: a row of 16, or two of 8. */
+INLINE __m256i sixteen_pels(const uint8_t *pels, ptrdiff_t stride, int side) {
+    if (side == 16) return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)pels));
+    return _mm256_cvtepu8_epi16(_mm_unpacklo_epi64(_mm_loadl_epi64((const __m128i *)pels),
+                                                   _mm_loadl_epi64((const __m128i *)(pels + stride))));
+}
+
+INLINE void add_squares(__m256i *sum, __m256i apart) {
+    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(apart, apart));
+}
+
+INLINE uint32_t total_of(__m256i sum) {
     __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
     half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
     half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xB1));
     return (uint32_t)_mm_cvtsi128_si32(half);
 }
+
+INLINE void errors_of_block(const uint8_t *one, const uint8_t *other, ptrdiff_t stride, const uint8_t *wanted, int side,
+                            uint32_t *errors) {
+    __m256i sums[3] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
+    for (int i = 0; i < side; i += side == 16 ? 1 : 2) {
+        const __m256i pels = sixteen_pels(wanted + i * side, side, side);
+        const __m256i first = _mm256_sub_epi16(sixteen_pels(one + i * stride, stride, side), pels);
+        add_squares(&sums[1], first);
+        if (!other) continue;
+        const __m256i second = _mm256_sub_epi16(sixteen_pels(other + i * stride, stride, side), pels);
+        add_squares(&sums[2], second);
+        add_squares(&sums[0], _mm256_add_epi16(first, second));
+    }
+    errors[1] = total_of(sums[1]);
+    if (other) errors[0] = total_of(sums[0]), errors[2] = total_of(sums[2]);
+}
 #else
-INLINE uint32_t squared_error(const uint8_t *seen, ptrdiff_t stride, const uint8_t *wanted, int side) {
-    uint32_t sum = 0;
+INLINE void errors_of_block(const uint8_t *one, const uint8_t *other, ptrdiff_t stride, const uint8_t *wanted, int side,
+                            uint32_t *errors) {
+    int32_t sums[3] = {0, 0, 0};
     for (int i = 0; i < side; i++)
         for (int j = 0; j < side; j++) {
-            const int apart = seen[i * stride + j] - wanted[i * side + j];
-            sum += (uint32_t)(apart * apart);
+            const int first = one[i * stride + j] - wanted[i * side + j];
+            sums[1] += first * first;
+            if (!other) continue;
+            const int second = other[i * stride + j] - wanted[i * side + j];
+            sums[2] += second * second;
+            sums[0] += (first + second) * (first + second);
         }
-    return sum;
+    for (int k = 0; k < 3; k++) errors[k] = (uint32_t)sums[k];
 }
 #endif
 
@@ -113,53 +134,47 @@ INLINE const uint8_t *place_of(const Errors *e, const uint8_t *seen, const int32
 
 #define AHEAD 4 /* pairs: planes of large pictures lie in no cache */
 
-INLINE void all_errors(const Errors *e, int side) {
-    const uint8_t *places[AHEAD];
-    for (int64_t i = 0; i < e->count + AHEAD; i++) {
-        const uint8_t *place = places[i % AHEAD];
-        if (i >= AHEAD)
-            e->errors[i - AHEAD] =
-                squared_error(place, e->width, e->wanted + (size_t)e->blocks[i - AHEAD] * side * side, side);
-        if (i >= e->count) continue;
-        places[i % AHEAD] = place = place_of(e, e->seen, e->vectors, i, side);
+INLINE void fetch(const uint8_t *place, ptrdiff_t stride, int side) {
 #ifdef __GNUC__
-        for (int row = 0; row < side; row++) __builtin_prefetch(place + (ptrdiff_t)row * e->width);
+    for (int row = 0; row < side; row++) __builtin_prefetch(place + row * stride);
+#else
+    (void)place, (void)stride, (void)side;
 #endif
-    }
 }
 
-/* The sum of both to twice what is wanted. */
-INLINE uint32_t error_of_sum(const uint8_t *one, const uint8_t *other, ptrdiff_t stride, const uint8_t *wanted, int side) {
-    uint32_t sum = 0;
-    for (int i = 0; i < side; i++)
-        for (int j = 0; j < side; j++) {
-            const int apart = one[i * stride + j] + other[i * stride + j] - 2 * wanted[i * side + j];
-            sum += (uint32_t)(apart * apart);
+INLINE void all_errors(const Errors *e, int side, int references) {
+    const uint8_t *places[AHEAD][2] = {{NULL}};
+    for (int64_t i = 0; i < e->count + AHEAD; i++) {
+        const uint8_t **place = places[i % AHEAD];
+        const int64_t done = i - AHEAD;
+        if (done >= 0) {
+            uint32_t found[3] = {0};
+            errors_of_block(place[0], references == 2 ? place[1] : NULL, e->width,
+                            e->wanted + (size_t)e->blocks[done] * side * side, side, found);
+            if (references == 2)
+                for (int k = 0; k < 3; k++) e->errors[k * e->count + done] = found[k];
+            else
+                e->errors[done] = found[1];
         }
-    return sum;
-}
-
-INLINE void all_errors_of_both(const Errors *e, int side) {
-    for (int64_t i = 0; i < e->count; i++) {
-        const uint8_t *one = place_of(e, e->seen, e->vectors, i, side);
-        const uint8_t *other = place_of(e, e->others_seen, e->others_vectors, i, side);
-        const uint8_t *wanted = e->wanted + (size_t)e->blocks[i] * side * side;
-        e->errors[i] = error_of_sum(one, other, e->width, wanted, side);
-        e->errors[e->count + i] = squared_error(one, e->width, wanted, side);
-        e->errors[2 * e->count + i] = squared_error(other, e->width, wanted, side);
+        if (i >= e->count) continue;
+        place[0] = place_of(e, e->seen, e->vectors, i, side);
+        fetch(place[0], e->width, side);
+        if (references == 1) continue;
+        place[1] = place_of(e, e->others_seen, e->others_vectors, i, side);
+        fetch(place[1], e->width, side);
     }
-}
-
-static void errors_of_both(const Errors *e) {
-    if (e->side == 8)
-        all_errors_of_both(e, 8);
-    else
-        all_errors_of_both(e, 16);
 }
 
 static void errors(const Errors *e) {
     if (e->side == 8)
-        all_errors(e, 8);
+        all_errors(e, 8, 1);
     else
-        all_errors(e, 16);
+        all_errors(e, 16, 1);
+}
+
+static void errors_of_both(const Errors *e) {
+    if (e->side == 8)
+        all_errors(e, 8, 2);
+    else
+        all_errors(e, 16, 2);
 }

@@ -100,6 +100,8 @@ typedef struct {
     Product each, up, down;
     const int64_t *places; /* (count,) positions to compute, or NULL: all */
     int64_t count;
+    const int32_t *rows; /* NULL, or (all positions, of several pictures) where x and out have a row for each of `places`
+                            alone: which one is a position's, or -1, where x is 0 */
 } Block;
 
 typedef struct {
@@ -112,8 +114,21 @@ typedef struct {
     int64_t count;
 } Layer;
 
+enum { MOST_LINEAR = 512 };
+
+typedef struct {
+    int inputs, outputs; /* inputs: even, at most MOST_LINEAR; outputs: a multiple of 16 */
+    int64_t count;
+    const double *x;           /* (count, inputs) whole numbers within 31 bits */
+    const int16_t *low, *high; /* (outputs / 16, inputs / 2, 16, 2) digits of weights, 256 * high + low */
+    const int64_t *bias;       /* (outputs,) */
+    const int32_t *shift;      /* (outputs,) 0 .. 62 */
+    double *out;               /* (count, outputs) */
+} Linear;
+
 typedef struct {
     void (*warp)(const Warp *);
+    void (*linear)(const Linear *);
     void (*block)(const Block *);
     void (*layer)(const Layer *);
     int (*phases)(const Phases *);

@@ -228,36 +228,49 @@ static int take_places(const int64_t **places, int64_t *count, const Py_buffer *
     return 1;
 }
 
-/* (out, x, height, width, channels, hidden, 3 * (weights, bias, shift), places or None) */
+/* Rows of a block's inputs, b: rows; each position has one of them or none. */
+static int take_rows(Block *block, const Py_buffer *b, int64_t all) {
+    if (!b->obj) return 1;
+    if (!block->places || !holds(b, all, 4, "rows")) return wrong("rows without places");
+    block->rows = b->buf;
+    for (int64_t i = 0; i < all; i++)
+        if (block->rows[i] >= block->count) return wrong("there is no such row");
+    return 1;
+}
+
+/* (out, x, pictures, height, width, channels, hidden, 3 * (weights, bias, shift), places or None, rows or None) */
 static PyObject *py_block(PyObject *self, PyObject *args) {
     (void)self;
-    Py_buffer buffers[12] = {{0}};
-    Block b;
-    int channels, hidden;
-    if (!PyArg_ParseTuple(args, "w*y*iiiiy*y*y*y*y*y*y*y*y*z*", &buffers[0], &buffers[1], &b.height, &b.width, &channels,
-                          &hidden, &buffers[2], &buffers[3], &buffers[4], &buffers[5], &buffers[6], &buffers[7],
-                          &buffers[8], &buffers[9], &buffers[10], &buffers[11]))
+    Py_buffer buffers[13] = {{0}};
+    Block b = {0};
+    int pictures, channels, hidden;
+    if (!PyArg_ParseTuple(args, "w*y*iiiiiy*y*y*y*y*y*y*y*y*z*z*", &buffers[0], &buffers[1], &pictures, &b.height,
+                          &b.width, &channels, &hidden, &buffers[2], &buffers[3], &buffers[4], &buffers[5], &buffers[6],
+                          &buffers[7], &buffers[8], &buffers[9], &buffers[10], &buffers[11], &buffers[12]))
         return NULL;
     int right = (channels >= 64 && hidden >= 64 && channels % 64 == 0 && hidden % 64 == 0 &&
-                 channels <= MOST_CHANNELS && hidden <= MOST_HIDDEN && b.height >= 1 && b.width >= 1 &&
-                 b.height <= 1 << 15 && b.width <= 1 << 15) ||
+                 channels <= MOST_CHANNELS && hidden <= MOST_HIDDEN && pictures >= 1 && pictures <= 1 << 12 &&
+                 b.height >= 1 && b.width >= 1 && (int64_t)b.height * b.width <= INT32_MAX) ||
                 wrong("a block of no known form");
+    if (right && pictures > 1 && !buffers[12].obj) right = wrong("several pictures without rows");
     if (right) {
-        const int64_t places = (int64_t)b.height * b.width;
+        const int64_t all = (int64_t)pictures * b.height * b.width;
         b.each = (Product){12, channels, 1, NULL, NULL, NULL};
         b.up = (Product){channels, hidden, 1, NULL, NULL, NULL};
         b.down = (Product){hidden, channels, 1, NULL, NULL, NULL};
-        right = holds(&buffers[0], places * channels, 1, "out") && holds(&buffers[1], places * channels, 1, "x") &&
-                take_product(&b.each, buffers + 2) && take_product(&b.up, buffers + 5) &&
-                take_product(&b.down, buffers + 8) && take_places(&b.places, &b.count, buffers + 11, places);
-        if (right && buffers[0].buf == buffers[1].buf) right = wrong("out is x");
+        right = take_product(&b.each, buffers + 2) && take_product(&b.up, buffers + 5) &&
+                take_product(&b.down, buffers + 8) && take_places(&b.places, &b.count, buffers + 11, all) &&
+                take_rows(&b, buffers + 12, all);
+        const int64_t bytes = (b.rows ? b.count : all) * channels;
+        right = right && holds(&buffers[0], bytes, 1, "out") && holds(&buffers[1], bytes, 1, "x");
+        if (right && bytes && buffers[0].buf == buffers[1].buf) right = wrong("out is x");
     }
     if (right) {
         b.out = buffers[0].buf, b.x = buffers[1].buf;
         Py_BEGIN_ALLOW_THREADS kernels->block(&b);
         Py_END_ALLOW_THREADS
     }
-    release(buffers, 12);
+    release(buffers, 13);
     if (!right) return NULL;
     Py_RETURN_NONE;
 }
@@ -272,7 +285,7 @@ static PyObject *py_layer(PyObject *self, PyObject *args) {
                           &l.zero, &l.kind, &b[2], &b[3], &b[4], &b[5]))
         return NULL;
     int right = (l.channels >= 1 && outputs >= 1 && (taps == 1 || (taps == 9 && l.channels % 4 == 0)) && l.height >= 1 &&
-                 l.width >= 1 && l.height <= 1 << 15 && l.width <= 1 << 15 && l.kind >= RELU && l.kind <= WIDE &&
+                 l.width >= 1 && (int64_t)l.height * l.width <= INT32_MAX && l.kind >= RELU && l.kind <= WIDE &&
                  l.channels <= MOST_INPUTS - 3 && l.zero >= 0 && l.zero <= 255) ||
                 wrong("a layer of no known form");
     if (right) {
@@ -285,6 +298,36 @@ static PyObject *py_layer(PyObject *self, PyObject *args) {
     if (right) {
         l.out = b[0].buf, l.x = b[1].buf;
         Py_BEGIN_ALLOW_THREADS kernels->layer(&l);
+        Py_END_ALLOW_THREADS
+    }
+    release(b, 6);
+    if (!right) return NULL;
+    Py_RETURN_NONE;
+}
+
+/* (out, x, inputs, outputs, low, high, bias, shift) */
+static PyObject *py_linear(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer b[6] = {{0}};
+    Linear l;
+    if (!PyArg_ParseTuple(args, "w*y*iiy*y*y*y*", &b[0], &b[1], &l.inputs, &l.outputs, &b[2], &b[3], &b[4], &b[5]))
+        return NULL;
+    int right = (l.inputs >= 2 && l.inputs % 2 == 0 && l.inputs <= MOST_LINEAR && l.outputs >= 16 &&
+                 l.outputs % 16 == 0 && l.outputs <= 4096) ||
+                wrong("a product of no known form");
+    if (right) {
+        l.count = b[1].len / 8 / l.inputs;
+        const int64_t weights = (int64_t)l.inputs * l.outputs;
+        right = holds(&b[1], l.count * l.inputs, 8, "x") && holds(&b[0], l.count * l.outputs, 8, "out") &&
+                holds(&b[2], weights, 2, "low") && holds(&b[3], weights, 2, "high") &&
+                holds(&b[4], l.outputs, 8, "bias") && holds(&b[5], l.outputs, 4, "shift");
+        for (int i = 0; right && i < l.outputs; i++)
+            if (((const int32_t *)b[5].buf)[i] < 0 || ((const int32_t *)b[5].buf)[i] > 62)
+                right = wrong("a shift is out of range");
+    }
+    if (right) {
+        l.out = b[0].buf, l.x = b[1].buf, l.low = b[2].buf, l.high = b[3].buf, l.bias = b[4].buf, l.shift = b[5].buf;
+        Py_BEGIN_ALLOW_THREADS kernels->linear(&l);
         Py_END_ALLOW_THREADS
     }
     release(b, 6);
@@ -360,6 +403,7 @@ static PyMethodDef methods[] = {
     {"block", py_block, METH_VARARGS, "A residual block."},
     {"layer", py_layer, METH_VARARGS, "A 1x1 or 3x3 layer."},
     {"errors_of_both", py_errors_of_both, METH_VARARGS, "Squared errors of blocks with two references."},
+    {"linear", py_linear, METH_VARARGS, "A product with weights of more than 8 bits."},
     {"read", py_read, METH_VARARGS, "Symbols from the words of a range coder."},
     {"write", py_write, METH_VARARGS, "Symbols into the words of a range coder."},
     {NULL, NULL, 0, NULL},

@@ -297,6 +297,17 @@ INLINE void nine_taps(const uint8_t *x, int height, int width, int channels, int
         }
 }
 
+/* The same, where only some positions have inputs. */
+INLINE void nine_rows(const Block *b, int channels, int64_t place, const uint8_t *outside, const uint8_t **taps) {
+    const int row = (int)(place / b->width % b->height), column = (int)(place % b->width);
+    for (int dy = -1; dy <= 1; dy++)
+        for (int dx = -1; dx <= 1; dx++, taps++) {
+            const int inside = row + dy >= 0 && row + dy < b->height && column + dx >= 0 && column + dx < b->width;
+            const int32_t number = inside ? b->rows[place + (ptrdiff_t)dy * b->width + dx] : -1;
+            *taps = number < 0 ? outside : b->x + (ptrdiff_t)number * channels;
+        }
+}
+
 static void block(const Block *b) {
     const int channels = b->each.outputs, hidden = b->up.outputs;
     uint8_t each[TILE * MOST_CHANNELS], wide[TILE * MOST_HIDDEN], outside[MOST_CHANNELS];
@@ -307,8 +318,12 @@ static void block(const Block *b) {
         int tile = 0;
         for (; tile < TILE && done < b->count; tile++, done++) {
             const uint8_t *taps[9];
-            places[tile] = b->places ? b->places[done] : done;
-            nine_taps(b->x, b->height, b->width, channels, places[tile], outside, taps, 1);
+            const int64_t place = b->places ? b->places[done] : done;
+            if (b->rows)
+                nine_rows(b, channels, place, outside, taps);
+            else
+                nine_taps(b->x, b->height, b->width, channels, place, outside, taps, 1);
+            places[tile] = b->rows ? done : place;
             each_channel(taps, &b->each, each + tile * channels);
         }
         const uint8_t *rows[ROWS];

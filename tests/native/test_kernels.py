@@ -21,11 +21,12 @@ from lvcodec.entropy.tables import TableSet
 from lvcodec.errors import UsageError
 from lvcodec.exact import warp
 from lvcodec.exact.backend import Integers
-from lvcodec.exact.formats import INT8
+from lvcodec.exact.formats import INT8, Format
 from lvcodec.exact.packed import Packed, Units, add, floats
 from lvcodec.exact.reference import REFERENCE
 from lvcodec.native import self_test
-from lvcodec.native.layers import Block, Given, Layer
+from lvcodec.native.layers import Block, Given, Layer, Linear
+from lvcodec.nets.swift import LINEAR
 
 kernels_module = pytest.importorskip("lvcodec.native._kernels", reason="the compiled kernels were not built")
 
@@ -68,17 +69,17 @@ def test_the_self_test_is_of_the_right_coder(monkeypatch: pytest.MonkeyPatch) ->
     assert self_test.hashed([written, 2 * account.uses, values, values]) == self_test.SHA256["coder"]
 
 
-def reference(given: Given, x: Units) -> Units:
+def reference(given: Given, x: Units, fmt: Format = INT8) -> Units:
     weight, bias, shift = (torch.from_numpy(part) for part in (given.weight, given.bias, given.shift))
-    return REFERENCE.layer(Integers(weight, bias, shift, INT8, given.act, 1, given.groups))(x)
+    return REFERENCE.layer(Integers(weight, bias, shift, fmt, given.act, 1, given.groups))(x)
 
 
 def test_the_self_test_is_of_the_right_layers() -> None:
     def packed(x: NDArray[np.uint8], zero: int) -> Units:
         return Packed(torch.from_numpy(x)[None].permute(0, 3, 1, 2), zero)
 
-    def levels(x: Units, zero: int) -> NDArray[np.float32]:
-        return floats(x, torch.float32)[0].permute(1, 2, 0).numpy() + zero
+    def levels(x: Units, zero: int) -> NDArray[np.float64]:
+        return floats(x, torch.float64)[0].permute(1, 2, 0).numpy() + zero
 
     x = packed(self_test.activations(self_test.BLOCK[0]), 128)
     change = x
@@ -88,6 +89,10 @@ def test_the_self_test_is_of_the_right_layers() -> None:
     for inputs, count, kernel, act, zero in self_test.LAYERS:
         given = self_test.given_layer(inputs, count, kernel, act)
         outputs.append(levels(reference(given, packed(self_test.activations(inputs), zero)), 128 * (act == "clamp")))
+    units = self_test.numbers((*self_test.SIDES, self_test.LINEAR[0]), -40000, 40000, 16807)
+    units[1:] //= 8
+    x = torch.from_numpy(units.astype(np.float64))[None].permute(0, 3, 1, 2)
+    outputs.append(levels(reference(self_test.linear_layer(), x, LINEAR), 0))
     assert all(len(np.unique(output)) > 40 for output in outputs)
     assert self_test.hashed(outputs) == self_test.SHA256["layers"]
 
@@ -141,6 +146,55 @@ def test_blocks(kernels: ModuleType, channels: int, hidden: int, size: tuple[int
         places = random.integers(0, size[0] * size[1], 5)
         some, flat = block(x, places).reshape(-1, channels), got.reshape(-1, channels)
         assert np.array_equal(some[places], flat[places])
+        check_rows(block, x, random)
+
+
+def test_no_places(kernels: ModuleType) -> None:
+    none = np.zeros(0, np.int64)
+    layer = Layer(kernels, self_test.given_layer(64, 70, 1, "clamp"), 128)
+    block = Block(kernels, *self_test.block_layers())
+    x = np.zeros((2, 3, 64), np.uint8)
+    assert layer(x, none).shape == (0, 70) and layer(x[:1, :0]).shape == (1, 0, 70)
+    assert block(x, none).shape == x.shape and block.at(x.reshape(-1, 64)[:0], none, (1, 2, 3)).shape == (0, 64)
+
+
+def test_more_rows_than_a_picture_has_columns(kernels: ModuleType) -> None:
+    x = np.zeros((1, 70_000, 4), np.uint8)
+    x[0, -1] = 9
+    out = Layer(kernels, self_test.given_layer(4, 8, 1, "clamp"), 0)(x)
+    assert (out[0, :-1] == out[0, 0]).all() and (out[0, -1] != out[0, 0]).any()
+
+
+def check_rows(block: Block, x: NDArray[np.uint8], random: np.random.Generator) -> None:
+    """At some places of two pictures alone, the second upside down: as if all others were 0."""
+    both = np.stack([x, x[::-1]])
+    there = random.random(both.shape[:3]) < 0.6
+    places, channels = np.flatnonzero(there), x.shape[2]
+    whole = np.stack([block(picture) for picture in np.where(there[..., None], both, 128).astype(np.uint8)])
+    rows = block.at(both.reshape(-1, channels)[places], places, there.shape)
+    assert np.array_equal(rows, whole.reshape(-1, channels)[places])
+
+
+@pytest.mark.parametrize("top", [100, 2**15 - 1, 2**15, 2**21 - 1])
+@pytest.mark.parametrize("outputs,inputs", [(16, 2), (384, 192), (48, 256)])
+def test_the_linear_path(kernels: ModuleType, outputs: int, inputs: int, top: int) -> None:
+    random = np.random.Generator(np.random.PCG64(top))
+    weight = random.normal(0, 3000, (outputs, inputs, 1, 1)).round().clip(-(2**16), 2**16).astype(np.int32)
+    weight[0, :2, 0, 0] = -(2**16), 2**16
+    bias, shift = random.integers(-(10**6), 10**6, outputs), random.integers(0, 20, outputs)
+    given = Given(weight, bias, shift, "wide")
+    assert Linear.fits(given, top)
+    for x in (random.integers(-top, top + 1, (3, 5, inputs)), random.choice([-top, top], (1, 2, inputs))):
+        want = reference(given, torch.from_numpy(x.astype(np.float64))[None].permute(0, 3, 1, 2), LINEAR)
+        got = Linear(kernels, given)(x.astype(np.float64))
+        assert np.array_equal(got, floats(want, torch.float64)[0].permute(1, 2, 0).numpy())
+
+
+def test_a_linear_path_that_does_not_fit() -> None:
+    given = Given(np.full((16, 512, 1, 1), 2**16), np.zeros(16, np.int64), np.zeros(16, np.int64), "wide")
+    assert not Linear.fits(given, 2**15)  # 512 * 256 * 2^15: the high digits' sums do not fit 32 bits
+    assert Linear.fits(replace(given, weight=given.weight // 8), 2**15)
+    assert not Linear.fits(replace(given, weight=given.weight // 8), 2**31)
 
 
 @pytest.mark.parametrize("place", [-1, 6])

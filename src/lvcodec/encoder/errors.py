@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -19,6 +20,7 @@ SLOTS = 8  # of each part of a vector: a block keeps the errors of SLOTS^2 vecto
 BORDER = 24  # pels around a picture: a block, and what taps reach
 NONE = np.int64(2**62)  # no vector
 BATCH = 4096  # blocks that are compared at a time, which keeps them in the caches
+REFERENCES_KEPT = 3  # of 35 MB at 1080p: a reference serves several pictures, and several ways to order them
 TOO_FAR = np.float32(1e9)  # the error of a vector that may not be
 
 
@@ -29,7 +31,7 @@ class Shown:
     """
 
     def __init__(self, plane: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
-        self.planes = phases(plane)
+        self.planes = _kept_phases(_Same(plane))
         self._columns, self._size = shape[2], plane.shape
 
     @property
@@ -169,6 +171,24 @@ def whole_groups(array: NDArray[Any], side: int) -> NDArray[Any]:
 def squares(apart: NDArray[np.int32]) -> NDArray[np.int32]:
     """(n,): sums of the squares of (n, BLOCK, BLOCK), |apart| <= 510."""
     return np.asarray(np.einsum("nij,nij->n", apart, apart))
+
+
+class _Same:
+    """An array by which one it is, not by what it holds."""
+
+    def __init__(self, array: NDArray[np.uint8]) -> None:
+        self.array = array
+
+    def __hash__(self) -> int:
+        return id(self.array)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.array is other.array
+
+
+@lru_cache(maxsize=REFERENCES_KEPT)
+def _kept_phases(plane: _Same) -> NDArray[np.uint8]:
+    return phases(plane.array)
 
 
 def phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:

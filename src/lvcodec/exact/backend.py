@@ -60,6 +60,18 @@ class Integers:
         return formats.activate(acc, self.fmt, self.act, whole=True)
 
 
+class InOne(ABC):
+    """A residual block in one pass: x + f(x), clamped to 8 signed bits. x, and what it gives: (N, C, H, W) units."""
+
+    @abstractmethod
+    def __call__(self, x: Units) -> Units:
+        """All of it."""
+
+    @abstractmethod
+    def at(self, x: Units, places: Tensor, shape: Sequence[int]) -> Units:
+        """At some places alone, (1, C, 1, n), as if x were 0 at all others. places: (n,), flat in shape, N * H * W."""
+
+
 class Condition(Enum):
     """Whether a backend can be used; in words for people."""
 
@@ -93,7 +105,7 @@ class Backend(ABC):
     def layer(self, integers: Integers) -> Computed:
         """What computes a layer: called with (N, I, H, W) units, as this backend holds them."""
 
-    def residual(self, layers: Sequence[Integers]) -> Computed | None:
+    def residual(self, layers: Sequence[Integers]) -> InOne | None:
         """What computes x + f(x), clamped to 8 signed bits, f being these layers in turn; None: it has none."""
         return None
 

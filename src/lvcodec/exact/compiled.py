@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lvcodec import native
-from lvcodec.exact.backend import Computed, Condition, Integers
+from lvcodec.exact.backend import Computed, Condition, InOne, Integers
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.fused import Digits
 from lvcodec.exact.int8 import INT8_BACKEND, Int8Backend, Int8Layer
 from lvcodec.exact.packed import SIGNED, Packed, Units
-from lvcodec.native.layers import Block, Given, Layer
+from lvcodec.native.layers import Block, Given, Layer, Linear
 
 Bytes = NDArray[np.uint8]
 
@@ -36,7 +36,7 @@ class NativeBackend(Int8Backend):
     def layer(self, integers: Integers) -> Computed:
         return NativeLayer(integers)
 
-    def residual(self, layers: Sequence[Integers]) -> Computed | None:
+    def residual(self, layers: Sequence[Integers]) -> InOne | None:
         kernels = native.kernels()
         if kernels is None or len(layers) != 3 or not all(layer.fmt is INT8 and layer.stride == 1 for layer in layers):
             return None
@@ -47,12 +47,31 @@ class NativeBackend(Int8Backend):
 class NativeLayer(Int8Layer):
     """A layer of a network whose activations are bytes; called as Int8Layer is."""
 
+    def __init__(self, integers: Integers) -> None:
+        super().__init__(integers)
+        self._products: dict[int, NativeProduct | None] = {}  # by the zero of the input
+        given, kernels = _given(integers), native.kernels()
+        fits = kernels is not None and not integers.transposed and integers.fmt.dtype == torch.float64
+        self._linear = Linear(kernels, given) if kernels and fits and Linear.fits(given, integers.fmt.high) else None
+
+    def __call__(self, x: Units) -> Units:
+        if isinstance(x, Packed):
+            product = self._product(x.zero)
+            return product(x) if product else super().__call__(x)
+        if self._linear is None:
+            return super().__call__(x)
+        return torch.from_numpy(self._linear(x.permute(0, 2, 3, 1).contiguous().numpy())).permute(0, 3, 1, 2)
+
+    def _product(self, zero: int) -> NativeProduct | None:
+        """The layer by the kernels, if they have the form; its weights lie the same for inputs of all shapes."""
+        if zero not in self._products:
+            own, kernels, given = self._integers, native.kernels(), _given(self._integers)
+            fits = own.fmt is INT8 and own.stride == 1 and not own.transposed and Layer.fits(given)
+            product = NativeProduct(Layer(kernels, given, zero), own.act) if kernels and fits else None
+            self._products[zero] = product
+        return self._products[zero]
+
     def _lay_out(self, x: Packed) -> Computed | Digits | None:
-        own, kernels = self._integers, native.kernels()
-        if kernels is not None and own.fmt is INT8 and own.stride == 1 and not own.transposed:
-            given = _given(own)
-            if Layer.fits(given):
-                return NativeProduct(Layer(kernels, given, x.zero), own.act)
         return super()._lay_out(x) if INT8_BACKEND.works(x.data.device) else None
 
 
@@ -67,7 +86,7 @@ class NativeProduct:
         return out if self._wide else Packed(out, self._zero_out)
 
 
-class NativeBlock:
+class NativeBlock(InOne):
     """A residual block by the kernels. Called with a signed Packed (N, C, H, W), gives the same."""
 
     def __init__(self, block: Block) -> None:
@@ -75,6 +94,10 @@ class NativeBlock:
 
     def __call__(self, x: Units) -> Units:
         return Packed(_stacked([self._block(picture) for picture in _pictures(x)]))
+
+    def at(self, x: Units, places: Tensor, shape: Sequence[int]) -> Units:
+        (rows,) = _pictures(x)
+        return Packed(_stacked([self._block.at(rows[0], places.numpy(), shape)[None]]))
 
 
 def _given(layer: Integers) -> Given:

@@ -6,6 +6,7 @@ layers of exact/ops.py say; here all are arrays of numpy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 Bytes = NDArray[np.uint8]
 LANES = 64  # outputs that are computed together
 MOST_CHANNELS, MOST_HIDDEN, MOST_INPUTS = 256, 512, 1021  # as in native/kernels.h
+MOST_LINEAR, MOST_LINEAR_SHIFT = 512, 62
 SHIFTS = range(-6, 31)
 RELU, CLAMP, WIDE = range(3)
 KINDS = {"relu": RELU, "clamp": CLAMP, "wide": WIDE}
@@ -60,7 +62,8 @@ class Layer:
         shape = (height, width) if places is None else (places.size,)
         out = np.empty((*shape, self.outputs), dtype=np.float32 if self._kind == WIDE else np.uint8)
         form = height, width, channels, self.outputs, self._taps, self._zero, self._kind
-        self._kernels.layer(out, x, *form, *self._parts, places)
+        if x.size:
+            self._kernels.layer(out, x, *form, *self._parts, places)
         return out
 
 
@@ -88,7 +91,15 @@ class Block:
         What stands elsewhere is not said.
         """
         out = np.empty_like(x)
-        self._kernels.block(out, x, *x.shape[:2], *self._form, *self._parts, places)
+        self._kernels.block(out, x, 1, *x.shape[:2], *self._form, *self._parts, places, None)
+        return out
+
+    def at(self, x: Bytes, places: NDArray[np.int64], shape: Sequence[int]) -> Bytes:
+        """At some places alone, as if x were 0 at all others. x: (n, C); places: (n,), flat in shape, N * H * W."""
+        out = np.empty_like(x)
+        rows = np.full(tuple(shape), -1, dtype=np.int32)
+        rows.reshape(-1)[places] = np.arange(len(places), dtype=np.int32)
+        self._kernels.block(out, x, *shape, *self._form, *self._parts, places, rows)
         return out
 
 
@@ -122,3 +133,41 @@ def _each_channel(given: Given) -> tuple[NDArray[Any], ...]:
     bias = given.bias.astype(np.int64) - SIGNED * given.weight.reshape(channels, -1).astype(np.int64).sum(axis=1)
     order = (part.reshape(-1, 4, 4, 4).transpose(0, 2, 1, 3).astype(np.int32) for part in (bias, given.shift))
     return tuple(_aligned(np.ascontiguousarray(part)) for part in (lanes.astype(np.int8), *order))
+
+
+class Linear:
+    """A 1x1 layer of more than 8 bits: whole numbers times weights within 2^16, in float64, channels last."""
+
+    def __init__(self, kernels: ModuleType, given: Given) -> None:
+        self._kernels = kernels
+        self.outputs, self.inputs = given.weight.shape[:2]
+        low, high = digits(given)
+        # (outputs / 16, 16, inputs / 2, 2) with the pairs of inputs before the outputs
+        tiles = (part.reshape(-1, 16, self.inputs // 2, 2).transpose(0, 2, 1, 3) for part in (low, high))
+        parts = *(tile.astype(np.int16) for tile in tiles), given.bias.astype(np.int64), given.shift.astype(np.int32)
+        self._parts = tuple(_aligned(np.ascontiguousarray(part)) for part in parts)
+
+    @staticmethod
+    def fits(given: Given, in_max: int) -> bool:
+        """Whether the kernel's sums are exact. in_max: bound of the absolute inputs, below 2^31."""
+        outputs, inputs, side, _ = given.weight.shape
+        if side > 1 or given.groups > 1 or given.act != "wide" or inputs % 2 or inputs > MOST_LINEAR or outputs % 16:
+            return False
+        weights = np.abs(given.weight.reshape(outputs, -1).astype(np.int64))
+        bound = int((weights.sum(axis=1) * in_max + np.abs(given.bias.astype(np.int64))).max())
+        sums = max(int(np.abs(digit).sum(axis=1).max()) for digit in digits(given))
+        in_range = int(given.shift.min()) >= 0 and int(given.shift.max()) <= MOST_LINEAR_SHIFT
+        return in_range and bound < 2**53 and sums * 2**15 < 2**31
+
+    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """x: (..., I) whole. Returns (..., O) whole."""
+        out = np.empty((*x.shape[:-1], self.outputs))
+        self._kernels.linear(out, x, self.inputs, self.outputs, *self._parts)
+        return out
+
+
+def digits(given: Given) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(O, I) each: weights are 256 * high + low, low from -128 to 127; low first."""
+    weight = given.weight.reshape(len(given.weight), -1).astype(np.int64)
+    low = ((weight + 128) & 255) - 128
+    return low, (weight - low) >> 8

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.native.layers import Block, Given, Layer
+from lvcodec.native.layers import Block, Given, Layer, Linear
 
 SHA256 = {
-    "layers": "7dd261ef5b947e4800fb2c3a1df3c6c9d354e7f67d8946bf0865fbdd9e4628e9",
+    "layers": "3ee7528bd0b313c73e229c3d54d2628f443b825f449cd3000ff62e64f7ebc376",
     "coder": "462383839253dc8262dd8ef50197295eed1a6063b6df2e4c5f0c97de9e030d16",
     "warp": "ea60fd59d40c9f3fab9be64efcf3a0530a112a248aa22f00bcb6f987bb61d74b",
 }
@@ -139,6 +139,7 @@ def _coder(kernels: ModuleType) -> list[NDArray[Any]]:
 
 SIDES = 7, 9  # of activations
 BLOCK = 64, 128  # channels, hidden
+LINEAR = 24, 32  # inputs, outputs
 LAYERS = ((66, 70, 1, "wide", 0), (66, 70, 1, "clamp", 128), (20, 150, 3, "relu", 128))  # inputs ... zero of the input
 
 
@@ -156,6 +157,13 @@ def block_layers() -> tuple[Given, Given, Given]:
     return each, given_layer(channels, hidden, 1, "relu"), given_layer(hidden, channels, 1, "wide")
 
 
+def linear_layer() -> Given:
+    """One of more than 8 bits."""
+    inputs, outputs = LINEAR
+    weight = numbers((outputs, inputs, 1, 1), -(2**16), 2**16, 48271)
+    return Given(weight, numbers((outputs,), -(2**20), 2**20, 69621), numbers((outputs,), 0, 14, 40692), "wide")
+
+
 def activations(channels: int) -> NDArray[np.uint8]:
     """(H, W, channels) bytes."""
     return numbers((*SIDES, channels), 0, 255, 16807).astype(np.uint8)
@@ -165,6 +173,9 @@ def _layers(kernels: ModuleType) -> list[NDArray[Any]]:
     outputs: list[NDArray[Any]] = [Block(kernels, *block_layers())(activations(BLOCK[0]))]
     for inputs, count, kernel, act, zero in LAYERS:
         outputs.append(Layer(kernels, given_layer(inputs, count, kernel, act), zero)(activations(inputs)))
+    units = numbers((*SIDES, LINEAR[0]), -40000, 40000, 16807)
+    units[1:] //= 8  # rows of 16 bits, and others
+    outputs.append(Linear(kernels, linear_layer())(units.astype(np.float64)))
     return outputs
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from lvcodec.exact.backend import Backend, Computed, Integers
+from lvcodec.exact.backend import Backend, InOne, Integers
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv
 from lvcodec.exact.packed import Packed, Units, add
@@ -31,13 +31,13 @@ class Residual(nn.Module):
             )
         else:
             raise ValueError(f"unknown block kind {kind!r}")
-        self._in_one: tuple[Backend, Integers, Computed | None] | None = None  # for which integers, by whom
+        self._in_one: tuple[Backend, Integers, InOne | None] | None = None  # for which integers, by whom
 
     def forward(self, x: Units) -> Units:
         in_one = self._in_one_pass() if isinstance(x, Packed) else None
         return in_one(x) if in_one else add(x, self.body(x), INT8)
 
-    def _in_one_pass(self) -> Computed | None:
+    def _in_one_pass(self) -> InOne | None:
         """What computes all of the block, if the backend can."""
         given = [layer.integers for layer in self.body]
         backend = self.body[0].backend
