@@ -17,6 +17,7 @@ import torch
 from second_decoder import checksum_of, decode
 
 import lvcodec
+from lvcodec.encoder import structures
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import layers
@@ -170,8 +171,22 @@ def test_swift(
         mode=mode,
         alpha=alpha,
         gop=3,
+        bframes=0,
     )
     assert same_pictures(stream, recon, swift) == list("IIIII" if mode == "intra" else "IPPIP")
+
+
+@pytest.mark.parametrize("bframes", [1, 4, 7])
+def test_b_pictures(
+    source: MakeSource, tmp_path: Path, swift: store.ModelInfo, bframes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pyramids of two, of five and of eight, and a shorter one at the end."""
+    monkeypatch.setattr(structures, "SPLITS", (structures.pyramid,))
+    stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
+    lvcodec.encode(source(70, 50, 12), stream, recon=recon, model=swift.path, quality=3, bframes=bframes)
+    kinds = same_pictures(stream, recon, swift)
+    anchors = {*range(bframes + 1, 12, bframes + 1), 11}
+    assert kinds == ["I" if number == 0 else "P" if number in anchors else "B" for number in range(12)]
 
 
 @pytest.mark.parametrize(("mode", "alpha"), CODINGS)
@@ -190,6 +205,7 @@ def test_cheng2020(
         mode=mode,
         alpha=alpha,
         gop=3,
+        bframes=0,
     )
     assert same_pictures(stream, recon, anchor) == list("IIII" if mode == "intra" else "IPPI")
 
@@ -217,7 +233,7 @@ def test_joined_streams(source: MakeSource, tmp_path: Path, swift: store.ModelIn
     for quality in (2, 5):
         recons.append(tmp_path / f"{quality}.y4m")
         lvcodec.encode(
-            source(67, 45, 2), tmp_path / f"{quality}.lvc", recon=recons[-1], model=swift.path, quality=quality
+            source(67, 45, 2), tmp_path / f"{quality}.lvc", recon=recons[-1], model=swift.path, quality=quality, gop=12
         )
     lvcodec.concat([tmp_path / "2.lvc", tmp_path / "5.lvc"], tmp_path / "both.lvc")
     shown = list(decode((tmp_path / "both.lvc").read_bytes(), swift.path))

@@ -22,7 +22,7 @@ Here = Callable[..., Any]
 PICTURE_BYTES = 64 * 48 * 3 // 2
 PICTURES = 8
 GOP = 4
-MODEL = ("--model", "random-swift", "--gop", str(GOP))
+MODEL = ("--model", "random-swift", "--gop", str(GOP), "--bframes", "0")
 
 pytestmark = pytest.mark.usefixtures("random_model")
 

@@ -58,7 +58,7 @@ def test_key_pictures_have_the_quality_of_their_i_picture(
     assert coarse == {quality.of_index(quality.index_of(4) - decisions.long_layers[LAYER_CHAIN - 1])}
 
 
-@pytest.mark.parametrize(("gop", "groups"), [("auto", 0), (12, 0), ("auto", 7)])
+@pytest.mark.parametrize(("gop", "bframes"), [("auto", 0), (12, 0), ("auto", 7)])
 def test_pictures_share_records_where_nobody_waits_for_each(
     gop: int | str, bframes: int, make_clip: MakeClip, random_model: str, tmp_path: Path
 ) -> None:

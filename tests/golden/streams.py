@@ -7,12 +7,14 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
 import lvcodec
 from golden import models
 from golden.models import Draw
+from lvcodec.encoder import structures
 from lvcodec.models.store import ModelInfo
 
 FOLDER = Path(__file__).parent / "streams"
@@ -23,12 +25,17 @@ QUALITIES = {"swift": 3.35, "cheng2020": 2.0}  # by model
 
 @dataclass(frozen=True)
 class Golden:
-    """A stream: its name, and the model (of models.MODELS), mode and alpha that it is coded with."""
+    """A stream: its name, and the model (of models.MODELS), mode and alpha that it is coded with.
+
+    gop: pictures from one I-picture to the next; pyramid: the others of a GOP are one, two deep.
+    """
 
     name: str
     model: str
     mode: str
     alpha: float = 1.0
+    gop: int = GOP
+    pyramid: bool = False
 
     @property
     def path(self) -> Path:
@@ -42,6 +49,7 @@ STREAMS = [
     Golden("swift-lds-half", "swift", "lds", 0.5),
     Golden("swift-aligned", "swift", "aligned"),
     Golden("swift-aligned-half", "swift", "aligned", 0.5),
+    Golden("swift-aligned-pyramid", "swift", "aligned", gop=PICTURES, pyramid=True),
     Golden("cheng2020-intra", "cheng2020", "intra"),
     Golden("cheng2020-mfvc", "cheng2020", "mfvc"),
     Golden("cheng2020-lds", "cheng2020", "lds"),
@@ -72,17 +80,19 @@ def clip() -> bytes:
 
 def encode(golden: Golden, model: ModelInfo, backend: str = "reference") -> bytes:
     out = io.BytesIO()
-    lvcodec.encode(
-        io.BytesIO(clip()),
-        out,
-        family=model.family,
-        model=model.path,
-        mode=golden.mode,
-        alpha=golden.alpha,
-        quality=QUALITIES[golden.model],
-        gop=GOP,
-        backend=backend,
-    )
+    with patch.object(structures, "SPLITS", (structures.pyramid,)):
+        lvcodec.encode(
+            io.BytesIO(clip()),
+            out,
+            family=model.family,
+            model=model.path,
+            mode=golden.mode,
+            alpha=golden.alpha,
+            quality=QUALITIES[golden.model],
+            gop=golden.gop,
+            bframes=PICTURES - 2 if golden.pyramid else 0,
+            backend=backend,
+        )
     return out.getvalue()
 
 

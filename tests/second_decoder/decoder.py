@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from .cheng2020 import Cheng2020
 from .container import Header, Record, expect, read_stream
-from .motion import Counts, aligned_planes, first_counts, read_motion
+from .motion import Counts, after, aligned_planes, both_planes, first_counts, read_motion, scaled
 from .swift import Swift
 from .symbols import Ints, read_hyper, read_latents
 from .weights import Weights
@@ -36,14 +37,16 @@ class Decoded:
 
 @dataclass(frozen=True)
 class State:
-    """Section "State and reference": the picture shown last, and its latents and quality, or its field and the counts
-    of motion, where it has such."""
+    """Section "State and reference": a picture, and its latents and quality, or its field, over how many pictures that
+    is, the counts of motion after it and what was counted in it, where it has such."""
 
     x_hat: Planes
     y_hat: Ints | None = None
     quality: int | None = None
     field: Ints | None = None
-    counts: Counts | None = None
+    span: int = 1
+    counts: Counts = dataclasses.field(default_factory=first_counts)
+    seen: Counts | None = None
 
 
 def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
@@ -56,17 +59,25 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
     states: dict[int, State] = {}
     for _, group in groupby(records, key=lambda record: record.group):
         decoded: list[Decoded] = []
+        counts = states[max(states)].counts if states else first_counts()
         for record in group:
             payload = Payload(record.payload, networks(weights, record.quality), header, record.quality)
             if record.kind == "I":
                 state = payload.intra()
+            elif header.mode == ALIGNED:
+                parent = max(record.references, key=list(states).index)  # the one that was decoded last
+                state = payload.aligned(record, states, states[parent])
             else:
-                predicted = {MFVC: payload.mfvc, LDS: payload.lds, ALIGNED: payload.aligned}[header.mode]
-                state = predicted(*(states[number] for number in record.references))
+                state = {MFVC: payload.mfvc, LDS: payload.lds}[header.mode](states[record.references[0]])
             states[record.number] = state
             decoded.append(Decoded(record, state.x_hat))
         yield from sorted(decoded, key=lambda picture: picture.record.number)
-        states = {max(states): states[max(states)]}  # the next group refers to the picture that is shown last
+        last = max(states)  # the next group refers to the picture that is shown last
+        if decoded[0].record.number > decoded[-1].record.number:  # a pyramid
+            seen = [states[picture.record.number].seen or [] for picture in decoded]
+            sums = [[sum(times) for times in zip(*rows, strict=True)] for rows in zip(*seen, strict=True)]
+            states[last] = replace(states[last], counts=after(counts, sums))
+        states = {last: states[last]}
 
 
 def checksum_of(planes: Planes) -> int:
@@ -111,16 +122,24 @@ class Payload:
         change = self.networks.change(self.hyper("z_bfd"), y_shift, undo, u_ref)
         return State(self.decoded(y_ref + change))
 
-    def aligned(self, before: State) -> State:
+    def aligned(self, record: Record, states: dict[int, State], parent: State) -> State:
         """Section "aligned"."""
         size = -(-self.header.height // 16), -(-self.header.width // 16)
-        predicted = np.zeros((2, *size), dtype=np.int64) if before.field is None else before.field
-        found = read_motion(self.coder, predicted, before.counts or first_counts(), two=False)
-        planes = self.padded(aligned_planes(before.x_hat, found.field))
+        distances = [abs(record.number - number) for number in record.references]
+        span = max(distances)
+        predicted = np.zeros((2, *size), dtype=np.int64)
+        if parent.field is not None:
+            predicted = scaled(parent.field, span, parent.span)
+        found = read_motion(self.coder, predicted, parent.counts, two=len(distances) == 2)
+        references = [states[number].x_hat for number in record.references]
+        if len(distances) == 2:
+            planes = self.padded(both_planes(*references, found, *distances))
+        else:
+            planes = self.padded(aligned_planes(*references, found.field))
         u_ref = self.networks.latents(planes)
         y_shift, undo = self.shifted(u_ref)
         made = self.networks.changed(planes, u_ref, u_ref + self.networks.units(y_shift + undo))
-        return State(self.shown(made), field=found.field, counts=found.counts)
+        return State(self.shown(made), field=found.field, span=span, counts=found.counts, seen=found.seen)
 
     def shifted(self, u_ref: Ints) -> tuple[NDArray[Any], NDArray[Any]]:
         """y_shift and undo, of sections "lds" and "aligned"; z_t is read before."""

@@ -79,11 +79,12 @@ def after(counts: Counts, seen: Counts) -> Counts:
 
 @dataclass
 class Found:
-    """The field (2, R, C), the directions of a B-picture (R, C), and the counts after it."""
+    """The field (2, R, C), the directions of a B-picture (R, C), the counts after it, and what was counted."""
 
     field: Ints
     direction: Ints | None
     counts: Counts
+    seen: Counts | None = None
 
 
 def read_motion(coder: RangeDecoder, predicted: Ints, counts: Counts, *, two: bool) -> Found:
@@ -103,7 +104,7 @@ def read_motion(coder: RangeDecoder, predicted: Ints, counts: Counts, *, two: bo
     if two:
         field += predicted
         direction = np.array([[reader.direction[r, c] for c in range(reader.columns)] for r in range(reader.rows)])
-    return Found(np.clip(field, -LIMIT, LIMIT), direction, after(counts, reader.seen))
+    return Found(np.clip(field, -LIMIT, LIMIT), direction, after(counts, reader.seen), reader.seen)
 
 
 def between(rows: int, columns: int, d: int) -> Iterator[list[tuple[Place, Place, Place]]]:

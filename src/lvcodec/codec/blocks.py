@@ -171,4 +171,4 @@ def flag_context(level: int, own: Ints, beside: Ints, whole: Flags, near: Flags)
 def whole_blocks(blocks: Blocks, predicted: Ints) -> Flags:
     """(n,): whether what is predicted, (2, rows * columns), is one vector for all of a block."""
     differs = (predicted != predicted[:, blocks.first[blocks.number]]).any(axis=0)
-    return np.bincount(blocks.number, differs, minlength=blocks.first.size) == 0
+    return np.asarray(np.bincount(blocks.number, differs, minlength=blocks.first.size) == 0)

@@ -37,7 +37,7 @@ class Seen:
         self.times: Ints = np.zeros((TABLES, WIDEST), dtype=np.int32)
 
     def add(self, tables: Indices, symbols: Indices) -> None:
-        np.add.at(self.times, (tables.ravel(), symbols.ravel()), 1)
+        self.times += adaptive.seen_in(tables.ravel(), symbols.ravel(), self.times.shape)
 
 
 @dataclass(frozen=True)

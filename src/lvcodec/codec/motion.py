@@ -64,7 +64,7 @@ def scaled(field: Field, numerator: int, denominator: int) -> Field:
     if numerator == denominator:
         return field
     sizes = (2 * np.abs(field.astype(np.int64)) * numerator + denominator) // (2 * denominator)
-    return (np.sign(field) * np.minimum(sizes, warp.MAX_VECTOR)).astype(np.int32)
+    return np.asarray(np.sign(field) * np.minimum(sizes, warp.MAX_VECTOR), dtype=np.int32)
 
 
 def code_motion(

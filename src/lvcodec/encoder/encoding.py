@@ -40,7 +40,7 @@ from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.files import create_stream, is_path, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import planes_checksum
-from lvcodec.stream.structure import MAX_LAYER
+from lvcodec.stream.structure import LAYER_CHAIN, MAX_LAYER
 from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink, Source
 from lvcodec.video.picture import Picture
@@ -105,7 +105,8 @@ def encode(
         side_by_side = stack.enter_context(ThreadPoolExecutor(torch.get_num_threads(), "lvcodec structure"))
         layers = _layers(options, info, pictures.format.rate)
         length, frames = _alpha(options, networks, index, iter(pictures))
-        coder = GroupCoder(networks, index, layers, DECISIONS[options.mode], length)
+        nets = tuple(networks.at(max(0, index - coarser)) for coarser in (0, *layers))
+        coder = GroupCoder(nets, DECISIONS[options.mode], length)
         encoder = _gop_encoder(options, coder, side_by_side, pictures.format.rate)
         recon = None
         if options.recon is not None:
@@ -113,7 +114,7 @@ def encode(
                 open_sink(options.recon, pictures.format, overwrite=options.overwrite, count=pictures.count)
             )
         out = stack.enter_context(create_stream(target, overwrite=options.overwrite))
-        writer = StreamWriter(out, _header(options, coder, pictures))
+        writer = StreamWriter(out, _header(options, info, index, layers, length, pictures))
         written = _Written(writer, out, recon, PsnrMeter() if options.psnr else None)
         written.take(_coded(frames, encoder, options, pictures), pictures, options, notices, on_picture)
     elapsed = time.monotonic() - began
@@ -172,21 +173,26 @@ def _layers(options: Encoding, info: ModelInfo, rate: Fraction) -> tuple[int, ..
 
 def _gop_encoder(options: Encoding, coder: GroupCoder, side_by_side: Executor, rate: Fraction) -> GopEncoder:
     decisions = coder.decisions
-    key_every = decisions.key_every if decisions and any(coder.layers) and _is_long(options, rate) else 0
+    key_every = (
+        decisions.key_every
+        if decisions and coder.nets[0] is not coder.nets[LAYER_CHAIN] and _is_long(options, rate)
+        else 0
+    )
     return GopEncoder(coder, side_by_side, options.most_bframes + 1, key_every)
 
 
-def _header(options: Encoding, coder: GroupCoder, pictures: Source) -> Header:
-    info = coder.networks.info
+def _header(
+    options: Encoding, info: ModelInfo, index: int, layers: tuple[int, ...], length: Fraction, pictures: Source
+) -> Header:
     return Header(
         family=info.family,
         mode=options.mode,
         weights_id=bytes.fromhex(info.weights_id),
         video=pictures.format,
         gop=_longest_gop(options, pictures.format.rate),
-        quality_index=coder.index,
-        alpha=coder.alpha,
-        layers=coder.layers,
+        quality_index=index,
+        alpha=length,
+        layers=layers,
     )
 
 

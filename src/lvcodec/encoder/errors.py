@@ -16,9 +16,10 @@ from lvcodec.codec.motion import Field, both_fields
 from lvcodec.exact import warp
 
 # docs/decisions.md#constants-of-the-search-that-only-save-time
-SLOTS = 8  # of each part of a vector: a block keeps the errors of SLOTS^2 vectors, those tried last
+SLOTS = 8  # of each part of a vector, a power of 2: a block keeps the errors of SLOTS^2 vectors, those tried last
 BORDER = 24  # pels around a picture: a block, and what taps reach
 NONE = np.int64(2**62)  # no vector
+STEP_BITS = warp.STEPS.bit_length() - 1
 BATCH = 4096  # blocks that are compared at a time, which keeps them in the caches
 REFERENCES_KEPT = 3  # of 35 MB at 1080p: a reference serves several pictures, and several ways to order them
 TOO_FAR = np.float32(1e9)  # the error of a vector that may not be
@@ -42,8 +43,8 @@ class Shown:
     def __call__(self, vectors: Field, blocks: Indices) -> NDArray[np.uint8]:
         """(n, BLOCK, BLOCK): blocks of the field by their numbers (n,), each moved by its vector of (2, n)."""
         side = warp.BLOCK
-        whole, part = np.divmod(vectors, warp.STEPS)
-        corners = side * np.stack(np.divmod(blocks, self._columns)) + whole
+        part = vectors & (warp.STEPS - 1)  # divmod takes ten times as long
+        corners = side * np.stack(np.divmod(blocks, self._columns)) + (vectors >> STEP_BITS)
         ends = (size + BORDER - side for size in self._size)
         top, left = (np.clip(c, -BORDER, end) + BORDER for c, end in zip(corners, ends, strict=True))
         windows = np.lib.stride_tricks.sliding_window_view(self.planes, (1, side, side))[..., 0, :, :]
@@ -67,16 +68,23 @@ class Errors(ABC):
         """(n,): errors of blocks, by their numbers (n,), each with its vector of (2, n)."""
         if native.kernels() is not None:
             return self._compared(vectors, blocks)
-        vector = vectors[0].astype(np.int64) * 2**32 + vectors[1]
-        slot = vectors[0] % SLOTS * SLOTS + vectors[1] % SLOTS
+        vector = vectors[0].astype(np.int64) * 2**16 + vectors[1]
+        slot = (vectors[0] & (SLOTS - 1)) * SLOTS + (vectors[1] & (SLOTS - 1))
         error: Floats = self._found[blocks, slot]
         new = np.flatnonzero(self._vectors[blocks, slot] != vector)
         if new.size:
-            at, slot = blocks[new], slot[new]
-            for start in range(0, new.size, BATCH):
+            # of equal ones, which neighbours give each other, one is compared
+            _, first, again = np.unique(
+                vector[new] * len(self._found) + blocks[new], return_index=True, return_inverse=True
+            )
+            once = new[first]
+            found = np.empty(once.size, dtype=np.float32)
+            for start in range(0, once.size, BATCH):
                 some = slice(start, start + BATCH)
-                error[new[some]] = self._compared(vectors[:, new[some]], at[some])
-            self._found[at, slot], self._vectors[at, slot] = error[new], vector[new]
+                found[some] = self._compared(vectors[:, once[some]], blocks[once[some]])
+            at, slot = blocks[once], slot[once]
+            self._found[at, slot], self._vectors[at, slot] = found, vector[once]
+            error[new] = found[again]
         return error
 
     def of(self, field: Field) -> Floats:
@@ -207,7 +215,9 @@ def phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     grown = np.pad(plane, BORDER, mode="edge")
     parts = np.array(warp.LUMA_TAPS, dtype=np.float32) / warp.ONE
-    anchor = (parts.shape[1] // 2 - 1,) * 2
-    for number, (down, across) in enumerate(product(parts, parts)):
-        cv2.sepFilter2D(grown, -1, across, down, shown[number], anchor, borderType=cv2.BORDER_REPLICATE)
+    middle = parts.shape[1] // 2 - 1
+    # of whole pels one tap is enough
+    filters = [(row[middle : middle + 1], 0) if number == 0 else (row, middle) for number, row in enumerate(parts)]
+    for number, ((down, top), (across, left)) in enumerate(product(filters, filters)):
+        cv2.sepFilter2D(grown, -1, across, down, shown[number], (left, top), borderType=cv2.BORDER_REPLICATE)
     return shown

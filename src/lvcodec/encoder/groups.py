@@ -16,7 +16,7 @@ from lvcodec.codec.prediction import after_group
 from lvcodec.codec.state import State
 from lvcodec.encoder.decisions import Decisions
 from lvcodec.encoder.distortion import PLANES
-from lvcodec.encoder.network import EncoderNetworks
+from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.picture import encode_intra, encode_predicted
 from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
@@ -60,19 +60,17 @@ class CodedGroup:
 class GroupCoder:
     """How the groups of a clip are coded.
 
-    index: quality index of I-pictures; layers: how many indices the pictures of layers 1, 2, ... are below it.
-    decisions: None where all are I-pictures; alpha: length of the shift.
+    nets: of I-pictures and of the pictures of layer 0, then of those of layers 1, 2, ...; decisions: None where all are
+    I-pictures; alpha: length of the shift.
     """
 
-    networks: EncoderNetworks
-    index: int
-    layers: tuple[int, ...]
+    nets: tuple[EncoderNetwork, ...]
     decisions: Decisions | None
     alpha: Fraction
 
     def intra(self, picture: Picture) -> tuple[CodedGroup, State]:
         """An I-picture."""
-        net = self.networks.at(self.index)
+        net = self.nets[0]
         payload, state, _ = encode_intra(picture, net)
         return CodedGroup(None, (CodedPicture(picture, state.x_hat, payload, net.quality_index),)), state
 
@@ -84,7 +82,7 @@ class GroupCoder:
         for step in structure.steps:
             picture = pictures[step.at - 1]
             references = tuple(states[at] for at in step.references)
-            net = self.networks.at(max(0, self.index - (self.layers[step.layer - 1] if step.layer else 0)))
+            net = self.nets[step.layer]
             payload, state, _ = encode_predicted(picture, references, step, net, self.decisions, self.alpha)
             states[step.at] = state
             seen.append(state.seen)

@@ -63,7 +63,7 @@ class Rates:
         if candidates.ndim < 4:
             candidates = candidates[:, :, None]
         classes = np.frexp(np.abs(vectors - candidates[0]))[1]
-        bits = self.kinds[expected.kind, NEW]
+        bits: Floats = self.kinds[expected.kind, NEW]
         bits = bits + self.differences[0, expected.difference, classes[0]]
         bits += self.differences[1, expected.difference, classes[1]]
         for kind in range(NEW - 1, -1, -1):

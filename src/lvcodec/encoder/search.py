@@ -18,7 +18,8 @@ from lvcodec.codec.counts import Counts
 from lvcodec.codec.motion import Field, Motion, scaled
 from lvcodec.encoder.errors import Errors, ErrorsOfBoth, ErrorsOfOne, whole_groups
 from lvcodec.encoder.neighbours import NUDGES, neighbours
-from lvcodec.encoder.tree import Rates, Tree
+from lvcodec.encoder.rates import Rates
+from lvcodec.encoder.tree import Tree
 from lvcodec.exact import warp
 from lvcodec.quality import lambda_of
 from lvcodec.video.picture import Picture

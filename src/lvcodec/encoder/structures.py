@@ -16,7 +16,7 @@ import torch
 
 from lvcodec.codec.state import State
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
-from lvcodec.quality import lambda_of, of_index
+from lvcodec.quality import lambda_of
 from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
 
@@ -96,5 +96,5 @@ class Chooser:
         size = len(groups) * GROUP_BYTES + sum(len(picture.payload) + PICTURE_BYTES for picture in coded)
         errors = [picture.squared_error() for picture in coded]
         pixels = coded[0].source.width * coded[0].source.height
-        worth = lambda_of(of_index(self.coder.index)) * pixels
+        worth = lambda_of(self.coder.nets[0].quality) * pixels
         return 8 * size + worth * (sum(errors) + (LAST - 1) * errors[-1])

@@ -16,7 +16,7 @@ import numpy as np
 
 from lvcodec.arrays import Floats, Indices, Ints
 from lvcodec.codec import blocks
-from lvcodec.codec.blocks import AS_PREDICTED, PREDICTED, SIZES, SPLIT, UNIFORM, Blocks, Expected
+from lvcodec.codec.blocks import AS_PREDICTED, PREDICTED, SIZES, SPLIT, UNIFORM, Blocks, Expected, Flags
 from lvcodec.codec.counts import DIRECTIONS
 from lvcodec.codec.motion import MIXED, Field
 from lvcodec.encoder.neighbours import NUDGES
@@ -26,6 +26,8 @@ from lvcodec.exact import warp
 # docs/decisions.md#blocks-of-several-sizes
 LATER = 0.5  # of the bits that a vector costs or saves those that it predicts: they may change too
 DIRECTION_ROUNDS = 3
+LIKELY = 5  # vectors that are tried first: others must be able to win against them
+HOPELESS = np.float32(1e9)
 
 Errors = Callable[[Field, Indices], Floats]  # of vectors (2, n) at places of the field (n,)
 
@@ -62,13 +64,13 @@ class Tree:
 
     def decide(self, rounds: int) -> None:
         """Decide all blocks, so many times or until nothing changes."""
-        for _ in range(rounds):
+        for number in range(rounds):
             vectors, leaves = self._vectors, self._leaves
-            self._round()
+            self._round(later=number > 0)  # first they are all of the smallest size, and say little
             if np.array_equal(vectors, self._vectors) and np.array_equal(leaves, self._leaves):
                 break
 
-    def _round(self) -> None:
+    def _round(self, *, later: bool) -> None:
         coded = self._coded()
         now = self._rates.of_vectors(self._vectors[:, None, coded], self._expected(coded))[0]
         vectors, leaves, worth = self._vectors.copy(), self._leaves.copy(), np.zeros(0, dtype=np.float32)
@@ -77,8 +79,9 @@ class Tree:
             tried = self._tried(level, vectors)
             expected = self._expected(sized.first)
             bits = self._rates.of_vectors(tried, expected)
-            bits = bits + np.float32(LATER) * self._change_of_later(sized, tried, coded, now)
-            errors = self._errors_of(sized, tried)
+            if later:
+                bits = bits + np.float32(LATER) * self._change_of_later(sized, tried, coded, now)
+            errors = self._errors_of(sized, tried, self._price * bits)
             if level + 1 == len(SIZES):
                 chosen, worth = _best(tried, errors + self._price * bits)
                 flags = np.full(sized.first.size, UNIFORM)
@@ -98,7 +101,7 @@ class Tree:
         return blocks.expected(one, other, predicted, self._level[at])
 
     def _tried(self, level: int, vectors: Ints) -> Ints:
-        """(2, K, n): vectors to try for the blocks of a size, the kinds of `blocks` first.
+        """(2, K, n): vectors to try for the blocks of a size, the kinds of `blocks` and their own first.
 
         vectors: those that have been found for smaller blocks in this round.
         """
@@ -106,8 +109,8 @@ class Tree:
         own = self._vectors[:, None, sized.first]
         tried = [
             self._expected(sized.first).candidates.transpose(1, 0, 2),
-            self._vectors[:, sized.beside],
             own,
+            self._vectors[:, sized.beside],
             own + NUDGES[:, :, None],
             np.zeros_like(own),
         ]
@@ -141,12 +144,23 @@ class Tree:
         flags = options.argmin(axis=0)
         return chosen, flags, options.min(axis=0)
 
-    def _errors_of(self, sized: Blocks, tried: Ints) -> Floats:
-        """(K, n): errors of blocks with each of their vectors (2, K, n)."""
-        count = tried.shape[1]
-        every = tried[:, :, sized.number].reshape(2, -1)
-        errors = self._errors(every, np.tile(self._places, count)).reshape(count, -1)
-        return errors if sized.size == 1 else np.stack([_sums(sized, one) for one in errors])
+    def _errors_of(self, sized: Blocks, tried: Ints, rates: Floats) -> Floats:
+        """(K, n): errors of blocks with each of their vectors (2, K, n), HOPELESS where the rate alone is too much.
+
+        rates: (K, n), in errors.
+        """
+        errors = np.full(rates.shape, HOPELESS)
+        self._fill_errors(errors[:LIKELY], sized, tried[:, :LIKELY], np.ones((LIKELY, rates.shape[1]), dtype=bool))
+        least = (errors[:LIKELY] + rates[:LIKELY]).min(axis=0)
+        self._fill_errors(errors[LIKELY:], sized, tried[:, LIKELY:], rates[LIKELY:] < least)
+        return errors
+
+    def _fill_errors(self, errors: Floats, sized: Blocks, tried: Ints, wanted: Flags) -> None:
+        number, place = np.nonzero(wanted[:, sized.number])
+        block = sized.number[place]
+        each = self._errors(tried[:, number, block], place)
+        sums = np.bincount(number * wanted.shape[1] + block, each, minlength=wanted.size).reshape(wanted.shape)
+        errors[wanted] = sums[wanted]
 
     def _change_of_later(self, sized: Blocks, tried: Ints, coded: Indices, now: Floats) -> Floats:
         """(K, n): by how much vectors of blocks change the bits of those that they predict, as these are now.
@@ -192,7 +206,8 @@ class Tree:
             cost = float(costs[chosen, np.arange(coded.size)].sum()) + beside.total(chosen)
             if cost < least:
                 best, least = chosen, cost
-        return best.astype(np.int32)[leaf].reshape(self._shape)
+        found: Ints = best.astype(np.int32)[leaf].reshape(self._shape)
+        return found
 
 
 class _Beside:
@@ -206,7 +221,8 @@ class _Beside:
         self._later, self._table = level > 0, level * (MIXED + 1)
 
     def _context(self, near: Indices | int, far: Indices) -> Indices:
-        return self._table + np.where(self._later, np.where(near == far, near, MIXED), 0)
+        context: Indices = self._table + np.where(self._later, np.where(near == far, near, MIXED), 0)
+        return context
 
     def total(self, chosen: Indices) -> float:
         """Bits of all directions (n,)."""

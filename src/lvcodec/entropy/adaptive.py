@@ -8,9 +8,8 @@ Both sides hold the same counts, so both make the same tables; docs/bitstream.md
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lvcodec.arrays import Ints
+from lvcodec.arrays import Indices, Ints
 from lvcodec.entropy.tables import TOTAL, TableSet
 
 INCREMENT = 32  # what one symbol adds to its count
@@ -34,10 +33,11 @@ def tables_of(counts: Ints, sizes: Ints) -> TableSet:
     return TableSet(frequencies[used].astype(np.int32), (sizes + 1).astype(np.int32))
 
 
-def seen_in(tables: NDArray[np.intp], symbols: NDArray[np.intp], shape: tuple[int, int]) -> Ints:
+def seen_in(tables: Indices, symbols: Indices, shape: tuple[int, ...]) -> Ints:
     """How often each symbol was coded with each table, (T, S)."""
     flat = np.bincount(tables * shape[1] + symbols, minlength=shape[0] * shape[1])
-    return flat.astype(np.int32).reshape(shape)
+    times: Ints = flat.astype(np.int32).reshape(shape)
+    return times
 
 
 def updated(counts: Ints, seen: Ints) -> Ints:

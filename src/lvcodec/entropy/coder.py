@@ -134,6 +134,8 @@ class Reader(Coder):
 
 
 def _integers(name: str, array: NDArray[Any] | int) -> Ints:
+    if type(array) is int and -(1 << 31) <= array < 1 << 31:
+        return np.asarray(array, dtype=np.int32)  # of short calls the checks below are most of the time
     array = np.asarray(array)
     if array.dtype == np.int32:
         return array
