@@ -7,7 +7,7 @@ from setuptools import Extension, setup
 
 MINIMUM = (3, 11)  # the first Python whose stable ABI has buffers
 # No product may be contracted with a sum, and no sum reordered (docs/determinism.md).
-GNU = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-fast-math", "-fvisibility=hidden", "-Wall", "-Wextra"]
+GNU = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-fast-math", "-fvisibility=hidden", "-g0", "-Wall", "-Wextra"]
 
 setup(
     ext_modules=[

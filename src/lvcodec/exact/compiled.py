@@ -15,7 +15,7 @@ from torch import Tensor
 from lvcodec import native
 from lvcodec.exact.backend import Computed, Condition, InOne, Integers
 from lvcodec.exact.formats import INT8
-from lvcodec.exact.fused import Digits
+from lvcodec.exact.fused import Digits, Fused
 from lvcodec.exact.int8 import INT8_BACKEND, Int8Backend, Int8Layer
 from lvcodec.exact.packed import SIGNED, Packed, Units
 from lvcodec.native.layers import Block, Given, Layer, Linear
@@ -71,7 +71,7 @@ class NativeLayer(Int8Layer):
             self._products[zero] = product
         return self._products[zero]
 
-    def _lay_out(self, x: Packed) -> Computed | Digits | None:
+    def _lay_out(self, x: Packed) -> Fused | Digits | None:
         return super()._lay_out(x) if INT8_BACKEND.works(x.data.device) else None
 
 

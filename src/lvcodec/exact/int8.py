@@ -60,7 +60,7 @@ class Int8Layer:
         # The linear path between packed layers: a matrix product, channels last, is the faster form.
         is_product = integers.weight.shape[-1] == 1 and integers.act == "wide" and integers.fmt.dtype == torch.float64
         self._floats = (_ProductLayer if is_product else FloatLayer)(integers)
-        self._laid_out: dict[tuple[int, ...], Computed | Digits | None] = {}
+        self._laid_out: dict[tuple[int, ...], Fused | Digits | None] = {}
 
     def __call__(self, x: Units) -> Units:
         if isinstance(x, Tensor):
@@ -73,7 +73,7 @@ class Int8Layer:
         out = self._floats(x)
         return pack(out) if self._integers.fmt is INT8 and self._integers.act != "wide" else out
 
-    def _for_shape(self, x: Packed) -> Computed | Digits | None:
+    def _for_shape(self, x: Packed) -> Fused | Digits | None:
         """The weights as oneDNN wants them for such an input; None where its convolution would not be exact."""
         key = (x.zero, *x.data.shape)
         if key not in self._laid_out:
@@ -82,7 +82,7 @@ class Int8Layer:
             self._laid_out[key] = self._lay_out(x)
         return self._laid_out[key]
 
-    def _lay_out(self, x: Packed) -> Computed | Digits | None:
+    def _lay_out(self, x: Packed) -> Fused | Digits | None:
         own = self._integers
         if own.fmt is not INT8:
             if own.transposed or not Digits.fit(own.weight, own.groups):

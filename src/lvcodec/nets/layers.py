@@ -39,8 +39,9 @@ class Residual(nn.Module):
 
     def _in_one_pass(self) -> InOne | None:
         """What computes all of the block, if the backend can."""
-        given = [layer.integers for layer in self.body]
-        backend = self.body[0].backend
+        layers = [layer for layer in self.body if isinstance(layer, Conv)]
+        given = [layer.integers for layer in layers if layer.integers is not None]
+        backend = layers[0].backend
         if self._in_one is None or self._in_one[0] is not backend or self._in_one[1] is not given[0]:
             self._in_one = backend, given[0], backend.residual(given)
         return self._in_one[2]
