@@ -1,6 +1,7 @@
 """The compiled kernels; all else stands in pyproject.toml. Without a compiler the install goes on without them."""
 
 import sys
+import sysconfig
 from glob import glob
 
 from setuptools import Extension, setup
@@ -8,6 +9,8 @@ from setuptools import Extension, setup
 MINIMUM = (3, 11)  # the first Python whose stable ABI has buffers
 # No product may be contracted with a sum, and no sum reordered (docs/determinism.md).
 GNU = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-fast-math", "-fvisibility=hidden", "-g0", "-Wall", "-Wextra"]
+# Pythons without the global lock have no stable ABI: there lvcodec goes without kernels.
+STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 setup(
     ext_modules=[
@@ -20,6 +23,8 @@ setup(
             py_limited_api=True,
             optional=True,
         )
-    ],
-    options={"bdist_wheel": {"py_limited_api": "cp{}{}".format(*MINIMUM)}},
+    ]
+    if STABLE_ABI
+    else [],
+    options={"bdist_wheel": {"py_limited_api": "cp{}{}".format(*MINIMUM)}} if STABLE_ABI else {},
 )
