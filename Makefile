@@ -16,7 +16,7 @@ help:  ## show this list
 
 venv: $(STAMP)  ## install lvcodec and its development tools in .venv
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml setup.py $(wildcard native/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "lvcodec needs Python 3.11 or later; name one with: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
@@ -93,4 +93,5 @@ build: venv  ## sdist and wheel in dist/; installs the wheel in an empty environ
 	rm -rf $(EMPTY)
 
 clean:  ## remove .venv, caches and demo/
+	rm -f src/lvcodec/native/_kernels*.so
 	rm -rf $(VENV) .cache demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -21,9 +22,10 @@ FOLDERS = {"lvcodec": ROOT / "src" / "lvcodec", "lvcodec.weights": ROOT / "weigh
 
 
 def files_of(package: str) -> Iterator[Path]:
-    """The files below a folder of FOLDERS, but for what Python and editors leave there."""
+    """The files below a folder of FOLDERS, but for what Python, compilers and editors leave there."""
     for path in sorted(FOLDERS[package].rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("."):
+        made = "__pycache__" in path.parts or path.suffix == ".so"
+        if path.is_file() and not made and not path.name.startswith("."):
             yield path
 
 
@@ -83,8 +85,9 @@ def can_build() -> bool:
 
 
 @pytest.mark.skipif(not can_build(), reason="no setuptools here to build with")
-def test_the_wheel_holds_them(tmp_path: Path) -> None:
-    """In a copy, since setuptools leaves its folders beside what it builds."""
+@pytest.mark.parametrize("compiler", ["here", "none"])
+def test_the_wheel_holds_them(tmp_path: Path, compiler: str) -> None:
+    """In a copy, since setuptools leaves its folders beside what it builds. Without a compiler, no kernels."""
     copy, out = tmp_path / "copy", tmp_path / "out"
     for package in FOLDERS:
         for path in files_of(package):
@@ -92,15 +95,23 @@ def test_the_wheel_holds_them(tmp_path: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             # Weights are not looked into: names do, and megabytes need not be packed.
             target.touch() if path.suffix == ".safetensors" else shutil.copy(path, target)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
+    shutil.copytree(ROOT / "native", copy / "native")
     out.mkdir()
     script = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
-    done = subprocess.run([sys.executable, "-c", script, out], cwd=copy, capture_output=True, text=True, check=False)
+    environment = os.environ | ({"CC": "/no/such/compiler"} if compiler == "none" else {})
+    done = subprocess.run(
+        [sys.executable, "-c", script, out], cwd=copy, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    with zipfile.ZipFile(out / done.stdout.split()[-1]) as wheel:
+    file = done.stdout.split()[-1]
+    assert "-cp311-abi3-" in file, "one wheel for all Pythons"
+    with zipfile.ZipFile(out / file) as wheel:
         names = set(wheel.namelist())
         entry_points = next(name for name in names if name.endswith(".dist-info/entry_points.txt"))
         assert "lvcodec = lvcodec.cli.main:run" in wheel.read(entry_points).decode()
-    assert {name for name in names if ".dist-info/" not in name} == needed()
+    kernels = {name for name in names if name.startswith("lvcodec/native/_kernels.")}
+    assert len(kernels) == (compiler == "here" and shutil.which("cc") is not None)
+    assert {name for name in names if ".dist-info/" not in name} - kernels == needed()
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)

@@ -20,6 +20,7 @@ from golden.streams import STREAMS
 from safetensors.numpy import load_file, save_file
 
 import lvcodec
+from lvcodec import native
 from lvcodec.cli import main as cli_main
 from lvcodec.errors import WeightsError
 from lvcodec.models import store
@@ -59,6 +60,7 @@ LIMITS = {
     "AVX2": ({"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}, [], {"AVX2"}),
     "AVX-512 without VNNI": ({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, ["--threads", "2"], None),
     "no oneDNN": ({}, ["--no-onednn"], None),
+    **{f"kernels: {level}": ({native.VARIABLE: level}, [], None) for level in (*native.LEVELS, native.OFF)},
 }
 
 
@@ -77,7 +79,8 @@ def test_instruction_sets(limit: str) -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["float"] == streams.recorded()
-    assert told["int8"] in (streams.recorded(), "does not work here")
+    for backend in ("int8", "native"):
+        assert told[backend] in (streams.recorded(), "does not work here")
     assert capabilities is None or told["capability"] in capabilities  # ATen's name for what it uses
 
 

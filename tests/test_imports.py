@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lvcodec"
 
 BASICS = {"errors", "frames", "names", "quality", "report", "sizes", "version"}  # light; every part may import them
-CODING = {"arrays", "video", "stream", "entropy", "exact", "nets", "models"}  # what codec stands on
+CODING = {"arrays", "native", "video", "stream", "entropy", "exact", "nets", "models"}  # what codec stands on
 AROUND = CODING | {"codec", "encoder", "measure", "options", "lvcodec"}  # for parts that stand around the codec
 TRAIN = {"train", "train.data", "train.stages", "train.results", "train.run"}
 
@@ -30,6 +30,7 @@ TRAIN = {"train", "train.data", "train.stages", "train.results", "train.run"}
 # of train's folders. A part may import itself, the basics, and these. The basics import no more than stands here.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "native": set(),
     "names": set(),
     "quality": {"errors"},
     "report": {"errors", "sizes"},
@@ -40,10 +41,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options": {"stream"},
     "video": set(),
     "stream": {"video"},
-    "entropy": {"arrays"},
-    "exact": {"arrays"},
+    "entropy": {"arrays", "native"},
+    "exact": {"arrays", "native"},
     "nets": {"arrays", "exact", "entropy"},
-    "models": {"arrays", "nets", "exact", "entropy"},
+    "models": {"arrays", "nets", "exact", "entropy", "native"},
     "codec": CODING | {"options"},
     "measure": {"video"},
     "encoder": CODING | {"codec", "measure", "options"},

@@ -21,7 +21,7 @@ ONE_NETWORK_FAMILIES = ("swift",)  # one network for all qualities; the others h
 REFINED_FAMILIES = ("swift",)  # those whose symbols --effort refines
 DEFAULT_FAMILY = "swift"
 
-BACKENDS = ("int8", "float", "reference")  # the fastest first
+BACKENDS = ("native", "int8", "float", "reference")  # the fastest first
 DEVICES = ("cpu", "cuda")
 AUTO = "auto"  # for a backend or a device: the fastest that computes right; for GOPs: as the content allows
 

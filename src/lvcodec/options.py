@@ -52,8 +52,8 @@ class Encoding:
     jobs: GOPs coded side by side, 1 or more; by default as many as torch has threads, up to 4, and fewer of large
         pictures (two of 1080p); the threads are shared out among them.
     device: "auto", "cpu" or "cuda", where the networks run.
-    backend: "auto", "int8", "float" or "reference": who computes the networks. The bits are the same; "auto" is the
-        environment variable LVCODEC_BACKEND, or else the fastest.
+    backend: "auto", "native", "int8", "float" or "reference": who computes the networks. The bits are the same; "auto"
+        is the environment variable LVCODEC_BACKEND, or else the fastest.
     overwrite: replace outputs that exist.
     keep_partial: keep the whole pictures of a stream whose coding was interrupted.
     lenient: accept a video of which pictures are missing; without it they are an error, once the others are coded.

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import constriction
@@ -16,12 +17,24 @@ from hypothesis import strategies as st
 from judge import RangeDecoder, RangeEncoder, decode_call, encode_call
 from numpy.typing import NDArray
 
+from lvcodec import native
 from lvcodec.entropy.builders import round_to_counts, scale_grid_tables
-from lvcodec.entropy.coder import VALUE_LIMIT, Coder, Reader, Writer
-from lvcodec.entropy.tables import TOTAL, Ints, TableSet, exact_model
+from lvcodec.entropy.call import VALUE_LIMIT
+from lvcodec.entropy.coder import Coder, Reader, Writer
+from lvcodec.entropy.tables import TOTAL, Ints, TableSet, exact_model, unzigzag
 from lvcodec.errors import InputError, StreamError
 
 GRID = scale_grid_tables("laplace", np.geomspace(0.04, 20, 16), np.arange(5) / 8)
+
+
+@pytest.fixture(params=["compiled", "batches"], autouse=True, scope="module")
+def who_codes(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "batches":
+            patch.setattr(native, "kernels", lambda: None)
+        elif native.kernels() is None:
+            pytest.skip(f"no compiled kernels: {native.condition()}")
+        yield
 
 
 def random_tables(rng: np.random.Generator, count: int) -> TableSet:
@@ -137,6 +150,21 @@ def test_carries_through_many_words(seed: int) -> None:
     words = judge.finish()
     assert words[:2] in ([0x7FFFFFFF, 0xFFFFFFFF], [0x80000000, 0])
     assert encoder.get_compressed().tolist() == words
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_carries_of_a_writer(seed: int) -> None:
+    """The same intervals, coded one by one, now without escapes."""
+    draw = random.Random(seed)
+    counts = 2**21 - 9 + np.arange(8, dtype=np.int32)
+    table = TableSet(np.append(counts, TOTAL - counts.sum()), np.array([9]))
+    at_half, judge, writer = RangeDecoder(b"\x80"), RangeEncoder(), Writer()
+    symbols = [at_half.decode(lists(table)[0]) for _ in range(draw.randrange(200, 300))]
+    symbols[-1] = draw.randrange(9)
+    for value in unzigzag(np.array(symbols, dtype=np.int32)):
+        encode_call(judge, lists(table), [0], [int(value)])
+        writer.code(value.reshape(1), table, np.array([0]))
+    assert writer.finish() == judge.payload()
 
 
 def test_exact_words() -> None:

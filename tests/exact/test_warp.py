@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from lvcodec import native
 from lvcodec.exact import warp
 from lvcodec.exact.warp import BLOCK, CHROMA_TAPS, FINE, LUMA_TAPS, MAX_VECTOR, ONE, STEPS, field_shape
 
@@ -78,6 +79,14 @@ def made(height: int, width: int, chroma: bool, seed: int = 0) -> tuple[Plane, C
     shape = ((height + 1) // 2, (width + 1) // 2) if chroma else (height, width)
     plane = random.integers(0, 256, shape).astype(np.uint8)
     return plane, lambda kind: VECTORS[kind](random, field_shape(height, width)).astype(np.int32)
+
+
+@pytest.fixture(params=["compiled", "torch"], autouse=True)
+def who_computes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "torch":
+        monkeypatch.setattr(native, "kernels", lambda: None)
+    elif native.kernels() is None:
+        pytest.skip(f"no compiled kernels: {native.condition()}")
 
 
 @pytest.mark.parametrize("chroma", [False, True])

@@ -1,6 +1,6 @@
 """Decode all golden streams in this process and print JSON: backend -> stream -> hash.
 
-    python -m golden.decode [--backends float,int8] [--threads N] [--no-onednn] [--jobs N] [--device cpu|cuda]
+    python -m golden.decode [--backends float,int8,native] [--threads N] [--no-onednn] [--jobs N] [--device cpu|cuda]
 
 Run in a process of its own, with limits on instruction sets in its environment. A backend is left out, and said
 to be, where it does not work.
@@ -22,7 +22,7 @@ from lvcodec.exact.backends import BACKENDS
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--backends", default="float,int8")
+    parser.add_argument("--backends", default="float,int8,native")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-onednn", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)

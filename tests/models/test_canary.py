@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from golden import models, streams
 
 import lvcodec
+from lvcodec import native
 from lvcodec.errors import WeightsError
 from lvcodec.exact import fused
 from lvcodec.exact.backend import Condition
@@ -21,6 +23,7 @@ from lvcodec.exact.int8 import Int8Backend
 from lvcodec.exact.packed import Packed
 from lvcodec.models import canary, loading, store
 from lvcodec.models.store import ModelInfo
+from lvcodec.native.layers import Layer
 
 CPU = torch.device("cpu")
 HAS_INT8 = pytest.mark.skipif(not BACKENDS["int8"].works(CPU), reason="no fused int8 convolution here")
@@ -132,8 +135,13 @@ def test_without_a_recorded_hash_nothing_is_tried(golden_models: dict[str, Model
     assert canary.choose(golden_models["swift"], 40, CPU, "auto") == HERE[0] and tried == []
 
 
+@pytest.fixture
+def without_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "multiplies", lambda: False)
+
+
 @HAS_INT8
-def test_a_wrong_backend_is_passed_over(model: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_backend_is_passed_over(without_native, model: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     """One unit, in one layer of the network; the small layers that int8 tries by itself are right."""
     honest = fused.Fused.__call__
 
@@ -149,15 +157,34 @@ def test_a_wrong_backend_is_passed_over(model: ModelInfo, monkeypatch: pytest.Mo
     assert len(notices) == 1 and "the int8 backend does not compute right" in notices[0] and "float" in notices[0]
 
 
+@pytest.mark.skipif(not BACKENDS["native"].works(CPU), reason="no compiled kernels here")
+def test_kernels_that_are_wrong_are_passed_over(model: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One unit, in one layer of the network; what the kernels' self-test tries is right."""
+    honest = Layer.__call__
+
+    def wrong(layer: Layer, x: np.ndarray) -> np.ndarray:
+        out = honest(layer, x)
+        if layer.outputs == 24 and out.dtype == np.float32:
+            out[0, 0, 0] += 1
+        return out
+
+    monkeypatch.setattr(Layer, "__call__", wrong)
+    notices: list[str] = []
+    chosen = canary.choose(model, 40, CPU, "auto", notices.append)
+    assert chosen != "native" and len(notices) == 1 and "the native backend does not compute right" in notices[0]
+
+
 @HAS_INT8
-def test_all_but_the_reference_may_be_wrong(model: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_but_the_reference_may_be_wrong(without_native, model: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(canary, "attempt", lambda *args: "0" * 64)
     notices: list[str] = []
     assert canary.choose(model, 40, CPU, "auto", notices.append) == "reference"
     assert [text.split()[1] for text in notices] == ["int8", "float"]
 
 
-def test_coding_tells_of_it_and_is_right(golden_models: dict[str, ModelInfo], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_coding_tells_of_it_and_is_right(
+    without_native, golden_models: dict[str, ModelInfo], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A fused convolution that is there and wrong: encode and decode say so and use floats."""
     monkeypatch.setattr(Int8Backend, "condition", lambda backend, device: Condition.WRONG)
     golden = streams.STREAMS[0]

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 
 def machine_lines(about: dict[str, Any]) -> list[str]:
-    """Versions, processor, limits, devices, backends: a row each."""
+    """Versions, processor, kernels, limits, devices, backends: a row each."""
     rows = [
         *about["versions"].items(),
         ("processor", about["processor"]),
         ("it has", " ".join(about["instruction_sets"]) or "unknown"),
         ("torch uses", f"{about['torch_uses']}, {about['threads']} threads"),
+        ("compiled kernels", about["kernels"]),
         *((name, f"{value} (a limit from the environment)") for name, value in about["limits"].items()),
         *(("device", name) for name in about["devices"]),
         *((f"backend {name}", state) for name, state in about["backends"].items()),

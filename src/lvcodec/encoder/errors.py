@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec import native
 from lvcodec.arrays import Floats, Indices
 from lvcodec.codec.motion import Field, both_fields
 from lvcodec.exact import warp
@@ -19,40 +21,53 @@ BORDER = 24  # pels around a picture: a block, and what taps reach
 NONE = np.int64(2**62)  # no vector
 STEP_BITS = warp.STEPS.bit_length() - 1
 BATCH = 4096  # blocks that are compared at a time, which keeps them in the caches
+REFERENCES_KEPT = 3  # of 35 MB at 1080p: a reference serves several pictures, and several ways to order them
 TOO_FAR = np.float32(1e9)  # the error of a vector that may not be
 
 
 class Shown:
-    """The luma of a reference as blocks show it, in steps of a quarter of a pel, rounded to whole levels."""
+    """The luma of a reference as blocks show it, in steps of a quarter of a pel, rounded to whole levels.
+
+    planes: (STEPS^2, H + 2 BORDER, W + 2 BORDER), phases down first.
+    """
 
     def __init__(self, plane: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
-        side = warp.BLOCK
-        self._size = plane.shape
-        self._windows = np.lib.stride_tricks.sliding_window_view(_phases(plane), (1, side, side))[..., 0, :, :]
-        self._corners = side * np.indices(shape[1:], dtype=np.int32).reshape(2, -1)
+        self.planes = _kept_phases(_Same(plane))
+        self._columns, self._size = shape[2], plane.shape
+
+    @property
+    def form(self) -> tuple[int, ...]:
+        """What the kernels have to know of planes and blocks."""
+        return *self.planes.shape[1:], BORDER, warp.STEPS, warp.BLOCK, self._columns
 
     def __call__(self, vectors: Field, blocks: Indices) -> NDArray[np.uint8]:
         """(n, BLOCK, BLOCK): blocks of the field by their numbers (n,), each moved by its vector of (2, n)."""
+        side = warp.BLOCK
         part = vectors & (warp.STEPS - 1)  # divmod takes ten times as long
-        corners = self._corners[:, blocks] + (vectors >> STEP_BITS)
-        top, left = (np.clip(c, -BORDER, size) + BORDER for c, size in zip(corners, self._size, strict=True))
-        return np.asarray(self._windows[part[0] * warp.STEPS + part[1], top, left])
+        corners = side * np.stack(np.divmod(blocks, self._columns)) + (vectors >> STEP_BITS)
+        ends = (size + BORDER - side for size in self._size)
+        top, left = (np.clip(c, -BORDER, end) + BORDER for c, end in zip(corners, ends, strict=True))
+        windows = np.lib.stride_tricks.sliding_window_view(self.planes, (1, side, side))[..., 0, :, :]
+        return np.asarray(windows[part[0] * warp.STEPS + part[1], top, left])
 
 
 class Errors(ABC):
     """Mean squared errors of blocks' luma, in levels; blocks at the edges as if they went on.
 
     What a block's error with a vector is, is kept, SLOTS^2 of each block: most candidates are what was tried before.
+    Compiled kernels find it as quickly anew.
     """
 
     def __init__(self, y: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
         wanted = blocks_of(y, *shape[1:]).transpose(0, 2, 1, 3).reshape(-1, warp.BLOCK, warp.BLOCK)
-        self._wanted = np.ascontiguousarray(wanted, dtype=np.float32)
+        self._wanted = np.ascontiguousarray(wanted)
         self._vectors = np.full((len(wanted), SLOTS**2), NONE)
         self._found = np.zeros((len(wanted), SLOTS**2), dtype=np.float32)
 
     def __call__(self, vectors: Field, blocks: Indices) -> Floats:
         """(n,): errors of blocks, by their numbers (n,), each with its vector of (2, n)."""
+        if native.kernels() is not None:
+            return self._compared(vectors, blocks)
         vector = vectors[0].astype(np.int64) * 2**16 + vectors[1]
         slot = (vectors[0] & (SLOTS - 1)) * SLOTS + (vectors[1] & (SLOTS - 1))
         error: Floats = self._found[blocks, slot]
@@ -80,10 +95,9 @@ class Errors(ABC):
     def _compared(self, vectors: Field, blocks: Indices) -> Floats:
         """(n,): errors that are not known yet."""
 
-    def _squared(self, shown: NDArray[Any], blocks: Indices) -> Floats:
-        apart = shown - self._wanted[blocks]
-        squared: Floats = np.einsum("nij,nij->n", apart, apart)
-        return squared / np.float32(warp.BLOCK**2)
+    def _mean(self, squared: NDArray[Any]) -> Floats:
+        """Sums of whole numbers below 2^32, of four times the squares where two references are shown."""
+        return np.asarray(squared.astype(np.float32) / np.float32(warp.BLOCK**2))
 
 
 class ErrorsOfOne(Errors):
@@ -94,7 +108,13 @@ class ErrorsOfOne(Errors):
         self._shown = Shown(reference, shape)
 
     def _compared(self, vectors: Field, blocks: Indices) -> Floats:
-        return self._squared(self._shown(vectors, blocks), blocks)
+        kernels, squared = native.kernels(), np.empty(len(blocks), dtype=np.uint32)
+        if kernels is None:
+            squared[:] = squares(self._shown(vectors, blocks).astype(np.int32) - self._wanted[blocks])
+        else:
+            pairs = np.ascontiguousarray(vectors, dtype=np.int32), np.ascontiguousarray(blocks, dtype=np.int64)
+            kernels.errors(squared, self._shown.planes, self._wanted, *pairs, *self._shown.form)
+        return self._mean(squared)
 
 
 class ErrorsOfBoth(Errors):
@@ -123,10 +143,22 @@ class ErrorsOfBoth(Errors):
         """(3, n): errors with both references, the one before and the one after."""
         vectors = self._direct[:, blocks] + differences
         here, there = both_fields(np.clip(vectors, -warp.MAX_VECTOR, warp.MAX_VECTOR), *self._distances)
-        one, other = self._before(here, blocks), self._after(there, blocks)
-        mean = (one.astype(np.float32) + other) * np.float32(0.5)
-        errors = np.stack([self._squared(shown, blocks) for shown in (mean, one, other)])
+        errors = self._mean(self._three(here, there, blocks)) * np.array([[0.25], [1], [1]], dtype=np.float32)
         return np.where((np.abs(vectors) > warp.MAX_VECTOR).any(axis=0), TOO_FAR, errors)
+
+    def _three(self, here: Field, there: Field, blocks: Indices) -> NDArray[np.uint32]:
+        """(3, n): squared errors of twice the mean of both references, to twice the picture, and of each of them."""
+        kernels, squared = native.kernels(), np.empty((3, len(blocks)), dtype=np.uint32)
+        if kernels is None:
+            wanted = self._wanted[blocks].astype(np.int32)
+            one, other = (shown - wanted for shown in (self._before(here, blocks), self._after(there, blocks)))
+            squared[:] = [squares(apart) for apart in (one + other, one, other)]
+        else:
+            both = self._before.planes, self._after.planes, self._wanted
+            fields = (np.ascontiguousarray(field, dtype=np.int32) for field in (here, there))
+            numbers = np.ascontiguousarray(blocks, dtype=np.int64)
+            kernels.errors_of_both(squared, *both, *fields, numbers, *self._before.form)
+        return squared
 
     def _compared(self, vectors: Field, blocks: Indices) -> Floats:
         return np.asarray((self.by_direction(vectors, blocks) + self._price).min(axis=0))
@@ -144,19 +176,48 @@ def whole_groups(array: NDArray[Any], side: int) -> NDArray[Any]:
     return np.pad(array, [(0, 0)] * (array.ndim - 2) + beyond, mode="edge")
 
 
-def _phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def squares(apart: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(n,): sums of the squares of (n, BLOCK, BLOCK), |apart| <= 510."""
+    return np.asarray(np.einsum("nij,nij->n", apart, apart))
+
+
+class _Same:
+    """An array by which one it is, not by what it holds."""
+
+    def __init__(self, array: NDArray[np.uint8]) -> None:
+        self.array = array
+
+    def __hash__(self) -> int:
+        return id(self.array)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.array is other.array
+
+
+@lru_cache(maxsize=REFERENCES_KEPT)
+def _kept_phases(plane: _Same) -> NDArray[np.uint8]:
+    return phases(plane.array)
+
+
+def phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The plane at every quarter of a pel down and to the right, as the warp shows it, gone on beyond its edges.
 
-    Returns (STEPS^2, H + 2 BORDER, W + 2 BORDER), rounded.
+    Returns (STEPS^2, H + 2 BORDER, W + 2 BORDER), rounded half to even.
     """
+    height, width = plane.shape
+    shown = np.empty((warp.STEPS**2, height + 2 * BORDER, width + 2 * BORDER), dtype=np.uint8)
+    kernels = native.kernels()
+    if kernels is not None:
+        taps = np.array(warp.LUMA_TAPS, dtype=np.int16)
+        kernels.phases(shown, np.ascontiguousarray(plane), taps, height, width, BORDER, *taps.shape)
+        return shown
     import cv2
 
     grown = np.pad(plane, BORDER, mode="edge")
-    taps = np.array(warp.LUMA_TAPS, dtype=np.float32) / warp.ONE
-    middle = taps.shape[1] // 2 - 1
+    parts = np.array(warp.LUMA_TAPS, dtype=np.float32) / warp.ONE
+    middle = parts.shape[1] // 2 - 1
     # of whole pels one tap is enough
-    kernels = [(row[middle : middle + 1], 0) if number == 0 else (row, middle) for number, row in enumerate(taps)]
-    shown = np.empty((len(taps) ** 2, *grown.shape), dtype=np.uint8)
-    for number, ((down, top), (across, left)) in enumerate(product(kernels, kernels)):
+    filters = [(row[middle : middle + 1], 0) if number == 0 else (row, middle) for number, row in enumerate(parts)]
+    for number, ((down, top), (across, left)) in enumerate(product(filters, filters)):
         cv2.sepFilter2D(grown, -1, across, down, shown[number], (left, top), borderType=cv2.BORDER_REPLICATE)
     return shown

@@ -7,7 +7,9 @@
 sub-streams of a picture writes the walk once. The order of the symbols is part of the format
 (docs/bitstream.md): tables ascending, raster order within a table, then the escapes of the call.
 
-Damaged payloads mostly read as garbage: lengths and CRC are the container's, and come first.
+What lies between values and words is done by the compiled kernels (compiled.py) or, where there are none, by
+constriction and numpy (batches.py). Damaged payloads mostly read as garbage: lengths and CRC are the container's, and
+come first.
 """
 
 from __future__ import annotations
@@ -16,26 +18,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.arrays import Indices, Ints
-from lvcodec.entropy.tables import TOTAL, TableSet, exact_model, unzigzag, zigzag
-from lvcodec.errors import InputError, StreamError
-
-ESCAPE_BITS = 24
-VALUE_LIMIT = 1 << ESCAPE_BITS  # every |value - centre| below this can be coded, whatever the table
-
-_BIT = exact_model(np.array([TOTAL // 2, TOTAL // 2], dtype=np.int32))
+from lvcodec import native
+from lvcodec.arrays import Ints
+from lvcodec.entropy.batches import BatchReader, BatchWriter
+from lvcodec.entropy.call import Account, Call, CallReader, CallWriter
+from lvcodec.entropy.compiled import CompiledReader, CompiledWriter
+from lvcodec.entropy.tables import TableSet
+from lvcodec.errors import InputError
 
 
 class Coder(ABC):
-    """What writing and reading share: all but one batch of symbols. Use Writer or Reader."""
+    """What writing and reading share. Use Writer or Reader."""
 
     def __init__(self) -> None:
-        self._bits_of: dict[str, float] = {}
-        self._uncounted: list[tuple[str, TableSet, Indices, Indices, Ints, int]] = []
+        self._accounts: dict[tuple[str, int], Account] = {}
         self.begin("")
 
     def begin(self, name: str) -> None:
@@ -45,13 +44,10 @@ class Coder(ABC):
     @property
     def bits(self) -> Mapping[str, float]:
         """What each sub-stream took, the sum of -log2 p by name, equal on both sides; worked out when asked for."""
-        for name, tables, used, sizes, symbols, escape_bits in self._uncounted:
-            entries = np.repeat(tables.offsets[used], sizes)
-            entries += np.minimum(symbols, np.repeat(tables.lengths[used] - 1, sizes))
-            bits = float(np.add.reduce(tables.cost_bits[entries], dtype=np.float64))
-            self._bits_of[name] = self._bits_of.get(name, 0.0) + bits + escape_bits
-        self._uncounted.clear()
-        return self._bits_of
+        bits_of: dict[str, float] = {}
+        for (name, _), account in self._accounts.items():
+            bits_of[name] = bits_of.get(name, 0.0) + account.bits
+        return bits_of
 
     def code(
         self,
@@ -70,75 +66,22 @@ class Coder(ABC):
         Raises InputError if the arguments are not such, StreamError if the payload is damaged (Reader).
         """
         index = np.asarray(index)
-        centre = _fit("centres", _integers("centres", centre), index.shape)
-        sign = _fit("signs", _signs(sign), index.shape)
-        order, used, sizes = _group(index, len(tables))
-        last = np.repeat(tables.lengths[used] - 1, sizes)
-        to_write = self._symbols(values, index.shape, centre, sign)
-        if to_write is None:
-            symbols = np.empty(order.size, dtype=np.int32)
-        else:
-            symbols = np.minimum(to_write[order], last)
+        if index.dtype.kind not in "iu":
+            raise InputError(f"the table index is {index.dtype}, not integers")
+        flat = _integers("table index", index).ravel()
+        account = self._account(tables)
+        call = Call(tables, flat, _fit("centres", centre, index.shape), _fit("signs", sign, index.shape), account)
+        return self._code(values, call, index.shape).reshape(index.shape)
 
-        end = 0
-        for number, size in zip(used.tolist(), sizes.tolist(), strict=True):
-            start, end = end, end + size
-            self._batch(symbols[start:end], tables.model(number))
-
-        escaped = np.flatnonzero(symbols == last)
-        escape_bits = 0
-        if escaped.size:
-            escaped = escaped[np.argsort(order[escaped])]
-            beyond = np.zeros(escaped.size, dtype=np.int32)
-            if to_write is not None:
-                beyond = to_write[order[escaped]] - last[escaped]
-            beyond = self._escapes(beyond)
-            symbols[escaped] += beyond
-            escape_bits = int((2 * _digits(beyond + 1) + 1).sum())
-        self._uncounted.append((self.sub_stream, tables, used, sizes, symbols, escape_bits))
-
-        if values is not None:
-            return np.asarray(values).astype(np.int32, copy=False)
-        flat = np.empty(order.size, dtype=np.int32)
-        flat[order] = symbols
-        read = unzigzag(flat).reshape(index.shape)
-        read *= sign
-        read += centre
-        return read
-
-    def _escapes(self, beyond: Ints) -> Ints:
-        """Code integers in Exp-Golomb bits: those given (0 <= beyond < 2**25 - 1), or as many read instead.
-
-        A number plus one is written in binary, without its leading one, all numbers digit by digit: first a
-        bit from each number still open that says whether a digit follows, then the digits of those where one
-        does. So it takes two batches a digit, however many numbers there are.
-        """
-        digits = _digits(beyond + 1)
-        aligned = (beyond + 1) << (ESCAPE_BITS - digits)
-        number = np.ones(beyond.size, dtype=np.int32)
-        going = np.arange(beyond.size)
-        for done in range(ESCAPE_BITS + 1):
-            going = going[self._bits(digits[going] > done) == 1]
-            if not going.size:
-                return number - 1
-            if done < ESCAPE_BITS:
-                digit = self._bits((aligned[going] >> (ESCAPE_BITS - 1 - done)) & 1)
-                number[going] = (number[going] << 1) | digit
-        raise StreamError(f"damaged payload: an escaped symbol of more than {ESCAPE_BITS} bits")
-
-    def _bits(self, bits: NDArray[Any]) -> Ints:
-        """Code the bits given, or read as many in their place."""
-        batch = bits.astype(np.int32)
-        self._batch(batch, _BIT)
-        return batch
+    def _account(self, tables: TableSet) -> Account:
+        key = self.sub_stream, id(tables)  # the account keeps the tables, so no other set takes their number
+        if key not in self._accounts:
+            self._accounts[key] = Account(tables)
+        return self._accounts[key]
 
     @abstractmethod
-    def _symbols(self, values: NDArray[Any] | None, shape: tuple[int, ...], centre: Ints, sign: Ints) -> Ints | None:
-        """The zigzag symbols to write, flat; None when reading."""
-
-    @abstractmethod
-    def _batch(self, symbols: Ints, model: Any) -> None:
-        """Write the symbols, or fill them with those read."""
+    def _code(self, values: NDArray[Any] | None, call: Call, shape: tuple[int, ...]) -> Ints:
+        """Write the values, or read them."""
 
 
 class Writer(Coder):
@@ -146,39 +89,28 @@ class Writer(Coder):
 
     def __init__(self) -> None:
         super().__init__()
-        self._encoder = constriction.stream.queue.RangeEncoder()
+        kernels = native.kernels()
+        self._words: CallWriter = BatchWriter() if kernels is None else CompiledWriter(kernels)
 
     def finish(self) -> bytes:
         """The payload: the shortest row of bytes within the final interval, zeros being what follows it.
 
-        constriction ends with the first whole word within the interval. Of all words there, the one with the
-        most zero bytes at its end saves 1.7 bytes a picture, since words are written big-endian.
+        Of all words within the interval, the one with the most zero bytes at its end saves 1.7 bytes a picture, since
+        words are written big-endian.
         """
-        words: NDArray[np.uint32] = self._encoder.get_compressed()
-        if not words.size:
-            return b""
-        settled, (low, width) = self._encoder.pos()
-        end = low + (1 << 32) - 1
-        room = ((low + width - 1) >> 32) - (end >> 32)  # how far the last word may rise
-        rises = [-(end >> 32) % (1 << zero_bits) for zero_bits in (32, 24, 16, 8, 0)]
-        number = int.from_bytes(words[: settled + 1].astype(">u4").tobytes(), "big")
-        number += int(next(rise for rise in rises if rise <= room))
-        return number.to_bytes(4 * (settled + 1), "big").rstrip(b"\0")
+        number, words, room = self._words.end()
+        rises = [-number % (1 << zero_bits) for zero_bits in (32, 24, 16, 8, 0)]
+        number += next(rise for rise in rises if rise <= room)
+        return number.to_bytes(4 * words, "big").rstrip(b"\0")
 
-    def _symbols(self, values: NDArray[Any] | None, shape: tuple[int, ...], centre: Ints, sign: Ints) -> Ints | None:
+    def _code(self, values: NDArray[Any] | None, call: Call, shape: tuple[int, ...]) -> Ints:
         if values is None:
             raise InputError("a Writer needs the values to code")
         integers = _integers("values", values)
         if integers.shape != shape:
             raise InputError(f"values of shape {integers.shape} do not match an index of shape {shape}")
-        # The difference may wrap in int32; adding the centre wraps it back. A scalar would not stay int32.
-        offset: Ints = np.ravel((integers - centre) * sign)
-        if offset.size and (int(offset.min()) <= -VALUE_LIMIT or int(offset.max()) >= VALUE_LIMIT):
-            raise InputError(f"a value is {VALUE_LIMIT} or more from its centre, too far to be coded")
-        return zigzag(offset)
-
-    def _batch(self, symbols: Ints, model: Any) -> None:
-        self._encoder.encode(symbols, model)
+        self._words.write(integers.ravel(), call)
+        return integers
 
 
 class Reader(Coder):
@@ -189,41 +121,16 @@ class Reader(Coder):
 
     def __init__(self, payload: bytes) -> None:
         super().__init__()
-        # Zero bytes up to a whole word; past the last word constriction reads zeros.
+        # Zero bytes up to a whole word; past the last word zeros are read.
         padded = bytes(payload) + bytes(-len(payload) % 4)
         words = np.frombuffer(padded, dtype=">u4").astype(np.uint32)
-        self._decoder = constriction.stream.queue.RangeDecoder(words)
+        kernels = native.kernels()
+        self._words: CallReader = BatchReader(words) if kernels is None else CompiledReader(kernels, words)
 
-    def _symbols(self, values: NDArray[Any] | None, shape: tuple[int, ...], centre: Ints, sign: Ints) -> Ints | None:
+    def _code(self, values: NDArray[Any] | None, call: Call, shape: tuple[int, ...]) -> Ints:
         if values is not None:
             raise InputError("a Reader takes None for the values")
-        return None
-
-    def _batch(self, symbols: Ints, model: Any) -> None:
-        try:
-            symbols[:] = self._decoder.decode(model, symbols.size)
-        except (AssertionError, ValueError, RuntimeError) as error:
-            raise StreamError("damaged payload: no symbol has this code") from error
-
-
-def _digits(numbers: Ints) -> Ints:
-    """How many binary digits follow the leading one of each number >= 1."""
-    return np.frexp(numbers)[1] - np.int32(1)
-
-
-def _group(index: NDArray[Any], count: int) -> tuple[Indices, Indices, Indices]:
-    """Elements by table: (order, tables used, elements of each); `order` is index.ravel()'s stable sort."""
-    if index.dtype.kind not in "iu":
-        raise InputError(f"the table index is {index.dtype}, not integers")
-    flat = index.ravel()
-    if flat.size and (int(flat.min()) < 0 or int(flat.max()) >= count):
-        raise InputError(f"a table index is outside the set of {count} tables")
-    if count <= 1 << 16:
-        flat = flat.astype(np.uint16)  # numpy sorts these by radix, ten times faster
-    order = np.argsort(flat, kind="stable")
-    sizes = np.bincount(flat, minlength=count)
-    used = np.flatnonzero(sizes)
-    return order, used, sizes[used]
+        return self._words.read(call)
 
 
 def _integers(name: str, array: NDArray[Any] | int) -> Ints:
@@ -240,15 +147,10 @@ def _integers(name: str, array: NDArray[Any] | int) -> Ints:
     return array.astype(np.int32)
 
 
-def _fit(name: str, array: Ints, shape: tuple[int, ...]) -> Ints:
+def _fit(name: str, given: NDArray[Any] | int, shape: tuple[int, ...]) -> Ints:
+    """Flat, one for each element of that shape, or one for all."""
+    array = _integers(name, given)
     try:
-        return np.broadcast_to(array, shape) if array.ndim else array
+        return np.broadcast_to(array, shape).ravel() if array.ndim else array.reshape(1)
     except ValueError as error:
         raise InputError(f"{name} of shape {array.shape} do not match an index of shape {shape}") from error
-
-
-def _signs(sign: NDArray[Any] | int) -> Ints:
-    array = _integers("signs", sign)
-    if array.size and not bool(((array == 1) | (array == -1)).all()):
-        raise InputError("a sign is neither -1 nor 1")
-    return array

@@ -54,12 +54,13 @@ class TableSet:
             raise WeightsError(f"frequency tables of {ends[-1]} entries come with {self.counts.size} counts")
         if int(self.counts.min()) < 1:
             raise WeightsError("a frequency table has a count below 1")
-        self.offsets: NDArray[np.intp] = (ends - self.lengths).astype(np.intp)
+        self.offsets = ends - self.lengths  # (T,) int64
         sums = np.add.reduceat(self.counts, self.offsets, dtype=np.int64)
         wrong = np.flatnonzero(sums != TOTAL)
         if wrong.size:
             raise WeightsError(f"frequency table {wrong[0]} sums to {sums[wrong[0]]}, not {TOTAL}")
         self._models: list[Any] = [None] * self.lengths.size
+        self._below: NDArray[np.uint32] | None = None
         self._cost_bits: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
@@ -76,6 +77,15 @@ class TableSet:
         if model is None:
             model = self._models[number] = exact_model(self.table(number))
         return model
+
+    @property
+    def below(self) -> NDArray[np.uint32]:
+        """Of every entry the counts of its table's entries before it, (sum of lengths,), in the order of `counts`."""
+        if self._below is None:
+            ends = np.cumsum(self.counts, dtype=np.int64)
+            starts = np.arange(len(self), dtype=np.int64) << PRECISION_BITS  # of tables, among all counts
+            self._below = (ends - self.counts - np.repeat(starts, self.lengths)).astype(np.uint32)
+        return self._below
 
     @property
     def cost_bits(self) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
     reference.py   sums in int64, requantised by integer shifts: obviously exact, and slow. The judge of the others
     floats.py      sums in float32 or float64 that cannot round (bounds.py)
     int8.py        bytes and fused convolutions for the layers in 8 bits, floats for the rest
+    compiled.py    the same bytes, and our own kernels for those layers and for whole residual blocks
 
 All give the same numbers; tests/exact/test_backends.py compares them. backends.py lists and picks them. A further one
 is a module with a class like theirs and a place in that list: networks ask a backend for what they hold
@@ -12,7 +13,7 @@ is a module with a class like theirs and a place in that list: networks ask a ba
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -59,6 +60,18 @@ class Integers:
         return formats.activate(acc, self.fmt, self.act, whole=True)
 
 
+class InOne(ABC):
+    """A residual block in one pass: x + f(x), clamped to 8 signed bits. x, and what it gives: (N, C, H, W) units."""
+
+    @abstractmethod
+    def __call__(self, x: Units) -> Units:
+        """All of it."""
+
+    @abstractmethod
+    def at(self, x: Units, places: Tensor, shape: Sequence[int]) -> Units:
+        """At some places alone, (1, C, 1, n), as if x were 0 at all others. places: (n,), flat in shape, N * H * W."""
+
+
 class Condition(Enum):
     """Whether a backend can be used; in words for people."""
 
@@ -91,6 +104,10 @@ class Backend(ABC):
     @abstractmethod
     def layer(self, integers: Integers) -> Computed:
         """What computes a layer: called with (N, I, H, W) units, as this backend holds them."""
+
+    def residual(self, layers: Sequence[Integers]) -> InOne | None:
+        """What computes x + f(x), clamped to 8 signed bits, f being these layers in turn; None: it has none."""
+        return None
 
     def units(self, x: Tensor, factor: float | Tensor) -> Units:
         """x * factor as 8-bit units: rounded half to even, clamped to -128..127. Exact as far as the product is."""

@@ -12,13 +12,14 @@ import torch
 from lvcodec import names
 from lvcodec.errors import UsageError, check_known
 from lvcodec.exact.backend import Backend
+from lvcodec.exact.compiled import NATIVE
 from lvcodec.exact.floats import FLOAT
 from lvcodec.exact.int8 import INT8_BACKEND
 from lvcodec.exact.reference import REFERENCE
 
 VARIABLE = "LVCODEC_BACKEND"
 # By names.BACKENDS: the fastest first (docs/decisions.md#backends).
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (INT8_BACKEND, FLOAT, REFERENCE)}
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (NATIVE, INT8_BACKEND, FLOAT, REFERENCE)}
 
 
 def asked_for(name: str) -> str:

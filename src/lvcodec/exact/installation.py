@@ -14,10 +14,11 @@ from pathlib import Path
 
 import torch
 
+from lvcodec import native
 from lvcodec.version import __version__
 
 PACKAGES = ("torch", "numpy", "constriction", "safetensors", "imageio-ffmpeg")
-LIMITS = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA")
+LIMITS = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", native.VARIABLE)
 
 
 def versions() -> dict[str, str]:
@@ -71,6 +72,7 @@ def installation(device: torch.device) -> dict[str, str]:
         "instruction sets": " ".join(sets),
         "device": device_name(device),
         "torch uses": torch.backends.cpu.get_cpu_capability(),
+        "kernels": native.condition(),
         "oneDNN": str(torch.backends.mkldnn.enabled),
         **{variable: os.environ.get(variable, "") for variable in LIMITS},
     }

@@ -66,12 +66,12 @@ class Int8Layer:
         if isinstance(x, Tensor):
             return self._floats(x)
         layer = self._for_shape(x)
-        if isinstance(layer, Fused):
-            return layer(x)
         if isinstance(layer, Digits):
             return self._floats.requantised(layer(x))
+        if layer is not None:
+            return layer(x)
         out = self._floats(x)
-        return pack(out) if self._integers.fmt is INT8 else out
+        return pack(out) if self._integers.fmt is INT8 and self._integers.act != "wide" else out
 
     def _for_shape(self, x: Packed) -> Fused | Digits | None:
         """The weights as oneDNN wants them for such an input; None where its convolution would not be exact."""

@@ -5,17 +5,21 @@
 Fractions of a pel are interpolated with HEVC's taps (ITU-T H.265, 8.5.3.3.3): eight for luma at quarters, four for
 chroma at eighths. Beyond its edges a plane goes on as its edge.
 All sums are of whole numbers and below 2^24; exact/settings.py keeps torch from computing them in shorter floats.
+Where there are compiled kernels (native/) they compute the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lvcodec import native
 from lvcodec.arrays import Ints
 
 Plane = NDArray[np.uint8]
@@ -58,8 +62,9 @@ def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
     of a block shows what lies at (i, j) + v / STEPS luma pels. Every block reaches half a block beyond its sides, with
     weights that fall off linearly, so that four blocks make a pel and their weights sum to 1. Returns (H, W).
     """
-    blocks = _fine_blocks(plane, _grown(field), np.ones([size + 2 for size in field.shape[1:]], dtype=bool), chroma)
-    return _overlapped(blocks, plane.shape, field.shape, chroma)
+    form = taps_and_side(chroma)
+    kernels = native.kernels()
+    return moved(plane, field, *form) if kernels is None else _compiled(kernels, (plane,), (field,), None, *form)
 
 
 def warp_both(
@@ -70,15 +75,62 @@ def warp_both(
     planes, fields: as for `warp`. shown: (rows, columns) each, which blocks show the one and which the other; all show
     at least one. Blocks are rounded to FINE parts of a level, then their mean is, then they are overlapped.
     """
+    form = taps_and_side(chroma)
+    kernels = native.kernels()
+    if kernels is None:
+        return both_moved(planes, fields, shown, *form)
+    which = shown[0].astype(np.uint8) + 2 * shown[1].astype(np.uint8)
+    return _compiled(kernels, planes, fields, which, *form)
+
+
+def taps_and_side(chroma: bool) -> tuple[Taps, int]:
+    """Those of a plane."""
+    return (CHROMA_TAPS, BLOCK // 2) if chroma else (LUMA_TAPS, BLOCK)
+
+
+# ---- by the kernels ---------------------------------------------------------------------------------------------
+
+
+def _compiled(
+    kernels: ModuleType, planes: Sequence[Plane], fields: Sequence[Ints], which: Plane | None, taps: Taps, side: int
+) -> Plane:
+    """which: (rows, columns) 1, 2 or 3 for the first plane, the second or both; None where there is one."""
+    shown = np.empty(planes[0].shape, dtype=np.uint8)
+    plane, *other = (np.ascontiguousarray(plane) for plane in planes)
+    field, *its_field = (np.ascontiguousarray(field, dtype=np.int32) for field in fields)
+    second = (*other, *its_field, np.ascontiguousarray(which)) if other else (None, None, None)
+    form = *plane.shape, *field.shape[1:], len(taps), len(taps[0]), side
+    kernels.warp(shown, plane, field, _as_array(taps), *second, *form)
+    return shown
+
+
+@lru_cache(maxsize=8)
+def _as_array(taps: Taps) -> NDArray[np.int16]:
+    return np.array(taps, dtype=np.int16)
+
+
+# ---- by torch ---------------------------------------------------------------------------------------------------
+
+
+def moved(plane: Plane, field: Ints, taps: Taps, side: int) -> Plane:
+    """`warp` with any taps, (phases, taps of each), and side of blocks."""
+    all_blocks = np.ones([size + 2 for size in field.shape[1:]], dtype=bool)
+    return _overlapped(_fine_blocks(plane, _grown(field), all_blocks, taps, side), plane.shape, field.shape, side)
+
+
+def both_moved(
+    planes: tuple[Plane, Plane], fields: tuple[Ints, Ints], shown: tuple[Flags, Flags], taps: Taps, side: int
+) -> Plane:
+    """`warp_both` with any taps and side of blocks."""
     here, there = (_grown(flags[None])[0] for flags in shown)
     one, other = (
-        _fine_blocks(plane, _grown(field), flags, chroma)
+        _fine_blocks(plane, _grown(field), flags, taps, side)
         for plane, field, flags in zip(planes, fields, (here, there), strict=True)
     )
     blocks = one.add_(other)  # 0 where a block does not show it
     means = torch.from_numpy(np.flatnonzero(here & there))
     blocks[means] = blocks[means].mul_(0.5).round_()
-    return _overlapped(blocks, planes[0].shape, fields[0].shape, chroma)
+    return _overlapped(blocks, planes[0].shape, fields[0].shape, side)
 
 
 def _grown(blocks: NDArray[Any]) -> NDArray[Any]:
@@ -86,12 +138,11 @@ def _grown(blocks: NDArray[Any]) -> NDArray[Any]:
     return np.pad(blocks, ((0, 0), (1, 1), (1, 1)), mode="edge")
 
 
-def _fine_blocks(plane: Plane, field: Ints, shown: Flags, chroma: bool) -> torch.Tensor:
+def _fine_blocks(plane: Plane, field: Ints, shown: Flags, taps: Taps, side: int) -> torch.Tensor:
     """(n, 2 * side, 2 * side): the blocks that are shown, in whole FINE parts of a level; 0 for the others.
 
     field, shown: with their border; n of it.
     """
-    taps, side = _taps_and_side(chroma)
     places = np.indices(field.shape[1:], dtype=np.int32).reshape(2, -1)
     wanted = np.flatnonzero(shown)
     some = _blocks(plane, field.reshape(2, -1)[:, wanted], places[:, wanted], taps, side).mul_(FINE).round_()
@@ -102,9 +153,8 @@ def _fine_blocks(plane: Plane, field: Ints, shown: Flags, chroma: bool) -> torch
     return blocks
 
 
-def _overlapped(blocks: torch.Tensor, size: tuple[int, ...], field_size: tuple[int, ...], chroma: bool) -> Plane:
+def _overlapped(blocks: torch.Tensor, size: tuple[int, ...], field_size: tuple[int, ...], side: int) -> Plane:
     """The plane of that size of blocks (n, 2 * side, 2 * side) in FINE parts of a level, its border's too."""
-    _, side = _taps_and_side(chroma)
     rows, columns = field_size[1] + 2, field_size[2] + 2
     # at most 255 * 1.75^2 * FINE * 1024 < 2^24 where four meet
     quarters = blocks.mul_(_weights(side)).view(rows, columns, 2, side, 2, side)
@@ -114,10 +164,6 @@ def _overlapped(blocks: torch.Tensor, size: tuple[int, ...], field_size: tuple[i
     shown = met.mul_(1.0 / (FINE * (2 * side) ** 2)).round_().clamp_(0, 255).to(torch.uint8)
     grown = shown.permute(0, 2, 1, 3).reshape((rows - 1) * side, (columns - 1) * side)[side // 2 :, side // 2 :].numpy()
     return np.ascontiguousarray(grown[: size[0], : size[1]])
-
-
-def _taps_and_side(chroma: bool) -> tuple[Taps, int]:
-    return (CHROMA_TAPS, BLOCK // 2) if chroma else (LUMA_TAPS, BLOCK)
 
 
 def _blocks(plane: Plane, vectors: Ints, places: Ints, taps: Taps, side: int) -> torch.Tensor:

@@ -74,9 +74,10 @@ def findings(models: list[ModelInfo]) -> Iterator[Finding]:
 
 
 def machine() -> dict[str, Any]:
-    """Versions, processor, limits, devices and backends of this installation, for people."""
+    """Versions, processor, limits, kernels, devices and backends of this installation, for people."""
     import torch
 
+    from lvcodec import native
     from lvcodec.exact import installation
     from lvcodec.exact.backends import BACKENDS
 
@@ -87,6 +88,7 @@ def machine() -> dict[str, Any]:
         "instruction_sets": sets,
         "torch_uses": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
+        "kernels": native.condition(),
         "limits": {name: os.environ[name] for name in installation.LIMITS if name in os.environ},
         "devices": [installation.device_name(torch.device(device)) for device in devices()],
         "backends": {name: backend.condition(torch.device("cpu")).value for name, backend in BACKENDS.items()},

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
+from lvcodec.exact.backend import Backend, InOne, Integers
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv
-from lvcodec.exact.packed import Units, add
+from lvcodec.exact.packed import Packed, Units, add
 
 
 class Residual(nn.Module):
@@ -30,9 +31,20 @@ class Residual(nn.Module):
             )
         else:
             raise ValueError(f"unknown block kind {kind!r}")
+        self._in_one: tuple[Backend, Integers, InOne | None] | None = None  # for which integers, by whom
 
     def forward(self, x: Units) -> Units:
-        return add(x, self.body(x), INT8)
+        in_one = self._in_one_pass() if isinstance(x, Packed) else None
+        return in_one(x) if in_one else add(x, self.body(x), INT8)
+
+    def _in_one_pass(self) -> InOne | None:
+        """What computes all of the block, if the backend can."""
+        layers = [layer for layer in self.body if isinstance(layer, Conv)]
+        given = [layer.integers for layer in layers if layer.integers is not None]
+        backend = layers[0].backend
+        if self._in_one is None or self._in_one[0] is not backend or self._in_one[1] is not given[0]:
+            self._in_one = backend, given[0], backend.residual(given)
+        return self._in_one[2]
 
 
 def residuals(channels: int, depth: int, kind: str) -> nn.Sequential:

@@ -1,0 +1,17 @@
+/* The body of portable.c, avx2.c and avx512.c, which say NAME, and the compiler which instructions it may use. */
+#include "coder.h"
+#include "warp.h"
+#include "errors.h"
+#include "products.h"
+#include "linear.h"
+
+const Kernels NAME = {
+    .warp = warp,
+    .block = block,
+    .layer = layer,
+    .linear = linear,
+    .phases = phases,
+    .errors = errors,
+    .errors_of_both = errors_of_both,
+    .code = code,
+};

@@ -1,0 +1,26 @@
+"""The timing of the kernels runs, and leaves the process as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+from click.testing import CliRunner
+
+from lvcodec import native
+
+
+def test_a_table(load_tool: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = load_tool("kernels")
+    pytest.importorskip("lvcodec.native._kernels", reason="the compiled kernels were not built")
+    monkeypatch.setenv(native.VARIABLE, "")  # so that it is restored
+    try:
+        done = CliRunner().invoke(kernels.main, ["--size", "64x48", "--rounds", "1"], catch_exceptions=False)
+    finally:
+        monkeypatch.undo()
+        native._found.cache_clear()
+    assert done.exit_code == 0
+    rows = [line.split("|")[1:-1] for line in done.output.splitlines()]
+    assert len(rows) == 16 and len({len(row) for row in rows}) == 1
+    assert all(float(cell) >= 0 for row in rows[2:] for cell in row[1:])
