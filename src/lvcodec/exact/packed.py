@@ -70,6 +70,11 @@ def keep(x: Units, mask: Tensor) -> Units:
     return x * mask
 
 
+def rectified(x: Units) -> Units:
+    """max(x, 0), held as before."""
+    return Packed(x.data.clamp_min(x.zero), x.zero) if isinstance(x, Packed) else x.clamp_min(0)
+
+
 def expand(x: Units, like: Units) -> Units:
     """x, (N or 1, C, 1, 1), as a view at all places of `like`, (N, ., H, W)."""
     shape = like.shape[0], x.shape[1], *like.shape[2:]

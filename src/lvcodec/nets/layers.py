@@ -12,10 +12,10 @@ from lvcodec.exact.packed import Units, add
 class Residual(nn.Module):
     """x + f(x), clamped; f starts at zero. x: (B, C, H, W) units in [-128, 127]; same shape out.
 
-    kind "dense": 3x3, ReLU, 3x3. kind "depthwise": depthwise 3x3, pointwise to 2C, ReLU, pointwise to C.
+    kind "dense": 3x3, ReLU, 3x3. kind "depthwise": depthwise 3x3, pointwise to widen * C, ReLU, pointwise to C.
     """
 
-    def __init__(self, channels: int, kind: str) -> None:
+    def __init__(self, channels: int, kind: str, widen: int = 2) -> None:
         super().__init__()
         if kind == "dense":
             self.body = nn.Sequential(
@@ -25,8 +25,8 @@ class Residual(nn.Module):
         elif kind == "depthwise":
             self.body = nn.Sequential(
                 Conv(channels, channels, 3, fmt=INT8, groups=channels, in_max=128),
-                Conv(channels, 2 * channels, fmt=INT8, act="relu", in_max=128),
-                Conv(2 * channels, channels, fmt=INT8, act="wide", zero=True),
+                Conv(channels, widen * channels, fmt=INT8, act="relu", in_max=128),
+                Conv(widen * channels, channels, fmt=INT8, act="wide", zero=True),
             )
         else:
             raise ValueError(f"unknown block kind {kind!r}")
@@ -35,6 +35,6 @@ class Residual(nn.Module):
         return add(x, self.body(x), INT8)
 
 
-def residuals(channels: int, depth: int, kind: str) -> nn.Sequential:
+def residuals(channels: int, depth: int, kind: str, widen: int = 2) -> nn.Sequential:
     """`depth` residual blocks."""
-    return nn.Sequential(*(Residual(channels, kind) for _ in range(depth)))
+    return nn.Sequential(*(Residual(channels, kind, widen) for _ in range(depth)))

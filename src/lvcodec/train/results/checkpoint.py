@@ -37,6 +37,8 @@ class Average:
             return
         weight = max(1 - self.DECAY, 1 / (1 + step / self.EVERY))
         for key, named in self._trained.items():
+            if not named:  # a stage need not train a prior
+                continue
             torch._foreach_lerp_([self._kept[key][n] for n in named], list(named.values()), weight)
 
     def state(self) -> dict[str, dict[str, Tensor]]:

@@ -42,7 +42,7 @@ class Run:
     """A stage's networks, optimisers and data."""
 
     def __init__(
-        self, settings: Settings, model: Any, priors: Any, crops: Crops, workers: Workers | None = None
+        self, settings: Settings, model: Any, priors: Any, crops: Any, workers: Workers | None = None
     ) -> None:
         self.settings, self.model, self.priors, self.crops = settings, model, priors, crops
         self.workers = workers or Workers(torch.device("cpu"))
@@ -75,7 +75,7 @@ class Run:
         self._rounds, self._rounded = self.family.rounds(model), False
         self._feed: Iterator[Samples] | None = None
         recorded = self.stage.recorded and self.workers.device.type == "cuda"
-        self._replay = Replay(self._backward, self._forget) if recorded else None
+        self._replay = Replay(lambda samples: self._backward(self._outcome(samples)), self._forget) if recorded else None
 
     # ---- what a checkpoint holds ----------------------------------------------------------------------------
 
@@ -162,9 +162,18 @@ class Run:
                 )
         return outcome
 
-    def _backward(self, samples: Samples) -> Tensor:
+    def _figures(self) -> Tensor:
+        """Leave the gradients of the next batch; its loss, rate and squared error, (3,)."""
+        if self._feed is None:
+            self._feed = feed(self.crops, self.settings, self.stage, self.workers.device, first=self.progress.step)
+        samples = next(self._feed)
+        if self._replay is not None:
+            return self._replay(samples, self._rounded)
+        self._forget()
+        return self._backward(self._outcome(samples))
+
+    def _backward(self, outcome: Outcome) -> Tensor:
         """Leave the gradients of a batch; its loss, rate and squared error, (3,)."""
-        outcome = self._outcome(samples)
         loss = outcome.loss()
         loss.backward()
         return torch.stack([loss, outcome.rate.mean(), outcome.squared.mean()]).detach()
@@ -178,14 +187,7 @@ class Run:
         progress = self.progress
         began = self._clock()
         self._set_rates()
-        if self._feed is None:
-            self._feed = feed(self.crops, self.settings, self.stage, self.workers.device, first=progress.step)
-        samples = next(self._feed)
-        if self._replay is not None:
-            figures = self._replay(samples, self._rounded)
-        else:
-            self._forget()
-            figures = self._backward(samples)
+        figures = self._figures()
         self.workers.average_gradients(self.parameters)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         if torch.isfinite(norm):

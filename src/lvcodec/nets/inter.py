@@ -1,0 +1,227 @@
+"""The inter path of swift: what a P- or B-picture's prediction lacks, coded and added to it.
+
+    x - prediction ─► linear 384 → M ─► / step, decided ─► symbols        (the encoder alone)
+
+    symbols of the references, motion, quality ─► features ─► four heads ─► scale of every symbol
+    symbols ─► dequantised ─► linear M → 384 ─────────────┬─► + prediction ─► x_hat
+               prediction, linear, quality ─► network at 1/8 ┘   (near symbols alone)
+
+Nothing that symbols are parsed by depends on pixels: a decoder may read pictures ahead of reconstructing them. The four
+heads take turns: channels of the first group at even positions (row + column), at odd ones, then the other channels
+likewise; each sees how large the symbols known so far are. All but the two linear layers runs in 8-bit units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lvcodec import quality
+from lvcodec.arrays import Ints
+from lvcodec.entropy import grid
+from lvcodec.exact.formats import INT8
+from lvcodec.exact.ops import Conv
+from lvcodec.exact.packed import Units, add, expand, floats, join, keep, rectified, shuffle, unshuffle
+from lvcodec.exact.rounding import round_ste
+from lvcodec.nets.layers import residuals
+from lvcodec.nets.linear import LINEAR, LATENT_MAX, PATCH_CHANNELS, UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
+from lvcodec.nets.temporal import PARAMETER_GRID, unit_bits_for
+
+KNOTS = 9  # qualities whose steps and scales are learned, 1 ... 9; between them they are interpolated
+MOTION_FEATURES = 8
+CONTEXT_PLANES = 5  # quality, references' quality, I-pictures among them, B-picture, distance
+CHANGE_PLANES = 2  # quality, B-picture
+HEADS = 4
+SEEN_PART = 0.25  # 8-bit units of the network at 1/8 for one of the linear layer's, UNITS_PER_LEVEL a level
+# How a symbol's magnitude enters the networks: 16 log2(1 + |k|), in units.
+MAGNITUDES = (0, 16, 25, 32, 37, 41, 45, 48, 51, 53, 55, 57, 59, 61, 63, 64)
+# What enters beside them: lengths of vectors (quarters of a pel) and distances of pictures by half octaves, flags.
+HALF_OCTAVES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)
+UNITS_PER_HALF_OCTAVE, FLAG = 7, 32
+MIDDLE_INDEX = (KNOTS - 1) * quality.INDICES_A_QUALITY // 2  # a quality enters as how far its index is from this one
+DECAY_BITS = 2  # what is remembered of past magnitudes falls by a quarter a picture
+
+
+@dataclass(frozen=True)
+class InterShape:
+    """Sizes: latent channels, those of the first group; widths and depths of the entropy model and of the change."""
+
+    latent: int = 256
+    first: int = 48
+    trunk: int = 128
+    trunk_depth: int = 2
+    head: int = 96
+    squeezed: int = 48
+    width8: int = 64
+    depth8: int = 3
+
+
+@dataclass(frozen=True)
+class InterSteps:
+    """The quantiser at one quality: factors that broadcast against (B, M, H, W).
+
+    inverse: latent units for one symbol; outward: how much further out than its whole step a symbol is put, in symbols;
+    offset: scale levels to add to what a head puts out.
+    """
+
+    inverse: Tensor
+    outward: Tensor
+    offset: Tensor
+
+
+class Inter(nn.Module):
+    """The networks of the inter path."""
+
+    def __init__(self, shape: InterShape) -> None:
+        super().__init__()
+        self.shape = shape
+        m, first, width = shape.latent, shape.first, shape.head
+        self.enc_linear = Conv(
+            PATCH_CHANNELS,
+            m,
+            fmt=LINEAR,
+            act="wide",
+            in_max=255,
+            unit_bits=unit_bits_for(LINEAR, UNITS_PER_COEFFICIENT),
+        )
+        self.dec_linear = Conv(m, PATCH_CHANNELS, fmt=LINEAR, act="wide", in_max=LATENT_MAX)
+        self.entry = Conv(m + MOTION_FEATURES + CONTEXT_PLANES, shape.trunk, fmt=INT8, in_max=128)
+        self.trunk = residuals(shape.trunk, shape.trunk_depth, "depthwise", widen=1)
+        groups, known = (first, first, m - first, m - first), ((), (first,), (first,), (first, shape.squeezed))
+        self.squeeze = Conv(m - first, shape.squeezed, fmt=INT8, act="relu", in_max=128)
+        self.head_features = nn.ModuleList(Conv(shape.trunk, width, fmt=INT8, in_max=128) for _ in groups)
+        self.head_known = nn.ModuleList(
+            nn.ModuleList(Conv(inputs, width, 3, fmt=INT8, act="wide") for inputs in seen) for seen in known
+        )
+        self.head_mix = nn.ModuleList(Conv(width, width, fmt=INT8, act="relu", in_max=128) for _ in groups)
+        self.head_out = nn.ModuleList(
+            Conv(width, coded, fmt=INT8, act="wide", zero=True, unit_bits=unit_bits_for(INT8, PARAMETER_GRID))
+            for coded in groups
+        )
+        self.change_in = Conv(2 * 96 + CHANGE_PLANES, shape.width8, fmt=INT8, in_max=128)
+        self.change_blocks = residuals(shape.width8, shape.depth8, "depthwise")
+        self.change_out = Conv(
+            shape.width8, 96, fmt=INT8, act="wide", in_max=128, zero=True, unit_bits=unit_bits_for(INT8, 4 * UNITS_PER_LEVEL)
+        )
+        # learned, at the whole qualities: natural logarithms of steps in coefficients, and of scales in symbols
+        self.log_step = nn.Parameter(torch.zeros(KNOTS, m))
+        self.log_scale = nn.Parameter(torch.zeros(KNOTS, m))
+        self.dead_zone = nn.Parameter(torch.full((m,), 0.125))  # symbols: how much wider than a step that of 0 is
+        self.outward = nn.Parameter(torch.zeros(m))  # symbols
+
+    @property
+    def coding(self) -> bool:
+        return self.dec_linear.coding
+
+    def group(self, number: int) -> slice:
+        """The channels that a head codes."""
+        return slice(0, self.shape.first) if number < 2 else slice(self.shape.first, None)
+
+    # ---- the entropy model --------------------------------------------------------------------------------------
+
+    def features(self, history: Units, motion: Units, planes: Units) -> Units:
+        """What all heads see. history: (B, M, H, W) units, past magnitudes of the references together (`together`);
+        motion: (B, MOTION_FEATURES, H, W); planes: (B, CONTEXT_PLANES, 1, 1). Returns (B, trunk, H, W)."""
+        return self.trunk(self.entry(join([history, motion, expand(planes, history)])))
+
+    def levels(self, number: int, features: Units, known: Sequence[Units], steps: InterSteps, even: Tensor) -> Tensor:
+        """Scale levels of a head's channels at all positions, unrounded in training.
+
+        known: magnitudes of the first group and of the others, as units, where they are known to the head, anything
+        elsewhere; even: (1, 1, H, W), ones at even positions.
+        """
+        seen: list[Units] = []
+        if number:
+            seen.append(keep(known[0], even) if number == 1 else known[0])
+        if number == 3:
+            seen.append(self.squeeze(keep(known[1], even)))
+        hidden = self.head_features[number](features)
+        for layer, units in zip(self.head_known[number], seen, strict=True):
+            hidden = add(hidden, layer(units), INT8)
+        out = self.head_out[number](self.head_mix[number](rectified(hidden)))
+        offset = steps.offset[:, self.group(number)]
+        level = floats(out, offset.dtype).to(offset.dtype) * (8 / PARAMETER_GRID) + offset
+        if self.coding:
+            return level.round_().clamp_(0, grid.LEVELS - 1)
+        return (round_ste(level) if self.dec_linear.simulate else level).clamp(0, grid.LEVELS - 1)
+
+    # ---- the picture --------------------------------------------------------------------------------------------
+
+    def analysis(self, residual: Tensor) -> Tensor:
+        """Latent units of a residual, (B, 96, H/8, W/8) levels. For the encoder alone."""
+        return self.enc_linear(unshuffle(residual, 2))
+
+    def dequantised(self, symbols: Tensor, steps: InterSteps) -> Tensor:
+        """Latent units of symbols, (B, M, H, W); whole in coding, where steps and symbols are float64."""
+        units = (symbols.abs() + steps.outward) * steps.inverse * symbols.sign()
+        return units.round_().clamp_(-LATENT_MAX, LATENT_MAX) if self.coding else units
+
+    def change(self, prediction: Units, units: Tensor, near: Tensor, planes: Units) -> Tensor:
+        """What is added to the prediction, (B, 96, H/8, W/8), UNITS_PER_LEVEL a level.
+
+        prediction: (B, 96, H/8, W/8) levels - 128; units: of the symbols, (B, M, H/16, W/16); near: (B, 1, H/8, W/8),
+        ones where the network adds to the linear layer; planes: (B, CHANGE_PLANES, 1, 1).
+        """
+        linear = shuffle(self.dec_linear(units), 2)
+        backend = self.change_in.backend
+        seen = backend.units(linear, SEEN_PART) if self.coding else (linear * SEEN_PART).clamp(INT8.low, INT8.high)
+        hidden = self.change_blocks(self.change_in(join([prediction, seen, expand(planes, prediction)])))
+        return linear + floats(self.change_out(hidden), linear.dtype).to(linear.dtype) * near
+
+
+def near_symbols(symbols: Tensor) -> Tensor:
+    """(B, 1, 2 H, 2 W): ones in blocks with a symbol that is not 0, and in the eight around each. symbols: (B, M, H, W)."""
+    any_symbol = (symbols != 0).any(dim=1, keepdim=True).float()
+    return nn.functional.interpolate(nn.functional.max_pool2d(any_symbol, 3, 1, 1), scale_factor=2)
+
+
+def magnitudes(symbols: Tensor) -> Tensor:
+    """MAGNITUDES of symbols, float32 units."""
+    table = torch.tensor(MAGNITUDES, dtype=torch.float32, device=symbols.device)
+    return table[symbols.abs().clamp(max=len(MAGNITUDES) - 1).long()]
+
+
+def remembered(history: Tensor, symbols: Tensor) -> Tensor:
+    """The history of a picture: its symbols' magnitudes, or what is left of its references' history where that is more.
+
+    history: (B, M, H, W) whole units 0 ... MAGNITUDES[-1]; the same is returned.
+    """
+    left = history - torch.floor((history + (2**DECAY_BITS - 1)) * 2.0**-DECAY_BITS)
+    return torch.maximum(magnitudes(symbols), left)
+
+
+def motion_features(field: Ints, single: NDArray[np.bool_]) -> Ints:
+    """(MOTION_FEATURES, rows, columns) units of a field of vectors, one for each position at 1/16.
+
+    How far the neighbours above, below, left and right are off, in half octaves; how long the vector is; whether its
+    parts lie between pels; whether the block is predicted from one of two references. field: (2, rows, columns) quarters
+    of a pel; single: (rows, columns).
+    """
+    grown = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    near = (grown[:, :-2, 1:-1], grown[:, 2:, 1:-1], grown[:, 1:-1, :-2], grown[:, 1:-1, 2:])
+    lengths = [np.abs(part).sum(axis=0) for part in (*(field - other for other in near), field)]
+    octaves = np.searchsorted(HALF_OCTAVES, np.stack(lengths), side="right") * UNITS_PER_HALF_OCTAVE
+    flags = np.stack([field[0] & 3 != 0, field[1] & 3 != 0, single]) * FLAG
+    return np.concatenate([octaves, flags]).astype(np.int32)
+
+
+def context_planes(quality_index: int, references: tuple[int, int], intra: int, distance: int, *, b_picture: bool) -> Ints:
+    """(CONTEXT_PLANES,) units of a picture.
+
+    quality_index: its own; references: those of its two references, a P-picture's one twice, like intra, how many of
+    them are I-pictures; distance: in pictures, to the farther one.
+    """
+    coarser = 2 * quality_index - sum(references)
+    octave = int(np.searchsorted(HALF_OCTAVES, distance, side="right")) * UNITS_PER_HALF_OCTAVE
+    planes = quality_index - MIDDLE_INDEX, coarser // 2, FLAG // 2 * intra, FLAG * b_picture, octave
+    return np.clip(np.array(planes, dtype=np.int32), -128, 127)
+
+
+def change_planes(quality_index: int, *, b_picture: bool) -> Ints:
+    """(CHANGE_PLANES,) units of a picture."""
+    return np.clip(np.array([quality_index - MIDDLE_INDEX, FLAG * b_picture], dtype=np.int32), -128, 127)
