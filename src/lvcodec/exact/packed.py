@@ -75,6 +75,13 @@ def rectified(x: Units) -> Units:
     return Packed(x.data.clamp_min(x.zero), x.zero) if isinstance(x, Packed) else x.clamp_min(0)
 
 
+def at_places(x: Units, places: Tensor) -> Units:
+    """The channels at some places alone, as a row: (N, C, H, W) to (1, C, 1, n). places: (n,), flat in N * H * W."""
+    data = x.data if isinstance(x, Packed) else x
+    row = data.permute(0, 2, 3, 1).flatten(0, 2)[places].view(1, 1, -1, x.shape[1]).permute(0, 3, 1, 2)
+    return Packed(row, x.zero) if isinstance(x, Packed) else row
+
+
 def expand(x: Units, like: Units) -> Units:
     """x, (N or 1, C, 1, 1), as a view at all places of `like`, (N, ., H, W)."""
     shape = like.shape[0], x.shape[1], *like.shape[2:]

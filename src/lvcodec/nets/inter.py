@@ -2,13 +2,14 @@
 
     x - prediction ─► linear 384 → M ─► / step, decided ─► symbols        (the encoder alone)
 
-    symbols of the references, motion, quality ─► features ─► four heads ─► scale of every symbol
+    symbols of the references, motion, quality ─► features ─► which places are live ─► four heads ─► symbols' scales
     symbols ─► dequantised ─► linear M → 384 ─────────────┬─► + prediction ─► x_hat
                prediction, linear, quality ─► network at 1/8 ┘   (near symbols alone)
 
-Nothing that symbols are parsed by depends on pixels: a decoder may read pictures ahead of reconstructing them. The four
-heads take turns: channels of the first group at even positions (row + column), at odd ones, then the other channels
-likewise; each sees how large the symbols known so far are. All but the two linear layers runs in 8-bit units.
+Nothing that symbols are parsed by depends on pixels: a decoder may read pictures ahead of reconstructing them. First it
+is coded which places are live, at even positions (row + column), then at odd ones; at the others all symbols are 0, and
+nothing more is computed. The four heads take turns: channels of the first group at even positions, at odd ones, then the
+other channels likewise; each sees which places are live and how large the symbols known so far are. All but the two linear layers runs in 8-bit units.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from lvcodec.arrays import Ints
 from lvcodec.entropy import grid
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv
-from lvcodec.exact.packed import Units, add, expand, floats, join, keep, rectified, shuffle, unshuffle
+from lvcodec.exact.packed import Units, add, at_places, expand, floats, join, keep, rectified, shuffle, unshuffle
 from lvcodec.exact.rounding import round_ste
 from lvcodec.nets.layers import residuals
 from lvcodec.nets.linear import LINEAR, LATENT_MAX, PATCH_CHANNELS, UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
@@ -37,6 +38,10 @@ MOTION_FEATURES = 8
 CONTEXT_PLANES = 5  # quality, references' quality, I-pictures among them, B-picture, distance
 CHANGE_PLANES = 2  # quality, B-picture
 HEADS = 4
+LIVE_WIDTH = 32
+LIVE_LEVELS, LIVE_MIDDLE, LIVE_PER_UNIT = 65, 32, 4  # of the odds of a live place: natural logarithms in quarters
+LEVELS_PER_UNIT = 8  # of scales
+LIVE_UNITS = 64  # how a live place enters the networks
 SEEN_PART = 0.25  # 8-bit units of the network at 1/8 for one of the linear layer's, UNITS_PER_LEVEL a level
 # How a symbol's magnitude enters the networks: 16 log2(1 + |k|), in units.
 MAGNITUDES = (0, 16, 25, 32, 37, 41, 45, 48, 51, 53, 55, 57, 59, 61, 63, 64)
@@ -44,6 +49,9 @@ MAGNITUDES = (0, 16, 25, 32, 37, 41, 45, 48, 51, 53, 55, 57, 59, 61, 63, 64)
 HALF_OCTAVES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)
 UNITS_PER_HALF_OCTAVE, FLAG = 7, 32
 MIDDLE_INDEX = (KNOTS - 1) * quality.INDICES_A_QUALITY // 2  # a quality enters as how far its index is from this one
+TABLES = "inter."  # how names of the quantiser's integer tables begin among a model's integers
+INVERSE_BITS, OFFSET_BITS, OUTWARD_BITS = 8, 5, 8  # their binary places
+DEAD_ZONES = (-0.125, 0.0, 0.125, 0.25, 0.375, 0.5)  # symbols, of the classes that channels have
 DECAY_BITS = 2  # what is remembered of past magnitudes falls by a quarter a picture
 
 
@@ -66,12 +74,13 @@ class InterSteps:
     """The quantiser at one quality: factors that broadcast against (B, M, H, W).
 
     inverse: latent units for one symbol; outward: how much further out than its whole step a symbol is put, in symbols;
-    offset: scale levels to add to what a head puts out.
+    offset: scale levels to add to what a head puts out; odds: (B, 1, 1, 1), the same for whether a place is live.
     """
 
     inverse: Tensor
     outward: Tensor
     offset: Tensor
+    odds: Tensor
 
 
 class Inter(nn.Module):
@@ -92,7 +101,13 @@ class Inter(nn.Module):
         self.dec_linear = Conv(m, PATCH_CHANNELS, fmt=LINEAR, act="wide", in_max=LATENT_MAX)
         self.entry = Conv(m + MOTION_FEATURES + CONTEXT_PLANES, shape.trunk, fmt=INT8, in_max=128)
         self.trunk = residuals(shape.trunk, shape.trunk_depth, "depthwise", widen=1)
-        groups, known = (first, first, m - first, m - first), ((), (first,), (first,), (first, shape.squeezed))
+        groups, known = (first, first, m - first, m - first), ((1,), (1, first), (1, first), (1, first, shape.squeezed))
+        self.live_features = nn.ModuleList(Conv(shape.trunk, LIVE_WIDTH, fmt=INT8, in_max=128) for _ in range(2))
+        self.live_known = Conv(1, LIVE_WIDTH, 3, fmt=INT8, act="wide", in_max=LIVE_UNITS)
+        self.live_out = nn.ModuleList(
+            Conv(LIVE_WIDTH, 1, fmt=INT8, act="wide", in_max=128, zero=True, unit_bits=unit_bits_for(INT8, PARAMETER_GRID))
+            for _ in range(2)
+        )
         self.squeeze = Conv(m - first, shape.squeezed, fmt=INT8, act="relu", in_max=128)
         self.head_features = nn.ModuleList(Conv(shape.trunk, width, fmt=INT8, in_max=128) for _ in groups)
         self.head_known = nn.ModuleList(
@@ -111,6 +126,7 @@ class Inter(nn.Module):
         # learned, at the whole qualities: natural logarithms of steps in coefficients, and of scales in symbols
         self.log_step = nn.Parameter(torch.zeros(KNOTS, m))
         self.log_scale = nn.Parameter(torch.zeros(KNOTS, m))
+        self.log_odds = nn.Parameter(torch.full((KNOTS, 1), -2.0))  # of a live place
         self.dead_zone = nn.Parameter(torch.full((m,), 0.125))  # symbols: how much wider than a step that of 0 is
         self.outward = nn.Parameter(torch.zeros(m))  # symbols
 
@@ -129,26 +145,45 @@ class Inter(nn.Module):
         motion: (B, MOTION_FEATURES, H, W); planes: (B, CONTEXT_PLANES, 1, 1). Returns (B, trunk, H, W)."""
         return self.trunk(self.entry(join([history, motion, expand(planes, history)])))
 
-    def levels(self, number: int, features: Units, known: Sequence[Units], steps: InterSteps, even: Tensor) -> Tensor:
-        """Scale levels of a head's channels at all positions, unrounded in training.
+    def live_levels(self, odd: int, features: Units, live: Units, even: Tensor, steps: InterSteps) -> Tensor:
+        """Levels of the odds that a place is live, (B, 1, H, W), for even positions or, given those, for odd ones.
 
-        known: magnitudes of the first group and of the others, as units, where they are known to the head, anything
-        elsewhere; even: (1, 1, H, W), ones at even positions.
+        live: (B, 1, H, W), LIVE_UNITS where a place is, anything where that is not known; even: (1, 1, H, W), ones at
+        even positions.
         """
-        seen: list[Units] = []
+        hidden = self.live_features[odd](features)
+        if odd:
+            hidden = add(hidden, self.live_known(keep(live, even)), INT8)
+        out = self.live_out[odd](rectified(hidden))
+        return self._rounded(out, LIVE_PER_UNIT, steps.odds, LIVE_LEVELS)
+
+    def levels(
+        self, number: int, features: Units, known: Sequence[Units], even: Tensor, places: Tensor, offset: Tensor
+    ) -> Tensor:
+        """Scale levels of a head's channels at some places, (n, channels), unrounded in training.
+
+        known: which places are live, in LIVE_UNITS, and magnitudes of the first group and of the others, as units, where
+        they are known to the head, anything elsewhere; places: (n,), flat in B * H * W; offset: (n or 1, channels).
+        """
+        live, first, others = known
+        seen = [live]
         if number:
-            seen.append(keep(known[0], even) if number == 1 else known[0])
+            seen.append(keep(first, even) if number == 1 else first)
         if number == 3:
-            seen.append(self.squeeze(keep(known[1], even)))
-        hidden = self.head_features[number](features)
+            seen.append(self.squeeze(keep(others, even)))
+        hidden = self.head_features[number](at_places(features, places))
         for layer, units in zip(self.head_known[number], seen, strict=True):
-            hidden = add(hidden, layer(units), INT8)
+            hidden = add(hidden, at_places(layer(units), places), INT8)
         out = self.head_out[number](self.head_mix[number](rectified(hidden)))
-        offset = steps.offset[:, self.group(number)]
-        level = floats(out, offset.dtype).to(offset.dtype) * (8 / PARAMETER_GRID) + offset
+        rows = floats(out, offset.dtype).permute(0, 2, 3, 1).flatten(0, 2)
+        return self._rounded(rows, LEVELS_PER_UNIT, offset, grid.LEVELS)
+
+    def _rounded(self, out: Units, per_unit: int, offset: Tensor, count: int) -> Tensor:
+        """What a layer puts out for 1.0, `per_unit` levels, and the offset: levels 0 ... count - 1."""
+        level = floats(out, offset.dtype).to(offset.dtype) * (per_unit / PARAMETER_GRID) + offset
         if self.coding:
-            return level.round_().clamp_(0, grid.LEVELS - 1)
-        return (round_ste(level) if self.dec_linear.simulate else level).clamp(0, grid.LEVELS - 1)
+            return level.round_().clamp_(0, count - 1)
+        return (round_ste(level) if self.dec_linear.simulate else level).clamp(0, count - 1)
 
     # ---- the picture --------------------------------------------------------------------------------------------
 

@@ -10,19 +10,31 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lvcodec.entropy import grid
-from lvcodec.exact.rounding import round_ste
-from lvcodec.nets.inter import HEADS, KNOTS, Inter, InterSteps, magnitudes, near_symbols, remembered
+from lvcodec.models.inter_steps import between_knots, dead_zone_for_training, steps_for_training
+from lvcodec.nets.inter import (
+    HEADS,
+    KNOTS,
+    LIVE_MIDDLE,
+    LIVE_PER_UNIT,
+    LIVE_UNITS,
+    Inter,
+    InterSteps,
+    magnitudes,
+    near_symbols,
+    remembered,
+)
 from lvcodec.nets.linear import UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
 from lvcodec.quality import LAMBDAS
 from lvcodec.train.stages.losses import MSE, errors
 from lvcodec.train.stages.stage import Outcome, per_pixel
 
 SHARE = 0.25  # of a quality's lambda that P- and B-pictures of that quality pay: later pictures mend their errors
-DEAD_ZONE_CLASSES, DEAD_ZONE_STEPS, DEAD_ZONE_FIRST = 6, 8, -1  # -1/8 ... 4/8 of a step
-OUTWARD_MAX = 0.45
+# What decides at which places symbols are tried: bits that each is taken to cost at least, and that a place has to save.
+PRICE_OF_SYMBOL, PRICE_OF_PLACE = 4.0, 2.0
 MOST_BITS = 30.0  # that a symbol is taken to cost
 
 
@@ -55,7 +67,7 @@ class CodedBatch:
 
 def lmbda_of(quality: Tensor) -> Tensor:
     """Lambda of P- and B-pictures at qualities 1 ... KNOTS, (B,)."""
-    return SHARE * torch.exp(between(_log_lambdas(quality), quality))
+    return SHARE * torch.exp(between_knots(_log_lambdas(quality), quality))
 
 
 def _log_lambdas(like: Tensor) -> Tensor:
@@ -65,31 +77,9 @@ def _log_lambdas(like: Tensor) -> Tensor:
     return torch.tensor(logs, dtype=like.dtype, device=like.device)
 
 
-def between(rows: Tensor, quality: Tensor) -> Tensor:
-    """Values at fractional qualities, linear between those of the whole ones. rows: (KNOTS, ...); quality: (B,)."""
-    position = (quality - 1).clamp(0, KNOTS - 1)
-    low = position.floor().clamp(max=KNOTS - 2).long()
-    part = (position - low).view(-1, *[1] * (rows.ndim - 1))
-    return rows[low] * (1 - part) + rows[low + 1] * part
-
-
-def steps_of(model: Inter, quality: Tensor) -> InterSteps:
-    """The quantiser at these qualities, differentiable in what is learned."""
-    inverse = UNITS_PER_COEFFICIENT * between(model.log_step, quality).exp()[:, :, None, None]
-    offset = grid.PER_OCTAVE * (between(model.log_scale, quality)[:, :, None, None] / math.log(2) - math.log2(grid.LOWEST_SCALE))
-    outward = model.outward.clamp(-OUTWARD_MAX, OUTWARD_MAX)[None, :, None, None]
-    return InterSteps(inverse, outward, offset)
-
-
-def dead_zone_of(model: Inter) -> Tensor:
-    """(M, 1): by how much a symbol of 0 stands for more than half a step to either side, on the grid of tables."""
-    top = DEAD_ZONE_FIRST + DEAD_ZONE_CLASSES - 1
-    return round_ste(model.dead_zone * DEAD_ZONE_STEPS).clamp(DEAD_ZONE_FIRST, top)[:, None] / DEAD_ZONE_STEPS
-
-
 def code(model: Inter, batch: PictureBatch) -> CodedBatch:
     """Decide, count and reconstruct."""
-    steps = steps_of(model, batch.quality)
+    steps = steps_for_training(model, batch.quality)
     lmbda = lmbda_of(batch.quality)
     with torch.autocast(batch.x.device.type, enabled=False):
         real = model.analysis(batch.x.float() - batch.prediction.float()) / steps.inverse
@@ -107,33 +97,65 @@ def code(model: Inter, batch: PictureBatch) -> CodedBatch:
 def _decide(
     model: Inter, batch: PictureBatch, real: Tensor, steps: InterSteps, lmbda: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Symbols, (B, M, H, W), and their bits, (B,)."""
+    """Symbols, (B, M, H, W), and their bits, (B,). real: the residual in steps."""
     count, channels, height, width = real.shape
+    rows = real.permute(0, 2, 3, 1).flatten(0, 2)  # (B * H * W, M): a row for each place
+    sample = torch.arange(count).repeat_interleave(height * width)
     # an orthonormal transform of what the distortion weighs
-    worth = lmbda[:, None, None, None] * (steps.inverse.detach() / UNITS_PER_COEFFICIENT).square()
-    dead_zone, outward = dead_zone_of(model), steps.outward.detach()
+    worth = lmbda[:, None] * (steps.inverse.detach() / UNITS_PER_COEFFICIENT).square().flatten(1)
     features = model.features(batch.history, batch.motion, batch.context)
     odd = (torch.arange(height)[:, None] + torch.arange(width)) % 2
-    places = [torch.nonzero((odd == parity).flatten())[:, 0] for parity in (0, 1)]
     even = (odd == 0).float()[None, None]
-    symbols = real.new_zeros(count, channels, height * width)
-    sizes = torch.zeros_like(symbols)
-    bits = real.new_zeros(count)
+    odd_rows = odd.flatten().repeat(count)
+    tried = promising(rows, worth[sample])
+    shown = (tried.float() * LIVE_UNITS).view(count, 1, height, width)
+    live_bits = [_live_bits(model, n, features, shown, even, steps) for n in (0, 1)]
+    costs = [torch.where(odd_rows == 0, *(bits[kind] for bits in live_bits)) for kind in (0, 1)]  # of a dead, a live place
+    symbols, sizes = torch.zeros_like(rows), torch.zeros_like(rows)
+    saved = worth.new_zeros(len(rows))  # bits that the symbols of a place are worth
+    places_bits = costs[1].new_zeros(len(rows))
+    dead_zone, outward, offset = dead_zone_for_training(model), steps.outward.detach().flatten(), steps.offset.flatten(1)
     for number in range(HEADS):
-        at, group = places[number % 2], model.group(number)
+        places = torch.nonzero(tried & (odd_rows == number % 2))[:, 0]
+        if not len(places):
+            continue
+        group, of = model.group(number), sample[places]
         # a copy, since gradients need what the head saw
-        known = sizes.view_as(real).clone().split([model.shape.first, channels - model.shape.first], dim=1)
-        level = model.levels(number, features, known, steps, even).float().flatten(2)[:, :, at]
-        wanted = real[:, group].flatten(2)[:, :, at]
-        rates = Rates.at(level, dead_zone[group])
+        first, others = sizes.view(count, height, width, channels).permute(0, 3, 1, 2).clone().split(
+            [model.shape.first, channels - model.shape.first], dim=1
+        )
+        level = model.levels(number, features, (shown, first, others), even, places, offset[of][:, group]).float()
+        rates, wanted = Rates.at(level, dead_zone[group]), rows[places][:, group]
         with torch.no_grad():
-            chosen = rates.decided(wanted, worth[:, group, :, 0], outward[:, group, :, 0])
-        symbols[:, group, at], sizes[:, group, at] = chosen, magnitudes(chosen)
-        bits = bits + rates.of(chosen.abs()).sum(dim=(1, 2))
-    return symbols.view_as(real), bits
+            chosen = rates.decided(wanted, worth[of][:, group], outward[group])
+        symbols[places, group], sizes[places, group] = chosen, magnitudes(chosen)
+        paid = rates.of(chosen.abs()).sum(dim=1)
+        places_bits = places_bits.index_add(0, places, paid)
+        put = chosen + outward[group] * chosen.sign()
+        gain = (worth[of][:, group] * (wanted.square() - (wanted - put).square())).sum(dim=1)
+        saved.index_add_(0, places, gain)
+    with torch.no_grad():
+        live = tried & (symbols != 0).any(dim=1) & (saved + costs[0] > places_bits + costs[1])
+        symbols *= live[:, None]
+    of_places = torch.where(live, costs[1] + places_bits, costs[0])
+    return symbols.view(count, height, width, channels).permute(0, 3, 1, 2), of_places.view(count, -1).sum(dim=1)
 
 
+def promising(rows: Tensor, worth: Tensor) -> Tensor:
+    """Places at which symbols may pay, (n,). rows: (n, M) steps; worth: (n, M) bits for a squared step."""
+    size = rows.abs()
+    near = size.round()
+    gain = worth * near * (2 * size - near) - PRICE_OF_SYMBOL
+    return gain.clamp_min(0).sum(dim=1) > PRICE_OF_PLACE
 
+
+def _live_bits(
+    model: Inter, odd: int, features: Tensor, live: Tensor, even: Tensor, steps: InterSteps
+) -> tuple[Tensor, Tensor]:
+    """Bits of a dead and of a live place, (B * H * W,) each."""
+    level = model.live_levels(odd, features, live, even, steps).float().flatten()
+    odds = (level - LIVE_MIDDLE) / LIVE_PER_UNIT
+    return F.softplus(odds) / math.log(2), F.softplus(-odds) / math.log(2)
 
 
 @dataclass(frozen=True)

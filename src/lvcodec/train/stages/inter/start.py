@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lvcodec.encoder.distortion import CHROMA, LUMA
+from lvcodec.models.inter_steps import steps_for_training
 from lvcodec.nets.inter import KNOTS, Inter, remembered
 from lvcodec.nets.linear import PATCH_CHANNELS, UNITS_PER_LEVEL
-from lvcodec.train.stages.inter.coding import lmbda_of, steps_of
+from lvcodec.train.stages.inter.coding import lmbda_of, promising
 from lvcodec.train.stages.inter.pool import Pool
 from lvcodec.train.stages.inter.unrolled import batch_of, decoded_of
 
@@ -47,7 +48,7 @@ def _residuals(model: Inter, pool: Pool, batches: int, *, coded: bool) -> tuple[
         lambdas.append(lmbda_of(batch.quality))
         shown, symbols = batch.x, torch.zeros_like(batch.history)
         if coded:
-            steps = steps_of(model, batch.quality)
+            steps = steps_for_training(model, batch.quality)
             real = model.analysis(residual) / steps.inverse
             symbols = torch.where(real.abs() < DEAD, 0.0, real.round())
             change = model.change(batch.prediction, model.dequantised(symbols, steps), torch.zeros(()), batch.change)
@@ -70,13 +71,16 @@ def _transform(model: Inter, patches: Tensor, lambdas: Tensor) -> None:
 
 
 def _scales(model: Inter, patches: Tensor, lambdas: Tensor) -> None:
-    """The scale of each channel at each quality, from how large symbols are on average."""
+    """The scale of each channel at each quality, from how large symbols of live places are on average."""
     knots = lmbda_of(torch.arange(1, KNOTS + 1, dtype=torch.float32)).log()
     coefficients = patches @ model.enc_linear.weight.flatten(1).T
     for knot in range(KNOTS):  # a symbol is 0 within EDGE of 0, with the chance 1 - exp(-EDGE / scale)
-        sizes = (coefficients / model.log_step[knot].exp()).abs()
-        sizes = torch.where(sizes < DEAD, 0.0, sizes).mean(dim=1)
+        step = model.log_step[knot].exp()
+        rows = coefficients / step
+        live = promising(rows.flatten(0, 1), lmbda_of(torch.tensor([knot + 1.0])) * step.square()).view(rows.shape[:2])
+        sizes = torch.where(rows.abs() < DEAD, 0.0, rows.abs()) * live[:, :, None]
         near = torch.exp(-4 * (lambdas.log() - knots[knot]).square())
-        mean = (near[:, None] * sizes).sum(dim=0) / near.sum()
+        share = (near[:, None] * live).sum().clamp_min(1.0)
+        mean = (near[:, None] * sizes.sum(dim=1)).sum(dim=0) / share
         odds = (mean / (1 + mean)).clamp_min(LEAST)
         model.log_scale[knot] = torch.log(-EDGE / odds.log())

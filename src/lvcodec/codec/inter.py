@@ -1,0 +1,78 @@
+"""A P- or B-picture of swift's inter path: its symbols walked by either side, and what they make of a prediction."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lvcodec.arrays import Indices, Ints
+from lvcodec.entropy.coder import Coder
+from lvcodec.nets.inter import HEADS
+from lvcodec.nets.inter_coding import InterCoding, InterContext
+from lvcodec.video.picture import Picture
+
+PATCH = 16  # luma pels of the side of a place
+
+
+class Chooser(Protocol):
+    """What an encoder writes, asked as the tables become known."""
+
+    def live(self, places: Indices, index: Ints) -> Ints:
+        """1 for each place that is live, else 0; index: tables."""
+        ...
+
+    def symbols(self, number: int, places: Indices, index: Ints) -> Ints:
+        """The symbols of a head's channels at live places; index: tables, (n, channels)."""
+        ...
+
+
+def code_inter(chooser: Chooser | None, context: InterContext, coding: InterCoding, coder: Coder) -> Ints:
+    """Walk a picture's sub-streams: which places are live, then the symbols of those, head by head.
+
+    chooser: what to write; None to read. Returns symbols, (places, M).
+    """
+    features = coding.features(context)
+    channels, rows, columns = context.history.shape
+    odd = (np.arange(rows)[:, None] + np.arange(columns)).ravel() % 2
+    coder.begin("live")
+    live = np.zeros(rows * columns, dtype=bool)
+    for parity in (0, 1):
+        places = np.flatnonzero(odd == parity)
+        index = coding.live_levels(parity, features, live.reshape(rows, columns)).ravel()[places]
+        live[places] = coder.code(chooser.live(places, index) if chooser else None, coding.tables["live"], index) != 0
+    coder.begin("residual")
+    symbols = np.zeros((rows * columns, channels), dtype=np.int32)
+    for number in range(HEADS):
+        places = np.flatnonzero(live & (odd == number % 2))
+        if places.size:
+            index = coding.indices(number, features, live.reshape(rows, columns), symbols, places)
+            values = chooser.symbols(number, places, index) if chooser else None
+            symbols[places, coding.model.group(number)] = coder.code(values, coding.tables["inter"], index)
+    return symbols
+
+
+def reconstruct_inter(prediction: Picture, symbols: Ints, context: InterContext, coding: InterCoding) -> Picture:
+    """The picture of a prediction and symbols, (places, M)."""
+    if not symbols.any():
+        return prediction
+    planes = coding.changed(padded_planes(prediction), symbols, context)
+    cut = [
+        np.ascontiguousarray(plane[0, 0, : own.shape[0], : own.shape[1]].numpy().astype(np.uint8))
+        for plane, own in zip(planes, prediction.planes, strict=True)
+    ]
+    return Picture(*cut)
+
+
+def padded_planes(picture: Picture):  # type: ignore[no-untyped-def]
+    """Planes of bytes, gone on as their edges to whole places, (1, 1, H, W)."""
+    import torch
+
+    height, width = (-(-size // PATCH) * PATCH for size in picture.y.shape)
+    return tuple(
+        torch.from_numpy(np.pad(plane, ((0, height // part - plane.shape[0]), (0, width // part - plane.shape[1])), mode="edge"))[
+            None, None
+        ]
+        for plane, part in zip(picture.planes, (1, 2, 2), strict=True)
+    )

@@ -1,0 +1,133 @@
+"""The inter path at one quality, as the loop sees it: whole numbers in, whole numbers out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lvcodec.arrays import Indices, Ints
+from lvcodec.entropy.tables import TableSet
+from lvcodec.exact.formats import INT8
+from lvcodec.exact.packed import Units, add_parts
+from lvcodec.exact.planes import channels_to_planes
+from lvcodec.nets.coding import Planes
+from lvcodec.nets.inter import (
+    DEAD_ZONES,
+    INVERSE_BITS,
+    LIVE_UNITS,
+    OFFSET_BITS,
+    OUTWARD_BITS,
+    Inter,
+    InterSteps,
+    magnitudes,
+    near_symbols,
+    remembered,
+)
+from lvcodec.nets.linear import UNITS_PER_LEVEL
+
+History = NDArray[np.uint8]  # (M, H/16, W/16), of a picture, for those that refer to it
+
+
+@dataclass(frozen=True, eq=False)
+class InterContext:
+    """What is known of a picture before its symbols are.
+
+    history: (M, H/16, W/16), of its references together; motion: (MOTION_FEATURES, H/16, W/16) units; planes:
+    (CONTEXT_PLANES,), change: (CHANGE_PLANES,) units (nets/inter.py).
+    """
+
+    history: History
+    motion: Ints
+    planes: Ints
+    change: Ints
+
+
+class InterCoding:
+    """steps: the model's integer tables (models/inter_steps.py); tables: "inter" and "live".
+
+    The model must hold its integers. Symbols are int32 arrays with a row for each place, (H/16 * W/16, M).
+    """
+
+    def __init__(self, model: Inter, steps: dict[str, Tensor], tables: dict[str, TableSet], quality_index: int) -> None:
+        self.model, self.tables, self.quality_index = model, tables, quality_index
+        self.steps = _steps(steps, quality_index)
+        self.classes = steps["classes"].numpy()
+        self._backend = model.entry.backend
+
+    def features(self, context: InterContext) -> Units:
+        """What the entropy model has from before the picture."""
+        history, motion = (self._units(part) for part in (context.history, context.motion))
+        return self.model.features(history, motion, self._units(context.planes[:, None, None]))
+
+    def live_levels(self, odd: int, features: Units, live: NDArray[np.bool_]) -> Ints:
+        """Tables of whether places are live, (H/16, W/16), right where row + column is even or, with `odd`, odd.
+
+        live: (H/16, W/16), the even ones known for the odd.
+        """
+        units = self._units(live[None] * np.int32(LIVE_UNITS))
+        level = self.model.live_levels(odd, features, units, _even(live.shape), self.steps)
+        return np.asarray(level[0, 0].to(torch.int32).numpy())
+
+    def indices(
+        self, number: int, features: Units, live: NDArray[np.bool_], symbols: Ints, places: Indices
+    ) -> Ints:
+        """Tables of a head's symbols at some places, (n, channels of its group)."""
+        shape = (1, *live.shape, symbols.shape[1])
+        sizes = magnitudes(torch.from_numpy(symbols)).view(shape).permute(0, 3, 1, 2)
+        first = self.model.shape.first
+        known = [self._backend.units(part, 1.0) for part in (sizes[:, :first], sizes[:, first:])]
+        units, group = self._units(live[None] * np.int32(LIVE_UNITS)), self.model.group(number)
+        offset = self.steps.offset[:, group].flatten(1)
+        level = self.model.levels(
+            number, features, (units, *known), _even(live.shape), torch.from_numpy(places), offset
+        )
+        return np.asarray(level.to(torch.int32).numpy() * len(DEAD_ZONES) + self.classes[group], dtype=np.int32)
+
+    def changed(self, prediction: Planes, symbols: Ints, context: InterContext) -> Planes:
+        """The picture: padded planes of bytes of the prediction, and what the symbols add."""
+        shape = (1, *context.history.shape[1:], symbols.shape[1])
+        whole = torch.from_numpy(symbols).view(shape).permute(0, 3, 1, 2).double()
+        levels = self._backend.levels(*prediction)
+        units = self.model.dequantised(whole, self.steps)
+        change = self.model.change(levels, units, near_symbols(whole), self._units(context.change[:, None, None]))
+        return channels_to_planes(add_parts(levels, change, 1.0 / UNITS_PER_LEVEL, INT8))
+
+    def remembered(self, context: InterContext, symbols: Ints) -> History:
+        """The history of the picture."""
+        shape = (1, *context.history.shape[1:], symbols.shape[1])
+        whole = torch.from_numpy(symbols).view(shape).permute(0, 3, 1, 2)
+        history = remembered(torch.from_numpy(context.history)[None].float(), whole)
+        return np.asarray(history[0].to(torch.uint8).contiguous().numpy())
+
+    def _units(self, part: NDArray[np.generic]) -> Units:
+        return self._backend.units(torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))[None], 1.0)
+
+
+def together(one: History, other: History) -> History:
+    """The history of two references together, or of a P-picture's one, given twice."""
+    return ((one.astype(np.uint16) + other + 1) >> 1).astype(np.uint8)
+
+
+def _even(shape: tuple[int, ...]) -> Tensor:
+    return torch.from_numpy(np.float32(np.indices(shape).sum(axis=0) % 2 == 0))[None, None]
+
+
+def _steps(tables: dict[str, Tensor], quality_index: int) -> InterSteps:
+    """The quantiser of a quality index from the exported integers, exact."""
+
+    def row(name: str, bits: int, dtype: torch.dtype = torch.float64) -> Tensor:
+        part = tables[name]
+        part = part[quality_index] if part.dim() > 1 else part
+        return (part.double() * 2.0**-bits).view(1, -1, 1, 1).to(dtype)
+
+    # offsets: whole multiples of 2^-5 far below 2^19, exact in float32 with the outputs they are added to
+    return InterSteps(
+        row("inverse", INVERSE_BITS),
+        row("outward", OUTWARD_BITS),
+        row("offset", OFFSET_BITS, torch.float32),
+        row("odds", OFFSET_BITS, torch.float32),
+    )
