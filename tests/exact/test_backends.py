@@ -23,7 +23,7 @@ from lvcodec.exact.packed import Packed, add, add_parts, pack
 from lvcodec.exact.planes import bytes_to_channels, channels_to_planes, planes_to_channels
 from lvcodec.names import BACKENDS as NAMES
 from lvcodec.nets.layers import Residual
-from lvcodec.nets.swift import LINEAR
+from lvcodec.nets.linear import LINEAR
 
 CPU = torch.device("cpu")
 HAS_INT8 = pytest.mark.skipif(not BACKENDS["int8"].works(CPU), reason="no fused int8 convolution here")

@@ -18,10 +18,10 @@ from lvcodec.exact import ops, warp  # noqa: E402
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels  # noqa: E402
 from lvcodec.models import loading, store  # noqa: E402
 from lvcodec.nets.linear import UNITS_PER_LEVEL  # noqa: E402
-from lvcodec.train.stages.soft_warp import soft_warp  # noqa: E402
 from lvcodec.train.results import export  # noqa: E402
 from lvcodec.train.stages.encoder_rules import p_quality  # noqa: E402
 from lvcodec.train.stages.losses import MSE  # noqa: E402
+from lvcodec.train.stages.soft_warp import soft_warp  # noqa: E402
 from lvcodec.video.picture import Picture  # noqa: E402
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lvcodec.arrays import Indices, Ints
 from lvcodec.entropy.coder import Coder
@@ -71,8 +70,8 @@ def padded_planes(picture: Picture):  # type: ignore[no-untyped-def]
 
     height, width = (-(-size // PATCH) * PATCH for size in picture.y.shape)
     return tuple(
-        torch.from_numpy(np.pad(plane, ((0, height // part - plane.shape[0]), (0, width // part - plane.shape[1])), mode="edge"))[
-            None, None
-        ]
+        torch.from_numpy(
+            np.pad(plane, ((0, height // part - plane.shape[0]), (0, width // part - plane.shape[1])), mode="edge")
+        )[None, None]
         for plane, part in zip(picture.planes, (1, 2, 2), strict=True)
     )

@@ -9,7 +9,6 @@ Bits are those of the tables that symbols are coded with.
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Floats, Indices, Ints
@@ -21,7 +20,7 @@ from lvcodec.nets.inter_coding import InterCoding, InterContext
 from lvcodec.nets.linear import UNITS_PER_COEFFICIENT
 from lvcodec.video.picture import Picture
 
-# What decides at which places symbols are tried: bits that each is taken to cost at least, and that a place has to save.
+# What decides at which places symbols are tried: bits that each is taken to cost, and that a place has to save.
 PRICE_OF_SYMBOL, PRICE_OF_PLACE = 4.0, 2.0
 
 
@@ -44,7 +43,9 @@ class _Nothing(Writer):
 class _Trial:
     """Decides symbols as their tables become known, at the places that are allowed."""
 
-    def __init__(self, real: Floats, worth: Floats, outward: Floats, allowed: NDArray[np.bool_], coding: InterCoding) -> None:
+    def __init__(
+        self, real: Floats, worth: Floats, outward: Floats, allowed: NDArray[np.bool_], coding: InterCoding
+    ) -> None:
         """real: (places, M) steps; worth: (M,) bits for a squared step; outward: (M,) symbols."""
         self._real, self._worth, self._outward, self._allowed, self._coding = real, worth, outward, allowed, coding
         self._gain = np.zeros(len(real), dtype=np.float32)  # bits, of symbols against none

@@ -8,14 +8,16 @@
 
 Nothing that symbols are parsed by depends on pixels: a decoder may read pictures ahead of reconstructing them. First it
 is coded which places are live, at even positions (row + column), then at odd ones; at the others all symbols are 0, and
-nothing more is computed. The four heads take turns: channels of the first group at even positions, at odd ones, then the
-other channels likewise; each sees which places are live and how large the symbols known so far are. All but the two linear layers runs in 8-bit units.
+nothing more is computed. The four heads take turns: channels of the first group at even positions, at odd ones, then
+the other channels likewise; each sees which places are live and how large the symbols known so far are. All but the two
+linear layers runs in 8-bit units.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -30,7 +32,7 @@ from lvcodec.exact.ops import Conv
 from lvcodec.exact.packed import Units, add, at_places, expand, floats, join, keep, rectified, shuffle, unshuffle
 from lvcodec.exact.rounding import round_ste
 from lvcodec.nets.layers import residuals
-from lvcodec.nets.linear import LINEAR, LATENT_MAX, PATCH_CHANNELS, UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
+from lvcodec.nets.linear import LATENT_MAX, LINEAR, PATCH_CHANNELS, UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
 from lvcodec.nets.temporal import PARAMETER_GRID, unit_bits_for
 
 KNOTS = 9  # qualities whose steps and scales are learned, 1 ... 9; between them they are interpolated
@@ -49,7 +51,7 @@ MAGNITUDES = (0, 16, 25, 32, 37, 41, 45, 48, 51, 53, 55, 57, 59, 61, 63, 64)
 HALF_OCTAVES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)
 UNITS_PER_HALF_OCTAVE, FLAG = 7, 32
 MIDDLE_INDEX = (KNOTS - 1) * quality.INDICES_A_QUALITY // 2  # a quality enters as how far its index is from this one
-TABLES = "inter."  # how names of the quantiser's integer tables begin among a model's integers
+TABLES = "steps.inter."  # how names of the quantiser's integer tables begin among a model's integers
 INVERSE_BITS, OFFSET_BITS, OUTWARD_BITS = 8, 5, 8  # their binary places
 DEAD_ZONES = (-0.125, 0.0, 0.125, 0.25, 0.375, 0.5)  # symbols, of the classes that channels have
 DECAY_BITS = 2  # what is remembered of past magnitudes falls by a quarter a picture
@@ -105,7 +107,15 @@ class Inter(nn.Module):
         self.live_features = nn.ModuleList(Conv(shape.trunk, LIVE_WIDTH, fmt=INT8, in_max=128) for _ in range(2))
         self.live_known = Conv(1, LIVE_WIDTH, 3, fmt=INT8, act="wide", in_max=LIVE_UNITS)
         self.live_out = nn.ModuleList(
-            Conv(LIVE_WIDTH, 1, fmt=INT8, act="wide", in_max=128, zero=True, unit_bits=unit_bits_for(INT8, PARAMETER_GRID))
+            Conv(
+                LIVE_WIDTH,
+                1,
+                fmt=INT8,
+                act="wide",
+                in_max=128,
+                zero=True,
+                unit_bits=unit_bits_for(INT8, PARAMETER_GRID),
+            )
             for _ in range(2)
         )
         self.squeeze = Conv(m - first, shape.squeezed, fmt=INT8, act="relu", in_max=128)
@@ -121,7 +131,13 @@ class Inter(nn.Module):
         self.change_in = Conv(2 * 96 + CHANGE_PLANES, shape.width8, fmt=INT8, in_max=128)
         self.change_blocks = residuals(shape.width8, shape.depth8, "depthwise")
         self.change_out = Conv(
-            shape.width8, 96, fmt=INT8, act="wide", in_max=128, zero=True, unit_bits=unit_bits_for(INT8, 4 * UNITS_PER_LEVEL)
+            shape.width8,
+            96,
+            fmt=INT8,
+            act="wide",
+            in_max=128,
+            zero=True,
+            unit_bits=unit_bits_for(INT8, 4 * UNITS_PER_LEVEL),
         )
         # learned, at the whole qualities: natural logarithms of steps in coefficients, and of scales in symbols
         self.log_step = nn.Parameter(torch.zeros(KNOTS, m))
@@ -141,8 +157,11 @@ class Inter(nn.Module):
     # ---- the entropy model --------------------------------------------------------------------------------------
 
     def features(self, history: Units, motion: Units, planes: Units) -> Units:
-        """What all heads see. history: (B, M, H, W) units, past magnitudes of the references together (`together`);
-        motion: (B, MOTION_FEATURES, H, W); planes: (B, CONTEXT_PLANES, 1, 1). Returns (B, trunk, H, W)."""
+        """What all heads see, (B, trunk, H, W).
+
+        history: (B, M, H, W) units, past magnitudes of the references together; motion: (B, MOTION_FEATURES, H, W);
+        planes: (B, CONTEXT_PLANES, 1, 1).
+        """
         return self.trunk(self.entry(join([history, motion, expand(planes, history)])))
 
     def live_levels(self, odd: int, features: Units, live: Units, even: Tensor, steps: InterSteps) -> Tensor:
@@ -162,8 +181,9 @@ class Inter(nn.Module):
     ) -> Tensor:
         """Scale levels of a head's channels at some places, (n, channels), unrounded in training.
 
-        known: which places are live, in LIVE_UNITS, and magnitudes of the first group and of the others, as units, where
-        they are known to the head, anything elsewhere; places: (n,), flat in B * H * W; offset: (n or 1, channels).
+        known: which places are live, in LIVE_UNITS, and magnitudes of the first group and of the others, as units,
+        where they are known to the head, anything elsewhere; places: (n,), flat in B * H * W; offset: (n or 1,
+        channels).
         """
         live, first, others = known
         seen = [live]
@@ -172,7 +192,7 @@ class Inter(nn.Module):
         if number == 3:
             seen.append(self.squeeze(keep(others, even)))
         hidden = self.head_features[number](at_places(features, places))
-        for layer, units in zip(self.head_known[number], seen, strict=True):
+        for layer, units in zip(cast("nn.ModuleList", self.head_known[number]), seen, strict=True):
             hidden = add(hidden, at_places(layer(units), places), INT8)
         out = self.head_out[number](self.head_mix[number](rectified(hidden)))
         rows = floats(out, offset.dtype).permute(0, 2, 3, 1).flatten(0, 2)
@@ -210,9 +230,9 @@ class Inter(nn.Module):
 
 
 def near_symbols(symbols: Tensor) -> Tensor:
-    """(B, 1, 2 H, 2 W): ones in blocks with a symbol that is not 0, and in the eight around each. symbols: (B, M, H, W)."""
+    """(B, 1, 2 H, 2 W): ones where a symbol of the place or of the eight around it is not 0. symbols: (B, M, H, W)."""
     any_symbol = (symbols != 0).any(dim=1, keepdim=True).float()
-    return nn.functional.interpolate(nn.functional.max_pool2d(any_symbol, 3, 1, 1), scale_factor=2)
+    return nn.functional.max_pool2d(any_symbol, 3, 1, 1).repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
 
 
 def magnitudes(symbols: Tensor) -> Tensor:
@@ -234,8 +254,8 @@ def motion_features(field: Ints, single: NDArray[np.bool_]) -> Ints:
     """(MOTION_FEATURES, rows, columns) units of a field of vectors, one for each position at 1/16.
 
     How far the neighbours above, below, left and right are off, in half octaves; how long the vector is; whether its
-    parts lie between pels; whether the block is predicted from one of two references. field: (2, rows, columns) quarters
-    of a pel; single: (rows, columns).
+    parts lie between pels; whether the block is predicted from one of two references. field: (2, rows, columns)
+    quarters of a pel; single: (rows, columns).
     """
     grown = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
     near = (grown[:, :-2, 1:-1], grown[:, 2:, 1:-1], grown[:, 1:-1, :-2], grown[:, 1:-1, 2:])
@@ -245,7 +265,9 @@ def motion_features(field: Ints, single: NDArray[np.bool_]) -> Ints:
     return np.concatenate([octaves, flags]).astype(np.int32)
 
 
-def context_planes(quality_index: int, references: tuple[int, int], intra: int, distance: int, *, b_picture: bool) -> Ints:
+def context_planes(
+    quality_index: int, references: tuple[int, int], intra: int, distance: int, *, b_picture: bool
+) -> Ints:
     """(CONTEXT_PLANES,) units of a picture.
 
     quality_index: its own; references: those of its two references, a P-picture's one twice, like intra, how many of

@@ -47,7 +47,7 @@ class InterContext:
 
 
 class InterCoding:
-    """steps: the model's integer tables (models/inter_steps.py); tables: "inter" and "live".
+    """steps: the model's integer tables (nets/swift.py, step_tables); tables: "inter" and "live".
 
     The model must hold its integers. Symbols are int32 arrays with a row for each place, (H/16 * W/16, M).
     """
@@ -55,7 +55,7 @@ class InterCoding:
     def __init__(self, model: Inter, steps: dict[str, Tensor], tables: dict[str, TableSet], quality_index: int) -> None:
         self.model, self.tables, self.quality_index = model, tables, quality_index
         self.steps = _steps(steps, quality_index)
-        self.classes = steps["classes"].numpy()
+        self.classes = steps["inter.classes"].cpu().numpy()
         self._backend = model.entry.backend
 
     def features(self, context: InterContext) -> Units:
@@ -72,9 +72,7 @@ class InterCoding:
         level = self.model.live_levels(odd, features, units, _even(live.shape), self.steps)
         return np.asarray(level[0, 0].to(torch.int32).numpy())
 
-    def indices(
-        self, number: int, features: Units, live: NDArray[np.bool_], symbols: Ints, places: Indices
-    ) -> Ints:
+    def indices(self, number: int, features: Units, live: NDArray[np.bool_], symbols: Ints, places: Indices) -> Ints:
         """Tables of a head's symbols at some places, (n, channels of its group)."""
         shape = (1, *live.shape, symbols.shape[1])
         sizes = magnitudes(torch.from_numpy(symbols)).view(shape).permute(0, 3, 1, 2)
@@ -120,7 +118,7 @@ def _steps(tables: dict[str, Tensor], quality_index: int) -> InterSteps:
     """The quantiser of a quality index from the exported integers, exact."""
 
     def row(name: str, bits: int, dtype: torch.dtype = torch.float64) -> Tensor:
-        part = tables[name]
+        part = tables[f"inter.{name}"]
         part = part[quality_index] if part.dim() > 1 else part
         return (part.double() * 2.0**-bits).view(1, -1, 1, 1).to(dtype)
 

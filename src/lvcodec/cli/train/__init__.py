@@ -13,8 +13,8 @@ from lvcodec.cli.train.validate import validate
 def train() -> None:
     """Train weights, stage by stage, and make models of them.
 
-    The stages are intra, temporal, compensation, joint and inter. A run that was stopped, or killed, goes on when the same
-    command is given again. Needs pip install 'lvcodec[train]'; docs/training.md tells the whole way.
+    The stages are intra, temporal, compensation, joint and inter. A run that was stopped, or killed, goes on when the
+    same command is given again. Needs pip install 'lvcodec[train]'; docs/training.md tells the whole way.
     """
 
 

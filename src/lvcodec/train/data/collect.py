@@ -23,7 +23,7 @@ from lvcodec.errors import InputError
 from lvcodec.exact import warp
 from lvcodec.models import loading
 from lvcodec.models.store import ModelInfo
-from lvcodec.quality import INDICES_A_QUALITY, LAST_INDEX, of_index
+from lvcodec.quality import LAST_INDEX, of_index
 from lvcodec.stream.structure import Structure
 from lvcodec.train.data.chains import AFTER, BEFORE, BOTH, NONE, Chain, save, stored
 from lvcodec.video.picture import Picture
@@ -103,7 +103,10 @@ def _crop(video: Path, random: np.random.Generator) -> list[Picture]:
             height, width = height // 4 * 2, width // 4 * 2
         if height < HEIGHT or width < WIDTH:
             raise InputError(f"{video}: pictures of {width}x{height} are too small")
-        top, left = int(random.integers(0, (height - HEIGHT) // 2 + 1)), int(random.integers(0, (width - WIDTH) // 2 + 1))
+        top, left = (
+            int(random.integers(0, (height - HEIGHT) // 2 + 1)),
+            int(random.integers(0, (width - WIDTH) // 2 + 1)),
+        )
         pictures = []
         for picture in source:
             planes = [_halved(plane) for plane in picture.planes] if halved else picture.planes
@@ -125,9 +128,7 @@ def _halved(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _code(pictures: list[Picture], info: ModelInfo, index: int) -> tuple[Picture, list[Picture], list[Field]]:
     """The I-picture, all pictures as decoded in a chain of P-pictures, and each one's motion from the one before."""
-    nets = [
-        EncoderNetwork(loading.coding(info, i), WIDTH, HEIGHT, "cpu", i) for i in (index, max(0, index - COARSER))
-    ]
+    nets = [EncoderNetwork(loading.coding(info, i), WIDTH, HEIGHT, "cpu", i) for i in (index, max(0, index - COARSER))]
     state: State | None = None
     decoded, fields = [], []
     for picture in pictures:
@@ -162,7 +163,9 @@ def _of_both(
     fields = [search(picture, reference, still, quality) for reference in references]
     if after == NONE:
         return fields * 2, np.full(still.shape[1:], BEFORE, dtype=np.uint8)
-    one, other = (align(reference, field).y.astype(np.float32) for reference, field in zip(references, fields, strict=True))
+    one, other = (
+        align(reference, field).y.astype(np.float32) for reference, field in zip(references, fields, strict=True)
+    )
     errors = [_errors(picture.y - shown) for shown in ((one + other) / 2, one, other)]
     errors[BOTH] /= FAIR
     return fields, np.argmin(np.stack([errors[BOTH], errors[BEFORE], errors[AFTER]]), axis=0).astype(np.uint8)

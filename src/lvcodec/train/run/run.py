@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from lvcodec.exact.ops import layers
-from lvcodec.train.data.crops import Crops
 from lvcodec.train.results import checkpoint
 from lvcodec.train.run.cuda_graph import Replay
 from lvcodec.train.run.feed import Samples, feed
@@ -41,9 +40,7 @@ class Progress:
 class Run:
     """A stage's networks, optimisers and data."""
 
-    def __init__(
-        self, settings: Settings, model: Any, priors: Any, crops: Any, workers: Workers | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, model: Any, priors: Any, crops: Any, workers: Workers | None = None) -> None:
         self.settings, self.model, self.priors, self.crops = settings, model, priors, crops
         self.workers = workers or Workers(torch.device("cpu"))
         self.family = FAMILIES[settings.family]
@@ -75,7 +72,7 @@ class Run:
         self._rounds, self._rounded = self.family.rounds(model), False
         self._feed: Iterator[Samples] | None = None
         recorded = self.stage.recorded and self.workers.device.type == "cuda"
-        self._replay = Replay(lambda samples: self._backward(self._outcome(samples)), self._forget) if recorded else None
+        self._replay = Replay(self._of_samples, self._forget) if recorded else None
 
     # ---- what a checkpoint holds ----------------------------------------------------------------------------
 
@@ -170,6 +167,9 @@ class Run:
         if self._replay is not None:
             return self._replay(samples, self._rounded)
         self._forget()
+        return self._of_samples(samples)
+
+    def _of_samples(self, samples: Samples) -> Tensor:
         return self._backward(self._outcome(samples))
 
     def _backward(self, outcome: Outcome) -> Tensor:

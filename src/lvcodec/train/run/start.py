@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -93,16 +93,9 @@ def _of_chains(request: TrainingRequest, workers: parallel.Workers, *, begun: bo
         return run
     model, priors = checkpoint.assemble(request.start, settings.family) if request.start else fresh(request.shape)
     if not model.shape.inter:
-        model = with_inter(model, pool)
+        model = checkpoint.with_inter(model)
+        start_inter(model.inter, pool)
     return ChainRun(settings, model, priors, pool, workers)
-
-
-def with_inter(model: Swift, pool: Pool) -> Swift:
-    """The same networks and a new inter path, which starts from what the pool's chains show."""
-    grown = Swift(replace(model.shape, inter=True))
-    start_inter(grown.inter, pool)
-    grown.load_state_dict(grown.state_dict() | model.state_dict())
-    return grown
 
 
 def fresh(shape: str) -> ModelAndPriors:

@@ -20,7 +20,8 @@ from lvcodec.exact.planes import channels_to_planes, planes_to_channels
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.compensation import shift_undo
-from lvcodec.nets.swift import UNITS_PER_LEVEL, Swift
+from lvcodec.nets.linear import UNITS_PER_LEVEL
+from lvcodec.nets.swift import Swift
 from lvcodec.train.stages import intra, temporal
 from lvcodec.train.stages.encoder_rules import distortion_weight, p_quality, step_weights
 from lvcodec.train.stages.intra import code_intra

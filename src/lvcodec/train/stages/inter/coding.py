@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lvcodec.entropy import grid
+from lvcodec.exact.packed import floats
 from lvcodec.models.inter_steps import between_knots, dead_zone_for_training, steps_for_training
 from lvcodec.nets.inter import (
     HEADS,
@@ -33,7 +34,7 @@ from lvcodec.train.stages.losses import MSE, errors
 from lvcodec.train.stages.stage import Outcome, per_pixel
 
 SHARE = 0.25  # of a quality's lambda that P- and B-pictures of that quality pay: later pictures mend their errors
-# What decides at which places symbols are tried: bits that each is taken to cost at least, and that a place has to save.
+# What decides at which places symbols are tried: bits that each is taken to cost, and that a place has to save.
 PRICE_OF_SYMBOL, PRICE_OF_PLACE = 4.0, 2.0
 MOST_BITS = 30.0  # that a symbol is taken to cost
 
@@ -94,51 +95,80 @@ def code(model: Inter, batch: PictureBatch) -> CodedBatch:
     return CodedBatch(outcome, x_hat, symbols, remembered(batch.history, symbols))
 
 
-def _decide(
-    model: Inter, batch: PictureBatch, real: Tensor, steps: InterSteps, lmbda: Tensor
-) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True)
+class _Residual:
+    """A batch's residual, with a row for each place, flat in B * H * W: what is to be coded, and by which rules.
+
+    rows: (n, M) steps; worth: (n, M) bits for a squared step; offset: (n, M) scale levels; sample: (n,) place in the
+    batch; odd: (n,), whether row + column is; even: (1, 1, H, W), ones where it is not.
+    """
+
+    rows: Tensor
+    worth: Tensor
+    offset: Tensor
+    sample: Tensor
+    odd: Tensor
+    even: Tensor
+
+    @classmethod
+    def of(cls, real: Tensor, steps: InterSteps, lmbda: Tensor) -> _Residual:
+        """real: (B, M, H, W) steps."""
+        count, _, height, width = real.shape
+        # of an orthonormal transform of what the distortion weighs
+        worth = lmbda[:, None] * (steps.inverse.detach() / UNITS_PER_COEFFICIENT).square().flatten(1)
+        sample = torch.arange(count).repeat_interleave(height * width)
+        odd = (torch.arange(height)[:, None] + torch.arange(width)) % 2 == 1
+        rows = real.permute(0, 2, 3, 1).flatten(0, 2)
+        offset = steps.offset.flatten(1)[sample]
+        return cls(rows, worth[sample], offset, sample, odd.flatten().repeat(count), (~odd).float()[None, None])
+
+    def planes(self, rows: Tensor) -> Tensor:
+        """Rows (n, C) as (B, C, H, W)."""
+        height, width = self.even.shape[2:]
+        return rows.view(-1, height, width, rows.shape[1]).permute(0, 3, 1, 2)
+
+
+def _decide(model: Inter, batch: PictureBatch, real: Tensor, steps: InterSteps, lmbda: Tensor) -> tuple[Tensor, Tensor]:
     """Symbols, (B, M, H, W), and their bits, (B,). real: the residual in steps."""
-    count, channels, height, width = real.shape
-    rows = real.permute(0, 2, 3, 1).flatten(0, 2)  # (B * H * W, M): a row for each place
-    sample = torch.arange(count).repeat_interleave(height * width)
-    # an orthonormal transform of what the distortion weighs
-    worth = lmbda[:, None] * (steps.inverse.detach() / UNITS_PER_COEFFICIENT).square().flatten(1)
-    features = model.features(batch.history, batch.motion, batch.context)
-    odd = (torch.arange(height)[:, None] + torch.arange(width)) % 2
-    even = (odd == 0).float()[None, None]
-    odd_rows = odd.flatten().repeat(count)
-    tried = promising(rows, worth[sample])
-    shown = (tried.float() * LIVE_UNITS).view(count, 1, height, width)
-    live_bits = [_live_bits(model, n, features, shown, even, steps) for n in (0, 1)]
-    costs = [torch.where(odd_rows == 0, *(bits[kind] for bits in live_bits)) for kind in (0, 1)]  # of a dead, a live place
-    symbols, sizes = torch.zeros_like(rows), torch.zeros_like(rows)
-    saved = worth.new_zeros(len(rows))  # bits that the symbols of a place are worth
-    places_bits = costs[1].new_zeros(len(rows))
-    dead_zone, outward, offset = dead_zone_for_training(model), steps.outward.detach().flatten(), steps.offset.flatten(1)
+    residual = _Residual.of(real, steps, lmbda)
+    features = floats(model.features(batch.history, batch.motion, batch.context), torch.float32)
+    with torch.no_grad():  # which places gain by their symbols, for the walk that counts
+        tried, _, _ = _walk(model, residual, features, steps, promising(residual.rows, residual.worth))
+    live, symbols, bits = _walk(model, residual, features, steps, tried)
+    return residual.planes(symbols * live[:, None]), torch.zeros_like(lmbda).index_add(0, residual.sample, bits)
+
+
+def _walk(
+    model: Inter, residual: _Residual, features: Tensor, steps: InterSteps, tried: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The walk of the coder, where places that are tried are shown as live.
+
+    Returns those that gain, (n,), symbols, (n, M), and bits, (n,), of places that do not gain as if they were dead.
+    """
+    shown = residual.planes(tried.float()[:, None] * LIVE_UNITS)
+    dead_bits, live_bits = _live_bits(model, residual, features, shown, steps)
+    dead_zone, outward = dead_zone_for_training(model), steps.outward.detach().flatten()
+    symbols, sizes = torch.zeros_like(residual.rows), torch.zeros_like(residual.rows)
+    gained, paid = torch.zeros_like(dead_bits), torch.zeros_like(dead_bits)
     for number in range(HEADS):
-        places = torch.nonzero(tried & (odd_rows == number % 2))[:, 0]
+        places = torch.nonzero(tried & (residual.odd == bool(number % 2)))[:, 0]
         if not len(places):
             continue
-        group, of = model.group(number), sample[places]
-        # a copy, since gradients need what the head saw
-        first, others = sizes.view(count, height, width, channels).permute(0, 3, 1, 2).clone().split(
-            [model.shape.first, channels - model.shape.first], dim=1
-        )
-        level = model.levels(number, features, (shown, first, others), even, places, offset[of][:, group]).float()
-        rates, wanted = Rates.at(level, dead_zone[group]), rows[places][:, group]
+        group = model.group(number)
+        known = residual.planes(sizes).clone()  # gradients need what the head saw
+        seen = (shown, known[:, : model.shape.first], known[:, model.shape.first :])
+        level = model.levels(number, features, seen, residual.even, places, residual.offset[places][:, group])
+        rates, wanted = Rates.at(level.float(), dead_zone[group]), residual.rows[places][:, group]
+        worth = residual.worth[places][:, group]
         with torch.no_grad():
-            chosen = rates.decided(wanted, worth[of][:, group], outward[group])
+            chosen = rates.decided(wanted, worth, outward[group])
+            put = chosen + outward[group] * chosen.sign()
+            gained.index_add_(0, places, (worth * (wanted.square() - (wanted - put).square())).sum(dim=1))
         symbols[places, group], sizes[places, group] = chosen, magnitudes(chosen)
-        paid = rates.of(chosen.abs()).sum(dim=1)
-        places_bits = places_bits.index_add(0, places, paid)
-        put = chosen + outward[group] * chosen.sign()
-        gain = (worth[of][:, group] * (wanted.square() - (wanted - put).square())).sum(dim=1)
-        saved.index_add_(0, places, gain)
+        paid = paid.index_add(0, places, rates.of(chosen.abs()).sum(dim=1))
     with torch.no_grad():
-        live = tried & (symbols != 0).any(dim=1) & (saved + costs[0] > places_bits + costs[1])
-        symbols *= live[:, None]
-    of_places = torch.where(live, costs[1] + places_bits, costs[0])
-    return symbols.view(count, height, width, channels).permute(0, 3, 1, 2), of_places.view(count, -1).sum(dim=1)
+        live = tried & (symbols != 0).any(dim=1) & (gained + dead_bits > paid + live_bits)
+    return live, symbols, torch.where(live, live_bits + paid, dead_bits)
 
 
 def promising(rows: Tensor, worth: Tensor) -> Tensor:
@@ -150,11 +180,11 @@ def promising(rows: Tensor, worth: Tensor) -> Tensor:
 
 
 def _live_bits(
-    model: Inter, odd: int, features: Tensor, live: Tensor, even: Tensor, steps: InterSteps
+    model: Inter, residual: _Residual, features: Tensor, live: Tensor, steps: InterSteps
 ) -> tuple[Tensor, Tensor]:
-    """Bits of a dead and of a live place, (B * H * W,) each."""
-    level = model.live_levels(odd, features, live, even, steps).float().flatten()
-    odds = (level - LIVE_MIDDLE) / LIVE_PER_UNIT
+    """Bits of every place, (n,), if it is dead, and if it is live."""
+    even, odd = (model.live_levels(n, features, live, residual.even, steps).float().flatten() for n in (0, 1))
+    odds = (torch.where(residual.odd, odd, even) - LIVE_MIDDLE) / LIVE_PER_UNIT
     return F.softplus(odds) / math.log(2), F.softplus(-odds) / math.log(2)
 
 

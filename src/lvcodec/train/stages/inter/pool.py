@@ -31,7 +31,7 @@ KEY, WANDER = 0.08, 0.1  # share of key pictures, of their I-picture's quality; 
 
 @dataclass(eq=False)
 class Decoded:
-    """A decoded picture as a reference: planes; (M, H/16, W/16) history, None for none; quality; whether an I-picture."""
+    """A decoded picture as a reference. history: (M, H/16, W/16), None of an I-picture; quality: 1 ... KNOTS."""
 
     planes: Planes
     history: NDArray[np.uint8] | None

@@ -1,7 +1,7 @@
 """The stage's step: some chains, some pictures of each, one after the other.
 
-    reference ─► warp (whole numbers) ─► prediction ─► code ─► x_hat ─► the next picture's reference ─► ...
-                       └─ gradients to a reference that was coded in this step pass as through a bilinear warp
+reference ─► warp (whole numbers) ─► prediction ─► code ─► x_hat ─► the next picture's reference ─► ...
+    └─ gradients to a reference that was coded in this step pass as through a bilinear warp
 """
 
 from __future__ import annotations
