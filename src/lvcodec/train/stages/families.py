@@ -64,7 +64,7 @@ FAMILIES = {
         after_step=_nothing,
         adam_only=(
             *("enc_linear", "dec_linear", "enc_in", "enc_out", "dec_out", "dec_latent", "dec_pixels", "prior."),
-            *("inter.dec_linear", "inter.head_out", "inter.change_out"),
+            *("inter.dec_linear", "inter.live_out", "inter.head_out", "inter.change_out"),
         ),
         layout=torch.channels_last,
         alpha=LDS_ALPHA,

@@ -36,6 +36,9 @@ from lvcodec.train.stages.stage import Outcome, per_pixel
 SHARE = 0.25  # of a quality's lambda that P- and B-pictures of that quality pay: later pictures mend their errors
 # What decides at which places symbols are tried: bits that each is taken to cost, and that a place has to save.
 PRICE_OF_SYMBOL, PRICE_OF_PLACE = 4.0, 2.0
+# What pictures cost as a rule, rate and lambda times distortion: by that and its own cost a picture's is divided, so that
+# a saving of so many per cent counts alike in easy and difficult pictures, at all qualities.
+USUAL_COST, USUAL_LAMBDA, COST_GROWS = 0.075, 0.00325, 0.65
 MOST_BITS = 30.0  # that a symbol is taken to cost
 
 
@@ -90,8 +93,10 @@ def code(model: Inter, batch: PictureBatch) -> CodedBatch:
     change = model.change(batch.prediction, units, near_symbols(symbols), batch.change)
     x_hat = batch.prediction * UNITS_PER_LEVEL + change.float()
     distortion, squared = errors(batch.x, x_hat, MSE)
-    weight = (LAMBDAS[3] / lmbda) ** 0.3
-    outcome = Outcome(per_pixel(bits, batch.x), distortion, lmbda, squared, weight)
+    rate = per_pixel(bits, batch.x)
+    usual = USUAL_COST * (lmbda / USUAL_LAMBDA) ** COST_GROWS
+    weight = 1 / ((rate + lmbda * distortion).detach() + usual)
+    outcome = Outcome(rate, distortion, lmbda, squared, weight)
     return CodedBatch(outcome, x_hat, symbols, remembered(batch.history, symbols))
 
 

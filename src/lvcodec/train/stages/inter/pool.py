@@ -25,7 +25,7 @@ Planes = list[NDArray[np.uint8]]  # Y, U, V
 ENDS = 0.012  # the chance that a chain ends after a picture
 # Qualities: P-pictures of a chain are below their I-picture by up to this, or of any quality in a share of the chains,
 # where half begin with the source itself in place of an I-picture; layers of pyramids by so much a layer.
-BELOW, FREE, LAYER = 2.2, 0.25, 0.4
+BELOW, FREE, LAYER = 2.2, 0.18, 0.4
 KEY, WANDER = 0.08, 0.1  # share of key pictures, of their I-picture's quality; deviation of every other one's
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,13 +24,13 @@ LEAST = 1e-5  # chance of a symbol other than 0
 CHANGE_START = 0.25  # of pixels' weights, whose numbers are large
 
 
-def start(model: Inter, pool: Pool) -> None:
+def start(model: Inter, pool: Pool, rounds: Sequence[int] = ROUNDS) -> None:
     """Set transform, steps and scales so that the path works before any training; the pool's chains run meanwhile."""
     with torch.no_grad():
         knots = torch.arange(1, KNOTS + 1, dtype=torch.float32)
         model.log_step.copy_(0.5 * torch.log(12 * 0.72 / lmbda_of(knots))[:, None].expand_as(model.log_step))
         model.change_in.weight[:, :96] *= CHANGE_START
-        for number, batches in enumerate(ROUNDS):
+        for number, batches in enumerate(rounds):
             patches, lambdas = _residuals(model, pool, batches, coded=number > 0)
             _transform(model, patches, lambdas)
         _scales(model, patches, lambdas)
