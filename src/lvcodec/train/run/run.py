@@ -51,7 +51,8 @@ class Run:
         priors.to(self.workers.device)
         for p in [*model.parameters(), *priors.parameters()]:
             p.requires_grad_(False)
-        trained = [(n, p) for n, p in model.named_parameters() if n.startswith(self.stage.trained)]
+        of_stage = [(n, p) for n, p in model.named_parameters() if n.startswith(self.stage.trained)]
+        trained = [(n, p) for n, p in of_stage if not n.startswith(self.stage.still)]
         trained += [
             (f"prior.{n}", p) for prior in self.stage.priors for n, p in getattr(priors, prior).named_parameters()
         ]

@@ -36,8 +36,8 @@ from lvcodec.train.stages.stage import Outcome, per_pixel
 SHARE = 0.25  # of a quality's lambda that P- and B-pictures of that quality pay: later pictures mend their errors
 # What decides at which places symbols are tried: bits that each is taken to cost, and that a place has to save.
 PRICE_OF_SYMBOL, PRICE_OF_PLACE = 4.0, 2.0
-# What pictures cost as a rule, rate and lambda times distortion: by that and its own cost a picture's is divided, so that
-# a saving of so many per cent counts alike in easy and difficult pictures, at all qualities.
+# What pictures cost as a rule, rate and lambda times distortion: by that and its own cost a picture's is divided, so
+# that a saving of so many per cent counts alike in easy and difficult pictures, at all qualities.
 USUAL_COST, USUAL_LAMBDA, COST_GROWS = 0.075, 0.00325, 0.65
 MOST_BITS = 30.0  # that a symbol is taken to cost
 
