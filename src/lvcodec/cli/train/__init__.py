@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from lvcodec.cli.train.collect import collect
 from lvcodec.cli.train.export import export
 from lvcodec.cli.train.stages import compensation, inter, intra, joint, temporal
 from lvcodec.cli.train.validate import validate
@@ -18,5 +19,5 @@ def train() -> None:
     """
 
 
-for command in (intra, temporal, compensation, joint, inter, export, validate):
+for command in (intra, temporal, compensation, joint, collect, inter, export, validate):
     train.add_command(command)

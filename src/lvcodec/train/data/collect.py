@@ -26,6 +26,7 @@ from lvcodec.models.store import ModelInfo
 from lvcodec.quality import LAST_INDEX, of_index
 from lvcodec.stream.structure import Structure
 from lvcodec.train.data.chains import AFTER, BEFORE, BOTH, NONE, Chain, save, stored
+from lvcodec.train.data.crops import VIDEOS
 from lvcodec.video.picture import Picture
 from lvcodec.video.source import open_source
 
@@ -36,6 +37,14 @@ COARSER = 20  # quality indices that the chain's pictures are below its I-pictur
 # Structures of GOPs: share, and the groups that are drawn from, as pictures of pyramids; 0 is a chain of four.
 STRUCTURES = ((0.5, (0,)), (0.15, (4,)), (0.2, (8,)), (0.15, (0, 2, 4, 8)))
 FAIR = 1.02  # a block predicted from one reference has to be so much better than from both
+
+
+def videos_in(folders: Sequence[Path]) -> list[Path]:
+    """The videos of folders and of those in them. Raises InputError if there are none."""
+    videos = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in VIDEOS)
+    if not videos:
+        raise InputError(f"no videos under {', '.join(map(str, folders))}")
+    return videos
 
 
 def collect(folder: Path, videos: Sequence[Path], info: ModelInfo, *, seed: int = 1) -> Iterator[Path]:
