@@ -43,12 +43,15 @@ def code_inter(chooser: Chooser | None, context: InterContext, coding: InterCodi
         live[places] = coder.code(chooser.live(places, index) if chooser else None, coding.tables["live"], index) != 0
     coder.begin("residual")
     symbols = np.zeros((rows * columns, channels), dtype=np.int32)
+    sizes = np.zeros(symbols.shape, dtype=np.uint8)
     for number in range(HEADS):
         places = np.flatnonzero(live & (odd == number % 2))
         if places.size:
-            index = coding.indices(number, features, live.reshape(rows, columns), symbols, places)
+            index = coding.indices(number, features, live.reshape(rows, columns), sizes, places)
             values = chooser.symbols(number, places, index) if chooser else None
-            symbols[places, coding.model.group(number)] = coder.code(values, coding.tables["inter"], index)
+            coded = coder.code(values, coding.tables["inter"], index)
+            group = coding.model.group(number)
+            symbols[places, group], sizes[places, group] = coded, coding.sizes(coded)
     return symbols
 
 

@@ -29,9 +29,9 @@ from lvcodec.arrays import Ints
 from lvcodec.entropy import grid
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv
-from lvcodec.exact.packed import Units, add, at_places, expand, floats, join, keep, rectified, shuffle, unshuffle
+from lvcodec.exact.packed import Units, add, at_places, expand, floats, join, keep, rectified, unshuffle
 from lvcodec.exact.rounding import round_ste
-from lvcodec.nets.layers import residuals
+from lvcodec.nets.layers import Residual, residuals
 from lvcodec.nets.linear import LATENT_MAX, LINEAR, PATCH_CHANNELS, UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
 from lvcodec.nets.temporal import PARAMETER_GRID, unit_bits_for
 
@@ -44,6 +44,7 @@ LIVE_WIDTH = 32
 LIVE_LEVELS, LIVE_MIDDLE, LIVE_PER_UNIT = 65, 32, 4  # of the odds of a live place: natural logarithms in quarters
 LEVELS_PER_UNIT = 8  # of scales
 LIVE_UNITS = 64  # how a live place enters the networks
+CHANGE_MAX = 2.0**16  # of what the linear layer adds, UNITS_PER_LEVEL a level
 SEEN_PART = 0.25  # 8-bit units of the network at 1/8 for one of the linear layer's, UNITS_PER_LEVEL a level
 # How a symbol's magnitude enters the networks: 16 log2(1 + |k|), in units.
 MAGNITUDES = (0, 16, 25, 32, 37, 41, 45, 48, 51, 53, 55, 57, 59, 61, 63, 64)
@@ -216,23 +217,52 @@ class Inter(nn.Module):
         units = (symbols.abs() + steps.outward) * steps.inverse * symbols.sign()
         return units.round_().clamp_(-LATENT_MAX, LATENT_MAX) if self.coding else units
 
-    def change(self, prediction: Units, units: Tensor, near: Tensor, planes: Units) -> Tensor:
-        """What is added to the prediction, (B, 96, H/8, W/8), UNITS_PER_LEVEL a level.
+    def change(self, prediction: Units, units: Tensor, some: Tensor, planes: Units) -> tuple[Tensor, Tensor]:
+        """What is added to the prediction, UNITS_PER_LEVEL a level: where, and what.
 
-        prediction: (B, 96, H/8, W/8) levels - 128; units: of the symbols, (B, M, H/16, W/16); near: (B, 1, H/8, W/8),
-        ones where the network adds to the linear layer; planes: (B, CHANGE_PLANES, 1, 1).
+        prediction: (B, 96, 2 H, 2 W) levels - 128; some: (B, H, W), where any symbol is not 0; units: (m, M), of those
+        places; planes: (B, CHANGE_PLANES, 1, 1). Returns (n,), flat in B * 2 H * 2 W, and (n, 96).
         """
-        linear = shuffle(self.dec_linear(units), 2)
-        backend = self.change_in.backend
-        seen = backend.units(linear, SEEN_PART) if self.coding else (linear * SEEN_PART).clamp(INT8.low, INT8.high)
-        hidden = self.change_blocks(self.change_in(join([prediction, seen, expand(planes, prediction)])))
-        return linear + floats(self.change_out(hidden), linear.dtype).to(linear.dtype) * near
+        near = near_places(some)
+        shape = near.shape
+        # three depthwise layers look so far around
+        reached = nn.functional.max_pool2d(near[:, None], 2 * self.shape.depth8 + 1, 1, self.shape.depth8)
+        places = torch.nonzero(reached.flatten())[:, 0]
+        shown = near.flatten()[places] > 0
+        linear = self._linear(units, some, places)
+        row = linear.t().view(1, linear.shape[1], 1, -1)
+        seen = self.change_in.backend.units(row, SEEN_PART) if self.coding else _clamped(row * SEEN_PART)
+        hidden = self.change_in(
+            join([at_places(prediction, places), seen, at_places(expand(planes, prediction), places)])
+        )
+        for block in self.change_blocks:
+            hidden = cast("Residual", block).at(hidden, places, shape)
+        added = floats(self.change_out(hidden), linear.dtype).to(linear.dtype)
+        return places[shown], linear[shown] + added.permute(0, 2, 3, 1).flatten(0, 2)[shown]
+
+    def _linear(self, units: Tensor, some: Tensor, places: Tensor) -> Tensor:
+        """What the linear layer makes of symbols at places of twice the resolution, (n, 96)."""
+        _, height, width = some.shape
+        out = self.dec_linear(units.t().view(1, units.shape[1], 1, -1)).permute(0, 2, 3, 1).flatten(0, 2)
+        if self.coding:  # more is at an end of the range of levels anyway, and so much is whole in float32
+            out = out.clamp_(-CHANGE_MAX, CHANGE_MAX).float()
+        patches = torch.cat([out.view(-1, 96, 4), out.new_zeros(1, 96, 4)])  # of the places without symbols, the last
+        number = torch.full((some.numel(),), len(units), device=some.device)
+        number[some.flatten()] = torch.arange(len(units), device=some.device)
+        sample, place = places.div(4 * height * width, rounding_mode="floor"), places % (4 * height * width)
+        row, column = place.div(2 * width, rounding_mode="floor"), place % (2 * width)
+        patch = number[(sample * height + row // 2) * width + column // 2]
+        return patches[patch, :, row % 2 * 2 + column % 2]
 
 
-def near_symbols(symbols: Tensor) -> Tensor:
-    """(B, 1, 2 H, 2 W): ones where a symbol of the place or of the eight around it is not 0. symbols: (B, M, H, W)."""
-    any_symbol = (symbols != 0).any(dim=1, keepdim=True).float()
-    return nn.functional.max_pool2d(any_symbol, 3, 1, 1).repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+def _clamped(units: Tensor) -> Tensor:
+    return units.clamp(INT8.low, INT8.high)
+
+
+def near_places(some: Tensor) -> Tensor:
+    """(B, 2 H, 2 W): ones at places at which some, (B, H, W), is true there or at one of the eight around it."""
+    near = nn.functional.max_pool2d(some.float()[:, None], 3, 1, 1)[:, 0]
+    return near.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
 
 
 def magnitudes(symbols: Tensor) -> Tensor:

@@ -12,20 +12,19 @@ from torch import Tensor
 from lvcodec.arrays import Indices, Ints
 from lvcodec.entropy.tables import TableSet
 from lvcodec.exact.formats import INT8
-from lvcodec.exact.packed import Units, add_parts
+from lvcodec.exact.packed import Units, add_parts, at_places, replaced
 from lvcodec.exact.planes import channels_to_planes
 from lvcodec.nets.coding import Planes
 from lvcodec.nets.inter import (
     DEAD_ZONES,
+    DECAY_BITS,
     INVERSE_BITS,
     LIVE_UNITS,
+    MAGNITUDES,
     OFFSET_BITS,
     OUTWARD_BITS,
     Inter,
     InterSteps,
-    magnitudes,
-    near_symbols,
-    remembered,
 )
 from lvcodec.nets.linear import UNITS_PER_LEVEL
 
@@ -60,7 +59,7 @@ class InterCoding:
 
     def features(self, context: InterContext) -> Units:
         """What the entropy model has from before the picture."""
-        history, motion = (self._units(part) for part in (context.history, context.motion))
+        history, motion = self._backend.counts(torch.from_numpy(context.history)[None]), self._units(context.motion)
         return self.model.features(history, motion, self._units(context.planes[:, None, None]))
 
     def live_levels(self, odd: int, features: Units, live: NDArray[np.bool_]) -> Ints:
@@ -68,38 +67,53 @@ class InterCoding:
 
         live: (H/16, W/16), the even ones known for the odd.
         """
-        units = self._units(live[None] * np.int32(LIVE_UNITS))
-        level = self.model.live_levels(odd, features, units, _even(live.shape), self.steps)
+        level = self.model.live_levels(odd, features, self._live(live), _even(live.shape), self.steps)
         return np.asarray(level[0, 0].to(torch.int32).numpy())
 
-    def indices(self, number: int, features: Units, live: NDArray[np.bool_], symbols: Ints, places: Indices) -> Ints:
-        """Tables of a head's symbols at some places, (n, channels of its group)."""
-        shape = (1, *live.shape, symbols.shape[1])
-        sizes = magnitudes(torch.from_numpy(symbols)).view(shape).permute(0, 3, 1, 2)
+    def indices(
+        self, number: int, features: Units, live: NDArray[np.bool_], sizes: NDArray[np.uint8], places: Indices
+    ) -> Ints:
+        """Tables of a head's symbols at some places, (n, channels of its group).
+
+        sizes: (H/16 * W/16, M), of the symbols that are known to the head, anything elsewhere.
+        """
+        rows = torch.from_numpy(sizes).view(1, *live.shape, -1).permute(0, 3, 1, 2)
         first = self.model.shape.first
-        known = [self._backend.units(part, 1.0) for part in (sizes[:, :first], sizes[:, first:])]
-        units, group = self._units(live[None] * np.int32(LIVE_UNITS)), self.model.group(number)
+        known = [self._backend.counts(part) for part in (rows[:, :first], rows[:, first:])]
+        units, group = self._live(live), self.model.group(number)
         offset = self.steps.offset[:, group].flatten(1)
         level = self.model.levels(
             number, features, (units, *known), _even(live.shape), torch.from_numpy(places), offset
         )
         return np.asarray(level.to(torch.int32).numpy() * len(DEAD_ZONES) + self.classes[group], dtype=np.int32)
 
+    @staticmethod
+    def sizes(symbols: Ints) -> NDArray[np.uint8]:
+        """How symbols enter the networks, of the same shape."""
+        return np.asarray(MAGNITUDES, dtype=np.uint8)[np.minimum(np.abs(symbols), len(MAGNITUDES) - 1)]
+
     def changed(self, prediction: Planes, symbols: Ints, context: InterContext) -> Planes:
         """The picture: padded planes of bytes of the prediction, and what the symbols add."""
-        shape = (1, *context.history.shape[1:], symbols.shape[1])
-        whole = torch.from_numpy(symbols).view(shape).permute(0, 3, 1, 2).double()
+        some = torch.from_numpy(symbols.any(axis=1))
+        whole = torch.from_numpy(symbols)[some].double()[None, :, None].permute(0, 3, 2, 1)  # (1, M, 1, m)
+        units = self.model.dequantised(whole, self.steps)[0, :, 0].t()
         levels = self._backend.levels(*prediction)
-        units = self.model.dequantised(whole, self.steps)
-        change = self.model.change(levels, units, near_symbols(whole), self._units(context.change[:, None, None]))
-        return channels_to_planes(add_parts(levels, change, 1.0 / UNITS_PER_LEVEL, INT8))
+        near = some.view(1, *context.history.shape[1:])
+        places, change = self.model.change(levels, units, near, self._units(context.change[:, None, None]))
+        row = change.t().view(1, change.shape[1], 1, -1)
+        added = add_parts(at_places(levels, places), row, 1.0 / UNITS_PER_LEVEL, INT8)
+        return channels_to_planes(replaced(levels, places, added))
 
     def remembered(self, context: InterContext, symbols: Ints) -> History:
         """The history of the picture."""
-        shape = (1, *context.history.shape[1:], symbols.shape[1])
-        whole = torch.from_numpy(symbols).view(shape).permute(0, 3, 1, 2)
-        history = remembered(torch.from_numpy(context.history)[None].float(), whole)
-        return np.asarray(history[0].to(torch.uint8).contiguous().numpy())
+        left = context.history - ((context.history + np.uint8(2**DECAY_BITS - 1)) >> DECAY_BITS)
+        some = np.flatnonzero(symbols.any(axis=1))
+        flat = left.reshape(len(left), -1)
+        flat[:, some] = np.maximum(flat[:, some], self.sizes(symbols[some]).T)
+        return left
+
+    def _live(self, live: NDArray[np.bool_]) -> Units:
+        return self._backend.counts(torch.from_numpy(live * np.uint8(LIVE_UNITS))[None, None])
 
     def _units(self, part: NDArray[np.generic]) -> Units:
         return self._backend.units(torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))[None], 1.0)

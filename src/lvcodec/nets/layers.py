@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Sequence
+
+from torch import Tensor, nn
 
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv
-from lvcodec.exact.packed import Units, add
+from lvcodec.exact.packed import Units, add, at_places, spread
 
 
 class Residual(nn.Module):
@@ -33,6 +35,14 @@ class Residual(nn.Module):
 
     def forward(self, x: Units) -> Units:
         return add(x, self.body(x), INT8)
+
+    def at(self, x: Units, places: Tensor, shape: Sequence[int]) -> Units:
+        """The same of a depthwise block at some places alone, (1, C, 1, n): right where all around one is among them.
+
+        places: (n,), flat in N * H * W; shape: N, H, W.
+        """
+        moved = at_places(self.body[0](spread(x, places, shape)), places)
+        return add(x, self.body[2](self.body[1](moved)), INT8)
 
 
 def residuals(channels: int, depth: int, kind: str, widen: int = 2) -> nn.Sequential:

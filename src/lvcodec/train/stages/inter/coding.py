@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lvcodec.entropy import grid
-from lvcodec.exact.packed import floats
+from lvcodec.exact.packed import floats, spread
 from lvcodec.models.inter_steps import between_knots, dead_zone_for_training, steps_for_training
 from lvcodec.nets.inter import (
     HEADS,
@@ -25,7 +25,6 @@ from lvcodec.nets.inter import (
     Inter,
     InterSteps,
     magnitudes,
-    near_symbols,
     remembered,
 )
 from lvcodec.nets.linear import UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
@@ -90,14 +89,25 @@ def code(model: Inter, batch: PictureBatch) -> CodedBatch:
     symbols, bits = _decide(model, batch, real.detach(), steps, lmbda)
     with torch.autocast(batch.x.device.type, enabled=False):
         units = model.dequantised(symbols, steps) + (symbols != 0) * (real - real.detach()) * steps.inverse.detach()
-    change = model.change(batch.prediction, units, near_symbols(symbols), batch.change)
-    x_hat = batch.prediction * UNITS_PER_LEVEL + change.float()
+    x_hat = reconstructed(model, batch, symbols, units)
     distortion, squared = errors(batch.x, x_hat, MSE)
     rate = per_pixel(bits, batch.x)
     usual = USUAL_COST * (lmbda / USUAL_LAMBDA) ** COST_GROWS
     weight = 1 / ((rate + lmbda * distortion).detach() + usual)
     outcome = Outcome(rate, distortion, lmbda, squared, weight)
     return CodedBatch(outcome, x_hat, symbols, remembered(batch.history, symbols))
+
+
+def reconstructed(model: Inter, batch: PictureBatch, symbols: Tensor, units: Tensor) -> Tensor:
+    """The pictures, (B, 96, H/8, W/8) in UNITS_PER_LEVEL a level, of symbols and their units, (B, M, H/16, W/16)."""
+    some = (symbols != 0).any(dim=1)
+    x_hat = batch.prediction * UNITS_PER_LEVEL
+    if not some.any():
+        return x_hat
+    places, rows = model.change(batch.prediction, units.permute(0, 2, 3, 1)[some], some, batch.change)
+    count, _, height, width = x_hat.shape
+    row = rows.float().t().view(1, rows.shape[1], 1, -1)
+    return x_hat + floats(spread(row, places, (count, height, width)), torch.float32)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from lvcodec.encoder.distortion import CHROMA, LUMA
 from lvcodec.models.inter_steps import steps_for_training
 from lvcodec.nets.inter import KNOTS, Inter, remembered
 from lvcodec.nets.linear import PATCH_CHANNELS, UNITS_PER_LEVEL
-from lvcodec.train.stages.inter.coding import lmbda_of, promising
+from lvcodec.train.stages.inter.coding import lmbda_of, promising, reconstructed
 from lvcodec.train.stages.inter.pool import Pool
 from lvcodec.train.stages.inter.unrolled import batch_of, decoded_of
 
@@ -53,8 +53,8 @@ def _residuals(model: Inter, pool: Pool, batches: int, *, coded: bool) -> tuple[
             steps = steps_for_training(model, batch.quality)
             real = model.analysis(residual) / steps.inverse
             symbols = torch.where(real.abs() < DEAD, 0.0, real.round())
-            change = model.change(batch.prediction, model.dequantised(symbols, steps), torch.zeros(()), batch.change)
-            shown = (batch.prediction + change / UNITS_PER_LEVEL).round().clamp(-128, 127)
+            x_hat = reconstructed(model, batch, symbols, model.dequantised(symbols, steps))
+            shown = (x_hat / UNITS_PER_LEVEL).round().clamp(-128, 127)
         for task, decoded in zip(tasks, decoded_of(tasks, shown, remembered(batch.history, symbols)), strict=True):
             pool.put(task, decoded)
     return torch.cat(found), torch.cat(lambdas)
