@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from entropy.judge import RangeDecoder
+from second_decoder.inter import InterPath, Known, after, motion_of
+from second_decoder.weights import Weights
 
-from lvcodec.codec.inter import code_inter, reconstruct_inter
+from lvcodec.codec.inter import code_inter, padded_planes, reconstruct_inter
 from lvcodec.encoder.inter import encode_inter
 from lvcodec.entropy.coder import Reader, Writer
 from lvcodec.exact.backends import pick_backend
@@ -31,8 +35,8 @@ MakeCoding = Callable[[str], InterCoding]
 
 
 @pytest.fixture(scope="module")
-def make_coding() -> MakeCoding:
-    """Networks with random weights that do something everywhere, on a backend."""
+def arrays() -> dict[str, Any]:
+    """The integers of networks with random weights that do something everywhere."""
     torch.manual_seed(3)
     model = Inter(InterShape())
     with torch.no_grad():
@@ -45,14 +49,19 @@ def make_coding() -> MakeCoding:
         model.dead_zone.uniform_(-0.2, 0.6)
         for layer in (*model.head_out, *model.live_out, model.change_out):
             layer.weight.normal_(0, 0.05)
-    arrays = export.layer_arrays(model) | inter_arrays(model)
+    return export.layer_arrays(model, "layers.inter.") | inter_arrays(model)
+
+
+@pytest.fixture(scope="module")
+def make_coding(arrays: dict[str, Any]) -> MakeCoding:
+    """The networks on a backend."""
     steps = step_tables(arrays)
     tables, _ = loading.table_sets(arrays)
 
     def made(backend: str) -> InterCoding:
         with torch.device("meta"):
-            coded = Inter(model.shape)
-        loading.load_layers(coded, arrays, "layers.")
+            coded = Inter(InterShape())
+        loading.load_layers(coded, arrays, "layers.inter.")
         use_backend(coded, pick_backend(backend, torch.device("cpu")))
         return InterCoding(coded.eval(), steps, tables, QUALITY_INDEX)
 
@@ -105,6 +114,34 @@ def test_what_is_written_is_read_and_shows_the_same_on_every_backend(
     for other in shown[1:]:
         for ours, theirs in zip(shown[0], other, strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("b_picture", [False, True])
+def test_the_second_decoder_reads_and_shows_the_same(
+    arrays: dict[str, Any], make_coding: MakeCoding, *, b_picture: bool
+) -> None:
+    picture, prediction = pictures()
+    known, coding, writer = context(b_picture=b_picture), make_coding("float"), Writer()
+    symbols = encode_inter(picture, prediction, known, coding, LAMBDA, writer)
+    x_hat = reconstruct_inter(prediction, symbols, known, coding)
+    weights = Weights.__new__(Weights)
+    weights.arrays, weights._sets = arrays, {}
+    second = InterPath(weights, QUALITY_INDEX)
+    theirs = Known(known.history.astype(np.int64), known.motion, known.planes, b_picture)
+    read = second.read(RangeDecoder(writer.finish()), theirs)
+    np.testing.assert_array_equal(read.reshape(256, -1).T, symbols)
+    padded = [plane[0, 0].numpy().astype(np.int64) for plane in padded_planes(prediction)]
+    for ours, plane in zip(x_hat.planes, second.shown(padded, read, theirs), strict=True):
+        np.testing.assert_array_equal(ours, plane[: ours.shape[0], : ours.shape[1]])
+    remembered = coding.remembered(known, symbols)
+    np.testing.assert_array_equal(remembered, after(theirs.history, read))
+
+
+def test_the_second_decoder_has_the_same_features() -> None:
+    random = np.random.default_rng(11)
+    field = random.integers(-8192, 8193, (2, ROWS, COLUMNS)) >> random.integers(0, 14, (1, ROWS, COLUMNS))
+    single = random.random((ROWS, COLUMNS)) < 0.5
+    np.testing.assert_array_equal(motion_features(field.astype(np.int32), single), motion_of(field, single))
 
 
 def test_symbols_bring_the_prediction_nearer_and_leave_the_rest_alone(make_coding: MakeCoding) -> None:
