@@ -12,7 +12,7 @@ from entropy.judge import RangeDecoder
 from second_decoder.inter import InterPath, Known, after, motion_of
 from second_decoder.weights import Weights
 
-from lvcodec.codec.inter import code_inter, padded_planes, reconstruct_inter
+from lvcodec.codec.inter import InterReference, code_inter, context_of, padded_planes, reconstruct_inter
 from lvcodec.encoder.inter import encode_inter
 from lvcodec.entropy.coder import Reader, Writer
 from lvcodec.exact.backends import pick_backend
@@ -142,6 +142,21 @@ def test_the_second_decoder_has_the_same_features() -> None:
     field = random.integers(-8192, 8193, (2, ROWS, COLUMNS)) >> random.integers(0, 14, (1, ROWS, COLUMNS))
     single = random.random((ROWS, COLUMNS)) < 0.5
     np.testing.assert_array_equal(motion_features(field.astype(np.int32), single), motion_of(field, single))
+
+
+def test_context_of_references(make_coding: MakeCoding) -> None:
+    """Histories together, qualities and kinds of both; a P-picture's one counts twice."""
+    coding, field = make_coding("float"), np.zeros((2, ROWS, COLUMNS), dtype=np.int32)
+    single = np.zeros((ROWS, COLUMNS), dtype=bool)
+    intra, other = InterReference(90), InterReference(71, np.full((256, ROWS, COLUMNS), 25, dtype=np.uint8))
+    p_picture = context_of((intra, intra), field, single, coding, distance=1, b_picture=False)
+    assert p_picture.planes.tolist() == [QUALITY_INDEX - 80, QUALITY_INDEX - 90, 32, 0, 7]
+    assert not p_picture.history.any()
+    b_picture = context_of((intra, other), field, ~single, coding, distance=4, b_picture=True)
+    assert b_picture.planes.tolist() == [QUALITY_INDEX - 80, (120 - 161) // 2, 16, 32, 28]
+    assert (b_picture.history == 13).all()
+    assert (b_picture.motion[-1] == 32).all()
+    assert b_picture.change.tolist() == [QUALITY_INDEX - 80, 32]
 
 
 def test_symbols_bring_the_prediction_nearer_and_leave_the_rest_alone(make_coding: MakeCoding) -> None:

@@ -2,17 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lvcodec.arrays import Indices, Ints
 from lvcodec.entropy.coder import Coder
-from lvcodec.nets.inter import HEADS
-from lvcodec.nets.inter_coding import InterCoding, InterContext
+from lvcodec.nets.inter import HEADS, change_planes, context_planes, motion_features
+from lvcodec.nets.inter_coding import History, InterCoding, InterContext, together
 from lvcodec.video.picture import Picture
 
 PATCH = 16  # luma pels of the side of a place
+
+
+@dataclass(frozen=True, eq=False)
+class InterReference:
+    """What the inter path keeps of a decoded picture for those that refer to it.
+
+    history: (M, H/16, W/16), None of an I-picture; quality_index: its own.
+    """
+
+    quality_index: int
+    history: History | None = None
+
+    @property
+    def is_intra(self) -> bool:
+        return self.history is None
+
+
+def context_of(
+    references: tuple[InterReference, InterReference],
+    field: Ints,
+    single: NDArray[np.bool_],
+    coding: InterCoding,
+    *,
+    distance: int,
+    b_picture: bool,
+) -> InterContext:
+    """What is known of a picture before its symbols are.
+
+    references: a P-picture's one twice; field: (2, H/16, W/16), its motion; single: where a block of a B-picture has
+    one reference alone; distance: in pictures, to the farther one.
+    """
+    shape = coding.model.shape.latent, *field.shape[1:]
+    one, other = (np.zeros(shape, np.uint8) if r.history is None else r.history for r in references)
+    index = coding.quality_index
+    qualities = references[0].quality_index, references[1].quality_index
+    intra = sum(reference.is_intra for reference in references)
+    return InterContext(
+        together(one, other),
+        motion_features(field, single),
+        context_planes(index, qualities, intra, distance, b_picture=b_picture),
+        change_planes(index, b_picture=b_picture),
+    )
 
 
 class Chooser(Protocol):
