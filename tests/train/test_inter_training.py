@@ -50,7 +50,7 @@ def started(folder: Path) -> dict[str, torch.Tensor]:
     """The weights of a path that has been started."""
     torch.manual_seed(1)
     model = Inter(InterShape())
-    inter_start.start(model, Pool(folder, 4, 1), rounds=(2, 3))
+    inter_start.start(model, Pool([folder], 4, 1), rounds=(2, 3))
     return model.state_dict()
 
 
@@ -68,12 +68,12 @@ def test_chains_are_saved_and_loaded(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "no.npz").write_bytes(b"none")
     with pytest.raises(InputError, match="holds no chain"):
         chains.load(tmp_path / "no.npz")
-    with pytest.raises(InputError, match="holds no chains"):
-        Pool(folder.parent / "nothing", 1, 1).check(1)
+    with pytest.raises(InputError, match="no chains in"):
+        Pool([folder.parent / "nothing"], 1, 1).check(1)
 
 
 def test_pool_keeps_what_is_still_needed_and_begins_anew(folder: Path, model: Inter) -> None:
-    pool = Pool(folder, 3, 2)
+    pool = Pool([folder], 3, 2)
     began = {id(running) for running in pool.draw(3)}
     for _ in range(8):
         with torch.no_grad():
@@ -86,7 +86,7 @@ def test_pool_keeps_what_is_still_needed_and_begins_anew(folder: Path, model: In
 
 
 def test_path_works_from_its_start(folder: Path, model: Inter) -> None:
-    pool = Pool(folder, 2, 3)
+    pool = Pool([folder], 2, 3)
     tasks = [pool.next(running) for running in pool.draw(2)]
     batch = unrolled.batch_of(model, tasks, {})
     with torch.no_grad():
@@ -100,7 +100,7 @@ def test_path_works_from_its_start(folder: Path, model: Inter) -> None:
 
 def test_gradients_reach_the_picture_before(folder: Path, model: Inter) -> None:
     """The second picture's distortion is also paid by what showed the first."""
-    pool = Pool(folder, 1, 4)
+    pool = Pool([folder], 1, 4)
     chain = pool.draw(1)[0]
     known: unrolled.Known = {}
     shown = []
@@ -121,7 +121,7 @@ def test_a_run_trains_its_path_alone_and_goes_on(folder: Path, started: dict[str
     swift = Swift(SwiftShape(inter=True, depth8=1, depth16=1))
     swift.inter.load_state_dict(started)
     settings = Settings("inter", 30, by_steps=True, batch=2, schedule="constant", simulated=0.0)
-    run = ChainRun(settings, swift, swift_priors(swift), Pool(folder, 4, 5))
+    run = ChainRun(settings, swift, swift_priors(swift), Pool([folder], 4, 5))
     before = {name: value.clone() for name, value in swift.state_dict().items()}
     for _ in range(24):
         run.step()
@@ -131,7 +131,7 @@ def test_a_run_trains_its_path_alone_and_goes_on(folder: Path, started: dict[str
     still = {name for name in before if name.startswith("inter.") and name not in changed}
     assert {name for name in still if name.endswith("weight")} == {"inter.enc_linear.weight"}
     state = run.state()
-    again = ChainRun(settings, swift, swift_priors(swift), Pool(folder, 4, 5))
+    again = ChainRun(settings, swift, swift_priors(swift), Pool([folder], 4, 5))
     again.resume(state)
     assert again.progress.step == 24
 

@@ -83,7 +83,7 @@ def ready(
 def _of_chains(request: TrainingRequest, workers: parallel.Workers, *, begun: bool, notice: OnNotice) -> ChainRun:
     """The run of the stage inter, whose data is a folder of chains; what begins it may have no inter path yet."""
     settings, folder = request.settings, request.folder
-    pool = Pool(request.data[0], CHAINS_A_SAMPLE * settings.batch, request.seed + workers.rank)
+    pool = Pool(request.data, CHAINS_A_SAMPLE * settings.batch, request.seed + workers.rank)
     pool.check(1)
     if begun:
         model, priors, state = checkpoint.load(folder / loop.CHECKPOINT)

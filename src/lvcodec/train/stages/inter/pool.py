@@ -90,18 +90,18 @@ class Task:
 
 
 class Pool:
-    """So many running chains, from the files of a folder; those that come later are found when a chain ends."""
+    """So many running chains, from the files of folders; those that come later are found when a chain ends."""
 
-    def __init__(self, folder: Path, count: int, seed: int) -> None:
-        self.folder, self.count = folder, count
+    def __init__(self, folders: Sequence[Path], count: int, seed: int) -> None:
+        self.folders, self.count = folders, count
         self.random = np.random.default_rng(seed)
-        self._kept: dict[Path, Chain] = {}
         self.running: list[Running] = []
 
     def check(self, length: int) -> None:
         """Raise InputError if there are no chains."""
-        if not chains.stored(self.folder):
-            raise InputError(f"{self.folder} holds no chains", "lvcodec train collect makes some")
+        if not self._files():
+            folders = ", ".join(map(str, self.folders))
+            raise InputError(f"no chains in {folders}", "lvcodec train collect makes some")
 
     def draw(self, count: int) -> list[Running]:
         """Chains to go on with, each at most once."""
@@ -141,12 +141,12 @@ class Pool:
         if not running.pictures or self.random.random() < ENDS:
             self.running[self.running.index(running)] = self._begun()
 
+    def _files(self) -> list[Path]:
+        return [path for folder in self.folders for path in chains.stored(folder)]
+
     def _begun(self) -> Running:
-        random, paths = self.random, chains.stored(self.folder)
-        path = paths[random.integers(len(paths))]
-        if path not in self._kept:
-            self._kept[path] = chains.load(path)
-        chain = self._kept[path]
+        random, files = self.random, self._files()
+        chain = chains.load(files[random.integers(len(files))])
         flips = bool(random.random() < 0.5), bool(random.random() < 0.5)
         own, start = of_index(chain.quality_index), chain.start
         if random.random() < FREE:
