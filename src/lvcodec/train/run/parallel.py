@@ -99,6 +99,10 @@ def start(device: str) -> Workers:
         torch.cuda.set_device(here)
     if count == 1:
         return Workers(here)
+    # Its functions have the group of all processes as a default, which is bound when it is imported: later, on torch's
+    # own account, they would keep the group, and its threads would outlive it and abort the interpreter at its end.
+    from torch.distributed.nn import functional  # noqa: F401
+
     # the others wait while the first converts pictures or validates
     dist.init_process_group("nccl" if name == "cuda" else "gloo", timeout=timedelta(hours=4))
     return Workers(here, dist.get_rank(), count)
