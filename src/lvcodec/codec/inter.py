@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lvcodec.arrays import Indices, Ints
 from lvcodec.entropy.coder import Coder
+from lvcodec.nets.coding import Planes
 from lvcodec.nets.inter import HEADS, change_planes, context_planes, motion_features
 from lvcodec.nets.inter_coding import History, InterCoding, InterContext, together
 from lvcodec.video.picture import Picture
@@ -105,20 +106,21 @@ def reconstruct_inter(prediction: Picture, symbols: Ints, context: InterContext,
         return prediction
     planes = coding.changed(padded_planes(prediction), symbols, context)
     cut = [
-        np.ascontiguousarray(plane[0, 0, : own.shape[0], : own.shape[1]].numpy().astype(np.uint8))
+        np.ascontiguousarray(plane[0, 0, : own.shape[0], : own.shape[1]].cpu().numpy().astype(np.uint8))
         for plane, own in zip(planes, prediction.planes, strict=True)
     ]
     return Picture(*cut)
 
 
-def padded_planes(picture: Picture):  # type: ignore[no-untyped-def]
+def padded_planes(picture: Picture) -> Planes:
     """Planes of bytes, gone on as their edges to whole places, (1, 1, H, W)."""
     import torch
 
     height, width = (-(-size // PATCH) * PATCH for size in picture.y.shape)
-    return tuple(
+    y, u, v = (
         torch.from_numpy(
             np.pad(plane, ((0, height // part - plane.shape[0]), (0, width // part - plane.shape[1])), mode="edge")
         )[None, None]
         for plane, part in zip(picture.planes, (1, 2, 2), strict=True)
     )
+    return y, u, v

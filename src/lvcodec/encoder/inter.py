@@ -8,7 +8,10 @@ Bits are those of the tables that symbols are coded with.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Floats, Indices, Ints
@@ -36,8 +39,15 @@ def encode_inter(
 class _Nothing(Writer):
     """A writer that writes nothing."""
 
-    def code(self, values, tables, index, centre=0, sign=1):  # type: ignore[no-untyped-def]
-        return values
+    def code(
+        self,
+        values: NDArray[Any] | None,
+        tables: TableSet,
+        index: NDArray[Any],
+        centre: NDArray[Any] | int = 0,
+        sign: NDArray[Any] | int = 1,
+    ) -> Ints:
+        return np.asarray(values, dtype=np.int32)
 
 
 class _Trial:
@@ -55,14 +65,14 @@ class _Trial:
     def of(cls, picture: Picture, prediction: Picture, coding: InterCoding, lmbda: float) -> _Trial:
         """For a picture and its prediction."""
         x, shown = (planes_to_channels(*(p.float() for p in padded_planes(each))) for each in (picture, prediction))
-        units = coding.model.analysis((x - shown).double())[0].flatten(1).T
-        inverse = coding.steps.inverse.flatten()
+        units = coding.model.analysis((x - shown).to(coding.device, torch.float64))[0].flatten(1).T.cpu()
+        inverse = coding.steps.inverse.flatten().cpu()
         real = np.asarray((units / inverse).float().numpy())
         worth = np.asarray((lmbda * (inverse / UNITS_PER_COEFFICIENT).square()).float().numpy())
         size = np.abs(real)
         near = np.rint(size)
         promised = np.maximum(worth * near * (2 * size - near) - PRICE_OF_SYMBOL, 0).sum(axis=1)
-        outward = np.asarray(coding.steps.outward.flatten().float().numpy())
+        outward = np.asarray(coding.steps.outward.flatten().float().cpu().numpy())
         return cls(real, worth, outward, promised > PRICE_OF_PLACE, coding)
 
     def again(self) -> _Trial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,20 +56,20 @@ class InterCoding:
         self.model, self.tables, self.quality_index = model, tables, quality_index
         self.steps = _steps(steps, quality_index)
         self.classes = steps["inter.classes"].cpu().numpy()
-        self._backend = model.entry.backend
+        self._backend, self.device = model.entry.backend, self.steps.inverse.device
 
     def features(self, context: InterContext) -> Units:
         """What the entropy model has from before the picture."""
-        history, motion = self._backend.counts(torch.from_numpy(context.history)[None]), self._units(context.motion)
-        return self.model.features(history, motion, self._units(context.planes[:, None, None]))
+        history = self._backend.counts(self._tensor(context.history)[None])
+        return self.model.features(history, self._units(context.motion), self._units(context.planes[:, None, None]))
 
     def live_levels(self, odd: int, features: Units, live: NDArray[np.bool_]) -> Ints:
         """Tables of whether places are live, (H/16, W/16), right where row + column is even or, with `odd`, odd.
 
         live: (H/16, W/16), the even ones known for the odd.
         """
-        level = self.model.live_levels(odd, features, self._live(live), _even(live.shape), self.steps)
-        return np.asarray(level[0, 0].to(torch.int32).numpy())
+        level = self.model.live_levels(odd, features, self._live(live), self._even(live.shape), self.steps)
+        return _ints(level[0, 0])
 
     def indices(
         self, number: int, features: Units, live: NDArray[np.bool_], sizes: NDArray[np.uint8], places: Indices
@@ -77,15 +78,16 @@ class InterCoding:
 
         sizes: (H/16 * W/16, M), of the symbols that are known to the head, anything elsewhere.
         """
-        rows = torch.from_numpy(sizes).view(1, *live.shape, -1).permute(0, 3, 1, 2)
-        first = self.model.shape.first
-        known = [self._backend.counts(part) for part in (rows[:, :first], rows[:, first:])]
-        units, group = self._live(live), self.model.group(number)
-        offset = self.steps.offset[:, group].flatten(1)
-        level = self.model.levels(
-            number, features, (units, *known), _even(live.shape), torch.from_numpy(places), offset
+        rows = self._tensor(sizes).view(1, *live.shape, -1).permute(0, 3, 1, 2)
+        first, units, group = self.model.shape.first, self._live(live), self.model.group(number)
+        known = (
+            units,
+            self._backend.counts(rows[:, :first]) if number else units,
+            self._backend.counts(rows[:, first:]) if number == 3 else units,
         )
-        return np.asarray(level.to(torch.int32).numpy() * len(DEAD_ZONES) + self.classes[group], dtype=np.int32)
+        offset = self.steps.offset[:, group].flatten(1)
+        level = self.model.levels(number, features, known, self._even(live.shape), self._tensor(places), offset)
+        return np.asarray(_ints(level) * len(DEAD_ZONES) + self.classes[group], dtype=np.int32)
 
     @staticmethod
     def sizes(symbols: Ints) -> NDArray[np.uint8]:
@@ -94,10 +96,11 @@ class InterCoding:
 
     def changed(self, prediction: Planes, symbols: Ints, context: InterContext) -> Planes:
         """The picture: padded planes of bytes of the prediction, and what the symbols add."""
-        some = torch.from_numpy(symbols.any(axis=1))
-        whole = torch.from_numpy(symbols)[some].double()[None, :, None].permute(0, 3, 2, 1)  # (1, M, 1, m)
+        has_any = symbols.any(axis=1)
+        some = self._tensor(has_any)
+        whole = self._tensor(symbols[has_any]).double()[None, :, None].permute(0, 3, 2, 1)  # (1, M, 1, m)
         units = self.model.dequantised(whole, self.steps)[0, :, 0].t()
-        levels = self._backend.levels(*prediction)
+        levels = self._backend.levels(*(plane.to(self.device) for plane in prediction))
         near = some.view(1, *context.history.shape[1:])
         places, change = self.model.change(levels, units, near, self._units(context.change[:, None, None]))
         row = change.t().view(1, change.shape[1], 1, -1)
@@ -106,17 +109,24 @@ class InterCoding:
 
     def remembered(self, context: InterContext, symbols: Ints) -> History:
         """The history of the picture."""
-        left = context.history - ((context.history + np.uint8(2**DECAY_BITS - 1)) >> DECAY_BITS)
+        history = np.ascontiguousarray(context.history)
+        left = history - ((history + np.uint8(2**DECAY_BITS - 1)) >> DECAY_BITS)
         some = np.flatnonzero(symbols.any(axis=1))
         flat = left.reshape(len(left), -1)
         flat[:, some] = np.maximum(flat[:, some], self.sizes(symbols[some]).T)
         return left
 
     def _live(self, live: NDArray[np.bool_]) -> Units:
-        return self._backend.counts(torch.from_numpy(live * np.uint8(LIVE_UNITS))[None, None])
+        return self._backend.counts(self._tensor(live * np.uint8(LIVE_UNITS))[None, None])
 
     def _units(self, part: NDArray[np.generic]) -> Units:
-        return self._backend.units(torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))[None], 1.0)
+        return self._backend.units(self._tensor(np.ascontiguousarray(part, dtype=np.float32))[None], 1.0)
+
+    def _even(self, shape: tuple[int, ...]) -> Tensor:
+        return self._tensor((np.indices(shape).sum(axis=0) % 2 == 0).astype(np.float32))[None, None]
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
 
 
 def together(one: History, other: History) -> History:
@@ -124,8 +134,8 @@ def together(one: History, other: History) -> History:
     return ((one.astype(np.uint16) + other + 1) >> 1).astype(np.uint8)
 
 
-def _even(shape: tuple[int, ...]) -> Tensor:
-    return torch.from_numpy(np.float32(np.indices(shape).sum(axis=0) % 2 == 0))[None, None]
+def _ints(levels: Tensor) -> Ints:
+    return np.asarray(levels.to(torch.int32).cpu().numpy())
 
 
 def _steps(tables: dict[str, Tensor], quality_index: int) -> InterSteps:
