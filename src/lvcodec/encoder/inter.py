@@ -19,19 +19,36 @@ from lvcodec.codec.inter import code_inter, padded_planes
 from lvcodec.entropy.coder import Coder, Writer
 from lvcodec.entropy.tables import TableSet
 from lvcodec.exact.planes import planes_to_channels
+from lvcodec.nets.inter import KNOTS
 from lvcodec.nets.inter_coding import InterCoding, InterContext
 from lvcodec.nets.linear import UNITS_PER_COEFFICIENT
+from lvcodec.quality import INDICES_A_QUALITY, LAMBDAS
 from lvcodec.video.picture import Picture
 
 # What decides at which places symbols are tried: bits that each is taken to cost, and that a place has to save.
 PRICE_OF_SYMBOL, PRICE_OF_PLACE = 4.0, 2.0
+SHARE = 0.25  # of a quality's lambda that P- and B-pictures of that quality pay: later pictures mend their errors
+
+
+def lambdas() -> list[float]:
+    """Lambda of P- and B-pictures at the whole qualities 1 ... KNOTS; beyond the scale's end it goes on as it ended."""
+    every = list(LAMBDAS)
+    while len(every) < KNOTS:
+        every.append(every[-1] ** 2 / every[-2])
+    return [SHARE * value for value in every]
+
+
+def lambda_of(quality_index: int) -> float:
+    """Lambda of a P- or B-picture, geometric between whole qualities."""
+    logs = np.log(lambdas())
+    return float(np.exp(np.interp(quality_index / INDICES_A_QUALITY, np.arange(KNOTS), logs)))
 
 
 def encode_inter(
-    picture: Picture, prediction: Picture, context: InterContext, coding: InterCoding, lmbda: float, coder: Coder
+    picture: Picture, prediction: Picture, context: InterContext, coding: InterCoding, coder: Coder, weight: float = 1.0
 ) -> Ints:
-    """Decide a picture's symbols and write them. lmbda: of the picture. Returns symbols, (places, M)."""
-    trial = _Trial.of(picture, prediction, coding, lmbda)
+    """Decide a picture's symbols and write them. weight: of errors. Returns symbols, (places, M)."""
+    trial = _Trial.of(picture, prediction, coding, weight * lambda_of(coding.quality_index))
     code_inter(trial, context, coding, _Nothing())
     return code_inter(trial.again(), context, coding, coder)
 

@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lvcodec.encoder.inter import PRICE_OF_PLACE, PRICE_OF_SYMBOL, lambdas
 from lvcodec.entropy import grid
 from lvcodec.exact.packed import floats, spread
 from lvcodec.models.inter_steps import between_knots, dead_zone_for_training, steps_for_training
 from lvcodec.nets.inter import (
     HEADS,
-    KNOTS,
     LIVE_MIDDLE,
     LIVE_PER_UNIT,
     LIVE_UNITS,
@@ -28,13 +28,9 @@ from lvcodec.nets.inter import (
     remembered,
 )
 from lvcodec.nets.linear import UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
-from lvcodec.quality import LAMBDAS
 from lvcodec.train.stages.losses import MSE, errors
 from lvcodec.train.stages.stage import Outcome, per_pixel
 
-SHARE = 0.25  # of a quality's lambda that P- and B-pictures of that quality pay: later pictures mend their errors
-# What decides at which places symbols are tried: bits that each is taken to cost, and that a place has to save.
-PRICE_OF_SYMBOL, PRICE_OF_PLACE = 4.0, 2.0
 # What pictures cost as a rule, rate and lambda times distortion: by that and its own cost a picture's is divided, so
 # that a saving of so many per cent counts alike in easy and difficult pictures, at all qualities.
 USUAL_COST, USUAL_LAMBDA, COST_GROWS = 0.075, 0.00325, 0.65
@@ -70,14 +66,8 @@ class CodedBatch:
 
 def lmbda_of(quality: Tensor) -> Tensor:
     """Lambda of P- and B-pictures at qualities 1 ... KNOTS, (B,)."""
-    return SHARE * torch.exp(between_knots(_log_lambdas(quality), quality))
-
-
-def _log_lambdas(like: Tensor) -> Tensor:
-    logs = [math.log(value) for value in LAMBDAS]
-    while len(logs) < KNOTS:  # beyond the scale's end it goes on as it ended
-        logs.append(2 * logs[-1] - logs[-2])
-    return torch.tensor(logs, dtype=like.dtype, device=like.device)
+    logs = torch.tensor(lambdas(), dtype=quality.dtype, device=quality.device).log()
+    return torch.exp(between_knots(logs, quality))
 
 
 def code(model: Inter, batch: PictureBatch) -> CodedBatch:
