@@ -140,7 +140,7 @@ class Inter(nn.Module):
             zero=True,
             unit_bits=unit_bits_for(INT8, 4 * UNITS_PER_LEVEL),
         )
-        # learned, at the whole qualities: natural logarithms of steps in coefficients, and of scales in symbols
+        # at the whole qualities: natural logarithms of steps in coefficients, and of scales in symbols
         self.log_step = nn.Parameter(torch.zeros(KNOTS, m))
         self.log_scale = nn.Parameter(torch.zeros(KNOTS, m))
         self.log_odds = nn.Parameter(torch.full((KNOTS, 1), -2.0))  # of a live place

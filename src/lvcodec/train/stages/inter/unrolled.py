@@ -131,5 +131,5 @@ def _stacked(arrays: list[NDArray[np.int32]]) -> Tensor:
     return torch.from_numpy(np.stack(arrays)).float()
 
 
-# The encoder's transform stays as it began.
-STAGE = Stage(step, length=PICTURES, trained=("inter.",), still=("inter.enc_linear",), priors=())
+# The encoder's transform and the steps stay as they began: sqrt(12 * 0.72 / lambda) is right for an orthonormal one.
+STAGE = Stage(step, length=PICTURES, trained=("inter.",), still=("inter.enc_linear", "inter.log_step"), priors=())
