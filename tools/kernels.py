@@ -29,7 +29,7 @@ from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv, layers, use_backend
 from lvcodec.exact.packed import Packed
 from lvcodec.nets.layers import Residual
-from lvcodec.nets.swift import LINEAR
+from lvcodec.nets.linear import LINEAR
 
 Run = Callable[[], object]
 

@@ -20,7 +20,8 @@ from lvcodec.errors import UsageError
 from lvcodec.exact.ops import layers
 from lvcodec.exact.planes import planes_to_channels
 from lvcodec.models import loading, store
-from lvcodec.nets.swift import UNITS_PER_LEVEL, steps_from_tables
+from lvcodec.nets.linear import UNITS_PER_LEVEL
+from lvcodec.nets.swift import steps_from_tables
 from lvcodec.quality import LAMBDAS
 
 SIDE = 128

@@ -24,7 +24,7 @@ from lvcodec.exact.packed import Packed, add, add_parts, pack
 from lvcodec.exact.planes import bytes_to_channels, channels_to_planes, planes_to_channels
 from lvcodec.names import BACKENDS as NAMES
 from lvcodec.nets.layers import Residual
-from lvcodec.nets.swift import LINEAR
+from lvcodec.nets.linear import LINEAR
 
 CPU = torch.device("cpu")
 IN_BYTES = [name for name in ("native", "int8") if BACKENDS[name].works(CPU)]
@@ -290,3 +290,48 @@ def test_streams_and_pictures_are_the_same(random_model: str, make_clip, tmp_pat
         shown[backend] = out.getvalue()
     assert set(streams.values()) == {streams["reference"]}
     assert set(shown.values()) == {shown["reference"]}
+
+
+@pytest.mark.parametrize("backend", ["reference", *OTHERS])
+def test_places_are_taken_put_and_spread(backend: str) -> None:
+    """at_places, replaced and spread of either kind of activations."""
+    random = torch.Generator().manual_seed(4)
+    x = torch.randint(0, 128, (2, 5, 4, 6), generator=random, dtype=torch.uint8)
+    units = pick_backend(backend, CPU).counts(x)
+    assert torch.equal(packed.floats(units, torch.float32), x.float())
+    places = torch.tensor([3, 20, 47])
+    row = packed.at_places(units, places)
+    rows = x.permute(0, 2, 3, 1).reshape(-1, 5).float()
+    assert torch.equal(packed.floats(row, torch.float32)[0, :, 0].t(), rows[places])
+    alone = packed.floats(packed.spread(row, places, (2, 4, 6)), torch.float32).permute(0, 2, 3, 1).reshape(-1, 5)
+    assert torch.equal(alone[places], rows[places])
+    assert alone.sum() == rows[places].sum()
+    again = packed.floats(packed.replaced(units, places.flip(0), row), torch.float32).permute(0, 2, 3, 1).reshape(-1, 5)
+    assert torch.equal(again[places.flip(0)], rows[places])
+    least = packed.floats(packed.rectified(packed.pack(x.float() - 64)), torch.float32)
+    assert torch.equal(least, (x.float() - 64).clamp_min(0))
+
+
+@pytest.mark.parametrize("channels", [16, 64])  # the kernels take multiples of 64 in one pass
+@pytest.mark.parametrize("backend", ["reference", *OTHERS])
+def test_a_residual_block_at_places_is_the_whole_one_there(backend: str, channels: int) -> None:
+    torch.manual_seed(5)
+    block = Residual(channels, "depthwise")
+    with torch.no_grad():
+        block.body[2].weight.normal_(0, 0.1)
+    for name, layer in layers(block):
+        layer.load_integers(name, *masters.integers(name, layer))
+    use_backend(block, pick_backend(backend, CPU))
+    x = pick_backend(backend, CPU).units(torch.randint(-128, 128, (1, channels, 9, 11)).float(), 1.0)
+    region = torch.zeros(9, 11, dtype=torch.bool)
+    region[2:7, 3:11] = True
+    region[4, 5] = False
+    places = torch.nonzero(region.flatten())[:, 0]
+    got = packed.floats(block.at(packed.at_places(x, places), places, (1, 9, 11)), torch.float32)
+    whole = packed.floats(packed.at_places(block(x), places), torch.float32)
+    inside = torch.tensor(
+        [bool(region[max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2].all()) for r, c in region.nonzero()]
+    )
+    assert torch.equal(got[..., inside], whole[..., inside])
+    assert inside.any()
+    assert not torch.equal(got, whole)

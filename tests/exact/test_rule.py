@@ -101,6 +101,7 @@ NEVER_LOADED = {  # by file: says why a decoder does without
     "models/export.py": "float networks to shipped integers",
     "models/importers.py": "foreign checkpoints to shipped integers",
     "models/steps.py": "learned steps to integer tables: training and export",
+    "models/inter_steps.py": "the same of the inter path",
     "models/untrained.py": "random and neutral networks",
 }
 

@@ -26,7 +26,7 @@ from lvcodec.exact.packed import Packed, Units, add, floats
 from lvcodec.exact.reference import REFERENCE
 from lvcodec.native import self_test
 from lvcodec.native.layers import Block, Given, Layer, Linear
-from lvcodec.nets.swift import LINEAR
+from lvcodec.nets.linear import LINEAR
 
 kernels_module = pytest.importorskip("lvcodec.native._kernels", reason="the compiled kernels were not built")
 

@@ -17,11 +17,12 @@ from lvcodec.encoder.picture import encode_intra, encode_predicted  # noqa: E402
 from lvcodec.exact import ops, warp  # noqa: E402
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels  # noqa: E402
 from lvcodec.models import loading, store  # noqa: E402
-from lvcodec.nets.swift import UNITS_PER_LEVEL  # noqa: E402
+from lvcodec.nets.linear import UNITS_PER_LEVEL  # noqa: E402
 from lvcodec.stream.structure import LAYER_CHAIN, Structure  # noqa: E402
 from lvcodec.train.results import export  # noqa: E402
 from lvcodec.train.stages.encoder_rules import p_quality  # noqa: E402
 from lvcodec.train.stages.losses import MSE  # noqa: E402
+from lvcodec.train.stages.soft_warp import soft_warp  # noqa: E402
 from lvcodec.video.picture import Picture  # noqa: E402
 
 
@@ -86,7 +87,7 @@ def test_the_soft_warp_is_the_decoders(chroma: bool) -> None:
     plane = rng.integers(0, 256, (height, width)).astype(np.uint8)
     field = (rng.integers(-3, 4, warp.field_shape(64, 96)) * 8).astype(np.int32)
     planes = torch.from_numpy(plane)[None, None].float().requires_grad_()
-    got = joint.soft_warp(planes, torch.from_numpy(field)[None], chroma=chroma)
+    got = soft_warp(planes, torch.from_numpy(field)[None], chroma=chroma)
     want = warp.warp(plane, field, chroma=chroma)
     assert np.abs(got.detach()[0, 0].numpy() - want).max() < 0.6
     got.sum().backward()

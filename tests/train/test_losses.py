@@ -8,7 +8,7 @@ import torch
 
 from lvcodec.errors import UsageError
 from lvcodec.exact.planes import planes_to_channels
-from lvcodec.nets.swift import UNITS_PER_LEVEL
+from lvcodec.nets.linear import UNITS_PER_LEVEL
 from lvcodec.quality import lambda_of
 from lvcodec.train.settings import LOSSES, PAPER_STEPS, settings_of
 from lvcodec.train.stages import losses

@@ -221,3 +221,29 @@ def test_the_bar_tells_rate_psnr_and_time_left(monkeypatch) -> None:
     with bar("intra", 0, 200, True, shown=False) as on_step:
         on_step(Step(1, 0.1, 1.0, 0.75, 0.5, 33.25))
     assert quiet.getvalue() == ""
+
+
+def test_the_stage_inter_needs_chains(arguments, tmp_path: Path, capsys) -> None:
+    (tmp_path / "empty").mkdir()
+    assert execute(arguments("inter", "--steps", "1", data=tmp_path / "empty")) == 3
+    assert "no chains in" in capsys.readouterr().err
+
+
+def test_chains_are_collected_from_videos_that_are_large_enough(
+    videos: Path, random_model: str, make_clip, tmp_path: Path, capsys
+) -> None:
+    from lvcodec.train.data import chains
+    from lvcodec.train.data.collect import HEIGHT, WIDTH
+
+    collect = ["train", "collect", str(tmp_path / "chains"), "--model", random_model, "--chains", "1", "--data"]
+    assert execute([*collect, str(videos)]) == 3
+    assert "are too small" in capsys.readouterr().err
+    (tmp_path / "large").mkdir()
+    with open_sink(tmp_path / "large" / "one.y4m", VideoFormat(WIDTH, HEIGHT + 16, Fraction(25))) as sink:
+        for picture in make_clip(WIDTH, HEIGHT + 16, 4):
+            sink.write(picture)
+    assert execute([*collect, str(tmp_path / "large")]) == 0
+    chain = chains.load(chains.stored(tmp_path / "chains")[0])
+    assert chain.source.shape == (4, HEIGHT * 3 // 2, WIDTH)
+    assert sorted(chain.steps[:, 0].tolist()) == [1, 2, 3]
+    assert chain.motion.shape == (3, 2, 2, HEIGHT // 16, WIDTH // 16)

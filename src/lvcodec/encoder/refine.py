@@ -30,7 +30,8 @@ from lvcodec.exact.planes import planes_to_channels
 from lvcodec.models.store import ModelInfo
 from lvcodec.nets.coding import Planes
 from lvcodec.nets.compensation import shift_undo
-from lvcodec.nets.swift import UNITS_PER_LEVEL, Steps, Swift, parity, steps_from_tables
+from lvcodec.nets.linear import UNITS_PER_LEVEL
+from lvcodec.nets.swift import Steps, Swift, parity, steps_from_tables
 
 # docs/decisions.md#steps-of-the-refinement
 TAKEN = 0.35  # a pass takes this part of the steps that seem to pay: more would get into each other's way

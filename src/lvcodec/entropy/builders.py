@@ -42,6 +42,33 @@ def push_forward_tables(kind: Kind, scales: NDArray[Any], fractions: NDArray[Any
     return _grid(kind, scales, fractions, push_forward_pmf)
 
 
+def dead_zone_tables(scales: NDArray[Any], dead_zones: NDArray[Any]) -> TableSet:
+    """Tables of a Laplace variable's symbols where 0 has more room than the others (the inter path's).
+
+    scales: (S,) > 0; dead_zones: (D,) > -1/2. Table s*D + d: 0 stands for |x| < 1/2 + dead zone, and k for the step
+    that begins at k - 1/2 + dead zone. Raises InputError if the grid is not such.
+    """
+    zones = np.asarray(dead_zones, dtype=np.float64)
+    if not (zones > -0.5).all() or not (np.asarray(scales) > 0).all():
+        raise InputError("scales must be positive and dead zones above -1/2")
+    tables = []
+    for scale in np.asarray(scales, dtype=np.float64).tolist():
+        for zone in zones.tolist():
+            reach = MIN_REACH
+            while math.exp(-(reach + 0.5 + zone) / scale) > ESCAPE_MASS and reach < MAX_REACH:
+                reach += 1
+            edges = np.exp(-(np.arange(reach + 1) + 0.5 + zone) / scale)
+            side = 0.5 * (edges[:-1] - edges[1:])
+            tables.append(_table(np.concatenate([side[::-1], [-math.expm1(-(0.5 + zone) / scale)], side])))
+    return _table_set(tables)
+
+
+def odds_tables(log_odds: NDArray[Any]) -> TableSet:
+    """Tables of 0 and 1, by the natural logarithm of the odds of 1, (T,)."""
+    ones = 1 / (1 + np.exp(-np.asarray(log_odds, dtype=np.float64)))
+    return _table_set([round_to_counts(np.array([1 - one, one, 0.0])) for one in ones])
+
+
 def factorised_tables(pmf: NDArray[Any], first: NDArray[Any]) -> tuple[TableSet, Ints]:
     """A table a channel from learned probabilities, and the value its symbols are counted from.
 

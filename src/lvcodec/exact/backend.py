@@ -113,6 +113,10 @@ class Backend(ABC):
         """x * factor as 8-bit units: rounded half to even, clamped to -128..127. Exact as far as the product is."""
         return to_units(x, factor, INT8, rounded=True).to(INT8.dtype)
 
+    def counts(self, x: Tensor) -> Units:
+        """Bytes 0 ... 127, (N, C, H, W), as as many 8-bit units."""
+        return x.to(INT8.dtype)
+
     def levels(self, y: Tensor, u: Tensor, v: Tensor) -> Units:
         """Planes of bytes as channels of 8-bit units (planes.py): levels - 128."""
         return planes_to_channels(y.float(), u.float(), v.float())

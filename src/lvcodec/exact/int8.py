@@ -17,7 +17,7 @@ from lvcodec.exact.convolution import pointwise, scale_of_shift
 from lvcodec.exact.floats import FLOAT, FloatLayer
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.fused import Digits, Fused
-from lvcodec.exact.packed import Packed, Units, floats, pack
+from lvcodec.exact.packed import SIGNED, Packed, Units, floats, pack
 from lvcodec.exact.planes import bytes_to_channels
 from lvcodec.exact.reference import REFERENCE
 
@@ -44,6 +44,9 @@ class Int8Backend(Backend):
 
     def units(self, x: Tensor, factor: float | Tensor) -> Units:
         return pack(x, factor)
+
+    def counts(self, x: Tensor) -> Units:
+        return Packed((x + SIGNED).contiguous(memory_format=torch.channels_last))
 
     def levels(self, y: Tensor, u: Tensor, v: Tensor) -> Units:
         return bytes_to_channels(y, u, v)

@@ -70,6 +70,39 @@ def keep(x: Units, mask: Tensor) -> Units:
     return x * mask
 
 
+def rectified(x: Units) -> Units:
+    """max(x, 0), held as before."""
+    return Packed(x.data.clamp_min(x.zero), x.zero) if isinstance(x, Packed) else x.clamp_min(0)
+
+
+def at_places(x: Units, places: Tensor) -> Units:
+    """The channels at some places alone, as a row: (N, C, H, W) to (1, C, 1, n). places: (n,), flat in N * H * W."""
+    data = x.data if isinstance(x, Packed) else x
+    row = data.permute(0, 2, 3, 1).flatten(0, 2)[places].view(1, 1, -1, x.shape[1]).permute(0, 3, 1, 2)
+    return Packed(row, x.zero) if isinstance(x, Packed) else row
+
+
+def spread(row: Units, places: Tensor, shape: Sequence[int]) -> Units:
+    """The inverse of at_places: (1, C, 1, n) to (N, C, H, W), 0 at all other places. shape: N, H, W."""
+    channels, (n, h, w) = row.shape[1], shape
+    if isinstance(row, Packed):
+        data = row.data.new_full((n * h * w, channels), row.zero)
+        data[places] = row.data.permute(0, 2, 3, 1).view(-1, channels)
+        return Packed(data.view(n, h, w, channels).permute(0, 3, 1, 2), row.zero)
+    rows = row.permute(0, 2, 3, 1).reshape(-1, channels)
+    return rows.new_zeros(n * h * w, channels).index_put((places,), rows).view(n, h, w, channels).permute(0, 3, 1, 2)
+
+
+def replaced(x: Units, places: Tensor, row: Units) -> Units:
+    """x with (1, C, 1, n) of the same kind at some places. x: (N, C, H, W); places: (n,), flat in N * H * W."""
+    data, new = (part.data if isinstance(part, Packed) else part for part in (x, row))
+    n, c, h, w = data.shape
+    rows = data.permute(0, 2, 3, 1).reshape(-1, c).clone()
+    rows[places] = new.permute(0, 2, 3, 1).view(-1, c)
+    changed = rows.view(n, h, w, c).permute(0, 3, 1, 2)
+    return Packed(changed, x.zero) if isinstance(x, Packed) else changed
+
+
 def expand(x: Units, like: Units) -> Units:
     """x, (N or 1, C, 1, 1), as a view at all places of `like`, (N, ., H, W)."""
     shape = like.shape[0], x.shape[1], *like.shape[2:]

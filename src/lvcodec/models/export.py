@@ -85,6 +85,7 @@ def flat_pmf(channels: int, spread: float = 3.0) -> NDArray[np.float64]:
 
 def swift_arrays(model: Swift, pmfs: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[Any]]:
     """All integers of a swift model; pmfs: by the names of PRIORS."""
+    from lvcodec.models.inter_steps import inter_arrays
     from lvcodec.models.steps import export_steps
     from lvcodec.nets.swift import STEPS
 
@@ -93,4 +94,6 @@ def swift_arrays(model: Swift, pmfs: Mapping[str, NDArray[np.float64]]) -> dict[
     arrays.update(table_arrays())
     for name, pmf in pmfs.items():
         arrays.update(prior_arrays(name, pmf))
+    if model.shape.inter:
+        arrays.update(inter_arrays(model.inter))
     return arrays

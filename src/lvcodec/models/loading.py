@@ -102,6 +102,7 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.de
     import torch
 
     from lvcodec.exact.ops import use_backend
+    from lvcodec.nets.inter_coding import InterCoding
     from lvcodec.nets.swift import Swift, SwiftShape, load_constants, step_tables
     from lvcodec.nets.swift_coding import SwiftCoding
 
@@ -123,7 +124,8 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.de
             f"quality {quality.of_index(quality_index):g} is not in this swift model",
             f"it has {quality.LOWEST} to {quality.of_index(last):g}",
         )
-    return SwiftCoding(model, steps, tables, centres, quality_index)
+    inter = InterCoding(model.inter, steps, tables, quality_index) if model.shape.inter else None
+    return SwiftCoding(model, steps, tables, centres, quality_index, inter)
 
 
 def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: Backend) -> Coding:

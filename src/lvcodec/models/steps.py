@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lvcodec.entropy import grid
 from lvcodec.exact.formats import INT8
+from lvcodec.nets.linear import UNITS_PER_COEFFICIENT
 from lvcodec.nets.swift import (
     GAIN_BITS,
     INVERSE_BITS,
@@ -15,7 +16,6 @@ from lvcodec.nets.swift import (
     NORM_BITS,
     OFFSET_BITS,
     SPREAD_BITS,
-    UNITS_PER_COEFFICIENT,
     Steps,
     Swift,
 )

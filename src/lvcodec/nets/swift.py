@@ -20,40 +20,27 @@ from torch import Tensor, nn
 from lvcodec import quality
 from lvcodec.entropy import grid
 from lvcodec.errors import UsageError
-from lvcodec.exact.formats import INT8, Format, to_units
+from lvcodec.exact.formats import INT8, to_units
 from lvcodec.exact.ops import Conv, subpixel
 from lvcodec.exact.packed import Units, add, expand, join, keep, planar, shuffle, unshuffle
 from lvcodec.exact.rounding import round_ste
 from lvcodec.nets.compensation import LATENT_GRID, ShiftCompensation
+from lvcodec.nets.inter import Inter, InterShape
 from lvcodec.nets.layers import residuals
+from lvcodec.nets.linear import LATENT_MAX, LINEAR, PATCH_CHANNELS, UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
 from lvcodec.nets.temporal import PARAMETER_GRID, TemporalPrior, hyper_decoder, hyper_encoder, unit_bits_for
 
-PATCH_CHANNELS = 384  # 256 of Y, 64 of U, 64 of V: one 16x16 patch in 4:2:0
-LATENT_MAX = 2**21 - 1  # latent units
 MIDDLE_INDEX = quality.LAST_INDEX // 2  # the networks see a quality by how far its index lies from this one
-UNITS_PER_COEFFICIENT = 16
-UNITS_PER_LEVEL = 16  # of the decoder's output, before the last rounding
 STEPS = "steps."  # how names of the exported tables begin among a model's integers
 # Binary places of the exported integer tables (models/steps.py).
 GAIN_BITS, INVERSE_BITS, MEAN_BITS, OFFSET_BITS, NORM_BITS, SPREAD_BITS = 28, 8, 20, 5, 24, 12
-# The linear path carries more than 8 bits: float64 sums.
-LINEAR = Format(
-    one=1,
-    per_symbol=1,
-    low=-LATENT_MAX,
-    high=LATENT_MAX,
-    high_relu=LATENT_MAX,
-    weight_max=2**16,
-    limit=2**53,
-    dtype=torch.float64,
-    leak=0.0,
-)
 
 
 @dataclass(frozen=True)
 class SwiftShape:
     """Sizes of a swift model: M latent channels, widths and depths at 1/8 and 1/16, hidden widths of the priors.
 
+    inter: whether it has an inter path of its own (nets/inter.py).
     The defaults were chosen by speed and by short trainings (docs/decisions.md#the-shape-of-swift).
     """
 
@@ -68,6 +55,7 @@ class SwiftShape:
     z_channels: int = 48
     context: int = 128
     temporal: int = 64
+    inter: bool = False
 
     def as_dict(self) -> dict[str, int | str | bool]:
         return asdict(self)
@@ -149,6 +137,8 @@ class Swift(nn.Module):
         )
         self.temporal = TemporalPrior(m, shape.temporal, INT8, extra=1)
         self.shift = ShiftCompensation(m, shape.temporal, INT8, extra=1)
+        if shape.inter:
+            self.inter = Inter(InterShape())
         # learned steps of the whole qualities, natural logarithm of coefficient steps
         self.log_step = nn.Parameter(torch.zeros(len(quality.WHOLE), m))
         self.register_buffer("norm", torch.ones(1, m, 1, 1))  # 8-bit units for one latent unit

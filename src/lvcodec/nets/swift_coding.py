@@ -15,11 +15,13 @@ from lvcodec.exact.formats import INT8
 from lvcodec.exact.packed import add_parts
 from lvcodec.exact.planes import channels_to_planes
 from lvcodec.nets.coding import Parameters, Planes
-from lvcodec.nets.swift import LATENT_MAX, UNITS_PER_LEVEL, Swift, steps_from_tables
+from lvcodec.nets.inter_coding import InterCoding
+from lvcodec.nets.linear import LATENT_MAX, UNITS_PER_LEVEL
+from lvcodec.nets.swift import Swift, steps_from_tables
 
 
 class SwiftCoding:
-    """Implements nets.coding.Coding. tables, centres: by name; steps: the exported integer tables.
+    """Implements nets.coding.Coding. tables, centres: by name; steps: the exported integer tables; inter: if it has it.
 
     The model must hold its integers (models/loading.py loads them).
     """
@@ -31,8 +33,10 @@ class SwiftCoding:
         tables: dict[str, TableSet],
         centres: dict[str, NDArray[np.int32]],
         quality_index: int,
+        inter: InterCoding | None = None,
     ) -> None:
         self.model, self.tables, self.centres = model, tables, centres
+        self.inter = inter
         self.steps, self.quality_index = steps_from_tables(steps, quality_index), quality_index
         self._backend = model.enc_out.backend
 

@@ -58,3 +58,16 @@ def joint(**options: Any) -> None:
     mode intra stays as good as it was.
     """
     train_stage("joint", **options)
+
+
+@click.command(
+    epilog="Example: lvcodec train inter --run runs/inter --start weights/swift --data runs/chains --minutes 720"
+)
+@stage_options
+def inter(**options: Any) -> None:
+    """Train the inter path of P- and B-pictures.
+
+    Chains of pictures that it codes itself, each on what it made of the ones before. --data names a folder of chains,
+    as `lvcodec train collect` makes them; more may come into it meanwhile.
+    """
+    train_stage("inter", **options)

@@ -7,6 +7,7 @@ that trained it, so that the stages can be trained one after another or side by 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lvcodec.errors import InputError
+from lvcodec.nets.swift import Swift
 from lvcodec.train.results import masters
 from lvcodec.train.stages import cheng2020_networks
 from lvcodec.train.stages.families import FAMILIES, ModelAndPriors
@@ -37,6 +39,8 @@ class Average:
             return
         weight = max(1 - self.DECAY, 1 / (1 + step / self.EVERY))
         for key, named in self._trained.items():
+            if not named:  # a stage need not train a prior
+                continue
             torch._foreach_lerp_([self._kept[key][n] for n in named], list(named.values()), weight)
 
     def state(self) -> dict[str, dict[str, Tensor]]:
@@ -90,6 +94,8 @@ def assemble(paths: Sequence[Path], family: str = "swift", quality: int | None =
         stage = FAMILIES[family_of(state)].stages.get(state["stage"])
         if stage is None:
             raise InputError(f"{path} trained the stage {state['stage']}, which {family_of(state)} does not have")
+        if isinstance(other, Swift) and other.shape.inter and not model.shape.inter:
+            model = with_inter(model)
         mine = {k: v for k, v in other.state_dict().items() if k.startswith(stage.trained)}
         try:
             model.load_state_dict(model.state_dict() | mine)
@@ -98,6 +104,13 @@ def assemble(paths: Sequence[Path], family: str = "swift", quality: int | None =
         for prior in stage.priors:
             getattr(priors, prior).load_state_dict(getattr(other_priors, prior).state_dict())
     return model, priors
+
+
+def with_inter(model: Swift) -> Swift:
+    """The same networks of swift, and an inter path that nothing has trained."""
+    grown = Swift(replace(model.shape, inter=True))
+    grown.load_state_dict(grown.state_dict() | model.state_dict())
+    return grown
 
 
 def average(networks: ModelAndPriors, others: Sequence[Path]) -> None:

@@ -32,7 +32,7 @@ from lvcodec.measure.bdrate import Point, check_installed, distance
 from lvcodec.measure.psnr import mean_psnr
 from lvcodec.measure.raw import read_all
 from lvcodec.models import store
-from lvcodec.nets.swift import UNITS_PER_LEVEL
+from lvcodec.nets.linear import UNITS_PER_LEVEL
 from lvcodec.options import Encoding
 from lvcodec.quality import WHOLE
 from lvcodec.sizes import MULTIPLE

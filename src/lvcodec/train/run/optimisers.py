@@ -68,7 +68,7 @@ def optimisers(
     linear: list[nn.Parameter] = []
     for name, p in named:
         is_hidden = muon and p.ndim == 4 and p.shape[1] > 1 and not name.startswith(plain)
-        is_linear = name in ("enc_linear.weight", "dec_linear.weight") and linear_lr != adam_lr
+        is_linear = name.endswith(("enc_linear.weight", "dec_linear.weight")) and linear_lr != adam_lr
         (hidden if is_hidden else linear if is_linear else rest).append(p)
     every: list[torch.optim.Optimizer] = [Muon(hidden, muon_lr)] if hidden else []
     if rest:

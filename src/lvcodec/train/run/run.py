@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from lvcodec.exact.ops import layers
-from lvcodec.train.data.crops import Crops
 from lvcodec.train.results import checkpoint
 from lvcodec.train.run.cuda_graph import Replay
 from lvcodec.train.run.feed import Samples, feed
@@ -41,9 +40,7 @@ class Progress:
 class Run:
     """A stage's networks, optimisers and data."""
 
-    def __init__(
-        self, settings: Settings, model: Any, priors: Any, crops: Crops, workers: Workers | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, model: Any, priors: Any, crops: Any, workers: Workers | None = None) -> None:
         self.settings, self.model, self.priors, self.crops = settings, model, priors, crops
         self.workers = workers or Workers(torch.device("cpu"))
         self.family = FAMILIES[settings.family]
@@ -54,7 +51,8 @@ class Run:
         priors.to(self.workers.device)
         for p in [*model.parameters(), *priors.parameters()]:
             p.requires_grad_(False)
-        trained = [(n, p) for n, p in model.named_parameters() if n.startswith(self.stage.trained)]
+        of_stage = [(n, p) for n, p in model.named_parameters() if n.startswith(self.stage.trained)]
+        trained = [(n, p) for n, p in of_stage if not n.startswith(self.stage.still)]
         trained += [
             (f"prior.{n}", p) for prior in self.stage.priors for n, p in getattr(priors, prior).named_parameters()
         ]
@@ -75,7 +73,7 @@ class Run:
         self._rounds, self._rounded = self.family.rounds(model), False
         self._feed: Iterator[Samples] | None = None
         recorded = self.stage.recorded and self.workers.device.type == "cuda"
-        self._replay = Replay(self._backward, self._forget) if recorded else None
+        self._replay = Replay(self._of_samples, self._forget) if recorded else None
 
     # ---- what a checkpoint holds ----------------------------------------------------------------------------
 
@@ -162,9 +160,21 @@ class Run:
                 )
         return outcome
 
-    def _backward(self, samples: Samples) -> Tensor:
+    def _figures(self) -> Tensor:
+        """Leave the gradients of the next batch; its loss, rate and squared error, (3,)."""
+        if self._feed is None:
+            self._feed = feed(self.crops, self.settings, self.stage, self.workers.device, first=self.progress.step)
+        samples = next(self._feed)
+        if self._replay is not None:
+            return self._replay(samples, self._rounded)
+        self._forget()
+        return self._of_samples(samples)
+
+    def _of_samples(self, samples: Samples) -> Tensor:
+        return self._backward(self._outcome(samples))
+
+    def _backward(self, outcome: Outcome) -> Tensor:
         """Leave the gradients of a batch; its loss, rate and squared error, (3,)."""
-        outcome = self._outcome(samples)
         loss = outcome.loss()
         loss.backward()
         return torch.stack([loss, outcome.rate.mean(), outcome.squared.mean()]).detach()
@@ -178,14 +188,7 @@ class Run:
         progress = self.progress
         began = self._clock()
         self._set_rates()
-        if self._feed is None:
-            self._feed = feed(self.crops, self.settings, self.stage, self.workers.device, first=progress.step)
-        samples = next(self._feed)
-        if self._replay is not None:
-            figures = self._replay(samples, self._rounded)
-        else:
-            self._forget()
-            figures = self._backward(samples)
+        figures = self._figures()
         self.workers.average_gradients(self.parameters)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         if torch.isfinite(norm):

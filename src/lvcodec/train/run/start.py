@@ -15,10 +15,13 @@ from lvcodec.train.data.crops import Crops, gather, prepare
 from lvcodec.train.results import checkpoint, curves
 from lvcodec.train.results.held_out import HeldOut
 from lvcodec.train.run import loop, parallel
+from lvcodec.train.run.chain_run import CHAINS_A_SAMPLE, ChainRun
 from lvcodec.train.run.run import Run
 from lvcodec.train.settings import Settings
 from lvcodec.train.stages import cheng2020_networks, losses
 from lvcodec.train.stages.families import FAMILIES, ModelAndPriors
+from lvcodec.train.stages.inter.pool import Pool
+from lvcodec.train.stages.inter.start import start as start_inter
 from lvcodec.train.stages.klt import start_from_klt
 from lvcodec.train.stages.priors import swift_priors
 
@@ -62,6 +65,8 @@ def ready(
         _check_same(settings, folder)
     if workers.rank:
         notice, on_file = _unheard, _unheard  # the first tells
+    if settings.stage == "inter":
+        return _of_chains(request, workers, begun=begun, notice=notice), None
     crops, clips = _pictures(request, workers, notice, on_file)
     crops.check(FAMILIES[settings.family].stages[settings.stage].length)
     if begun:
@@ -73,6 +78,30 @@ def ready(
     else:
         networks = _new_networks(request, crops)
     return Run(settings, *networks, crops, workers), clips
+
+
+def _of_chains(request: TrainingRequest, workers: parallel.Workers, *, begun: bool, notice: OnNotice) -> ChainRun:
+    """The run of the stage inter, whose data is a folder of chains; what begins it may have no inter path yet."""
+    settings, folder = request.settings, request.folder
+    pool = Pool(request.data, CHAINS_A_SAMPLE * settings.batch, request.seed + workers.rank)
+    pool.check(1)
+    if begun:
+        model, priors, state = checkpoint.load(folder / loop.CHECKPOINT)
+        run = ChainRun(settings, model, priors, pool, workers)
+        run.resume(state)
+        notice(f"going on after step {run.progress.step}")
+        return run
+    model, priors = checkpoint.assemble(request.start, settings.family) if request.start else fresh(request.shape)
+    if not model.shape.inter:
+        model = checkpoint.with_inter(model)
+        start_inter(model.inter, pool)
+    return ChainRun(settings, model, priors, pool, workers)
+
+
+def fresh(shape: str) -> ModelAndPriors:
+    """New networks that nothing has trained."""
+    model = Swift(SwiftShape.parse(shape))
+    return model, swift_priors(model)
 
 
 def _pictures(

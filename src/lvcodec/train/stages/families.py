@@ -13,6 +13,7 @@ from torch import nn
 from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.train.stages import cheng2020, cheng2020_networks, compensation, intra, joint, temporal
 from lvcodec.train.stages.encoder_rules import LDS_ALPHA
+from lvcodec.train.stages.inter import unrolled
 from lvcodec.train.stages.priors import Priors, swift_priors
 from lvcodec.train.stages.stage import Stage
 
@@ -55,12 +56,16 @@ FAMILIES = {
             "temporal": temporal.STAGE,
             "compensation": compensation.STAGE,
             "joint": joint.STAGE,
+            "inter": unrolled.STAGE,
         },
         networks=_swift,
         shape_of=lambda model: model.shape.as_dict(),
         rounds=lambda model: True,
         after_step=_nothing,
-        adam_only=("enc_linear", "dec_linear", "enc_in", "enc_out", "dec_out", "dec_latent", "dec_pixels", "prior."),
+        adam_only=(
+            *("enc_linear", "dec_linear", "enc_in", "enc_out", "dec_out", "dec_latent", "dec_pixels", "prior."),
+            *("inter.dec_linear", "inter.live_out", "inter.head_out", "inter.change_out"),
+        ),
         layout=torch.channels_last,
         alpha=LDS_ALPHA,
     ),

@@ -13,7 +13,8 @@ from lvcodec.entropy import grid
 from lvcodec.entropy.rates import gaussian_bits
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
-from lvcodec.nets.swift import UNITS_PER_LEVEL, Steps, Swift, parity
+from lvcodec.nets.linear import UNITS_PER_LEVEL
+from lvcodec.nets.swift import Steps, Swift, parity
 from lvcodec.train.stages.encoder_rules import step_weights
 from lvcodec.train.stages.losses import MSE, Measure, errors
 from lvcodec.train.stages.priors import Priors

@@ -12,24 +12,23 @@ residual as `mfvc` and `lds` would code it.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from lvcodec.exact import warp
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.compensation import shift_undo
-from lvcodec.nets.swift import UNITS_PER_LEVEL, Swift
+from lvcodec.nets.linear import UNITS_PER_LEVEL
+from lvcodec.nets.swift import Swift
 from lvcodec.train.stages import intra, temporal
 from lvcodec.train.stages.encoder_rules import distortion_weight, p_quality, step_weights
 from lvcodec.train.stages.intra import code_intra
 from lvcodec.train.stages.losses import MSE, Measure, errors
 from lvcodec.train.stages.motion import Fields, align
 from lvcodec.train.stages.priors import Priors
+from lvcodec.train.stages.soft_warp import soft_warp
 from lvcodec.train.stages.stage import Outcome, Stage, outcome, per_pixel
 from lvcodec.train.stages.temporal import residual_bits
 
@@ -106,37 +105,6 @@ def _with_gradient(aligned: Tensor, shown: Tensor, fields: Fields) -> Tensor:
             soft_warp(y, field), soft_warp(u, field, chroma=True), soft_warp(v, field, chroma=True)
         )
         return aligned + (soft - soft.detach())
-
-
-def soft_warp(planes: Tensor, field: Tensor, *, chroma: bool = False) -> Tensor:
-    """Planes (B, 1, H, W) moved by fields (B, 2, rows, columns) as by exact/warp.py, differentiable in the planes.
-
-    It differs in taps, which are bilinear, and in rounding, of which there is none.
-    """
-    side, steps = (warp.BLOCK // 2, 2 * warp.STEPS) if chroma else (warp.BLOCK, warp.STEPS)
-    height, width = planes.shape[2:]
-    grown = F.pad(field.to(planes.dtype), (1, 1, 1, 1), mode="replicate") / steps
-    (rows, down), (columns, across) = (_blocks(size, side, planes) for size in (height, width))
-    place = torch.stack(
-        torch.meshgrid(
-            torch.arange(height, device=planes.device), torch.arange(width, device=planes.device), indexing="ij"
-        )
-    ).to(planes.dtype)
-    last = torch.tensor([height - 1, width - 1], device=planes.device).view(1, 2, 1, 1)
-    moved = torch.zeros_like(planes)
-    for i, j in product((0, 1), (0, 1)):  # the four blocks that make a pel
-        at = place + grown[:, :, rows + i][:, :, :, columns + j]
-        grid = (at * 2 / last - 1).flip(1).permute(0, 2, 3, 1)
-        weight = (down if i else 1 - down)[:, None] * (across if j else 1 - across)
-        moved = moved + weight * F.grid_sample(planes, grid, padding_mode="border", align_corners=True)
-    return moved
-
-
-def _blocks(size: int, side: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each pel along a side: the nearer block before it, in a field grown by one, and the weight of the next."""
-    at = (torch.arange(size, device=like.device, dtype=like.dtype) + 0.5) / side + 0.5
-    first = at.floor()
-    return first.long(), at - first
 
 
 STAGE = Stage(

@@ -19,7 +19,7 @@ from lvcodec.encoder.distortion import CHROMA, LUMA
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.planes import channels_to_planes
 from lvcodec.models.steps import between_qualities
-from lvcodec.nets.swift import UNITS_PER_LEVEL
+from lvcodec.nets.linear import UNITS_PER_LEVEL
 from lvcodec.quality import LAMBDAS
 
 PIXELS = 64  # luma pixels of one position at 1/8

@@ -42,14 +42,16 @@ class Stage:
     """What a stage trains and on what.
 
     step: (model, priors, clip, quality, measure=...) to an Outcome. length: pictures of a sample. trained: parameters
-    by the start of their names; priors: those of hyper-latents. alone: share of the samples that are single pictures,
-    coded as in the stage intra. recorded: whether a GPU can do it without the host (run/cuda_graph.py).
+    by the start of their names; still: those of them that stay as they began; priors: those of hyper-latents. alone:
+    share of the samples that are single pictures, coded as in the stage intra. recorded: whether a GPU can do it
+    without the host (run/cuda_graph.py).
     """
 
     step: Callable[..., Outcome]
     length: int
     trained: tuple[str, ...]
     priors: tuple[str, ...]
+    still: tuple[str, ...] = ()
     alone: float = 0.0
     recorded: bool = False
 

@@ -1,0 +1,88 @@
+"""The start of the inter path: the Karhunen-Loeve transform of residuals, steps and scales that fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lvcodec.encoder.distortion import CHROMA, LUMA
+from lvcodec.models.inter_steps import steps_for_training
+from lvcodec.nets.inter import KNOTS, Inter, remembered
+from lvcodec.nets.linear import PATCH_CHANNELS, UNITS_PER_LEVEL
+from lvcodec.train.stages.inter.coding import lmbda_of, promising, reconstructed
+from lvcodec.train.stages.inter.pool import Pool
+from lvcodec.train.stages.inter.unrolled import batch_of, decoded_of
+
+ROUNDS = (30, 90)  # batches: from which the first transform is made, and then, in its own loop, the last
+COUNT = 8
+EDGE = 0.625
+DEAD = 0.65  # symbols: what is smaller is not sent
+LEAST = 1e-5  # chance of a symbol other than 0
+CHANGE_START = 0.25  # of pixels' weights, whose numbers are large
+
+
+def start(model: Inter, pool: Pool, rounds: Sequence[int] = ROUNDS) -> None:
+    """Set transform, steps and scales so that the path works before any training; the pool's chains run meanwhile."""
+    with torch.no_grad():
+        knots = torch.arange(1, KNOTS + 1, dtype=torch.float32)
+        model.log_step.copy_(0.5 * torch.log(12 * 0.72 / lmbda_of(knots))[:, None].expand_as(model.log_step))
+        model.change_in.weight[:, :96] *= CHANGE_START
+        for number, batches in enumerate(rounds):
+            patches, lambdas = _residuals(model, pool, batches, coded=number > 0)
+            _transform(model, patches, lambdas)
+        _scales(model, patches, lambdas)
+
+
+def _residuals(model: Inter, pool: Pool, batches: int, *, coded: bool) -> tuple[Tensor, Tensor]:
+    """Residuals as patches (N, n, 384) and their pictures' lambdas, (N,), while chains run.
+
+    coded: they run by the transform, whose coefficients are rounded; else by the source itself.
+    """
+    found, lambdas = [], []
+    for _ in range(batches):
+        tasks = [pool.next(chain) for chain in pool.draw(COUNT)]
+        batch = batch_of(model, tasks, {})
+        residual = batch.x - batch.prediction
+        found.append(F.pixel_unshuffle(residual, 2).permute(0, 2, 3, 1).flatten(1, 2))
+        lambdas.append(lmbda_of(batch.quality))
+        shown, symbols = batch.x, torch.zeros_like(batch.history)
+        if coded:
+            steps = steps_for_training(model, batch.quality)
+            real = model.analysis(residual) / steps.inverse
+            symbols = torch.where(real.abs() < DEAD, 0.0, real.round())
+            x_hat = reconstructed(model, batch, symbols, model.dequantised(symbols, steps))
+            shown = (x_hat / UNITS_PER_LEVEL).round().clamp(-128, 127)
+        for task, decoded in zip(tasks, decoded_of(tasks, shown, remembered(batch.history, symbols)), strict=True):
+            pool.put(task, decoded)
+    return torch.cat(found), torch.cat(lambdas)
+
+
+def _transform(model: Inter, patches: Tensor, lambdas: Tensor) -> None:
+    """Both linear layers: an orthonormal transform of levels weighted as the distortion weighs them."""
+    scale = torch.full((PATCH_CHANNELS,), CHROMA).double()
+    scale[: PATCH_CHANNELS * 2 // 3] = LUMA  # pixel_unshuffle keeps each of the 96 channels' four positions together
+    scale = scale.sqrt()
+    vectors = (patches * lambdas.sqrt()[:, None, None]).double().flatten(0, 1) * scale
+    _, basis = torch.linalg.eigh(vectors.T @ vectors)
+    basis = basis.flip(1)[:, : model.shape.latent].T  # strongest first
+    model.enc_linear.weight.copy_((basis * scale)[:, :, None, None])
+    model.dec_linear.weight.copy_((basis / scale).T[:, :, None, None])
+
+
+def _scales(model: Inter, patches: Tensor, lambdas: Tensor) -> None:
+    """The scale of each channel at each quality, from how large symbols of live places are on average."""
+    knots = lmbda_of(torch.arange(1, KNOTS + 1, dtype=torch.float32)).log()
+    coefficients = patches @ model.enc_linear.weight.flatten(1).T
+    for knot in range(KNOTS):  # a symbol is 0 within EDGE of 0, with the chance 1 - exp(-EDGE / scale)
+        step = model.log_step[knot].exp()
+        rows = coefficients / step
+        live = promising(rows.flatten(0, 1), lmbda_of(torch.tensor([knot + 1.0])) * step.square()).view(rows.shape[:2])
+        sizes = torch.where(rows.abs() < DEAD, 0.0, rows.abs()) * live[:, :, None]
+        near = torch.exp(-4 * (lambdas.log() - knots[knot]).square())
+        share = (near[:, None] * live).sum().clamp_min(1.0)
+        mean = (near[:, None] * sizes.sum(dim=1)).sum(dim=0) / share
+        odds = (mean / (1 + mean)).clamp_min(LEAST)
+        model.log_scale[knot] = torch.log(-EDGE / odds.log())
