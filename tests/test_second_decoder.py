@@ -31,7 +31,7 @@ from lvcodec.video.sink import open_sink
 from lvcodec.video.source import open_source
 
 MakeSource = Callable[..., Path]
-CODINGS = [("intra", 1.0), ("mfvc", 1.0), ("lds", 1.0), ("lds", 0.5), ("aligned", 1.0), ("aligned", 0.5)]
+CODINGS = [("intra", 1.0), ("mfvc", 1.0), ("lds", 1.0), ("lds", 0.5)]
 SHAPES = {  # few channels, and counts that the roundings of 4 * N // 3 and M // 4 act on
     "dense": SwiftShape(
         latent=22,
@@ -45,6 +45,7 @@ SHAPES = {  # few channels, and counts that the roundings of 4 * N // 3 and M //
         z_channels=6,
         context=10,
         temporal=7,
+        inter=True,
     ),
     "depthwise": SwiftShape(
         latent=27,
@@ -57,6 +58,7 @@ SHAPES = {  # few channels, and counts that the roundings of 4 * N // 3 and M //
         z_channels=5,
         context=9,
         temporal=8,
+        inter=True,
     ),
 }
 SIZES = {1.75: (67, 45), 6: (35, 71), 1: (67, 45), 3: (35, 71)}  # of the clip, by quality: one wide, one high
@@ -82,6 +84,10 @@ def swift(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         with torch.no_grad():
             for _, layer in layers(model):
                 layer.bias.normal_(std=0.2)
+            model.inter.change_out.weight.mul_(10)
+            model.inter.outward.uniform_(-0.2, 0.2)
+            model.inter.dead_zone.uniform_(-0.2, 0.6)
+            model.inter.enc_linear.bias.zero_()  # or all places lack the same
             model.dec_linear.bias.normal_(std=50.0)  # latent units
             for encoder in (model.hyper_enc, model.temporal.ph_e, model.shift.bfd_e):
                 encoder[2].weight.mul_(12)  # or hyper-latents are zero, and their networks idle

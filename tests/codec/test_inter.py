@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from entropy.judge import RangeDecoder
-from second_decoder.inter import InterPath, Known, after, motion_of
+from second_decoder.inter import InterPath, Known, motion_of, planes_of, remembered, together
 from second_decoder.weights import Weights
 
 from lvcodec.codec.inter import InterReference, code_inter, context_of, padded_planes, reconstruct_inter
@@ -133,8 +133,7 @@ def test_the_second_decoder_reads_and_shows_the_same(
     padded = [plane[0, 0].numpy().astype(np.int64) for plane in padded_planes(prediction)]
     for ours, plane in zip(x_hat.planes, second.shown(padded, read, theirs), strict=True):
         np.testing.assert_array_equal(ours, plane[: ours.shape[0], : ours.shape[1]])
-    remembered = coding.remembered(known, symbols)
-    np.testing.assert_array_equal(remembered, after(theirs.history, read))
+    np.testing.assert_array_equal(coding.remembered(known, symbols), remembered(theirs.history, read))
 
 
 def test_the_second_decoder_has_the_same_features() -> None:
@@ -151,10 +150,13 @@ def test_context_of_references(make_coding: MakeCoding) -> None:
     intra, other = InterReference(90), InterReference(71, np.full((256, ROWS, COLUMNS), 25, dtype=np.uint8))
     p_picture = context_of((intra, intra), field, single, coding, distance=1, b_picture=False)
     assert p_picture.planes.tolist() == [QUALITY_INDEX - 80, QUALITY_INDEX - 90, 32, 0, 7]
+    np.testing.assert_array_equal(planes_of(QUALITY_INDEX, 180, 2, 1, is_b=False), p_picture.planes)
     assert not p_picture.history.any()
     b_picture = context_of((intra, other), field, ~single, coding, distance=4, b_picture=True)
     assert b_picture.planes.tolist() == [QUALITY_INDEX - 80, (120 - 161) // 2, 16, 32, 28]
+    np.testing.assert_array_equal(planes_of(QUALITY_INDEX, 161, 1, 4, is_b=True), b_picture.planes)
     assert (b_picture.history == 13).all()
+    assert (together(None, other.history.astype(np.int64), other.history.shape) == 13).all()
     assert (b_picture.motion[-1] == 32).all()
     assert b_picture.change.tolist() == [QUALITY_INDEX - 80, 32]
 

@@ -21,6 +21,9 @@ from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import Conv, layers
 from lvcodec.models import store
 from lvcodec.nets.cheng2020 import Cheng2020, causal_taps
+from lvcodec.nets.inter import DEAD_ZONES, LIVE_MIDDLE
+from lvcodec.nets.inter import INVERSE_BITS as INTER_INVERSE_BITS
+from lvcodec.nets.inter import OFFSET_BITS as INTER_OFFSET_BITS
 from lvcodec.nets.swift import (
     GAIN_BITS,
     INVERSE_BITS,
@@ -35,8 +38,18 @@ from lvcodec.quality import LAST_INDEX
 
 Arrays = dict[str, np.ndarray]
 SWIFT_SHAPE = SwiftShape(
-    latent=24, width8=12, depth8=1, width16=14, depth16=1, hyper=8, z_channels=6, context=10, temporal=8
+    latent=24,
+    width8=12,
+    depth8=1,
+    width16=14,
+    depth16=1,
+    hyper=8,
+    z_channels=6,
+    context=10,
+    temporal=8,
+    inter=True,
 )
+INTER_QUALITIES = 161
 CHENG2020_WIDTH, CHENG2020_QUALITY = 8, 2
 
 
@@ -165,8 +178,12 @@ def swift() -> tuple[Arrays, dict[str, Any], dict[str, Any]]:
     # Bits that make hyper-latents, means and scales vary, and keep what LCM adds below a symbol.
     finer = {"hyper_enc.2": -2, "temporal.ph_e.2": -2, "shift.bfd_e.2": -2, "temporal.epm.2": -2, "shift.lcm.2": 1}
     finer |= {f"contexts.{step}.2": -1 for step in range(4)} | {"enc_out": 2, "dec_out": 2}
+    finer |= {f"inter.head_out.{number}": 3 for number in range(4)}
     arrays = layer_arrays(model, finer, "layers.")
     arrays |= linear_path()
+    arrays |= inter_linear_path(model.inter.shape.latent)
+    arrays |= {f"steps.inter.{name}": table for name, table in inter_steps(model.inter.shape.latent).items()}
+    arrays |= inter_tables()
     arrays |= {f"steps.{name}": table for name, table in swift_steps().items()}
     arrays |= grid_arrays()
     for name, channels in (("z_intra", shape.z_channels), ("z_p", shape.temporal), ("z_bfd", shape.temporal)):
@@ -212,6 +229,50 @@ def swift_steps() -> dict[str, np.ndarray]:
         "spread": np.full(m, (deviation << SPREAD_BITS) // 256),
     }
     return {name: table.astype(np.int32) for name, table in tables.items()}
+
+
+def inter_linear_path(channels: int) -> Arrays:
+    """Walsh functions of the patch's three planes, orthonormal but for rounding, those with few changes first."""
+    patch = np.arange(384)
+    rows = []
+    for first, size, count in ((0, 256, channels - 64), (256, 64, 32), (320, 64, 32)):
+        inside = (patch >= first) & (patch < first + size)
+        for number in sorted(range(size), key=lambda number: (number.bit_count(), number))[:count]:
+            odd = np.array([((at - first) & number).bit_count() % 2 for at in patch.tolist()])
+            rows.append(np.where(inside, (1 - 2 * odd) * (256 if size == 256 else 512), 0))  # 2^12 / sqrt(size)
+    forth = np.array(rows, dtype=np.int32)
+    return {
+        "layers.inter.enc_linear.weight": forth[:, :, None, None],
+        "layers.inter.enc_linear.bias": np.zeros(channels, dtype=np.int64),
+        "layers.inter.enc_linear.shift": np.full(channels, 8, dtype=np.int8),
+        "layers.inter.dec_linear.weight": np.ascontiguousarray(forth.T)[:, :, None, None],
+        "layers.inter.dec_linear.bias": np.zeros(384, dtype=np.int64),
+        "layers.inter.dec_linear.shift": np.full(384, 12, dtype=np.int8),
+    }
+
+
+def inter_steps(channels: int) -> dict[str, np.ndarray]:
+    """Steps from 140 levels (quality 1) to 20 (quality 9), a bit narrower in later channels."""
+    draw, quality = Draw("inter path"), np.arange(INTER_QUALITIES, dtype=np.int64)[:, None]
+    tables = {
+        "inverse": (2240 - 12 * quality - np.arange(channels) // 8) << INTER_INVERSE_BITS,
+        "offset": (20 << INTER_OFFSET_BITS) + quality * (10 << INTER_OFFSET_BITS) // 160 + 0 * np.arange(channels),
+        "odds": (LIVE_MIDDLE - 4 << INTER_OFFSET_BITS) + quality,
+        "outward": draw.integers(-60, 60, (channels,)),
+        "classes": draw.integers(0, len(DEAD_ZONES) - 1, (channels,)),
+    }
+    return {name: table.astype(np.int32) for name, table in tables.items()}
+
+
+def inter_tables() -> Arrays:
+    """Symbols' tables widen with the level and narrow with the class; a place is the likelier live the higher it is."""
+    symbols = [
+        geometric(min(6 + 4 * level, 250) - zone, min(2 + level, 40))
+        for level in range(grid.LEVELS)
+        for zone in range(len(DEAD_ZONES))
+    ]
+    live = [np.array([TOTAL - one - 1, one, 1], dtype=np.int32) for one in (TOTAL * (n + 1) // 66 for n in range(65))]
+    return set_arrays("tables.inter", symbols) | set_arrays("tables.live", live)
 
 
 # ---- cheng2020 ------------------------------------------------------------------------------------------------

@@ -48,13 +48,11 @@ STREAMS = [
     Golden("swift-lds", "swift", "lds"),
     Golden("swift-lds-half", "swift", "lds", 0.5),
     Golden("swift-aligned", "swift", "aligned"),
-    Golden("swift-aligned-half", "swift", "aligned", 0.5),
     Golden("swift-aligned-pyramid", "swift", "aligned", gop=PICTURES, pyramid=True),
     Golden("cheng2020-intra", "cheng2020", "intra"),
     Golden("cheng2020-mfvc", "cheng2020", "mfvc"),
     Golden("cheng2020-lds", "cheng2020", "lds"),
     Golden("cheng2020-lds-half", "cheng2020", "lds", 0.5),
-    Golden("cheng2020-aligned", "cheng2020", "aligned"),
 ]
 
 

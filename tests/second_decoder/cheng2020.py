@@ -126,11 +126,6 @@ class Cheng2020(Networks):
         """Section "U_DEC of cheng2020": planes with their padding."""
         return [np.clip(plane, 0, 255) for plane in self.synthesis(self.units(y_hat))]
 
-    def changed(self, planes: list[Ints], before: Ints, after: Ints) -> list[Ints]:
-        """The same section: padded planes and a change of their latents."""
-        old, new = (self.synthesis(c24(units)) for units in (before, after))
-        return [np.clip(x + b - a, 0, 255) for x, a, b in zip(planes, old, new, strict=True)]
-
     def synthesis(self, x: Ints) -> list[Ints]:
         """Planes of latents in units, not clamped."""
         for number in range(7):

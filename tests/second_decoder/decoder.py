@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .cheng2020 import Cheng2020
 from .container import Header, Record, expect, read_stream
+from .inter import InterPath, Known, motion_of, planes_of, remembered, together
 from .motion import Counts, after, aligned_planes, both_planes, first_counts, read_motion, scaled
 from .swift import Swift
 from .symbols import Ints, read_hyper, read_latents
@@ -37,16 +38,17 @@ class Decoded:
 
 @dataclass(frozen=True)
 class State:
-    """Section "State and reference": a picture, and its latents and quality, or its field, over how many pictures that
-    is, the counts of motion after it and what was counted in it, where it has such."""
+    """Section "State and reference": a picture and its quality, and its latents, or its field, over how many pictures
+    that is, the counts of motion after it, what was counted in it, and its history, where it has such."""
 
     x_hat: Planes
+    quality: int
     y_hat: Ints | None = None
-    quality: int | None = None
     field: Ints | None = None
     span: int = 1
     counts: Counts = dataclasses.field(default_factory=first_counts)
     seen: Counts | None = None
+    history: Ints | None = None
 
 
 def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
@@ -61,7 +63,7 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
         decoded: list[Decoded] = []
         counts = states[max(states)].counts if states else first_counts()
         for record in group:
-            payload = Payload(record.payload, networks(weights, record.quality), header, record.quality)
+            payload = Payload(record.payload, weights, networks(weights, record.quality), header, record.quality)
             if record.kind == "I":
                 state = payload.intra()
             elif header.mode == ALIGNED:
@@ -89,8 +91,11 @@ def checksum_of(planes: Planes) -> int:
 class Payload:
     """One picture's sub-streams, read in their order, and what is made of them."""
 
-    def __init__(self, data: bytes, networks: Swift | Cheng2020, header: Header, quality: int) -> None:
-        self.coder, self.networks, self.header, self.quality = RangeDecoder(data), networks, header, quality
+    def __init__(
+        self, data: bytes, weights: Weights, networks: Swift | Cheng2020, header: Header, quality: int
+    ) -> None:
+        self.coder, self.weights, self.networks = RangeDecoder(data), weights, networks
+        self.header, self.quality = header, quality
         self.rows, self.columns = (-(-side // 64) * 4 for side in (header.height, header.width))  # h and w
 
     def hyper(self, name: str) -> Ints:
@@ -105,52 +110,65 @@ class Payload:
         y_hat = np.zeros((self.networks.channels, self.rows, self.columns), dtype=np.int64)
         for mask, mean8, level in self.networks.passes(z, y_hat):
             y_hat[mask] = self.latents("gaussian", mean8, level)
-        return State(self.decoded(y_hat), y_hat, self.quality)
+        return State(self.decoded(y_hat), self.quality, y_hat)
 
     def mfvc(self, before: State) -> State:
         """Section "mfvc"."""
         y_ref = self.reference(before)
         mean8, level = self.networks.prior(self.hyper("z_p"), self.networks.units(y_ref))
         y_hat = y_ref + self.latents("laplace", mean8, level)
-        return State(self.decoded(y_hat), y_hat, self.quality)
+        return State(self.decoded(y_hat), self.quality, y_hat)
 
     def lds(self, before: State) -> State:
         """Section "lds"."""
         y_ref = self.reference(before)
         u_ref = self.networks.units(y_ref)
-        y_shift, undo = self.shifted(u_ref)
-        change = self.networks.change(self.hyper("z_bfd"), y_shift, undo, u_ref)
-        return State(self.decoded(y_ref + change))
-
-    def aligned(self, record: Record, states: dict[int, State], parent: State) -> State:
-        """Section "aligned"."""
-        size = -(-self.header.height // 16), -(-self.header.width // 16)
-        distances = [abs(record.number - number) for number in record.references]
-        span = max(distances)
-        predicted = np.zeros((2, *size), dtype=np.int64)
-        if parent.field is not None:
-            predicted = scaled(parent.field, span, parent.span)
-        found = read_motion(self.coder, predicted, parent.counts, two=len(distances) == 2)
-        references = [states[number].x_hat for number in record.references]
-        if len(distances) == 2:
-            planes = self.padded(both_planes(*references, found, *distances))
-        else:
-            planes = self.padded(aligned_planes(*references, found.field))
-        u_ref = self.networks.latents(planes)
-        y_shift, undo = self.shifted(u_ref)
-        made = self.networks.changed(planes, u_ref, u_ref + self.networks.units(y_shift + undo))
-        return State(self.shown(made), field=found.field, span=span, counts=found.counts, seen=found.seen)
-
-    def shifted(self, u_ref: Ints) -> tuple[NDArray[Any], NDArray[Any]]:
-        """y_shift and undo, of sections "lds" and "aligned"; z_t is read before."""
         mean8, level = self.networks.prior(self.hyper("z_p"), u_ref)
         half = self.header.half_shift
         v = self.latents("laplace" if half else "laplace_shifted", mean8, level)
         apart = 8 * v - mean8
         direction = np.where(np.abs(apart) < 4, 0, np.sign(apart))
-        if half:
-            return v - direction / 2, direction / 2
-        return v, np.where(np.abs(apart) == 4, -direction, direction)
+        y_shift: NDArray[Any] = v - direction / 2 if half else v
+        undo = direction / 2 if half else np.where(np.abs(apart) == 4, -direction, direction)
+        change = self.networks.change(self.hyper("z_bfd"), y_shift, undo, u_ref)
+        return State(self.decoded(y_ref + change), self.quality)
+
+    def aligned(self, record: Record, states: dict[int, State], parent: State) -> State:
+        """Section "aligned"."""
+        size = -(-self.header.height // 16), -(-self.header.width // 16)
+        distances = [abs(record.number - number) for number in record.references]
+        span, is_b = max(distances), len(distances) == 2
+        predicted = np.zeros((2, *size), dtype=np.int64)
+        if parent.field is not None:
+            predicted = scaled(parent.field, span, parent.span)
+        found = read_motion(self.coder, predicted, parent.counts, two=is_b)
+        references = [states[number] for number in record.references]
+        if is_b:
+            planes = both_planes(*(reference.x_hat for reference in references), found, *distances)
+        else:
+            planes = aligned_planes(references[0].x_hat, found.field)
+        path = InterPath(self.weights, self.quality)
+        one, other = references[0], references[-1]  # a P-picture's one, twice
+        before = together(one.history, other.history, (path.channels, *size))
+        single = np.zeros(size, dtype=bool) if found.direction is None else found.direction != 0
+        intra = sum(state.history is None for state in (one, other))
+        known = Known(
+            before,
+            motion_of(found.field, single),
+            planes_of(self.quality, one.quality + other.quality, intra, span, is_b=is_b),
+            is_b,
+        )
+        symbols = path.read(self.coder, known)
+        made = path.shown(self.padded(planes, 16), symbols, known)
+        return State(
+            self.shown(made),
+            self.quality,
+            field=found.field,
+            span=span,
+            counts=found.counts,
+            seen=found.seen,
+            history=remembered(before, symbols),
+        )
 
     def reference(self, before: State) -> Ints:
         """Section "State and reference": y_ref; of the padded picture where there are no latents of this quality."""
@@ -158,11 +176,12 @@ class Payload:
             return before.y_hat
         return self.networks.analyse(self.padded(before.x_hat))
 
-    def padded(self, planes: Planes) -> list[Ints]:
-        """Section "Pictures": what U_ENC sees of a picture."""
+    def padded(self, planes: Planes, unit: int = 64) -> list[Ints]:
+        """Section "Pictures": what U_ENC sees of a picture, and of multiples of 16 what the inter path sees of it."""
+        height, width = (-(-side // unit) * unit for side in (self.header.height, self.header.width))
         padded = []
-        for plane, unit in zip(planes, (16, 8, 8), strict=True):
-            bottom, right = self.rows * unit - plane.shape[0], self.columns * unit - plane.shape[1]
+        for plane, part in zip(planes, (1, 2, 2), strict=True):
+            bottom, right = height // part - plane.shape[0], width // part - plane.shape[1]
             padded.append(np.pad(plane, ((0, bottom), (0, right)), mode="edge").astype(np.int64))
         return padded
 

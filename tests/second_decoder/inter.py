@@ -53,8 +53,20 @@ def motion_of(field: Ints, single: NDArray[np.bool_]) -> Ints:
     return np.stack(features)
 
 
-def after(history: Ints, symbols: Ints) -> Ints:
-    """The history of a picture."""
+def planes_of(quality: int, of_both: int, intra: int, distance: int, *, is_b: bool) -> Ints:
+    """The five constant planes. of_both: the sum of the references' quality indices."""
+    planes = [quality - 80, (2 * quality - of_both) // 2, 16 * intra, 32 * is_b, int(half_octaves(np.array(distance)))]
+    return np.clip(np.array(planes), -128, 127)
+
+
+def together(one: Ints | None, other: Ints | None, shape: tuple[int, int, int]) -> Ints:
+    """The history of both references, None of I-pictures."""
+    histories = [np.zeros(shape, dtype=np.int64) if history is None else history for history in (one, other)]
+    return (histories[0] + histories[1] + 1) // 2
+
+
+def remembered(history: Ints, symbols: Ints) -> Ints:
+    """The history of a picture, by that of its references together."""
     return np.maximum(size(symbols), history - (history + 3) // 4)
 
 
@@ -66,6 +78,7 @@ class InterPath(Networks):
         self.quality = quality
         self.inverse, self.outward = self._factor("inverse", 8)[quality], self._factor("outward", 8)
         self.offset, self.odds = self._factor("offset", 5)[quality], self._factor("odds", 5)[quality]
+        self.channels = len(self.outward)
         self.classes = weights.arrays["steps.inter.classes"].astype(np.int64)
 
     def _factor(self, name: str, places: int) -> Floats:

@@ -134,11 +134,6 @@ class Swift(Networks):
         """Section "U_DEC": planes with their padding."""
         return levels(self.synthesis(self.units(y_hat)))
 
-    def changed(self, planes: list[Ints], before: Ints, after: Ints) -> list[Ints]:
-        """The same section: padded planes and a change of their latents."""
-        old, new = (self.synthesis(np.clip(units, -UNITS_MAX, UNITS_MAX)) for units in (before, after))
-        return levels(16 * channels_of(planes) + new - old)
-
     def synthesis(self, units: Ints) -> Ints:
         """96 channels at 1/8, 16 to a level."""
         linear = shuffle(self.wide("dec_linear", units), 2)

@@ -7,7 +7,7 @@ installation, and takes the next backend where one differs (`choose`); `lvcodec 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from lvcodec.nets.coding import Coding
+    from lvcodec.exact.packed import Units
+    from lvcodec.nets.coding import Coding, Planes
+    from lvcodec.nets.inter_coding import InterCoding
 
 KEY = "canary"  # in the manifest
-VERSION = 2  # of what is run and hashed: hashes of other versions are not compared
+VERSION = 3  # of what is run and hashed: hashes of other versions are not compared
 HEIGHT, WIDTH = 64, 128
 SHIFTED = 3  # samples between the two pictures
 REACH = 99  # quarters of a pel that vectors of the canary go, at most
@@ -40,7 +42,7 @@ def digest(coding: Coding, device: torch.device) -> str:
 
     hashed = hashlib.sha256()
 
-    def keep(*outputs: Tensor) -> None:
+    def keep(*outputs: Units) -> None:
         for output in outputs:
             hashed.update(whole(output, 64).numpy().astype("<i8").tobytes())
 
@@ -61,12 +63,45 @@ def digest(coding: Coding, device: torch.device) -> str:
         change = coding.compensate(z, residual - direction, direction, reference)
         keep(z, change, *coding.pixels(coding.units(y + change)))
         y_plane, u_plane, v_plane = _planes(0, device)
-        keep(*coding.changed((y_plane, u_plane, v_plane), reference, reference + coding.units(residual)))
+        if coding.inter is not None:
+            keep(*_inter_outputs(coding.inter, (y_plane, u_plane, v_plane)))
         for far in (REACH, warp.MAX_VECTOR):
             field = numbers(warp.field_shape(HEIGHT, WIDTH), -far, far, 48271).to(torch.int32).numpy()
             for plane, chroma in ((y_plane, False), (u_plane, True)):
                 keep(torch.from_numpy(warp.warp(plane[0, 0].cpu().numpy(), field, chroma=chroma)))
     return hashed.hexdigest()
+
+
+def _inter_outputs(inter: InterCoding, prediction: Planes) -> Iterator[Units]:
+    """All that the inter path's networks put out: a picture's tables with half of its places live, and pictures."""
+    import numpy as np
+    import torch
+
+    from lvcodec.exact.self_test import numbers
+    from lvcodec.nets.inter import CHANGE_PLANES, CONTEXT_PLANES, HEADS, MOTION_FEATURES
+    from lvcodec.nets.inter_coding import InterContext
+
+    channels, rows, columns = inter.model.shape.latent, HEIGHT // 16, WIDTH // 16
+    context = InterContext(
+        numbers((channels, rows, columns), 0, 64, 16807).to(torch.uint8).numpy(),
+        numbers((MOTION_FEATURES, rows, columns), 0, 112, 48271).to(torch.int32).numpy(),
+        numbers((CONTEXT_PLANES,), -80, 80, 69621).to(torch.int32).numpy(),
+        numbers((CHANGE_PLANES,), -80, 80, 39373).to(torch.int32).numpy(),
+    )
+    symbols = numbers((rows * columns, channels), -3, 3, 16807).to(torch.int32).numpy()
+    live = numbers((rows, columns), 0, 1, 69621).bool().numpy()
+    symbols[~live.ravel()] = 0
+    features, sizes = inter.features(context), inter.sizes(symbols)
+    yield features
+    for odd in (0, 1):
+        yield torch.from_numpy(inter.live_levels(odd, features, live))
+    for number in range(HEADS):
+        yield torch.from_numpy(inter.indices(number, features, live, sizes, np.arange(rows * columns)))
+    for shown in (symbols, symbols * FORGED):
+        yield from inter.changed(prediction, shown, context)
+    residual = numbers((1, 96, HEIGHT // 8, WIDTH // 8), -255, 255, 48271)
+    yield inter.model.analysis(residual.to(inter.device, torch.float64))
+    yield torch.from_numpy(inter.remembered(context, symbols))
 
 
 def _planes(move: int, device: torch.device) -> list[Tensor]:

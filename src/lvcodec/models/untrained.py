@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
     from lvcodec.exact.ops import Conv
     from lvcodec.nets.cheng2020 import Cheng2020
+    from lvcodec.nets.inter import Inter
     from lvcodec.nets.swift import Swift
 
 CALM_SCALE = 0.3  # of residuals, in symbols, while nothing has learned it
+# Of random inter paths: the step of quality 1, in levels, and by what it falls a quality; how much smaller residuals are
+# than pictures.
+INTER_STEP, INTER_FALL, INTER_SHARE = 140.0, 1.39, 0.25
 
 
 def init_random(
@@ -42,10 +46,10 @@ def init_random(
 
 
 def random_swift(target: Path, about: dict[str, Any], *, overwrite: bool) -> store.ModelInfo:
-    """A swift model of the default shape with random weights."""
+    """A swift model of the default shape, with an inter path, with random weights."""
     from lvcodec.nets.swift import Swift, SwiftShape
 
-    shape = SwiftShape()
+    shape = SwiftShape(inter=True)
     model = Swift(shape)
     randomise(model)
     widths = zip(export.PRIORS, (shape.z_channels, shape.temporal, shape.temporal), strict=True)
@@ -76,17 +80,47 @@ def randomise(model: Swift) -> None:
 
     basis, frequency = _cosine_patches()
     order = np.argsort(frequency, kind="stable")[: model.shape.latent]
-    deviation = torch.from_numpy(400.0 / (1 + frequency[order]) ** 1.3).float()
+    deviation = torch.from_numpy(_deviation(frequency[order])).float()
     centre = 1 if model.shape.lapped else 0
     with torch.no_grad():
         for _, layer in layers(model):
             if not layer.weight.any():
                 fan_in = layer.weight[0].numel()
                 layer.weight.normal_(std=0.1 / fan_in**0.5)
-        for linear, rows in ((model.enc_linear, basis[order]), (model.dec_linear, basis[order].T)):
-            linear.weight.zero_()
-            linear.weight[:, :, centre, centre] = torch.from_numpy(np.ascontiguousarray(rows)).float()
+        _set_linear(model.enc_linear, basis[order], centre)
+        _set_linear(model.dec_linear, basis[order].T, centre)
     start_quantiser(model, deviation)
+    if model.shape.inter:
+        _start_inter(model.inter, basis, frequency)
+
+
+def _set_linear(linear: Conv, rows: NDArray[np.float64], centre: int = 0) -> None:
+    """Make a layer the product with a matrix."""
+    import torch
+
+    linear.weight.zero_()
+    linear.weight[:, :, centre, centre] = torch.from_numpy(np.ascontiguousarray(rows)).float()
+
+
+def _start_inter(model: Inter, basis: NDArray[np.float64], frequency: NDArray[np.float64]) -> None:
+    """The same transform for residuals, with steps, scales and odds by which some places are live."""
+    import torch
+
+    from lvcodec.nets.inter import KNOTS
+
+    order = np.argsort(frequency, kind="stable")[: model.shape.latent]
+    deviation = torch.from_numpy(INTER_SHARE * _deviation(frequency[order])).float()
+    with torch.no_grad():
+        _set_linear(model.enc_linear, basis[order])
+        _set_linear(model.dec_linear, basis[order].T)
+        log_step = math.log(INTER_STEP) - math.log(INTER_FALL) * torch.arange(KNOTS)[:, None]
+        model.log_step.copy_(log_step.expand_as(model.log_step))
+        model.log_scale.copy_(deviation.log() - log_step)
+
+
+def _deviation(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of coefficients of pictures, in levels."""
+    return np.asarray(400.0 / (1 + frequency) ** 1.3)
 
 
 def _cosine_patches() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
