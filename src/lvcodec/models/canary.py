@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from lvcodec.exact.packed import Units
     from lvcodec.nets.coding import Coding, Planes
     from lvcodec.nets.inter_coding import InterCoding
 
@@ -42,7 +41,7 @@ def digest(coding: Coding, device: torch.device) -> str:
 
     hashed = hashlib.sha256()
 
-    def keep(*outputs: Units) -> None:
+    def keep(*outputs: Tensor) -> None:
         for output in outputs:
             hashed.update(whole(output, 64).numpy().astype("<i8").tobytes())
 
@@ -64,7 +63,7 @@ def digest(coding: Coding, device: torch.device) -> str:
         keep(z, change, *coding.pixels(coding.units(y + change)))
         y_plane, u_plane, v_plane = _planes(0, device)
         if coding.inter is not None:
-            keep(*_inter_outputs(coding.inter, (y_plane, u_plane, v_plane)))
+            keep(*_inter_path(coding.inter, (y_plane, u_plane, v_plane)))
         for far in (REACH, warp.MAX_VECTOR):
             field = numbers(warp.field_shape(HEIGHT, WIDTH), -far, far, 48271).to(torch.int32).numpy()
             for plane, chroma in ((y_plane, False), (u_plane, True)):
@@ -72,35 +71,36 @@ def digest(coding: Coding, device: torch.device) -> str:
     return hashed.hexdigest()
 
 
-def _inter_outputs(inter: InterCoding, prediction: Planes) -> Iterator[Units]:
-    """All that the inter path's networks put out: a picture's tables with half of its places live, and pictures."""
-    import numpy as np
+def _inter_path(inter: InterCoding, planes: Planes) -> Iterator[Tensor]:
+    """All that the inter path puts out for a made-up B-picture, in which few places are live."""
     import torch
 
     from lvcodec.exact.self_test import numbers
-    from lvcodec.nets.inter import CHANGE_PLANES, CONTEXT_PLANES, HEADS, MOTION_FEATURES
+    from lvcodec.nets.inter import HEADS, MAGNITUDES, change_planes, context_planes, motion_features
     from lvcodec.nets.inter_coding import InterContext
 
-    channels, rows, columns = inter.model.shape.latent, HEIGHT // 16, WIDTH // 16
+    rows, columns, channels = HEIGHT // 16, WIDTH // 16, inter.model.shape.latent
+    field = numbers((2, rows, columns), -REACH, REACH, 48271).to(torch.int32).numpy()
+    single = numbers((rows, columns), 0, 1, 16807).bool().numpy()
+    index = inter.quality_index
     context = InterContext(
-        numbers((channels, rows, columns), 0, 64, 16807).to(torch.uint8).numpy(),
-        numbers((MOTION_FEATURES, rows, columns), 0, 112, 48271).to(torch.int32).numpy(),
-        numbers((CONTEXT_PLANES,), -80, 80, 69621).to(torch.int32).numpy(),
-        numbers((CHANGE_PLANES,), -80, 80, 39373).to(torch.int32).numpy(),
+        numbers((channels, rows, columns), 0, MAGNITUDES[-1], 69621).to(torch.uint8).numpy(),
+        motion_features(field, single),
+        context_planes(index, (40, 90), 1, 3, b_picture=True),
+        change_planes(index, b_picture=True),
     )
-    symbols = numbers((rows * columns, channels), -3, 3, 16807).to(torch.int32).numpy()
-    live = numbers((rows, columns), 0, 1, 69621).bool().numpy()
-    symbols[~live.ravel()] = 0
-    features, sizes = inter.features(context), inter.sizes(symbols)
-    yield features
-    for odd in (0, 1):
-        yield torch.from_numpy(inter.live_levels(odd, features, live))
+    symbols = numbers((rows * columns, channels), -2, 2, 39373).to(torch.int32).numpy()
+    symbols[numbers((rows * columns,), 0, 2, 48271).bool().numpy()] = 0
+    live = symbols.any(axis=1).reshape(rows, columns)
+    features = inter.features(context)
+    yield from (torch.from_numpy(inter.live_levels(parity, features, live)) for parity in (0, 1))
+    odd = (torch.arange(rows)[:, None] + torch.arange(columns)).flatten().numpy() % 2
     for number in range(HEADS):
-        yield torch.from_numpy(inter.indices(number, features, live, sizes, np.arange(rows * columns)))
-    for shown in (symbols, symbols * FORGED):
-        yield from inter.changed(prediction, shown, context)
-    residual = numbers((1, 96, HEIGHT // 8, WIDTH // 8), -255, 255, 48271)
-    yield inter.model.analysis(residual.to(inter.device, torch.float64))
+        places = (live.ravel() & (odd == number % 2)).nonzero()[0]
+        if places.size:
+            yield torch.from_numpy(inter.indices(number, features, live, inter.sizes(symbols), places))
+    for factor in (1, FORGED):
+        yield from inter.changed(planes, symbols * factor, context)
     yield torch.from_numpy(inter.remembered(context, symbols))
 
 
