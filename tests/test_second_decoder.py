@@ -7,7 +7,7 @@ Models are tiny and their integers random, biases too, so that every layer has a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import torch
 from second_decoder import checksum_of, decode
+from second_decoder.inter import InterPath, Known
+from second_decoder.symbols import Ints
 
 import lvcodec
 from lvcodec.encoder import structures
@@ -182,17 +184,65 @@ def test_swift(
     assert same_pictures(stream, recon, swift) == list("IIIII" if mode == "intra" else "IPPIP")
 
 
+@dataclass
+class Walked:
+    """What the second decoder has seen of the inter path: of P-pictures and of B-pictures, the shares of live places
+    and their symbols, and how large the change network's output was."""
+
+    live: dict[bool, list[float]]
+    symbols: dict[bool, int]
+    added: int = 0
+
+
+@pytest.fixture
+def walked(monkeypatch: pytest.MonkeyPatch) -> Walked:
+    """Fills while the second decoder decodes."""
+    seen, shown, wide = Walked({False: [], True: []}, {False: 0, True: 0}), InterPath.shown, InterPath.wide
+
+    def spied(path: InterPath, prediction: list[Ints], symbols: Ints, known: Known) -> list[Ints]:
+        seen.live[known.is_b].append(float((symbols != 0).any(axis=0).mean()))
+        seen.symbols[known.is_b] += int((symbols != 0).sum())
+        return shown(path, prediction, symbols, known)
+
+    def spied_wide(path: InterPath, name: str, x: Ints) -> Ints:
+        out = wide(path, name, x)
+        if name == "change_out":
+            seen.added = max(seen.added, int(np.abs(out).max()))
+        return out
+
+    monkeypatch.setattr(InterPath, "shown", spied)
+    monkeypatch.setattr(InterPath, "wide", spied_wide)
+    return seen
+
+
+@pytest.mark.parametrize("quality", [1.75, 6])
+def test_aligned(source: MakeSource, tmp_path: Path, swift: store.ModelInfo, walked: Walked, quality: float) -> None:
+    """P after an I-picture, and P after P."""
+    stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
+    lvcodec.encode(source(*SIZES[quality], 5), stream, recon=recon, model=swift.path, quality=quality, gop=3, bframes=0)
+    assert same_pictures(stream, recon, swift) == list("IPPIP")
+    assert min(walked.live[False]) < 1 and max(walked.live[False]) > 0
+    assert walked.symbols[False] > 20 and walked.added > 16
+
+
 @pytest.mark.parametrize("bframes", [1, 4, 7])
 def test_b_pictures(
-    source: MakeSource, tmp_path: Path, swift: store.ModelInfo, bframes: int, monkeypatch: pytest.MonkeyPatch
+    source: MakeSource,
+    tmp_path: Path,
+    swift: store.ModelInfo,
+    bframes: int,
+    walked: Walked,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Pyramids of two, of five and of eight, and a shorter one at the end."""
     monkeypatch.setattr(structures, "SPLITS", (structures.pyramid,))
     stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
-    lvcodec.encode(source(70, 50, 12), stream, recon=recon, model=swift.path, quality=3, bframes=bframes)
+    lvcodec.encode(source(70, 50, 12), stream, recon=recon, model=swift.path, quality=6, bframes=bframes)
     kinds = same_pictures(stream, recon, swift)
     anchors = {*range(bframes + 1, 12, bframes + 1), 11}
     assert kinds == ["I" if number == 0 else "P" if number in anchors else "B" for number in range(12)]
+    assert min(walked.live[True]) < 1 and max(walked.live[True]) > 0
+    assert walked.symbols[True] > 20 and walked.symbols[False] > 50 and walked.added > 16
 
 
 @pytest.mark.parametrize(("mode", "alpha"), CODINGS)

@@ -16,8 +16,7 @@ from lvcodec.codec.counts import Counts, Seen
 from lvcodec.codec.modes import MODES
 from lvcodec.codec.motion import BEFORE, Motion, code_motion, predict, predict_both, scaled
 from lvcodec.codec.picture import decode_picture
-from lvcodec.codec.state import State
-from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.encoder.decisions import DECISIONS, AlignedDecisions
 from lvcodec.encoder.errors import ErrorsOfOne
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.picture import encode_intra, encode_predicted
@@ -275,20 +274,15 @@ def test_a_b_picture_without_time_to_move_is_still() -> None:
 # ---- in the loop ----------------------------------------------------------------------------------------------
 
 
-def still_symbols(net: EncoderNetwork) -> EncoderNetwork:
-    """The network with symbols that are all zero, as if nothing were worth sending."""
-    net.scaled = lambda latents: np.zeros(net.latent_shape())  # type: ignore[method-assign]
-    net.distortion_weights = lambda factor: None  # type: ignore[method-assign]
-    return net
-
-
 @pytest.mark.parametrize("quality_index", [0, 60, 100])
 @pytest.mark.parametrize("size", [(80, 70), (33, 65)])
 def test_what_is_not_sent_is_the_aligned_picture(
     random_model: str, make_clip: Callable[..., list[Picture]], size: tuple[int, int], quality_index: int
 ) -> None:
     """Where no residual is sent, x_hat is the aligned picture itself, in a clip that moves as in one that does not."""
-    mode, decisions = MODES["aligned"], DECISIONS["aligned"]
+    decisions = DECISIONS["aligned"]
+    assert isinstance(decisions, AlignedDecisions)
+    quiet = replace(decisions, distortion_weight=0.0)  # nothing is worth sending
     info = store.find(random_model)
     with torch.inference_mode():
         coding = loading.coding(info, quality_index)
@@ -297,14 +291,13 @@ def test_what_is_not_sent_is_the_aligned_picture(
         [step] = Structure(1).steps
         for pictures in ([clip[0], clip[0]], clip):
             _, first, _ = encode_intra(pictures[0], net)
-            quiet = still_symbols(EncoderNetwork(coding, *size, torch.device("cpu"), quality_index))
-            payload, after, _ = encode_predicted(pictures[-1], (first,), step, quiet, decisions, Fraction(1, 2))
-            decoded, _ = decode_picture(payload, (first,), step, net, mode, Fraction(1, 2))
+            payload, after, _ = encode_predicted(pictures[-1], (first,), step, net, quiet, Fraction(1))
+            decoded, _ = decode_picture(payload, (first,), step, net, MODES["aligned"], Fraction(1))
             assert after.field is not None
             want = predict(first.x_hat, Motion(after.field, after.field[0]))
             for state in (after, decoded):
-                assert isinstance(state, State)
                 assert all(np.array_equal(a, b) for a, b in zip(want.planes, state.x_hat.planes, strict=True))
+                assert state.history is not None and not state.history.any()
 
 
 def test_errors_that_are_kept_are_those_that_would_be_found(make_clip) -> None:

@@ -240,19 +240,19 @@ def inter_linear_path(channels: int) -> Arrays:
         for number in sorted(range(size), key=lambda number: (number.bit_count(), number))[:count]:
             odd = np.array([((at - first) & number).bit_count() % 2 for at in patch.tolist()])
             rows.append(np.where(inside, (1 - 2 * odd) * (256 if size == 256 else 512), 0))  # 2^12 / sqrt(size)
-    forth = np.array(rows, dtype=np.int32)
+    forth, draw = np.array(rows, dtype=np.int32), Draw("inter linear path")
     return {
         "layers.inter.enc_linear.weight": forth[:, :, None, None],
-        "layers.inter.enc_linear.bias": np.zeros(channels, dtype=np.int64),
+        "layers.inter.enc_linear.bias": draw.integers(-64, 64, (channels,)),
         "layers.inter.enc_linear.shift": np.full(channels, 8, dtype=np.int8),
         "layers.inter.dec_linear.weight": np.ascontiguousarray(forth.T)[:, :, None, None],
-        "layers.inter.dec_linear.bias": np.zeros(384, dtype=np.int64),
+        "layers.inter.dec_linear.bias": draw.integers(-(2**14), 2**14, (384,)),
         "layers.inter.dec_linear.shift": np.full(384, 12, dtype=np.int8),
     }
 
 
 def inter_steps(channels: int) -> dict[str, np.ndarray]:
-    """Steps from 140 levels (quality 1) to 20 (quality 9), a bit narrower in later channels."""
+    """Steps from 140 levels (quality 1) to 20 (quality 9), a bit smaller in later channels."""
     draw, quality = Draw("inter path"), np.arange(INTER_QUALITIES, dtype=np.int64)[:, None]
     tables = {
         "inverse": (2240 - 12 * quality - np.arange(channels) // 8) << INTER_INVERSE_BITS,

@@ -20,7 +20,7 @@ from lvcodec.models.store import ModelInfo
 FOLDER = Path(__file__).parent / "streams"
 HASHES = FOLDER / "hashes.json"
 WIDTH, HEIGHT, PICTURES, GOP = 72, 56, 4, 3  # padded in both directions; I, P, P and a second GOP
-QUALITIES = {"swift": 3.35, "cheng2020": 2.0}  # by model
+QUALITIES = {"swift": 4.85, "cheng2020": 2.0}  # by model
 
 
 @dataclass(frozen=True)

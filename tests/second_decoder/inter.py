@@ -147,11 +147,12 @@ class InterPath(Networks):
         outward, inverse = self.outward[:, None, None], self.inverse[:, None, None]
         units = whole_within((np.abs(symbols) + outward) * inverse, -UNITS_MAX, UNITS_MAX) * np.sign(symbols)
         x = channels_of(prediction)
-        linear = np.clip(shuffle(self.wide("dec_linear", units), 2), -CHANGE_MAX, CHANGE_MAX)
+        some = (symbols != 0).any(axis=0)
+        linear = np.clip(shuffle(self.wide("dec_linear", units) * some, 2), -CHANGE_MAX, CHANGE_MAX)
         planes = np.array([np.clip(self.quality - 80, -128, 127), 32 * known.is_b])
         joined = join(x, whole_within(linear / 4, -128, 127), np.broadcast_to(planes[:, None, None], (2, *x.shape[1:])))
         added = self.wide("change_out", self.blocks("change_blocks", 3, self.clamped("change_in", joined)))
-        some = np.pad((symbols != 0).any(axis=0), 1)
+        some = np.pad(some, 1)
         near = np.zeros(symbols.shape[1:], dtype=np.int64)
         for r, c in np.ndindex(3, 3):
             near |= some[r : r + near.shape[0], c : c + near.shape[1]]

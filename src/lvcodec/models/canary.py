@@ -102,6 +102,8 @@ def _inter_path(inter: InterCoding, planes: Planes) -> Iterator[Tensor]:
     for factor in (1, FORGED):
         yield from inter.changed(planes, symbols * factor, context)
     yield torch.from_numpy(inter.remembered(context, symbols))
+    residual = numbers((1, 96, HEIGHT // 8, WIDTH // 8), -255, 255, 48271)
+    yield inter.model.analysis(residual.to(inter.device, torch.float64))
 
 
 def _planes(move: int, device: torch.device) -> list[Tensor]:
