@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from lvcodec.nets.swift import Swift
 
 CALM_SCALE = 0.3  # of residuals, in symbols, while nothing has learned it
-# Of random inter paths: the step of quality 1, in levels, and by what it falls a quality; how much smaller residuals are
-# than pictures.
+# Of random inter paths: the step of quality 1, in levels; by what it falls a quality; how large residuals are beside
+# pictures.
 INTER_STEP, INTER_FALL, INTER_SHARE = 140.0, 1.39, 0.25
 
 
