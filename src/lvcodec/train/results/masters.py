@@ -2,9 +2,8 @@
 
 A weight's master is (integer + fraction) * 2^-bits, and the integers are shipped anyway: only the fraction that
 rounding took away is kept, in four bits, two to a byte. That is ten bits and more a weight for half a byte, where
-half precision would take two bytes (docs/decisions.md#masters-in-four-bits). The networks of the paper's modes keep
-none: they have been trained to their end, and are half of the weights. Everything that is not a layer's weight is kept
-in float32.
+half precision would take two bytes (docs/decisions.md#masters-in-four-bits). Everything that is not a layer's weight
+is kept in float32.
 """
 
 from __future__ import annotations
@@ -25,9 +24,6 @@ from lvcodec.nets.swift import Swift, SwiftShape
 from lvcodec.train.stages.priors import Priors, swift_priors
 
 
-WHOLE = ("temporal.", "shift.")  # networks whose masters are their integers
-
-
 def pack(model: Swift, priors: Priors) -> Arrays:
     """Masters of a model and its priors, as store.MASTERS holds them."""
     arrays: Arrays = {}
@@ -35,8 +31,6 @@ def pack(model: Swift, priors: Priors) -> Arrays:
     with torch.no_grad():
         for name, layer in layers(model):
             weights.add(f"{name}.weight")
-            if name.startswith(WHOLE):
-                continue
             flat = layer.per_output(layer.weight.detach().float().cpu())
             scaled = flat * torch.exp2(masters.weight_bits(layer, flat))
             whole = torch.round(scaled).clamp(-layer.fmt.weight_max, layer.fmt.weight_max)
@@ -61,8 +55,7 @@ def unpack(folder: Path) -> tuple[Swift, Priors]:
     for name, layer in layers(model):
         whole = torch.from_numpy(integers[f"layers.{name}.weight"]).float()
         shift = torch.from_numpy(integers[f"layers.{name}.shift"]).float() + layer.unit_bits
-        fractions = arrays.get(f"fractions.{name}")
-        value = layer.per_output(whole if fractions is None else whole + _from_nibbles(fractions, whole.shape))
+        value = layer.per_output(whole + _from_nibbles(arrays[f"fractions.{name}"], whole.shape))
         state[f"{name}.weight"] = layer.shape_back(value * torch.exp2(-shift)[:, None]).contiguous()
     model.load_state_dict(state)
     known = priors.state_dict()
