@@ -81,7 +81,7 @@ HEADER = (
     Field(
         "flags",
         "u8",
-        "bit 0: the shift of `lds` and `aligned` is 1/2 instead of 1; the others are 0",
+        "bit 0: the shift of `lds` is 1/2 instead of 1; the others are 0",
         one_of={flag: f"alpha {alpha}" for flag, alpha in ALPHAS.items()},
         newer=True,
     ),
