@@ -7,7 +7,7 @@ from fractions import Fraction
 from torch import Tensor
 
 from lvcodec import quality as quality_scale
-from lvcodec.encoder.decisions import DECISIONS, Decisions
+from lvcodec.encoder.decisions import DECISIONS, LatentDecisions
 from lvcodec.encoder.distortion import step_weight
 from lvcodec.nets.swift import Steps
 from lvcodec.stream.structure import LAYER_CHAIN
@@ -34,8 +34,8 @@ def step_weights(steps: Steps, quality: Tensor) -> Tensor:
     return step_weight(steps.size.detach(), MSE.lmbda(quality)[:, None, None, None])
 
 
-def _of_p_pictures(mode: str) -> Decisions:
+def _of_p_pictures(mode: str) -> LatentDecisions:
     decisions = DECISIONS[mode]
-    if decisions is None:
-        raise ValueError(f"the mode {mode} has no P-pictures")
+    if not isinstance(decisions, LatentDecisions):
+        raise ValueError(f"the mode {mode} has no P-pictures of latents")
     return decisions
