@@ -112,7 +112,9 @@ def test_unknown_number_is_a_newer_stream(name: str, value: int) -> None:
     assert caught.value.exit_code == 4
 
 
-@pytest.mark.parametrize(("name", "value"), [("version", 1), ("version", 0), ("syntax", 2), ("syntax", 1), ("family", 0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("version", 1), ("version", 0), ("syntax", 2), ("syntax", 1), ("family", 0)]
+)
 def test_lower_number_is_an_older_stream(name: str, value: int) -> None:
     with pytest.raises(StreamError, match=f"{name} {value} is unknown; .* older lvcodec") as caught:
         StreamReader(io.BytesIO(forged(name, value)))

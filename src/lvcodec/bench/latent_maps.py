@@ -185,7 +185,9 @@ def _take_apart(
     mode = MODES[header.mode]
     told = record.number, record.kind
     if record.step is None or mode is None:
-        return PictureMaps(*told, _intra(code_intra(None, None, net, coder).streams["z"], net, coder), "bits", streams, shown)
+        return PictureMaps(
+            *told, _intra(code_intra(None, None, net, coder).streams["z"], net, coder), "bits", streams, shown
+        )
     if not isinstance(mode, LatentMode):
         prediction = code_prediction(None, references, record.step, coder)
         walk = _Walk(net.inter, coder, *prediction.motion.field.shape[1:])
