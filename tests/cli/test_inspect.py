@@ -14,9 +14,11 @@ import pytest
 import lvcodec
 from lvcodec.bench.latent_maps import picture_maps
 from lvcodec.codec.gop import decode_record
+from lvcodec.codec.modes import last_latents
 from lvcodec.codec.shift import shift_direction
 from lvcodec.codec.state import State
-from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.encoder import structures
+from lvcodec.encoder.decisions import DECISIONS, LatentDecisions
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Writer
@@ -52,10 +54,39 @@ def test_bits_are_the_coders(streams: dict[str, Path], coding: str, number: int)
     """Over all channels and positions, the map of what was coded sums to what `info --streams` says."""
     maps = picture_maps(streams[coding], number)
     told = lvcodec.probe(streams[coding], streams=True).pictures[number].streams or {}
-    [name] = {"y", "y_res", "y_shift"} & told.keys()
+    [name] = {"y", "y_res", "y_shift", "residual"} & told.keys()
     assert told[name] > 100
     assert maps.arrays[maps.coded].sum() == pytest.approx(told[name], rel=1e-9)
     assert dict(maps.streams) == dict(told)
+
+
+@pytest.fixture(scope="module")
+def pyramid(clip: Path, random_model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An I-picture, then a pyramid of 4: pictures 1 and 3 are B-pictures that refer to one."""
+    path = tmp_path_factory.mktemp("pyramid") / "pyramid.lvc"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structures, "SPLITS", (structures.pyramid,))
+        lvcodec.encode(clip, path, model=random_model, quality=6, bframes=3, frames=(0, 5))
+    return path
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_the_inter_path(pyramid: Path, number: int) -> None:
+    """Its maps are what the coder read; symbols and their bits are at live places alone."""
+    maps = picture_maps(pyramid, number)
+    arrays = maps.arrays
+    assert maps.kind == "PB"[number == 3]
+    live, bits = arrays["live"], arrays["symbol_bits"]
+    assert 0 < live.sum() < live.size and arrays["symbols"].any()
+    assert not arrays["symbols"][:, ~live].any() and not bits[:, ~live].any()
+    assert (bits[:, live] > 0).all() and (arrays["live_bits"] > 0).all()
+    assert np.isnan(arrays["level"][:, ~live]).all()
+    assert ((arrays["level"][:, live] >= 0) & (arrays["level"][:, live] < grid.LEVELS)).all()
+    assert arrays["live_bits"].sum() == pytest.approx(maps.streams["live"], rel=1e-9)
+    assert bits.sum() == pytest.approx(maps.streams["residual"], rel=1e-9)
+    both = maps.streams["live"] + maps.streams["residual"]
+    assert arrays["place_bits"].sum() == pytest.approx(both, rel=1e-9)
+    assert maps.motion is not None and maps.motion.field.shape[1:] == live.shape == bits.shape[1:]
 
 
 def test_escapes_are_counted() -> None:
@@ -86,11 +117,11 @@ def encoders_view(
         index = next(reader).quality_index
     decisions = DECISIONS[header.mode]
     [state] = references
-    assert decisions is not None
+    assert isinstance(decisions, LatentDecisions)
     size = header.video.width, header.video.height
     net = networks.at(index)
     latents = net.analyse(Picture.frombuffer(planes[number], *size))
-    reference = decisions.mode.reference(state, net, None)
+    reference = last_latents(state, net)
     weight = decisions.distortion_weight_at(header.alpha)
     found = decisions.analyse(latents, reference, net, Fraction(header.alpha), weight)
     chosen = found.streams["y_res" if header.mode == "mfvc" else "y_shift"]
@@ -138,7 +169,7 @@ def test_what_is_known_of_a_shift(streams: dict[str, Path], planes: list[bytes])
         ("mfvc", ["(P)", "with the shift", "not coded"]),
         ("lds", ["(P)", "the least possible", "z_bfd"]),
         ("half", ["(P)", "without the shift"]),
-        ("aligned", ["(P)", "the least possible", "motion"]),
+        ("aligned", ["(P)", "symbols", "live places: ", "motion", "residual"]),
     ],
 )
 def test_the_command(lvc: Command, streams: dict[str, Path], tmp_path: Path, coding: str, said: list[str]) -> None:

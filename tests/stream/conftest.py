@@ -55,7 +55,7 @@ def header() -> Header:
     colour = Colour(primaries=1, transfer=13, matrix=5, full_range=True, chroma_location=1)
     video = VideoFormat(6, 5, Fraction(30000, 1001), colour)
     layers = (20, 12, 30, 36, 40, 40, 40)
-    return Header("swift", "aligned", bytes(range(8)), video, 4, quality_index=60, alpha=Fraction(1, 2), layers=layers)
+    return Header("swift", "aligned", bytes(range(8)), video, 4, quality_index=60, layers=layers)
 
 
 @pytest.fixture

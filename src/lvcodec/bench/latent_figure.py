@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lvcodec.bench.latent_maps import PictureMaps, picture_maps
+from lvcodec.bench.latent_maps import Array, PictureMaps, picture_maps
 from lvcodec.codec.motion import AFTER, BEFORE, BOTH, Motion
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.warp import BLOCK, STEPS
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
 
 TINTS = {BOTH: "none", BEFORE: (0.2, 0.4, 1.0, 0.25), AFTER: (1.0, 0.3, 0.2, 0.25)}  # of the references shown
+TICKS = {"signs": [-1, 0, 1], "flag": [0, 1]}  # of bars
 PANEL_INCHES = 4.6  # width of a map and its bar
 DPI = 110
 
@@ -31,8 +32,8 @@ DPI = 110
 class Panel:
     """One map of the figure.
 
-    kind: "symbols" and "mean" (about zero), "signs", "level" or "bits"; maps of a kind share a scale. note: what
-    stands below the title.
+    kind: "symbols" and "mean" (about zero), "signs", "level", "bits", of all channels together "place bits", "flag" and
+    "flag bits"; maps of a kind share a scale. note: what stands below the title.
     """
 
     array: str
@@ -60,6 +61,7 @@ class Inspection:
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON."""
         maps = self.maps
+        live = maps.arrays.get("live")
         return {
             "picture": maps.number,
             "kind": maps.kind,
@@ -68,6 +70,7 @@ class Inspection:
             "residual_exact": maps.exact,
             "coded": maps.coded,
             "bits": self.bits(),
+            "live_places": None if live is None else int(live.sum()),
             "streams": dict(maps.streams),
         }
 
@@ -103,20 +106,29 @@ def inspect_picture(
         heading = f"{name or 'stream'}: picture {number} ({maps.kind})"
     inspection = Inspection(maps, channel, heading)
     if motion and maps.motion is None:
-        raise UsageError(f"picture {number} has no motion", "P-pictures of the mode aligned have")
+        raise UsageError(f"picture {number} has no motion", "P- and B-pictures of the mode aligned have")
     with AtomicFile(target, overwrite=overwrite) as file:
         file.write(_draw_motion(inspection, maps.motion) if motion and maps.motion is not None else _draw(inspection))
     return inspection
 
 
 def panels(maps: PictureMaps) -> list[Panel]:
-    """The maps of a picture, in reading order, three a line (two for an I-picture)."""
+    """The maps of a picture, in reading order, three a line (two of an I-picture)."""
     if maps.kind == "I":
         return [
             Panel("y", "ŷ, the latent", "symbols"),
             Panel("mean", "μ, its expected value", "symbols"),
             Panel("level", "level of its scale (6 to the octave from 0.05)", "level"),
             Panel("bits", "bits", "bits", "coded"),
+        ]
+    if "live" in maps.arrays:
+        return [
+            Panel("symbols", "symbols of what the prediction lacks", "symbols"),
+            Panel("level", "level of their scale, where places are live", "level"),
+            Panel("symbol_bits", "bits", "bits", "coded"),
+            Panel("live", "live places: others have no symbols", "flag"),
+            Panel("live_bits", "bits of these flags", "flag bits"),
+            Panel("place_bits", "bits of flags and all channels", "place bits"),
         ]
     guessed = "" if maps.exact else "exact beyond half a step from μ, else the likeliest"
     plain, shifted = ("coded", "not coded") if maps.coded == "plain" else ("not coded", "coded")
@@ -146,15 +158,17 @@ def _draw(inspection: Inspection) -> bytes:
     figure.suptitle(f"{inspection.heading}; each square is 16x16 pixels", fontsize=10)
     for axis, panel in zip(figure.subplots(lines, columns, squeeze=False).flat, shown, strict=True):
         total = f": {bits[panel.array]['channel']:.1f}" if panel.kind == "bits" else ""
+        if panel.kind.endswith(" bits"):
+            total = f": {maps.arrays[panel.array].sum():.1f}"
         axis.set_title(panel.title + total + (f"\n({panel.note})" if panel.note else ""), fontsize=9)
         image = axis.imshow(
-            maps.arrays[panel.array][inspection.channel],
+            _shown(maps, panel, inspection.channel),
             interpolation="nearest",
             **_scale(maps, inspection.channel, panel.kind),
         )
         axis.tick_params(labelsize=7)
         axis.locator_params(integer=True)
-        bar = figure.colorbar(image, ax=axis, ticks=[-1, 0, 1] if panel.kind == "signs" else None)
+        bar = figure.colorbar(image, ax=axis, ticks=TICKS.get(panel.kind))
         bar.ax.tick_params(labelsize=7)
     return _png(figure)
 
@@ -213,11 +227,19 @@ def _png(figure: Figure) -> bytes:
     return data.getvalue()
 
 
+def _shown(maps: PictureMaps, panel: Panel, channel: int) -> Array:
+    """What a panel shows: (H/16, W/16), of the channel where the map has channels."""
+    array = maps.arrays[panel.array]
+    return array if array.ndim == 2 else np.asarray(array[channel])
+
+
 def _scale(maps: PictureMaps, channel: int, kind: str) -> dict[str, Any]:
     """Colours and limits for all maps of one kind, so that they compare."""
     if kind == "signs":
         return {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}
-    arrays = [maps.arrays[panel.array][channel] for panel in panels(maps) if panel.kind == kind]
+    if kind == "flag":
+        return {"cmap": "gray", "vmin": 0, "vmax": 1}
+    arrays = [_shown(maps, panel, channel) for panel in panels(maps) if panel.kind == kind]
     if kind in ("symbols", "mean"):
         most = max(float(np.abs(array).max()) for array in arrays) or 1.0
         return {"cmap": "RdBu_r", "vmin": -most, "vmax": most}

@@ -1,6 +1,6 @@
 """What the entropy coder saw of one picture: symbols, means, and what each cost, latent position by latent position.
 
-A P-picture has, whatever its mode, arrays of what was coded and of what goes with it:
+A P-picture of mfvc or lds has arrays of what was coded and of what goes with it:
 
     y_res      the residual, as coded or as it follows from y_shift. Where y_shift, after a shift by one, lies within
                half a step of the mean, the stream does not tell the residual; then this is the likeliest one, which
@@ -10,6 +10,15 @@ A P-picture has, whatever its mode, arrays of what was coded and of what goes wi
     y_shift    y_res moved by the shift: what was coded, or what would have been with a shift by one
     plain      bits of y_res by the plain Laplace table
     shifted    bits of y_shift by the push-forward table; a half shift renames symbols, and its bits are the plain ones
+
+A P- or B-picture of aligned has these, the last three (H/16, W/16):
+
+    symbols      what its prediction lacks, in quantiser steps; 0 at places that are not live
+    level        of the scale grid, NaN at places that are not live
+    symbol_bits  bits of each symbol, 0 at places that are not live
+    live         whether a place is live
+    live_bits    bits of those flags
+    place_bits   bits of a place: its flag and all its symbols
 """
 
 from __future__ import annotations
@@ -22,20 +31,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.arrays import Indices, Ints
+from lvcodec.codec.aligned import inter_context
 from lvcodec.codec.dpb import DecodedPictures
 from lvcodec.codec.gop import check_picture, decode_record
-from lvcodec.codec.modes import MODES
+from lvcodec.codec.inter import code_inter
+from lvcodec.codec.modes import MODES, LatentMode, last_latents
 from lvcodec.codec.motion import Motion
 from lvcodec.codec.network import Network
 from lvcodec.codec.networks import Networks
-from lvcodec.codec.picture import code_intra, code_reference
+from lvcodec.codec.picture import code_intra
+from lvcodec.codec.prediction import code_prediction
 from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.codec.state import State
 from lvcodec.entropy import grid
-from lvcodec.entropy.coder import Reader
+from lvcodec.entropy.coder import Reader, Writer
 from lvcodec.entropy.tables import TableSet, bits_of
 from lvcodec.errors import UsageError
 from lvcodec.exact.settings import whole_products
+from lvcodec.nets.inter import DEAD_ZONES
+from lvcodec.nets.inter_coding import InterCoding
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.files import open_stream
 from lvcodec.stream.header import Header
@@ -46,26 +61,27 @@ if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
 
 Array = NDArray[Any]
+_ZERO, _ONE = np.zeros((), np.int32), np.ones((), np.int32)  # centre and sign of the inter path's symbols
 
 
 @dataclass(frozen=True)
 class PictureMaps:
-    """Arrays (M, H/16, W/16) of one picture by name, H and W padded.
+    """Arrays (M, H/16, W/16), or (H/16, W/16), of one picture by name, H and W padded.
 
-    number: from 0. kind: "I" or "P". arrays: of a P-picture as above, of an I-picture y, mean, level (of the scale
-    grid), bits. coded: the name of the array that holds the bits that the stream spent. exact: whether y_res is known
-    everywhere. alpha: the length of the shift of y_shift. streams: bits of each sub-stream, as `lvcodec.probe` gives
-    them. shown: the decoded picture. motion: that of a P-picture, where a mode has any.
+    number: from 0. kind: "I", "P" or "B". arrays: of a P- or B-picture as above, of an I-picture y, mean, level (of the
+    scale grid), bits. coded: the name of the array that holds the bits that the stream spent on latents. streams: bits
+    of each sub-stream, as `lvcodec.probe` gives them. shown: the decoded picture. exact: whether y_res, if there is
+    one, is known everywhere. alpha: the length of the shift of y_shift. motion: that of a P- or B-picture of aligned.
     """
 
     number: int
     kind: str
     arrays: Mapping[str, Array]
     coded: str
-    exact: bool
-    alpha: Fraction
     streams: Mapping[str, float]
     shown: Picture
+    exact: bool = True
+    alpha: Fraction = Fraction(1)
     motion: Motion | None = None
 
     @property
@@ -167,25 +183,63 @@ def _take_apart(
     """Decode a picture's symbols once more, and keep what goes through the coder. It has been decoded without fault."""
     coder = Recorder(record.payload)
     mode = MODES[header.mode]
+    told = record.number, record.kind
     if record.step is None or mode is None:
-        arrays = _intra(code_intra(None, None, net, coder).streams["z"], net, coder)
-        return PictureMaps(record.number, record.kind, arrays, "bits", True, header.alpha, streams, shown)
-    reference = code_reference(None, references, record.step, net, mode, coder)
-    mode.code(None, reference, net, coder, header.alpha)
+        return PictureMaps(
+            *told, _intra(code_intra(None, None, net, coder).streams["z"], net, coder), "bits", streams, shown
+        )
+    if not isinstance(mode, LatentMode):
+        prediction = code_prediction(None, references, record.step, coder)
+        walk = _Walk(net.inter, coder, *prediction.motion.field.shape[1:])
+        code_inter(walk, inter_context(prediction, references, net), net.inter, Writer())
+        return PictureMaps(*told, walk.arrays(), "symbol_bits", streams, shown, motion=prediction.motion)
+    mode.code(None, last_latents(references[0], net), net, coder, header.alpha)
     [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]
     merged = block.tables is net.tables["laplace_shifted"]
     alpha = header.alpha if block.name == "y_shift" else Fraction(1)
-    return PictureMaps(
-        record.number,
-        record.kind,
-        _predicted(block, net, alpha, merged=merged),
-        "shifted" if block.name == "y_shift" else "plain",
-        not merged,
-        alpha,
-        streams,
-        shown,
-        None if reference.prediction is None else reference.prediction.motion,
-    )
+    arrays = _predicted(block, net, alpha, merged=merged)
+    coded = "shifted" if block.name == "y_shift" else "plain"
+    return PictureMaps(*told, arrays, coded, streams, shown, exact=not merged, alpha=alpha)
+
+
+class _Walk:
+    """Reads what a walk through a picture of the inter path asks for, and keeps it with its bits, place by place."""
+
+    def __init__(self, coding: InterCoding, coder: Reader, rows: int, columns: int) -> None:
+        self._coding, self._coder = coding, coder
+        places, channels = rows * columns, coding.model.shape.latent
+        self._shape = rows, columns
+        self._live, self._live_bits = np.zeros(places, np.int32), np.zeros(places)
+        self._symbols, self._bits = np.zeros((places, channels), np.int32), np.zeros((places, channels))
+        self._level = np.full((places, channels), np.nan)
+
+    def live(self, places: Indices, index: Ints) -> Ints:
+        """See codec.inter.Chooser."""
+        tables = self._coding.tables["live"]
+        self._live[places] = flags = self._coder.code(None, tables, index)
+        self._live_bits[places] = bits_of(tables, index, _ZERO, _ONE, flags)
+        return flags
+
+    def symbols(self, number: int, places: Indices, index: Ints) -> Ints:
+        """See codec.inter.Chooser."""
+        tables = self._coding.tables["inter"]
+        at = places, self._coding.model.group(number)
+        self._symbols[at] = symbols = self._coder.code(None, tables, index)
+        self._bits[at] = bits_of(tables, index, _ZERO, _ONE, symbols)
+        self._level[at] = index // len(DEAD_ZONES)
+        return symbols
+
+    def arrays(self) -> dict[str, Array]:
+        """Those of the picture."""
+        own = {"symbols": self._symbols, "level": self._level, "symbol_bits": self._bits}
+        of_places = {
+            "live": self._live != 0,
+            "live_bits": self._live_bits,
+            "place_bits": self._live_bits + self._bits.sum(axis=1),
+        }
+        return {name: array.T.reshape(-1, *self._shape) for name, array in own.items()} | {
+            name: array.reshape(self._shape) for name, array in of_places.items()
+        }
 
 
 def _intra(z: Array, net: Network, coder: Recorder) -> dict[str, Array]:

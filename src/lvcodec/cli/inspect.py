@@ -13,7 +13,7 @@ from lvcodec.cli.params import PIPE, check_source, check_target
 if TYPE_CHECKING:
     from lvcodec.bench.latent_figure import Inspection
 
-NAMES = {"plain": "without the shift", "shifted": "with the shift", "bits": "latent"}
+NAMES = {"plain": "without the shift", "shifted": "with the shift", "bits": "latent", "symbol_bits": "symbols"}
 
 
 @click.command(epilog="Example: lvcodec inspect clip.lvc --frame 2 --channel 19 -o maps.png")
@@ -31,7 +31,7 @@ NAMES = {"plain": "without the shift", "shifted": "with the shift", "bits": "lat
     type=click.IntRange(min=0),
     help="The latent channel, counted from 0.  [default: the one that takes most bits]",
 )
-@click.option("--motion", is_flag=True, help="Draw the motion over the picture (P-pictures of aligned) instead.")
+@click.option("--motion", is_flag=True, help="Draw the motion over the picture (P- and B-pictures of aligned) instead.")
 @click.option("-o", "--output", "target", default="maps.png", show_default=True, help="The figure, a PNG.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace the figure if it exists.")
 @output_options
@@ -40,17 +40,20 @@ def inspect(
 ) -> None:
     """Draw what one picture of a stream is made of, and what that cost.
 
-    Of a P-picture: the residual y_res, its mean, its direction from the mean (BFD), the shifted residual, and bits a
-    latent position without the shift (y_res by its Laplace table) and with it (y_shift by the push-forward of that
-    table). Of an I-picture: the latent, its mean, the level of its scale, bits. Positions are 1/16 of the picture,
-    padded to multiples of 64 pixels.
+    Of a P- or B-picture of aligned: the symbols of what its prediction lacks, the level of their scale, their bits; and
+    place by place, which are live (all others have no symbols), what these flags cost, and bits of all channels.
+
+    Of a P-picture of mfvc or lds: the residual y_res, its mean, its direction from the mean (BFD), the shifted
+    residual, and bits a latent position without the shift (y_res by its Laplace table) and with it (y_shift by the
+    push-forward of that table). Of an I-picture: the latent, its mean, the level of its scale, bits. Positions are 1/16
+    of the picture, which is padded to multiples of 16 pixels in P- and B-pictures of aligned, of 64 in all others.
 
     y_res is what the symbol stands for that the encoder chose, not always the nearest to the picture's latents. Streams
-    of mfvc tell y_res and BFD exactly; the shift is then what would have been coded with it. Streams of lds and
-    aligned tell y_shift only: beyond half a step from the mean y_res and BFD follow from it; within, the encoder's BFD
-    cannot be known from the stream, and the maps show the likeliest residual, so that bits without the shift are the
-    least possible. (A shift of alpha 0.5 renames symbols: all is known, and nothing saved.) What z_bfd costs is not in
-    the maps, but in the table of sub-streams.
+    of mfvc tell y_res and BFD exactly; the shift is then what would have been coded with it. Streams of lds tell
+    y_shift only: beyond half a step from the mean y_res and BFD follow from it; within, the encoder's BFD cannot be
+    known from the stream, and the maps show the likeliest residual, so that bits without the shift are the least
+    possible. (A shift of alpha 0.5 renames symbols: all is known, and nothing saved.) What z_bfd costs is not in the
+    maps, but in the table of sub-streams.
     """
     check_source(source)
     check_target(target, source, overwrite=overwrite)
@@ -67,10 +70,19 @@ def inspect(
             on_picture=step,
             name="stdin" if source == PIPE else Path(source).name,
         )
+    live = inspection.maps.arrays.get("live")
+    places = [] if live is None else [f"live places: {live.sum()} of {live.size}", ""]
     streams = [[name, f"{bits:.1f}"] for name, bits in inspection.maps.streams.items()]
     out.answer(
         inspection.as_dict() | {"output": target},
-        [inspection.heading, "", *bits_table(inspection), "", *table([["sub-stream", "bits"], *streams], right=[1])],
+        [
+            inspection.heading,
+            "",
+            *bits_table(inspection),
+            "",
+            *places,
+            *table([["sub-stream", "bits"], *streams], right=[1]),
+        ],
     )
     out.notice(f"the maps are {target}")
 

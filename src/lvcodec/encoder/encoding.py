@@ -153,7 +153,9 @@ def _model(options: Encoding) -> ModelInfo:
 def _alpha(
     options: Encoding, networks: EncoderNetworks, index: int, frames: Iterator[Picture]
 ) -> tuple[Fraction, Iterator[Picture]]:
-    """The length of the shift, which may depend on the first pictures; and all of the pictures."""
+    """The length of the shift, which may depend on the first pictures, 1 where none is; and all of the pictures."""
+    if options.chosen_mode not in names.SHIFTING_MODES:
+        return Fraction(1), frames
     decisions = DECISIONS[options.chosen_mode]
     if options.alpha is None and decisions and decisions.alpha is None and networks.info.alpha != 1:
         return alpha.choose_alpha(frames, networks.at(index))

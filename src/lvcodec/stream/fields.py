@@ -13,7 +13,7 @@ from lvcodec.stream.structure import MAX_LAYER
 
 MAGIC = b"LVC1"
 VERSION = 2
-SYNTAX = 2
+SYNTAX = 3
 MAX_SIDE = 16384
 MAX_PICTURES = (1 << 28) - 1
 MAX_GOP = 65535
@@ -81,7 +81,7 @@ HEADER = (
     Field(
         "flags",
         "u8",
-        "bit 0: the shift of `lds` and `aligned` is 1/2 instead of 1; the others are 0",
+        "bit 0: the shift of `lds` is 1/2 instead of 1; the others are 0",
         one_of={flag: f"alpha {alpha}" for flag, alpha in ALPHAS.items()},
         newer=True,
     ),
