@@ -13,7 +13,7 @@ from lvcodec.names import MODES
 
 
 @click.command(
-    epilog='Example: lvcodec train export weights/mine runs/joint/checkpoint.pt --about "60 minutes" '
+    epilog='Example: lvcodec train export weights/mine runs/inter/checkpoint.pt --about "60 minutes" '
     '--data "holiday videos of mine"'
 )
 @click.argument("target", type=FOLDER)

@@ -15,9 +15,9 @@ from lvcodec.train.results import export, judge
 
 MODES_OF_STAGE = {
     "intra": ("intra",),
-    "temporal": ("mfvc", "aligned"),
+    "temporal": ("mfvc",),
     "compensation": ("lds",),
-    "joint": ("intra", "aligned"),
+    "inter": ("aligned",),
 }
 PICTURES = 12  # of a clip, where they are coded as video
 
