@@ -11,15 +11,17 @@ from __future__ import annotations
 from fractions import Fraction
 
 MODES = ("intra", "mfvc", "lds", "aligned")
-SHIFTING_MODES = ("lds", "aligned")  # those whose residuals are shifted, so that alpha means something
+SHIFTING_MODES = ("lds",)  # those whose residuals are shifted, so that alpha means something
 PYRAMID_MODES = ("aligned",)  # those that may have B-pictures
-DEFAULT_MODE = "aligned"
+DEFAULT_MODES = {"swift": "aligned", "cheng2020": "lds"}  # of the families
+PAPER_MODES = ("intra", "mfvc", "lds")  # those that every family has
 ALPHAS = (Fraction(1), Fraction(1, 2))  # lengths of the shift (Kim et al. 2022, eq. 5)
 
 FAMILIES = ("swift", "cheng2020")
 ONE_NETWORK_FAMILIES = ("swift",)  # one network for all qualities; the others have one for each whole quality
 REFINED_FAMILIES = ("swift",)  # those whose symbols --effort refines
 DEFAULT_FAMILY = "swift"
+DEFAULT_MODE = DEFAULT_MODES[DEFAULT_FAMILY]
 
 BACKENDS = ("native", "int8", "float", "reference")  # the fastest first
 DEVICES = ("cpu", "cuda")

@@ -33,7 +33,8 @@ class Encoding:
     """How a video is to be coded.
 
     quality: 1 (smallest) to 6 (best); fractions lie between.
-    mode: "intra", "mfvc", "lds" or "aligned": how a picture uses the one before it ("aligned" needs the fewest bits).
+    mode: "intra", "mfvc", "lds" or, in "swift", "aligned": how a picture uses those before it ("aligned" needs the
+        fewest bits). None: "aligned" in "swift", "lds" in "cheng2020".
     family: "swift" or "cheng2020", the kind of networks.
     model: name or path of the weights; without it the family's own.
     gop: pictures from one I-picture to the next, 1 to 65535; or "auto": as many as the content allows, with an
@@ -44,8 +45,8 @@ class Encoding:
         less. 0: each picture is coded and written before the next is read.
     size, rate, pix_fmt: (width, height), pictures per second and format of raw video.
     frames: (first, end) of the pictures to code, counted from 0, end not included; None is the clip's own.
-    alpha: 1 or 0.5, the length of the shift in "lds" and "aligned". None: 0.5 in "lds" where things move from the first
-        picture to the second and the weights were trained for it (those of "swift"), else 1.
+    alpha: 1 or 0.5, the length of the shift in "lds". None: 0.5 where things move from the first picture to the second
+        and the weights were trained for it (those of "swift"), else 1.
     effort: rounds of search for symbols that are worth their bits, 0 to 64; above 0 in "swift" only.
     recon: where to write the pictures that the decoder will show.
     psnr: measure the distortion. verify: decode what was written and compare; needs a target that is a file.
@@ -60,7 +61,7 @@ class Encoding:
     """
 
     quality: float = quality.DEFAULT
-    mode: str = names.DEFAULT_MODE
+    mode: str | None = None
     family: str = names.DEFAULT_FAMILY
     model: str | os.PathLike[str] | None = None
     gop: int | str | None = None
@@ -82,30 +83,38 @@ class Encoding:
     lenient: bool = False
 
     @property
+    def chosen_mode(self) -> str:
+        """The mode, or the family's own."""
+        return names.DEFAULT_MODES.get(self.family, names.DEFAULT_MODE) if self.mode is None else self.mode
+
+    @property
     def longest_gop(self) -> int | None:
         """The most pictures from one I-picture to the next; None: as many as the content allows."""
-        gop = (names.AUTO if self.mode in names.PYRAMID_MODES else PAPER_GOP) if self.gop is None else self.gop
+        gop = (names.AUTO if self.chosen_mode in names.PYRAMID_MODES else PAPER_GOP) if self.gop is None else self.gop
         return None if isinstance(gop, str) else gop
 
     @property
     def most_bframes(self) -> int:
         """The most B-pictures in a row."""
         if isinstance(self.bframes, str):
-            return USUAL_BFRAMES if self.mode in names.PYRAMID_MODES else 0
+            return USUAL_BFRAMES if self.chosen_mode in names.PYRAMID_MODES else 0
         return self.bframes
 
     def validate(self) -> Self:
         """Itself. Raises UsageError with the value and its range for the first that is out of it."""
         _check_types(self)
         quality.index_of(self.quality)
-        _one_of("mode", self.mode, names.MODES)
+        _one_of("mode", self.chosen_mode, names.MODES)
         _one_of("family", self.family, names.FAMILIES)
+        if self.family != names.DEFAULT_FAMILY and self.chosen_mode not in names.PAPER_MODES:
+            modes = ", ".join(names.PAPER_MODES)
+            raise UsageError(f"family {self.family} has no mode {self.mode}", f"choose one of {modes}")
         if self.gop is not None and not isinstance(self.gop, str):
             _within("gop", self.gop, 1, MAX_GOP)
         if not isinstance(self.bframes, str):
             _within("bframes", self.bframes, 0, MAX_BFRAMES)
-            if self.bframes and self.mode not in names.PYRAMID_MODES:
-                raise UsageError(f"mode {self.mode} has no B-pictures", "leave --bframes out")
+            if self.bframes and self.chosen_mode not in names.PYRAMID_MODES:
+                raise UsageError(f"mode {self.chosen_mode} has no B-pictures", "leave --bframes out")
         _within("effort", self.effort, 0, MAX_EFFORT)
         if self.effort and self.family not in names.REFINED_FAMILIES:
             families = " and ".join(names.REFINED_FAMILIES)

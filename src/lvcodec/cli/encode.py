@@ -33,10 +33,8 @@ USUAL = Encoding()
 @click.option(
     "--mode",
     type=click.Choice(names.MODES),
-    default=USUAL.mode,
-    show_default=True,
-    help="How a picture uses the one before it: not at all, its latents (MFVC), its pixels with latent "
-    "shifting (LDS), or its pixels moved along (aligned).",
+    help="How a picture uses those before it: not at all, the latents of the last one (MFVC), its pixels with latent "
+    "shifting (LDS), or the pixels of one or two moved along (aligned).  [default: aligned; lds in cheng2020]",
 )
 @network_options
 @click.option(
@@ -61,7 +59,7 @@ USUAL = Encoding()
 @click.option(
     "--alpha",
     type=click.Choice([f"{float(length):g}" for length in names.ALPHAS]),
-    help="Length of the shift in lds and aligned.  [default: 1; in lds of swift 0.5 where things move]",
+    help="Length of the shift in lds.  [default: 1; in swift 0.5 where things move]",
 )
 @click.option(
     "--effort",
@@ -105,8 +103,10 @@ def encode(source: str, target: str, alpha: str | None, out: Output, **options: 
 def check(source: str, target: str, encoding: Encoding) -> None:
     """Refuse what cannot work, before torch is loaded. Raises UsageError or InputError."""
     encoding.validate()
-    if encoding.alpha is not None and encoding.mode not in names.SHIFTING_MODES:  # the library passes over it
-        raise UsageError(f"--alpha belongs to --mode {' and '.join(names.SHIFTING_MODES)}, not to {encoding.mode}")
+    if encoding.alpha is not None and encoding.chosen_mode not in names.SHIFTING_MODES:  # the library passes over it
+        raise UsageError(
+            f"--alpha belongs to --mode {' and '.join(names.SHIFTING_MODES)}, not to {encoding.chosen_mode}"
+        )
     if encoding.verify and target == PIPE:
         raise UsageError("--verify reads the stream back and needs a file as TARGET")
     check_source(source)

@@ -1,11 +1,11 @@
 """How a P-picture uses the picture before it: reference, sub-streams, reconstruction, one set a mode.
 
-    mode    reference of a P-picture               sub-streams             reconstruction
-    intra   (all pictures are I-pictures)          z, y                    U_DEC(y)
-    mfvc    y of the picture before                z_t, y_res              U_DEC(y_ref + y_res)
-    lds     y of the I-picture, then               z_t, y_shift, z_BFD     U_DEC(y_ref + LCM(...))
+    mode    reference of a P-picture               sub-streams              reconstruction
+    intra   (all pictures are I-pictures)          z, y                     U_DEC(y)
+    mfvc    y of the picture before                z_t, y_res               U_DEC(y_ref + y_res)
+    lds     y of the I-picture, then               z_t, y_shift, z_BFD      U_DEC(y_ref + LCM(...))
             round(U_ENC(x_hat of the one before))
-    aligned U_ENC of the picture before, aligned   motion, z_t, y_shift    aligned + U_DEC(y_ref + y_res) - U_DEC(y_ref)
+    aligned x_hat of its references, moved along   motion, live, residual   prediction + inter path (codec/aligned.py)
 
 Nothing else that decodes knows a mode by name; what the encoder decides in each stands in encoder/decisions.py. (The
 container keeps P-pictures out of streams of intra.)
@@ -16,16 +16,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Ints
+from lvcodec.codec.aligned import Aligned
 from lvcodec.codec.network import Network
-from lvcodec.codec.prediction import Prediction
 from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.codec.state import State
 from lvcodec.entropy import grid
+from lvcodec.stream.structure import Step
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,17 +34,23 @@ if TYPE_CHECKING:
     from lvcodec.entropy.coder import Coder
 
 
+class Mode(Protocol):
+    """A way to predict a picture from others."""
+
+    def decode(self, references: tuple[State, ...], step: Step, net: Network, coder: Coder, alpha: Fraction) -> State:
+        """Read a picture from the coder, and return the state after it.
+
+        references: the states after those that its step tells. Raises StreamError if the payload is damaged.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Reference:
-    """What a picture's residual is coded against.
-
-    latents: in the networks' units; steps, prediction: for some modes the same in whole steps, or as a picture, seen
-    through motion.
-    """
+    """What a P-picture's latents are predicted from: in the networks' units, and in whole steps."""
 
     latents: Tensor
-    steps: Ints | None = None
-    prediction: Prediction | None = None
+    steps: Ints
 
 
 @dataclass(frozen=True)
@@ -58,19 +65,29 @@ class Symbols:
 
 
 @dataclass(frozen=True)
-class Mode:
-    """A way to predict a picture from the one before it: what both sides do.
+class LatentMode:
+    """The paper's modes: latents are predicted from those of the picture before. What both sides do.
 
-    sends_motion: whether motion is coded before all else, and `reference` needs what is predicted by it. shifts:
-    whether what is coded of the residual is shifted, by alpha.
     code: walks the sub-streams; symbols to write, or None to read them; returns those known on both sides.
     """
 
-    reference: Callable[[State, Network, Prediction | None], Reference]
     code: Callable[[Symbols | None, Reference, Network, Coder, Fraction], Symbols]
     reconstruct: Callable[[Symbols, Reference, Network], State]
-    sends_motion: bool = False
-    shifts: bool = False
+
+    def decode(self, references: tuple[State, ...], step: Step, net: Network, coder: Coder, alpha: Fraction) -> State:
+        """See Mode."""
+        reference = last_latents(references[0], net)
+        return self.reconstruct(self.code(None, reference, net, coder, alpha), reference, net)
+
+
+def last_latents(state: State, net: Network) -> Reference:
+    """Those of the picture shown last, worked out again where it has none in these steps.
+
+    In lds they are rounded: docs/decisions.md#the-reference-of-lds-is-rounded.
+    """
+    known = state.y_hat if state.quality_index == net.quality_index else None
+    steps = net.symbols(net.analyse(state.x_hat)) if known is None else known
+    return Reference(net.latents(steps), steps)
 
 
 def code_hyper(name: str, tables: str, symbols: Symbols | None, net: Network, coder: Coder) -> Ints:
@@ -88,22 +105,6 @@ def _prior(z: Ints, symbols: Symbols | None, reference: Reference, net: Network)
 # ---- mfvc ---------------------------------------------------------------------------------------------------------
 
 
-def _last_latents(state: State, net: Network, prediction: Prediction | None) -> Reference:
-    """Those of the picture shown last, worked out again where it has none in these steps.
-
-    In lds they are rounded: docs/decisions.md#the-reference-of-lds-is-rounded.
-    """
-    known = state.y_hat if state.quality_index == net.quality_index else None
-    steps = net.symbols(net.analyse(state.x_hat)) if known is None else known
-    return Reference(net.latents(steps), steps)
-
-
-def _steps_of(reference: Reference) -> Ints:
-    if reference.steps is None:
-        raise ValueError("mfvc and lds need a reference in whole steps")
-    return reference.steps
-
-
 def _code_mfvc(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction) -> Symbols:
     z = code_hyper("z_t", "z_p", symbols, net, coder)
     prior = _prior(z, symbols, reference, net)
@@ -114,16 +115,14 @@ def _code_mfvc(symbols: Symbols | None, reference: Reference, net: Network, code
 
 
 def _reconstruct_mfvc(symbols: Symbols, reference: Reference, net: Network) -> State:
-    y_hat = _steps_of(reference) + symbols.streams["y_res"]
-    return State(net.pixels(net.latents(y_hat)), y_hat, net.quality_index)
+    y_hat = reference.steps + symbols.streams["y_res"]
+    return State(net.pixels(net.latents(y_hat)), net.quality_index, y_hat)
 
 
-# ---- lds and aligned: the shifted residual ------------------------------------------------------------------------
+# ---- lds: the shifted residual ------------------------------------------------------------------------------------
 
 
-def _code_shifted(
-    symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction
-) -> Symbols:
+def _code_lds(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction) -> Symbols:
     z = code_hyper("z_t", "z_p", symbols, net, coder)
     prior = _prior(z, symbols, reference, net)
     coder.begin("y_shift")
@@ -136,40 +135,16 @@ def _code_shifted(
     undo: NDArray[Any] = shift_undo(coded, prior[0]) if alpha == 1 else float(alpha) * shift_direction(coded, prior[0])
     if alpha != 1:
         y_shift = coded - undo
-    return Symbols({"z_t": z, "y_shift": y_shift, "undo": undo}, prior)
-
-
-def _code_lds(symbols: Symbols | None, reference: Reference, net: Network, coder: Coder, alpha: Fraction) -> Symbols:
-    shifted = _code_shifted(symbols, reference, net, coder, alpha)
     z_bfd = code_hyper("z_bfd", "z_bfd", symbols, net, coder)
-    return Symbols({**shifted.streams, "z_bfd": z_bfd}, shifted.prior)
+    return Symbols({"z_t": z, "y_shift": y_shift, "undo": undo, "z_bfd": z_bfd}, prior)
 
 
 def _reconstruct_lds(symbols: Symbols, reference: Reference, net: Network) -> State:
     streams = symbols.streams
     change = net.compensate(streams["z_bfd"], streams["y_shift"], streams["undo"], reference.latents)
-    return State(net.pixels(net.latents(change + net.steps(_steps_of(reference)))))
+    return State(net.pixels(net.latents(change + net.steps(reference.steps))), net.quality_index)
 
 
-def _aligned(state: State, net: Network, prediction: Prediction | None) -> Reference:
-    if prediction is None:
-        raise ValueError("aligned needs motion")
-    return Reference(net.analyse(prediction.picture), prediction=prediction)
-
-
-def _reconstruct_aligned(symbols: Symbols, reference: Reference, net: Network) -> State:
-    """By difference: where nothing is sent, the picture is the predicted one itself."""
-    known = reference.prediction
-    if known is None:
-        raise ValueError("aligned needs a prediction")
-    change = net.latents(symbols.streams["y_shift"] + symbols.streams["undo"])
-    x_hat = net.changed(known.picture, reference.latents, reference.latents + change)
-    return State(x_hat, field=known.motion.field, span=known.span, counts=known.counts, seen=known.seen)
-
-
-MODES: dict[str, Mode | None] = {
-    "intra": None,
-    "mfvc": Mode(_last_latents, _code_mfvc, _reconstruct_mfvc),
-    "lds": Mode(_last_latents, _code_lds, _reconstruct_lds, shifts=True),
-    "aligned": Mode(_aligned, _code_shifted, _reconstruct_aligned, sends_motion=True, shifts=True),
-}
+MFVC = LatentMode(_code_mfvc, _reconstruct_mfvc)
+LDS = LatentMode(_code_lds, _reconstruct_lds)
+MODES: dict[str, Mode | None] = {"intra": None, "mfvc": MFVC, "lds": LDS, "aligned": Aligned()}

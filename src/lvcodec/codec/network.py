@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Ints
+from lvcodec.errors import WeightsError
 from lvcodec.nets.coding import Coding, Parameters, Planes
 from lvcodec.sizes import padded
 from lvcodec.video.picture import Picture
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from lvcodec.entropy.tables import TableSet
+    from lvcodec.nets.inter_coding import InterCoding
 
 
 class Network:
@@ -38,6 +40,13 @@ class Network:
     @property
     def tables(self) -> dict[str, TableSet]:
         return self.coding.tables
+
+    @property
+    def inter(self) -> InterCoding:
+        """The inter path, of `aligned`. Raises WeightsError if the weights have none."""
+        if self.coding.inter is None:
+            raise WeightsError("these weights have no inter path", "--mode lds codes without, or take newer weights")
+        return self.coding.inter
 
     def analyse(self, picture: Picture) -> Tensor:
         """U_ENC: the picture's latents, unrounded."""
@@ -58,10 +67,6 @@ class Network:
     def pixels(self, latents: Tensor) -> Picture:
         """U_DEC: the picture of latents."""
         return self._picture(self.coding.pixels(latents))
-
-    def changed(self, picture: Picture, before: Tensor, after: Tensor) -> Picture:
-        """The picture and what U_DEC makes of a change of its latents: picture + U_DEC(after) - U_DEC(before)."""
-        return self._picture(self.coding.changed(self._padded(picture), before, after))
 
     def _padded(self, picture: Picture) -> Planes:
         import torch

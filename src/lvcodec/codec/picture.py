@@ -13,10 +13,8 @@ from fractions import Fraction
 import numpy as np
 
 from lvcodec.arrays import Indices, Ints
-from lvcodec.codec.modes import Mode, Reference, Symbols, code_hyper
-from lvcodec.codec.motion import Motion
+from lvcodec.codec.modes import Mode, Symbols, code_hyper
 from lvcodec.codec.network import Network
-from lvcodec.codec.prediction import code_prediction
 from lvcodec.codec.state import State
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder, Reader
@@ -36,20 +34,7 @@ def decode_picture(
     coder = Reader(payload)
     if step is None or mode is None:
         return reconstruct_intra(code_intra(None, None, net, coder), net), coder
-    reference = code_reference(None, references, step, net, mode, coder)
-    symbols = mode.code(None, reference, net, coder, alpha)
-    return mode.reconstruct(symbols, reference, net), coder
-
-
-def code_reference(
-    found: Motion | None, references: tuple[State, ...], step: Step, net: Network, mode: Mode, coder: Coder
-) -> Reference:
-    """What a picture's residual is coded against; its motion is coded first, in a mode that sends any.
-
-    found: the motion to write, None to read it.
-    """
-    prediction = code_prediction(found, references, step, coder) if mode.sends_motion else None
-    return mode.reference(references[0], net, prediction)
+    return mode.decode(references, step, net, coder, alpha), coder
 
 
 def code_intra(z: Ints | None, decide: Decide | None, net: Network, coder: Coder) -> Symbols:
@@ -70,4 +55,4 @@ def code_intra(z: Ints | None, decide: Decide | None, net: Network, coder: Coder
 def reconstruct_intra(symbols: Symbols, net: Network) -> State:
     """The picture of an I-picture's latents, and the state after it."""
     y_hat = symbols.streams["y"]
-    return State(net.pixels(net.latents(y_hat)), y_hat, net.quality_index)
+    return State(net.pixels(net.latents(y_hat)), net.quality_index, y_hat)

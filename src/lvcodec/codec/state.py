@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lvcodec.arrays import Ints
 from lvcodec.codec.counts import Counts, Seen
 from lvcodec.codec.motion import Field
+from lvcodec.nets.inter_coding import History
 from lvcodec.video.picture import Picture
 
 
@@ -15,15 +16,16 @@ from lvcodec.video.picture import Picture
 class State:
     """The state after a picture.
 
-    x_hat: as it is shown; y_hat, quality_index: its latents and their quality, where they are whole steps; field: its
-    motion, where it has any, and span: the pictures that its vectors span; counts: what motion's tables have seen up to
-    it since the I-picture, and seen: what they saw in it.
+    x_hat: as it is shown; quality_index: its own; y_hat: its latents, where they are whole steps; field: its motion,
+    where it has any, and span: the pictures that its vectors span; counts: what motion's tables have seen up to it
+    since the I-picture, and seen: what they saw in it; history: of the inter path, None after an I-picture.
     """
 
     x_hat: Picture
+    quality_index: int
     y_hat: Ints | None = None
-    quality_index: int | None = None
     field: Field | None = None
     span: int = 1
     counts: Counts = dataclasses.field(default_factory=Counts.fresh)
     seen: Seen | None = None
+    history: History | None = None

@@ -1,58 +1,89 @@
-"""What the encoder decides of a P-picture, one set a mode: its symbols, and how much its errors weigh.
+"""What the encoder decides of a P- or B-picture, one set a mode: its symbols, and how much its errors weigh.
 
-    mode    residual that is coded                    symbols                refined (--effort)
-    mfvc    y - y_ref, in whole steps                 z_t, y_res             y_res
-    lds     the same, shifted towards its mean        z_t, y_shift, z_BFD    y_shift
-    aligned y - y_ref of the aligned picture, same    z_t, y_shift           y_shift
+    mode    what is coded                                    symbols                  refined (--effort)
+    mfvc    y - y_ref, in whole steps                        z_t, y_res               y_res
+    lds     the same, shifted towards its mean               z_t, y_shift, z_BFD      y_shift
+    aligned motion, and what the prediction through it lacks  motion, live, residual   (rounds of the search)
 
-Reference, sub-streams and reconstruction are the decoder's too: codec/modes.py.
+Reference, sub-streams and reconstruction are the decoder's too: codec/modes.py, codec/aligned.py.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lvcodec.arrays import Ints, Reals
-from lvcodec.codec.modes import MODES, Mode, Reference, Symbols
+from lvcodec.codec.aligned import inter_context, state_after
+from lvcodec.codec.modes import LDS, MFVC, LatentMode, Reference, Symbols, last_latents
+from lvcodec.codec.motion import Motion
+from lvcodec.codec.prediction import code_prediction, expected
 from lvcodec.codec.shift import shift_direction
+from lvcodec.codec.state import State
+from lvcodec.encoder.inter import encode_inter
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.symbols import decide, decide_shifted
 from lvcodec.entropy import grid
-from lvcodec.stream.structure import MAX_LAYER
+from lvcodec.entropy.coder import Coder
+from lvcodec.stream.structure import MAX_LAYER, Step
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+# docs/decisions.md#rounds-of-the-search
+REFINED_ROUNDS = 3  # times as many of the search for motion where the encoder takes its time
 
-@dataclass(frozen=True)
-class Decisions:
+
+@dataclass(frozen=True, kw_only=True)
+class Decisions(ABC):
     """The encoder's side of a mode.
 
-    analyse: (latents of the picture, reference, network, alpha, distortion weight) to the symbols to code.
-    refined: the sub-stream whose symbols a refiner may change, if the encoder takes the time.
     alpha: the length of the shift where none is asked for; None: 1, or as encoder/alpha.py says where LCM was trained
     for 1/2.
     layers: how many quality indices the pictures of layers 1, 2, ... (stream/structure.py) are below their I-picture,
     where the weights have such qualities. long_layers, key_every: the same in long GOPs, where every so many-th picture
     may be a key picture of the I-picture's own quality, which keeps errors from adding up; 0: none is.
-    distortion_weight: of errors of P-pictures, where those of pictures that nothing refers to are 1;
-    distortion_weight_half: the same if alpha is 1/2.
     """
 
-    mode: Mode
-    analyse: Callable[[Tensor, Reference, EncoderNetwork, Fraction, float], Symbols]
-    refined: str
     alpha: Fraction | None = Fraction(1)
     layers: tuple[int, ...] = (0,) * MAX_LAYER
     long_layers: tuple[int, ...] = (0,) * MAX_LAYER
     key_every: int = 0
+
+    @abstractmethod
+    def encode(
+        self,
+        picture: Picture,
+        references: tuple[State, ...],
+        step: Step,
+        net: EncoderNetwork,
+        alpha: Fraction,
+        coder: Coder,
+    ) -> State:
+        """Decide a picture's symbols and write them. Returns the state after it, as the decoder will have it.
+
+        references: the states after those that its step tells.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentDecisions(Decisions):
+    """Of a mode that codes latents.
+
+    analyse: (latents of the picture, reference, network, alpha, distortion weight) to the symbols to code. refined: the
+    sub-stream whose symbols a refiner may change, if the encoder takes the time. distortion_weight: of errors of
+    P-pictures, where those of pictures that nothing refers to are 1; distortion_weight_half: the same if alpha is 1/2.
+    """
+
+    mode: LatentMode
+    analyse: Callable[[Tensor, Reference, EncoderNetwork, Fraction, float], Symbols]
+    refined: str
     distortion_weight: float = 1.0
     distortion_weight_half: float = 1.0
 
@@ -60,11 +91,83 @@ class Decisions:
         """What errors of P-pictures weigh where the shift has this length."""
         return self.distortion_weight if alpha == 1 else self.distortion_weight_half
 
+    def encode(
+        self,
+        picture: Picture,
+        references: tuple[State, ...],
+        step: Step,
+        net: EncoderNetwork,
+        alpha: Fraction,
+        coder: Coder,
+    ) -> State:
+        """See Decisions."""
+        reference = last_latents(references[0], net)
+        symbols = self.analyse(net.analyse(picture), reference, net, alpha, self.distortion_weight_at(alpha))
+        symbols = self.mode.code(self._refine(symbols, picture, reference, net, alpha), reference, net, coder, alpha)
+        return self.mode.reconstruct(symbols, reference, net)
+
+    def _refine(
+        self, symbols: Symbols, picture: Picture, reference: Reference, net: EncoderNetwork, alpha: Fraction
+    ) -> Symbols:
+        """Better symbols for their rate and distortion; the same where the encoder does not take the time."""
+        if net.refiner is None or symbols.prior is None:
+            return symbols
+        refined = net.refine_residual(
+            picture,
+            reference.latents,
+            symbols.streams[self.refined],
+            symbols.prior,
+            shifted=self.refined == "y_shift" and alpha == 1,
+            weight=self.distortion_weight_at(alpha),
+            z_bfd=symbols.streams.get("z_bfd"),
+        )
+        return Symbols({**symbols.streams, self.refined: refined}, symbols.prior)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignedDecisions(Decisions):
+    """Of `aligned`. distortion_weight: of errors, where the inter path's own lambda has 1."""
+
+    distortion_weight: float = 1.0
+
+    def encode(
+        self,
+        picture: Picture,
+        references: tuple[State, ...],
+        step: Step,
+        net: EncoderNetwork,
+        alpha: Fraction,
+        coder: Coder,
+    ) -> State:
+        """See Decisions."""
+        prediction = code_prediction(_search(picture, references, step, net), references, step, coder)
+        context = inter_context(prediction, references, net)
+        symbols = encode_inter(picture, prediction.picture, context, net.inter, coder, self.distortion_weight)
+        return state_after(prediction, symbols, context, net)
+
+
+def _search(picture: Picture, references: tuple[State, ...], step: Step, net: EncoderNetwork) -> Motion:
+    from lvcodec.encoder.search import ROUNDS, search, search_both  # a large library, and not every mode sends motion
+
+    rounds = ROUNDS if net.refiner is None else REFINED_ROUNDS * ROUNDS
+    before = expected(references, step)
+    if step.after is None:
+        return search(picture, references[0].x_hat, before.field, net.quality, before.counts, rounds)
+    return search_both(
+        picture,
+        references[0].x_hat,
+        references[1].x_hat,
+        before.field,
+        step.at - step.before,
+        step.after - step.at,
+        net.quality,
+        before.counts,
+        rounds,
+    )
+
 
 def _residual(latents: Tensor, reference: Reference, net: EncoderNetwork) -> Reals:
     """In steps, not rounded."""
-    if reference.steps is None:
-        return net.scaled(latents - reference.latents)
     return net.scaled(latents) - reference.steps
 
 
@@ -83,10 +186,7 @@ def _analyse_mfvc(
     return Symbols({"z_t": z, "y_res": y_res}, prior)
 
 
-def _analyse_shifted(
-    latents: Tensor, reference: Reference, net: EncoderNetwork, alpha: Fraction, weight: float, *, bfd: bool
-) -> Symbols:
-    """Symbols of `aligned`; bfd: and the directions of the shift, as `lds` sends them."""
+def _analyse_lds(latents: Tensor, reference: Reference, net: EncoderNetwork, alpha: Fraction, weight: float) -> Symbols:
     residual = _residual(latents, reference, net)
     z, prior = _prior(residual, reference, net)
     located, weights = grid.locate(*prior), net.distortion_weights(weight)
@@ -94,42 +194,8 @@ def _analyse_shifted(
         y_shift = decide_shifted(residual, weights, net.tables["laplace_shifted"], located, prior[0])
     else:
         y_shift = decide(residual, weights, net.tables["laplace"], located)
-    streams = {"z_t": z, "y_shift": y_shift}
-    if bfd:
-        streams["z_bfd"] = net.shift_hyper(shift_direction(np.rint(residual).astype(np.int32), prior[0]), latents)
-    return Symbols(streams, prior)
-
-
-def refine(
-    symbols: Symbols,
-    picture: Picture,
-    reference: Reference,
-    net: EncoderNetwork,
-    alpha: Fraction,
-    decisions: Decisions,
-) -> Symbols:
-    """Better symbols of a P-picture for its rate and distortion; the same where the encoder does not take the time."""
-    if net.refiner is None or symbols.prior is None:
-        return symbols
-    name = decisions.refined
-    refined = net.refine_residual(
-        picture,
-        None if reference.prediction is None else reference.prediction.picture,
-        reference.latents,
-        symbols.streams[name],
-        symbols.prior,
-        shifted=name == "y_shift" and alpha == 1,
-        weight=decisions.distortion_weight_at(alpha),
-        z_bfd=symbols.streams.get("z_bfd"),
-    )
-    return Symbols({**symbols.streams, name: refined}, symbols.prior)
-
-
-def _p_pictures(mode: str) -> Mode:
-    shared = MODES[mode]
-    if shared is None:
-        raise ValueError(f"{mode} has no P-pictures")
-    return shared
+    z_bfd = net.shift_hyper(shift_direction(np.rint(residual).astype(np.int32), prior[0]), latents)
+    return Symbols({"z_t": z, "y_shift": y_shift, "z_bfd": z_bfd}, prior)
 
 
 # Weights, and how much coarser, were found by trial (docs/decisions.md#distortion-weight-of-p-pictures). An error
@@ -138,18 +204,9 @@ def _p_pictures(mode: str) -> Mode:
 # docs/decisions.md#p-pictures-of-lds-have-their-i-pictures-quality.
 DECISIONS: dict[str, Decisions | None] = {
     "intra": None,
-    "mfvc": Decisions(_p_pictures("mfvc"), _analyse_mfvc, "y_res"),
-    "lds": Decisions(
-        _p_pictures("lds"), partial(_analyse_shifted, bfd=True), "y_shift", alpha=None, distortion_weight=0.3
-    ),
-    "aligned": Decisions(
-        _p_pictures("aligned"),
-        partial(_analyse_shifted, bfd=False),
-        "y_shift",
-        layers=(20, 12, 30, 35, 40, 40, 40),
-        long_layers=(30, 12, 30, 35, 40, 40, 40),
-        key_every=8,
-        distortion_weight=0.3,
-        distortion_weight_half=0.3,
+    "mfvc": LatentDecisions(mode=MFVC, analyse=_analyse_mfvc, refined="y_res"),
+    "lds": LatentDecisions(mode=LDS, analyse=_analyse_lds, refined="y_shift", alpha=None, distortion_weight=0.3),
+    "aligned": AlignedDecisions(
+        layers=(20, 12, 30, 35, 40, 40, 40), long_layers=(20, 12, 30, 35, 40, 40, 40), key_every=8
     ),
 }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import torch
 
-from lvcodec import quality
+from lvcodec import names, quality
 from lvcodec.codec.decoding import decoded
 from lvcodec.codec.jobs import ahead_of, default_jobs
 from lvcodec.codec.networks import Networks
@@ -105,8 +105,10 @@ def encode(
         side_by_side = stack.enter_context(ThreadPoolExecutor(torch.get_num_threads(), "lvcodec structure"))
         layers = _layers(options, info, pictures.format.rate)
         length, frames = _alpha(options, networks, index, iter(pictures))
+        if options.chosen_mode not in names.PAPER_MODES:
+            _ = networks.at(index).inter  # refused before anything is written
         nets = tuple(networks.at(max(0, index - coarser)) for coarser in (0, *layers))
-        coder = GroupCoder(nets, DECISIONS[options.mode], length)
+        coder = GroupCoder(nets, DECISIONS[options.chosen_mode], length)
         encoder = _gop_encoder(options, coder, side_by_side, pictures.format.rate)
         recon = None
         if options.recon is not None:
@@ -152,7 +154,7 @@ def _alpha(
     options: Encoding, networks: EncoderNetworks, index: int, frames: Iterator[Picture]
 ) -> tuple[Fraction, Iterator[Picture]]:
     """The length of the shift, which may depend on the first pictures; and all of the pictures."""
-    decisions = DECISIONS[options.mode]
+    decisions = DECISIONS[options.chosen_mode]
     if options.alpha is None and decisions and decisions.alpha is None and networks.info.alpha != 1:
         return alpha.choose_alpha(frames, networks.at(index))
     return Fraction(1 if options.alpha is None else options.alpha), frames
@@ -165,7 +167,7 @@ def _is_long(options: Encoding, rate: Fraction) -> bool:
 
 def _layers(options: Encoding, info: ModelInfo, rate: Fraction) -> tuple[int, ...]:
     """How many indices the pictures of layers 1, 2, ... are below their I-picture."""
-    decisions = DECISIONS[options.mode]
+    decisions = DECISIONS[options.chosen_mode]
     if decisions is None or not loading.is_continuous(info):
         return (0,) * MAX_LAYER
     return decisions.long_layers if _is_long(options, rate) else decisions.layers
@@ -186,7 +188,7 @@ def _header(
 ) -> Header:
     return Header(
         family=info.family,
-        mode=options.mode,
+        mode=options.chosen_mode,
         weights_id=bytes.fromhex(info.weights_id),
         video=pictures.format,
         gop=_longest_gop(options, pictures.format.rate),

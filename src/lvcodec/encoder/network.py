@@ -89,7 +89,6 @@ class EncoderNetwork(Network):
     def refine_residual(
         self,
         picture: Picture,
-        base: Picture | None,
         reference: Tensor,
         coded: Ints,
         prior: tuple[Ints, Ints],
@@ -100,15 +99,14 @@ class EncoderNetwork(Network):
     ) -> Ints:
         """Better symbols of a P-picture for its rate and distortion; the same without a refiner.
 
-        base: the picture that the change is added to, if it is made by difference; reference: the latents that the
-        residual is added to; shifted: whether the symbols are; weight: of its errors; z_bfd: what LCM gets.
+        reference: the latents that the residual is added to; shifted: whether the symbols are; weight: of its errors;
+        z_bfd: what LCM gets.
         """
         if self.refiner is None:
             return coded
         return self.refiner.residual(
             self._padded(picture),
             (self.height, self.width),
-            None if base is None else self._padded(base),
             reference,
             coded,
             prior,

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 
 from lvcodec.arrays import Indices, Ints
 from lvcodec.codec.modes import Symbols
-from lvcodec.codec.motion import Motion
-from lvcodec.codec.picture import Decide, code_intra, code_reference, reconstruct_intra
-from lvcodec.codec.prediction import expected
+from lvcodec.codec.picture import Decide, code_intra, reconstruct_intra
 from lvcodec.codec.state import State
-from lvcodec.encoder.decisions import Decisions, refine
+from lvcodec.encoder.decisions import Decisions
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.symbols import Located, decide
 from lvcodec.entropy.coder import Coder, Writer
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 
 # Of an I-picture's errors when its symbols are decided, by trial (docs/decisions.md#distortion-weight-of-i-pictures)
 I_DISTORTION_WEIGHT = 1.75
-# docs/decisions.md#rounds-of-the-search
-REFINED_ROUNDS = 3  # times as many of the search for motion where the encoder takes its time
 
 
 def encode_intra(picture: Picture, net: EncoderNetwork) -> tuple[bytes, State, Coder]:
@@ -47,14 +43,9 @@ def encode_predicted(
     alpha: Fraction,
 ) -> tuple[bytes, State, Coder]:
     """Code a P- or B-picture. references: the states after those that its step tells. Returns as `encode_intra`."""
-    coder, mode = Writer(), decisions.mode
-    found = _search(picture, references, step, net) if mode.sends_motion else None
-    reference = code_reference(found, references, step, net, mode, coder)
-    weight = decisions.distortion_weight_at(alpha)
-    symbols = decisions.analyse(net.analyse(picture), reference, net, alpha, weight)
-    symbols = refine(symbols, picture, reference, net, alpha, decisions)
-    symbols = mode.code(symbols, reference, net, coder, alpha)
-    return coder.finish(), mode.reconstruct(symbols, reference, net), coder
+    coder = Writer()
+    after = decisions.encode(picture, references, step, net, alpha, coder)
+    return coder.finish(), after, coder
 
 
 def _code_intra(picture: Picture, net: EncoderNetwork, coder: Coder) -> Symbols:
@@ -76,23 +67,3 @@ def _intra_decision(picture: Picture, latents: Tensor, z: Ints, net: EncoderNetw
     # All of the latents are needed to make them better.
     refined = net.refine_intra(picture, z, code_intra(z, decided, net, Writer()).streams["y"]).ravel()
     return lambda positions, located: refined[positions]
-
-
-def _search(picture: Picture, references: tuple[State, ...], step: Step, net: EncoderNetwork) -> Motion:
-    from lvcodec.encoder.search import ROUNDS, search, search_both  # a large library, and not every mode sends motion
-
-    rounds = ROUNDS if net.refiner is None else REFINED_ROUNDS * ROUNDS
-    before = expected(references, step)
-    if step.after is None:
-        return search(picture, references[0].x_hat, before.field, net.quality, before.counts, rounds)
-    return search_both(
-        picture,
-        references[0].x_hat,
-        references[1].x_hat,
-        before.field,
-        step.at - step.before,
-        step.after - step.at,
-        net.quality,
-        before.counts,
-        rounds,
-    )

@@ -114,7 +114,6 @@ class Refiner:
         self,
         planes: Planes,
         size: tuple[int, int],
-        base: Planes | None,
         reference: Tensor,
         coded: Ints,
         prior: tuple[Ints, Ints],
@@ -125,7 +124,6 @@ class Refiner:
     ) -> Ints:
         """Better symbols of a P-picture.
 
-        base: padded levels of the picture that the change is added to, where the picture is made by difference;
         reference: the latents that the residual is added to, (1, M, H/16, W/16) units; coded: the symbols that are
         sent, (M, H/16, W/16); prior: their means in eighths of a step and levels; shifted: whether the symbols are
         shifted by one; weight: of errors, 1 if nothing mends them later; z_bfd: (Z, H/64, W/64) where LCM repairs what
@@ -134,10 +132,6 @@ class Refiner:
         with _gradients():
             x, pixel_weights = _target(planes, size)
             reference = reference.clone().float()
-            if base is not None:
-                with torch.no_grad():
-                    base_output = self.model.synthesis(reference, self.steps).float() / UNITS_PER_LEVEL
-                x = x - _channels(base) + base_output
             z = None if z_bfd is None else _batch(z_bfd)
             return self._residual(
                 x, pixel_weights, reference, _batch(coded), _batch(prior[0]), _batch(prior[1]), shifted, weight, z

@@ -1,6 +1,6 @@
 """Which structure a run of pictures gets: each one that may be right is coded, and the cheapest is kept.
 
-    cost = bits + lambda * squared errors, those of the last picture counted LAST times: the next ones are made of it
+    cost = bits + WORTH * lambda * squared errors, those of the last picture LAST times: the next ones are made of it
 
 To code all of them every time would take as many times as long. So all are tried where nothing is known, after an
 I-picture, and from then on the one that won last and one of the others in turn, side by side.
@@ -22,6 +22,7 @@ from lvcodec.video.picture import Picture
 
 # docs/decisions.md#chain-or-pyramid
 LAST = 3
+WORTH = 0.1  # of lambda of I-pictures: what more bits buy by a whole GOP
 GROUP_BYTES, PICTURE_BYTES = 6, 4  # of a record, over its payloads
 
 Split = Callable[[int, bool], tuple[Structure, ...]]  # of so many pictures, and whether the first of them is a key one
@@ -96,5 +97,5 @@ class Chooser:
         size = len(groups) * GROUP_BYTES + sum(len(picture.payload) + PICTURE_BYTES for picture in coded)
         errors = [picture.squared_error() for picture in coded]
         pixels = coded[0].source.width * coded[0].source.height
-        worth = lambda_of(self.coder.nets[0].quality) * pixels
+        worth = WORTH * lambda_of(self.coder.nets[0].quality) * pixels
         return 8 * size + worth * (sum(errors) + (LAST - 1) * errors[-1])

@@ -7,7 +7,7 @@ installation, and takes the next backend where one differs (`choose`); `lvcodec 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from lvcodec.nets.coding import Coding
+    from lvcodec.nets.coding import Coding, Planes
+    from lvcodec.nets.inter_coding import InterCoding
 
 KEY = "canary"  # in the manifest
-VERSION = 2  # of what is run and hashed: hashes of other versions are not compared
+VERSION = 3  # of what is run and hashed: hashes of other versions are not compared
 HEIGHT, WIDTH = 64, 128
 SHIFTED = 3  # samples between the two pictures
 REACH = 99  # quarters of a pel that vectors of the canary go, at most
@@ -61,12 +62,46 @@ def digest(coding: Coding, device: torch.device) -> str:
         change = coding.compensate(z, residual - direction, direction, reference)
         keep(z, change, *coding.pixels(coding.units(y + change)))
         y_plane, u_plane, v_plane = _planes(0, device)
-        keep(*coding.changed((y_plane, u_plane, v_plane), reference, reference + coding.units(residual)))
+        if coding.inter is not None:
+            keep(*_inter_path(coding.inter, (y_plane, u_plane, v_plane)))
         for far in (REACH, warp.MAX_VECTOR):
             field = numbers(warp.field_shape(HEIGHT, WIDTH), -far, far, 48271).to(torch.int32).numpy()
             for plane, chroma in ((y_plane, False), (u_plane, True)):
                 keep(torch.from_numpy(warp.warp(plane[0, 0].cpu().numpy(), field, chroma=chroma)))
     return hashed.hexdigest()
+
+
+def _inter_path(inter: InterCoding, planes: Planes) -> Iterator[Tensor]:
+    """All that the inter path puts out for a made-up B-picture, in which few places are live."""
+    import torch
+
+    from lvcodec.exact.self_test import numbers
+    from lvcodec.nets.inter import HEADS, MAGNITUDES, change_planes, context_planes, motion_features
+    from lvcodec.nets.inter_coding import InterContext
+
+    rows, columns, channels = HEIGHT // 16, WIDTH // 16, inter.model.shape.latent
+    field = numbers((2, rows, columns), -REACH, REACH, 48271).to(torch.int32).numpy()
+    single = numbers((rows, columns), 0, 1, 16807).bool().numpy()
+    index = inter.quality_index
+    context = InterContext(
+        numbers((channels, rows, columns), 0, MAGNITUDES[-1], 69621).to(torch.uint8).numpy(),
+        motion_features(field, single),
+        context_planes(index, (40, 90), 1, 3, b_picture=True),
+        change_planes(index, b_picture=True),
+    )
+    symbols = numbers((rows * columns, channels), -2, 2, 39373).to(torch.int32).numpy()
+    symbols[numbers((rows * columns,), 0, 2, 48271).bool().numpy()] = 0
+    live = symbols.any(axis=1).reshape(rows, columns)
+    features = inter.features(context)
+    yield from (torch.from_numpy(inter.live_levels(parity, features, live)) for parity in (0, 1))
+    odd = (torch.arange(rows)[:, None] + torch.arange(columns)).flatten().numpy() % 2
+    for number in range(HEADS):
+        places = (live.ravel() & (odd == number % 2)).nonzero()[0]
+        if places.size:
+            yield torch.from_numpy(inter.indices(number, features, live, inter.sizes(symbols), places))
+    for factor in (1, FORGED):
+        yield from inter.changed(planes, symbols * factor, context)
+    yield torch.from_numpy(inter.remembered(context, symbols))
 
 
 def _planes(move: int, device: torch.device) -> list[Tensor]:

@@ -28,6 +28,7 @@ from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import CONTEXT, ONE, SYMBOL_MAX, Cheng2020, causal_taps
 from lvcodec.nets.coding import Parameters, Planes
 from lvcodec.nets.compensation import LATENT_GRID
+from lvcodec.nets.inter_coding import InterCoding
 from lvcodec.nets.temporal import PARAMETER_GRID
 
 ROW_STEP = CONTEXT // 2 + 1  # passes between a position and the one below it
@@ -43,6 +44,8 @@ class Cheng2020Coding:
     steps up. tables, centres: by name.
     Raises WeightsError if the thresholds are not such.
     """
+
+    inter: InterCoding | None = None
 
     def __init__(
         self,
@@ -93,14 +96,6 @@ class Cheng2020Coding:
         """U_DEC: latents to padded planes of levels 0..255."""
         y, u, v = (plane.clamp(0, 255) for plane in rgb.to_planes(self.model.g_s(units)))
         return y, u, v
-
-    def changed(self, planes: Planes, before: Tensor, after: Tensor) -> Planes:
-        """Padded planes of bytes, and U_DEC(after) - U_DEC(before) added, each in whole levels, unclamped."""
-        old, new = (rgb.to_planes(self.model.g_s(clamp(y, WIDE))) for y in (before, after))
-        y, u, v = ((x.double() + b - a).clamp(0, 255) for x, a, b in zip(planes, old, new, strict=True))
-        return y, u, v
-
-    # ---- I-pictures -----------------------------------------------------------------------------------------
 
     def hyper(self, latents: Tensor) -> Tensor:
         """h_a of the latents before rounding, as in CompressAI; whole."""

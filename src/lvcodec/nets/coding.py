@@ -1,10 +1,11 @@
 """What the loop asks of a family at one quality: nets/swift_coding.py and nets/cheng2020_coding.py implement it.
 
-    analyse (U_ENC), pixels (U_DEC), changed      planes of bytes to latents and back
+    analyse (U_ENC), pixels (U_DEC)               planes of bytes to latents and back
     scaled, symbols, units, step_sizes            latents in quantiser steps and back
     hyper, intra_passes                           I-pictures' entropy model
     p_hyper, p_parameters                         P-pictures' (P-HE; P-HD, TPM, EPM)
     shift_hyper, compensate                       the shift (BFD-E; BFD-D, LCM)
+    inter                                         P- and B-pictures of `aligned`, where the model has it
 
 `scaled`, `step_sizes`, `hyper`, `p_hyper` and `shift_hyper` are for the encoder alone.
 """
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from lvcodec.entropy.tables import TableSet
+    from lvcodec.nets.inter_coding import InterCoding
 
 Parameters = tuple["Tensor", "Tensor"]
 Planes = tuple["Tensor", "Tensor", "Tensor"]
@@ -33,6 +35,7 @@ class Coding(Protocol):
 
     tables: dict[str, TableSet]
     centres: dict[str, Ints]
+    inter: InterCoding | None
 
     def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor: ...
     def scaled(self, latents: Tensor) -> Tensor: ...
@@ -40,7 +43,6 @@ class Coding(Protocol):
     def symbols(self, latents: Tensor) -> Tensor: ...
     def units(self, symbols: Tensor) -> Tensor: ...
     def pixels(self, units: Tensor) -> Planes: ...
-    def changed(self, planes: Planes, before: Tensor, after: Tensor) -> Planes: ...
     def hyper(self, latents: Tensor) -> Tensor: ...
     # The functions that it yields take symbols of any numeric type.
     def intra_passes(self, z: Tensor) -> Iterator[tuple[NDArray[np.intp], Callable[[Tensor], Parameters]]]: ...

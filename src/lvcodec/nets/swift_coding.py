@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lvcodec.entropy.tables import TableSet
-from lvcodec.exact.formats import INT8
-from lvcodec.exact.packed import add_parts
 from lvcodec.exact.planes import channels_to_planes
 from lvcodec.nets.coding import Parameters, Planes
 from lvcodec.nets.inter_coding import InterCoding
@@ -73,12 +71,6 @@ class SwiftCoding:
     def pixels(self, units: Tensor) -> Planes:
         """U_DEC: latent units to padded planes of levels 0..255."""
         return channels_to_planes(self._backend.units(self.model.synthesis(units, self.steps), 1.0 / UNITS_PER_LEVEL))
-
-    def changed(self, planes: Planes, before: Tensor, after: Tensor) -> Planes:
-        """Padded planes of bytes, and U_DEC(after) - U_DEC(before) added before anything is rounded or clamped."""
-        both = self.model.synthesis(torch.cat([after, before]).clamp_(-LATENT_MAX, LATENT_MAX), self.steps)
-        change = both[:1].sub_(both[1:])
-        return channels_to_planes(add_parts(self._backend.levels(*planes), change, 1.0 / UNITS_PER_LEVEL, INT8))
 
     def hyper(self, latents: Tensor) -> Tensor:
         """h_a of the picture's latents, whole."""

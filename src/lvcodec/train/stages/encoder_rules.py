@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from torch import Tensor
 
-from lvcodec.encoder.decisions import DECISIONS
+from lvcodec.encoder.decisions import DECISIONS, LatentDecisions
 from lvcodec.encoder.distortion import step_weight
 from lvcodec.nets.swift import Steps
 from lvcodec.train.stages.losses import MSE
@@ -16,10 +16,10 @@ LDS_ALPHA = Fraction(1, 2)  # swift's shift in lds: it renames symbols, so the r
 
 
 def distortion_weight(mode: str) -> float:
-    """What the encoder weighs the distortion of P-pictures by in a mode."""
+    """What the encoder weighs the distortion of P-pictures by in mfvc or lds."""
     decisions = DECISIONS[mode]
-    if decisions is None:
-        raise ValueError(f"the mode {mode} has no P-pictures")
+    if not isinstance(decisions, LatentDecisions):
+        raise ValueError(f"the mode {mode} has no P-pictures of latents")
     return decisions.distortion_weight_at(decisions.alpha or LDS_ALPHA)
 
 
