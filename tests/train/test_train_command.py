@@ -230,12 +230,12 @@ def test_the_stage_inter_needs_chains(arguments, tmp_path: Path, capsys) -> None
 
 
 def test_chains_are_collected_from_videos_that_are_large_enough(
-    videos: Path, random_model: str, make_clip, tmp_path: Path, capsys
+    videos: Path, with_path, make_clip, tmp_path: Path, capsys
 ) -> None:
     from lvcodec.train.data import chains
     from lvcodec.train.data.collect import HEIGHT, WIDTH
 
-    collect = ["train", "collect", str(tmp_path / "chains"), "--model", random_model, "--chains", "1", "--data"]
+    collect = ["train", "collect", str(tmp_path / "chains"), "--model", str(with_path.path), "--chains", "1", "--data"]
     assert execute([*collect, str(videos)]) == 3
     assert "are too small" in capsys.readouterr().err
     (tmp_path / "large").mkdir()
@@ -246,4 +246,4 @@ def test_chains_are_collected_from_videos_that_are_large_enough(
     chain = chains.load(chains.stored(tmp_path / "chains")[0])
     assert chain.source.shape == (4, HEIGHT * 3 // 2, WIDTH)
     assert sorted(chain.steps[:, 0].tolist()) == [1, 2, 3]
-    assert chain.motion.shape == (3, 2, 2, HEIGHT // 16, WIDTH // 16)
+    assert chain.field.shape == (3, 2, HEIGHT // 16, WIDTH // 16)
