@@ -66,7 +66,7 @@ def collect(folder: Path, videos: Sequence[Path], info: ModelInfo, *, seed: int 
 
 def of_video(video: Path, info: ModelInfo, random: np.random.Generator) -> Chain:
     """One chain of a video: crop and quality are drawn. Raises InputError if the video is too small."""
-    pictures, rate = _crop(video, random)
+    pictures, rate = crop(video, random)
     index = int(random.integers(0, LAST_INDEX + 1))
     return of_pictures(pictures, rate, info, index)
 
@@ -148,7 +148,7 @@ def raw_of(picture: Picture) -> NDArray[np.uint8]:
     return np.concatenate([plane.ravel() for plane in picture.planes]).reshape(height * 3 // 2, width)
 
 
-def _crop(video: Path, random: np.random.Generator) -> tuple[list[Picture], Fraction]:
+def crop(video: Path, random: np.random.Generator) -> tuple[list[Picture], Fraction]:
     """A video's pictures at a place drawn at random, perhaps backwards, and how many there are a second."""
     with open_source(video) as source:
         height, width = source.format.height, source.format.width
