@@ -55,13 +55,15 @@ def test_chains_of_the_first_form_are_taken_as_symmetric(chains_folder: Path, tm
     at, before, after, _ = chain.steps[2]  # 1 between 0 and 3
     assert (at, before, after) == (1, 0, 3)
     pair = np.zeros((len(chain.steps), 2, 2, *chain.field.shape[2:]), dtype=np.int16)
-    pair[2, 0, 1], pair[2, 1, 1] = 4, -12  # a quarter of a pel to the right, and three to the left in two pictures
+    pair[2, 0, 1], pair[2, 1, 1] = 4, -12  # a pel to the right, and three to the left in two pictures
+    pair[2, 1, 1, 0, 3] = -9
     direction = np.full(chain.direction.shape, BOTH, dtype=np.uint8)
     direction[2, 0, 0], direction[2, 0, 1] = BEFORE, AFTER
     parts = {name: getattr(chain, name) for name in ("source", "start", "quality_index", "steps")}
     np.savez(tmp_path / "first.npz", **parts, motion=pair, direction=direction)
     loaded = chains.load(tmp_path / "first.npz")
-    assert loaded.field[2, 1, 0, :3].tolist() == [8, 12, 10]
+    assert loaded.field[2, 1, 0].tolist() == [8, 12, 8, 8]
+    assert loaded.direction[2, 0].tolist() == [BEFORE, AFTER, BEFORE, BOTH]
     assert not loaded.field[0].any() and not loaded.field[2, 0].any()
     assert loaded.qualities[:3].tolist() == [40, 32, 24]
 

@@ -20,8 +20,10 @@ from lvcodec.stream.structure import LAYER_ANCHOR, LAYER_KEY
 
 BOTH, BEFORE, AFTER = range(3)  # from which of its references a block is predicted
 NONE = -1  # the second reference of a P-picture
-# Of chains of the first form, whose files have no qualities: how far pictures are below the I-picture, and a layer.
-FIRST_COARSER, FIRST_LAYER = 20, 8
+# Of chains of the first form, whose files have no qualities: how far pictures are below the I-picture, and a layer; up
+# to how many quarters of a pel the vectors of both references are taken as one (0, 1, 2, 4, 8 or any: predictions of
+# B-pictures have mean squared errors of 55.9, 55.0, 54.7, 55.6, 58.6 or 76.9; along both vectors 47.4).
+FIRST_COARSER, FIRST_LAYER, FIRST_NEAR = 20, 8, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,19 +80,21 @@ def stored(folder: Path) -> list[Path]:
 def _of_pairs(stored: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Motion and qualities of a chain of the first form, whose B-pictures have a field from either reference.
 
-    motion: (S, 2, 2, rows, columns). Each block's vector is that of the reference it shows, over the greater distance;
-    where it shows both it is their mean.
+    motion: (S, 2, 2, rows, columns). Each block's vector is that of the reference it shows, over the greater distance.
+    Where it shows both it is their mean; or, if they are apart, that of the reference before, which it shows alone.
     """
     at, before, after, layer = stored["steps"].T
     to_before = (at - before).astype(np.float64)
     to_after = np.where(after == NONE, to_before, after - at)
     distance = np.maximum(to_before, to_after)
     here, there = (
-        stored["motion"][:, number] * (sign * distance / apart)[:, None, None, None]
-        for number, sign, apart in ((0, 1, to_before), (1, np.where(after == NONE, 1, -1), to_after))
+        stored["motion"][:, number] * (sign * distance / span)[:, None, None, None]
+        for number, sign, span in ((0, 1, to_before), (1, np.where(after == NONE, 1, -1), to_after))
     )
-    direction = stored["direction"][:, None]
-    field = np.where(direction == BEFORE, here, np.where(direction == AFTER, there, (here + there) / 2))
+    apart = np.abs(here - there).max(axis=1) > FIRST_NEAR
+    direction = np.where((stored["direction"] == BOTH) & apart, BEFORE, stored["direction"]).astype(np.uint8)
+    shown = direction[:, None]
+    field = np.where(shown == BEFORE, here, np.where(shown == AFTER, there, (here + there) / 2))
     below = FIRST_COARSER + FIRST_LAYER * np.maximum(0, layer - LAYER_ANCHOR)
     qualities = np.maximum(0, stored["quality_index"] - below)
-    return {"field": np.rint(field).astype(np.int16), "qualities": qualities.astype(np.int32)}
+    return {"field": np.rint(field).astype(np.int16), "direction": direction, "qualities": qualities.astype(np.int32)}
