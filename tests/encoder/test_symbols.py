@@ -67,11 +67,6 @@ def test_training_chooses_the_same(tables: dict[str, TableSet]) -> None:
     apart = np.abs(REAL - MEAN8 / grid.MEAN_STEPS) / grid.scales()[LEVEL]
     for reach, found, expected in (
         (10, training.decide(real, mean8, level, worth, laplace=True), decide(REAL, WEIGHTS, tables["plain"], LOCATED)),
-        (
-            10,
-            training.decide_shifted(real, mean8, level, worth),
-            decide_shifted(REAL, WEIGHTS, tables["shifted"], LOCATED, MEAN8),
-        ),
         (3, training.decide(real, mean8, level, worth), decide(REAL, WEIGHTS, gaussian, LOCATED)),
     ):
         likely = apart < reach
@@ -81,7 +76,6 @@ def test_training_chooses_the_same(tables: dict[str, TableSet]) -> None:
 def test_gradients_pass_as_through_rounding() -> None:
     training = pytest.importorskip("lvcodec.train.stages.symbols", reason="pip install '.[train]'")
     real, mean8, level, worth = (torch.from_numpy(part).float() for part in (REAL, MEAN8, LEVEL, WEIGHTS))
-    for function in (training.decide, training.decide_shifted):
-        leaf = real.clone().requires_grad_()
-        function(leaf, mean8, level, worth).sum().backward()
-        assert (leaf.grad == 1).all()
+    leaf = real.clone().requires_grad_()
+    training.decide(leaf, mean8, level, worth).sum().backward()
+    assert (leaf.grad == 1).all()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 if TYPE_CHECKING:
+    from lvcodec.models.store import ModelInfo
     from lvcodec.train.data.crops import CachedClip
     from lvcodec.train.run.run import Run
 
@@ -66,3 +68,71 @@ def fresh(clips) -> Callable[..., Run]:
         return Run(Settings(stage, total, **usual | settings), model, swift_priors(model), crops)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def chains_folder(tmp_path_factory, make_clip) -> Path:
+    """Two chains without motion: P-pictures, and a pyramid."""
+    from lvcodec.stream.structure import Structure
+    from lvcodec.train.data import chains
+    from lvcodec.train.data.collect import raw_of
+
+    target, side, own = tmp_path_factory.mktemp("chains"), 64, 60
+    for seed, structure in enumerate((Structure(7), Structure(7, pyramid=True))):
+        source = np.stack([raw_of(picture) for picture in make_clip(side, side, 8, seed)])
+        steps = [(s.at, s.before, chains.NONE if s.after is None else s.after, s.layer) for s in structure.steps]
+        places = len(steps), side // 16, side // 16
+        chain = chains.Chain(
+            source,
+            source[0],
+            own,
+            np.array(steps, dtype=np.int32),
+            np.array([own - 6 * layer for *_, layer in steps], dtype=np.int32),
+            np.zeros((places[0], 2, *places[1:]), dtype=np.int16),
+            np.full(places, chains.BOTH, dtype=np.uint8),
+        )
+        chains.save(target / f"{seed}.npz", chain)
+    return target
+
+
+@pytest.fixture(scope="session")
+def started(chains_folder: Path) -> dict[str, Any]:
+    """The weights of an inter path that has been started."""
+    import torch
+
+    from lvcodec.nets.inter import Inter, InterShape
+    from lvcodec.train.stages.inter import start as inter_start
+    from lvcodec.train.stages.inter.pool import Pool
+
+    torch.manual_seed(1)
+    model = Inter(InterShape())
+    inter_start.start(model, Pool([chains_folder], 4, 1), rounds=(2, 3))
+    return model.state_dict()
+
+
+@pytest.fixture(scope="session")
+def with_path(started: dict[str, Any], tmp_path_factory) -> ModelInfo:
+    """A tiny model whose inter path has been started, in a folder."""
+    from dataclasses import replace
+
+    import torch
+
+    from lvcodec.models import store
+    from lvcodec.models.untrained import randomise
+    from lvcodec.nets.swift import Swift, SwiftShape
+    from lvcodec.train.results import export
+    from lvcodec.train.stages.priors import swift_priors
+
+    torch.manual_seed(1)
+    model = Swift(replace(SwiftShape.parse(TINY), inter=True))
+    randomise(model)
+    model.inter.load_state_dict(started)
+    return store.write(
+        tmp_path_factory.mktemp("models") / "tiny",
+        name="tiny",
+        family="swift",
+        shape=model.shape.as_dict(),
+        arrays=export.arrays_of(model, swift_priors(model)),
+        about={},
+        overwrite=False,
+    )

@@ -153,7 +153,7 @@ def test_the_shown_picture_is_the_decoders() -> None:
     [
         ("intra", {"family": "cheng2020"}, "name it with --quality"),
         ("intra", {"family": "swift", "quality": 3}, "--quality belongs to cheng2020"),
-        ("joint", {"family": "cheng2020", "quality": 3}, "the stage joint is swift's"),
+        ("inter", {"family": "cheng2020", "quality": 3}, "the stage inter is swift's"),
         ("temporal", {"family": "cheng2020", "quality": 3, "optimiser": "muon"}, "trained with Adam"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,48 +11,23 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("compressai", reason="training's priors are CompressAI's: pip install '.[train]'")
 
+from lvcodec.codec.motion import Motion, predict, predict_both  # noqa: E402
 from lvcodec.errors import InputError  # noqa: E402
 from lvcodec.nets.inter import Inter, InterShape  # noqa: E402
 from lvcodec.nets.linear import UNITS_PER_LEVEL  # noqa: E402
 from lvcodec.nets.swift import Swift, SwiftShape  # noqa: E402
-from lvcodec.stream.structure import Structure  # noqa: E402
 from lvcodec.train.data import chains  # noqa: E402
-from lvcodec.train.data.chains import BOTH, NONE, Chain  # noqa: E402
-from lvcodec.train.data.collect import raw_of  # noqa: E402
+from lvcodec.train.data.chains import AFTER, BEFORE, BOTH, NONE  # noqa: E402
 from lvcodec.train.results import checkpoint  # noqa: E402
 from lvcodec.train.run.chain_run import ChainRun  # noqa: E402
 from lvcodec.train.settings import Settings  # noqa: E402
-from lvcodec.train.stages.inter import start as inter_start  # noqa: E402
 from lvcodec.train.stages.inter import unrolled  # noqa: E402
 from lvcodec.train.stages.inter.coding import code  # noqa: E402
-from lvcodec.train.stages.inter.pool import Pool  # noqa: E402
+from lvcodec.train.stages.inter.pool import Decoded, Pool, Task  # noqa: E402
 from lvcodec.train.stages.priors import swift_priors  # noqa: E402
+from lvcodec.video.picture import Picture  # noqa: E402
 
 SIDE = 64
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, make_clip) -> Path:
-    """Two chains without motion: P-pictures, and a pyramid."""
-    target = tmp_path_factory.mktemp("chains")
-    for seed, structure in enumerate((Structure(7), Structure(7, pyramid=True))):
-        source = np.stack([raw_of(picture) for picture in make_clip(SIDE, SIDE, 8, seed)])
-        steps = [(s.at, s.before, NONE if s.after is None else s.after, s.layer) for s in structure.steps]
-        places = SIDE // 16, SIDE // 16
-        motion = np.zeros((len(steps), 2, 2, *places), dtype=np.int16)
-        direction = np.full((len(steps), *places), BOTH, dtype=np.uint8)
-        chain = Chain(source, source[0], 60, np.array(steps, dtype=np.int32), motion, direction)
-        chains.save(target / f"{seed}.npz", chain)
-    return target
-
-
-@pytest.fixture(scope="module")
-def started(folder: Path) -> dict[str, torch.Tensor]:
-    """The weights of a path that has been started."""
-    torch.manual_seed(1)
-    model = Inter(InterShape())
-    inter_start.start(model, Pool([folder], 4, 1), rounds=(2, 3))
-    return model.state_dict()
 
 
 @pytest.fixture
@@ -61,19 +37,67 @@ def model(started: dict[str, torch.Tensor]) -> Inter:
     return fresh
 
 
-def test_chains_are_saved_and_loaded(folder: Path, tmp_path: Path) -> None:
-    chain = chains.load(chains.stored(folder)[1])
+def test_chains_are_saved_and_loaded(chains_folder: Path, tmp_path: Path) -> None:
+    chain = chains.load(chains.stored(chains_folder)[1])
     assert chain.quality_index == 60
     assert [tuple(step) for step in chain.steps[:2]] == [(7, 0, NONE, 2), (3, 0, 7, 3)]
+    assert chain.best == 48
     (tmp_path / "no.npz").write_bytes(b"none")
     with pytest.raises(InputError, match="holds no chain"):
         chains.load(tmp_path / "no.npz")
     with pytest.raises(InputError, match="no chains in"):
-        Pool([folder.parent / "nothing"], 1, 1).check(1)
+        Pool([chains_folder.parent / "nothing"], 1, 1).check(1)
 
 
-def test_pool_keeps_what_is_still_needed_and_begins_anew(folder: Path, model: Inter) -> None:
-    pool = Pool([folder], 3, 2)
+def test_chains_of_the_first_form_are_taken_as_symmetric(chains_folder: Path, tmp_path: Path) -> None:
+    """Their B-pictures have a field from either reference, as they come; their qualities are not told."""
+    chain = chains.load(chains.stored(chains_folder)[1])
+    at, before, after, _ = chain.steps[2]  # 1 between 0 and 3
+    assert (at, before, after) == (1, 0, 3)
+    pair = np.zeros((len(chain.steps), 2, 2, *chain.field.shape[2:]), dtype=np.int16)
+    pair[2, 0, 1], pair[2, 1, 1] = 4, -12  # a pel to the right, and three to the left in two pictures
+    pair[2, 1, 1, 0, 3] = -9
+    direction = np.full(chain.direction.shape, BOTH, dtype=np.uint8)
+    direction[2, 0, 0], direction[2, 0, 1] = BEFORE, AFTER
+    parts = {name: getattr(chain, name) for name in ("source", "start", "quality_index", "steps")}
+    np.savez(tmp_path / "first.npz", **parts, motion=pair, direction=direction)
+    loaded = chains.load(tmp_path / "first.npz")
+    assert loaded.field[2, 1, 0].tolist() == [8, 12, 8, 8]
+    assert loaded.direction[2, 0].tolist() == [BEFORE, AFTER, BEFORE, BOTH]
+    assert not loaded.field[0].any() and not loaded.field[2, 0].any()
+    assert loaded.qualities[:3].tolist() == [40, 32, 24]
+
+
+def test_pictures_are_predicted_as_a_decoder_does_and_soft_to_a_level(chains_folder: Path) -> None:
+    """P-pictures and B-pictures between unequal distances, mirrored or not; whole pels, where taps do not matter."""
+    random = np.random.default_rng(3)
+    pool = Pool([chains_folder], 1, 1)
+    base = pool.draw(1)[0]
+    shape = SIDE // 16, SIDE // 16
+    planes = [[random.integers(0, 256, (side, side), dtype=np.uint8) for side in (SIDE, SIDE // 2, SIDE // 2)]] * 2
+    planes[1] = [plane[::-1].copy() for plane in planes[0]]
+    field = (random.integers(-2, 3, (2, *shape)) * 16).astype(np.int32)
+    direction = random.integers(0, 3, shape).astype(np.uint8)
+    for after in (0, 3):
+        pictures = {at: Decoded(shown, None, 3.0, intra=False) for at, shown in zip((0, after), planes, strict=True)}
+        running = replace(base, pictures=pictures)
+        task = Task(running, 1, 0, after, 3.0, after - 1 if after else 1, field, direction)
+        motion = Motion(field, np.zeros(shape, np.int32), direction)
+        one, other = (Picture(*pictures[at].planes) for at in (0, after))
+        exact = predict_both(one, other, motion, 1, 2) if after else predict(one, motion)
+        for ours, theirs in zip(task.predicted(), exact.planes, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        views = task.views
+        seen = np.sum([view.shown for view in views], axis=0)
+        soft = torch.zeros(96, SIDE // 8, SIDE // 8)
+        for view in views:
+            share = (view.shown / seen).astype(np.float32)
+            soft += unrolled.soft_moved(unrolled.channels(pictures[view.at].planes)[None], view.field, share) + 128
+        assert (soft - 128 - unrolled.channels(list(exact.planes))).abs().max() < 0.6
+
+
+def test_pool_keeps_what_is_still_needed_and_begins_anew(chains_folder: Path, model: Inter) -> None:
+    pool = Pool([chains_folder], 3, 2)
     began = {id(running) for running in pool.draw(3)}
     for _ in range(8):
         with torch.no_grad():
@@ -85,8 +109,8 @@ def test_pool_keeps_what_is_still_needed_and_begins_anew(folder: Path, model: In
     assert began.isdisjoint({id(running) for running in pool.running})
 
 
-def test_path_works_from_its_start(folder: Path, model: Inter) -> None:
-    pool = Pool([folder], 2, 3)
+def test_path_works_from_its_start(chains_folder: Path, model: Inter) -> None:
+    pool = Pool([chains_folder], 2, 3)
     tasks = [pool.next(running) for running in pool.draw(2)]
     batch = unrolled.batch_of(model, tasks, {})
     with torch.no_grad():
@@ -98,9 +122,9 @@ def test_path_works_from_its_start(folder: Path, model: Inter) -> None:
     assert torch.equal(coded.symbols, coded.symbols.round())
 
 
-def test_gradients_reach_the_picture_before(folder: Path, model: Inter) -> None:
+def test_gradients_reach_the_picture_before(chains_folder: Path, model: Inter) -> None:
     """The second picture's distortion is also paid by what showed the first."""
-    pool = Pool([folder], 1, 4)
+    pool = Pool([chains_folder], 1, 4)
     chain = pool.draw(1)[0]
     known: unrolled.Known = {}
     shown = []
@@ -117,11 +141,11 @@ def test_gradients_reach_the_picture_before(folder: Path, model: Inter) -> None:
     assert shown[0].grad.abs().sum() > 0
 
 
-def test_a_run_trains_its_path_alone_and_goes_on(folder: Path, started: dict[str, torch.Tensor]) -> None:
+def test_a_run_trains_its_path_alone_and_goes_on(chains_folder: Path, started: dict[str, torch.Tensor]) -> None:
     swift = Swift(SwiftShape(inter=True, depth8=1, depth16=1))
     swift.inter.load_state_dict(started)
     settings = Settings("inter", 30, by_steps=True, batch=2, schedule="constant", simulated=0.0)
-    run = ChainRun(settings, swift, swift_priors(swift), Pool([folder], 4, 5))
+    run = ChainRun(settings, swift, swift_priors(swift), Pool([chains_folder], 4, 5))
     before = {name: value.clone() for name, value in swift.state_dict().items()}
     for _ in range(24):
         run.step()
@@ -131,7 +155,7 @@ def test_a_run_trains_its_path_alone_and_goes_on(folder: Path, started: dict[str
     still = {name for name in before if name.startswith("inter.") and name not in changed}
     assert {name for name in still if "bias" not in name} == {"inter.enc_linear.weight", "inter.log_step"}
     state = run.state()
-    again = ChainRun(settings, swift, swift_priors(swift), Pool([folder], 4, 5))
+    again = ChainRun(settings, swift, swift_priors(swift), Pool([chains_folder], 4, 5))
     again.resume(state)
     assert again.progress.step == 24
 

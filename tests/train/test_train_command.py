@@ -14,6 +14,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lvcodec.cli.main import execute
@@ -230,12 +231,12 @@ def test_the_stage_inter_needs_chains(arguments, tmp_path: Path, capsys) -> None
 
 
 def test_chains_are_collected_from_videos_that_are_large_enough(
-    videos: Path, random_model: str, make_clip, tmp_path: Path, capsys
+    videos: Path, with_path, make_clip, tmp_path: Path, capsys
 ) -> None:
     from lvcodec.train.data import chains
     from lvcodec.train.data.collect import HEIGHT, WIDTH
 
-    collect = ["train", "collect", str(tmp_path / "chains"), "--model", random_model, "--chains", "1", "--data"]
+    collect = ["train", "collect", str(tmp_path / "chains"), "--model", str(with_path.path), "--chains", "1", "--data"]
     assert execute([*collect, str(videos)]) == 3
     assert "are too small" in capsys.readouterr().err
     (tmp_path / "large").mkdir()
@@ -246,4 +247,35 @@ def test_chains_are_collected_from_videos_that_are_large_enough(
     chain = chains.load(chains.stored(tmp_path / "chains")[0])
     assert chain.source.shape == (4, HEIGHT * 3 // 2, WIDTH)
     assert sorted(chain.steps[:, 0].tolist()) == [1, 2, 3]
-    assert chain.motion.shape == (3, 2, 2, HEIGHT // 16, WIDTH // 16)
+    assert chain.field.shape == (3, 2, HEIGHT // 16, WIDTH // 16)
+
+
+def test_a_model_without_an_inter_path_gets_one_that_collects(
+    arguments, with_path, chains_folder: Path, make_waves, tmp_path: Path, capsys
+) -> None:
+    """From a checkpoint of the first stages to one of inter, validated by streams of aligned."""
+    from lvcodec.models import store
+    from lvcodec.train.data.collect import HEIGHT, WIDTH, of_pictures
+    from lvcodec.train.results.export import has_inter
+    from lvcodec.train.run import first_path
+
+    (tmp_path / "clips").mkdir()
+    with open_sink(tmp_path / "clips" / "one.y4m", VideoFormat(WIDTH, HEIGHT, Fraction(25))) as sink:
+        for picture in make_waves(WIDTH, HEIGHT, 14):
+            sink.write(picture)
+    assert execute(arguments("intra", "--steps", "1", "--run", tmp_path / "first")) == 0
+    plain, started = tmp_path / "plain", tmp_path / "started"
+    exported = ["train", "export", str(plain), str(tmp_path / "first" / "checkpoint.pt"), "--about", "a", "--data", "b"]
+    assert execute(exported) == 0
+    assert not has_inter(store.read_info(plain))
+    videos = [tmp_path / "clips" / "one.y4m"]
+    info = first_path.with_path(started, store.read_info(plain), videos, seed=1, rounds=(1, 1))
+    assert has_inter(info)
+    pictures = make_waves(64, 64, 4)
+    chain = of_pictures(pictures, Fraction(25), info, 60)
+    assert np.abs(chain.start.astype(int) - chain.source[0]).mean() < 60
+    more = ["--start", tmp_path / "first" / "checkpoint.pt", "--steps", "1", "--validate", tmp_path / "clips"]
+    assert execute(arguments("inter", *more, data=chains_folder)) == 0
+    assert "step 1, aligned: " in capsys.readouterr().err
+    rows = (tmp_path / "run" / "validation.csv").read_text().splitlines()
+    assert [row.split(",")[2] for row in rows[1:]] == ["aligned"] * 6

@@ -76,7 +76,7 @@ _PAPER: dict[str, Any] = {
     "schedule": "steps",
 }
 _CHENG2020: dict[str, Any] = {"optimiser": "adam", "adam_lr": 1e-4, "linear_lr": 1e-4}
-PAPER_STEPS = {"intra": 500_000, "temporal": 500_000, "compensation": 100_000, "joint": 100_000}
+PAPER_STEPS = {"intra": 500_000, "temporal": 500_000, "compensation": 100_000}
 
 
 def settings_of(
@@ -94,7 +94,7 @@ def settings_of(
     if unknown:
         raise UsageError(f"training has no setting {', '.join(sorted(unknown))}")
     if steps is None and minutes is None and preset == "paper":
-        steps = PAPER_STEPS[stage]
+        steps = PAPER_STEPS.get(stage)
     if (steps is None) == (minutes is None):
         raise UsageError("how long to train is not clear", "give either --minutes or --steps")
     _check_family(stage, values)
@@ -112,7 +112,7 @@ def _check_family(stage: str, values: Mapping[str, Any]) -> None:
             raise UsageError("--quality belongs to cheng2020: a model of swift has all qualities")
     elif quality is None:
         raise UsageError("cheng2020 has a network a quality", "name it with --quality")
-    elif stage == "joint":
-        raise UsageError("the stage joint is swift's")
+    elif stage == "inter":
+        raise UsageError("the stage inter is swift's")
     elif values["optimiser"] != "adam":
         raise UsageError("cheng2020 is trained with Adam")

@@ -6,7 +6,7 @@ import click
 
 from lvcodec.cli.train.collect import collect
 from lvcodec.cli.train.export import export
-from lvcodec.cli.train.stages import compensation, inter, intra, joint, temporal
+from lvcodec.cli.train.stages import compensation, inter, intra, temporal
 from lvcodec.cli.train.validate import validate
 
 
@@ -14,10 +14,10 @@ from lvcodec.cli.train.validate import validate
 def train() -> None:
     """Train weights, stage by stage, and make models of them.
 
-    The stages are intra, temporal, compensation, joint and inter. A run that was stopped, or killed, goes on when the
-    same command is given again. Needs pip install 'lvcodec[train]'; docs/training.md tells the whole way.
+    The stages are intra, temporal, compensation and inter. A run that was stopped, or killed, goes on when the same
+    command is given again. Needs pip install 'lvcodec[train]'; docs/training.md tells the whole way.
     """
 
 
-for command in (intra, temporal, compensation, joint, collect, inter, export, validate):
+for command in (intra, temporal, compensation, collect, inter, export, validate):
     train.add_command(command)

@@ -13,7 +13,7 @@ from lvcodec.names import MODES
 
 
 @click.command(
-    epilog='Example: lvcodec train export weights/mine runs/joint/checkpoint.pt --about "60 minutes" '
+    epilog='Example: lvcodec train export weights/mine runs/inter/checkpoint.pt --about "60 minutes" '
     '--data "holiday videos of mine"'
 )
 @click.argument("target", type=FOLDER)
@@ -41,9 +41,7 @@ from lvcodec.names import MODES
     "modes",
     type=click.Choice(MODES),
     multiple=True,
-    default=("intra", "aligned"),
-    show_default=True,
-    help="In which modes; may be repeated.",
+    help="In which modes; may be repeated.  [default: intra, and aligned or, without an inter path, lds]",
 )
 @held_out_cache
 @click.option("-y", "overwrite", is_flag=True, help="Replace the model in TARGET.")
@@ -70,12 +68,13 @@ def export(
     check_model_folder(str(target), overwrite=overwrite)
     from lvcodec.models import store
     from lvcodec.train.data.crops import prepare
-    from lvcodec.train.results.export import note_measured, ship
+    from lvcodec.train.results.export import has_inter, note_measured, ship
     from lvcodec.train.results.judge import judge
 
     info = ship(target, checkpoints, about=about, data=data, licence=licence, averaged=averaged, overwrite=overwrite)
     if clips is not None:
         held_out = prepare([clips], cache, notice=out.notice)
+        modes = modes or ("intra", "aligned" if has_inter(info) else "lds")
         note_measured(info, {mode: next(judge([target], held_out, mode)) for mode in modes})
     masters = target / store.MASTERS
     out.summary(

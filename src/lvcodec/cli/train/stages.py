@@ -47,20 +47,6 @@ def compensation(**options: Any) -> None:
 
 
 @click.command(
-    epilog="Example: lvcodec train joint --run runs/joint --start runs/compensation/checkpoint.pt --data VIDEOS "
-    "--data PHOTOS --minutes 60"
-)
-@stage_options
-def joint(**options: Any) -> None:
-    """Train I- and P-pictures together, for the mode aligned.
-
-    Four pictures in the real loop with its search for motion; a quarter of the samples are single pictures, so that the
-    mode intra stays as good as it was.
-    """
-    train_stage("joint", **options)
-
-
-@click.command(
     epilog="Example: lvcodec train inter --run runs/inter --start weights/swift --data runs/chains --minutes 720"
 )
 @stage_options

@@ -1,31 +1,33 @@
 """Chains for the inter path's training, collected by the encoder from videos (data/chains.py).
 
-Each is a crop of one video at one quality with one structure of groups. Its motion is found among pictures that the
-encoder has coded, so that vectors follow what a decoder has, noise of coding included.
+Each is a crop of a video at one quality, coded as the encoder codes it unless it is told otherwise: of its stream the
+structure of groups is kept, qualities, and motion. So vectors follow what a decoder has, noise of coding included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.codec.modes import State
-from lvcodec.codec.motion import Field, align, field_or_zeros
-from lvcodec.encoder.decisions import DECISIONS
-from lvcodec.encoder.network import EncoderNetwork
-from lvcodec.encoder.picture import encode_picture
-from lvcodec.encoder.search import search
+from lvcodec import encode
+from lvcodec.codec.dpb import DecodedPictures
+from lvcodec.codec.motion import Motion, code_motion
+from lvcodec.codec.prediction import expected
+from lvcodec.codec.state import State
+from lvcodec.entropy.coder import Reader
 from lvcodec.errors import InputError
-from lvcodec.exact import warp
-from lvcodec.models import loading
 from lvcodec.models.store import ModelInfo
+from lvcodec.options import Encoding
 from lvcodec.quality import LAST_INDEX, of_index
-from lvcodec.stream.structure import Structure
-from lvcodec.train.data.chains import AFTER, BEFORE, BOTH, NONE, Chain, save, stored
+from lvcodec.stream.container import StreamReader
+from lvcodec.stream.records import PictureRecord
+from lvcodec.train.data.chains import BEFORE, NONE, Chain, save, stored
 from lvcodec.train.data.crops import VIDEOS
 from lvcodec.video.picture import Picture
 from lvcodec.video.source import open_source
@@ -33,10 +35,6 @@ from lvcodec.video.source import open_source
 HEIGHT, WIDTH = 240, 256  # of a chain's pictures
 LONGEST = 97  # pictures
 LARGE = 600  # a video of this width or more is also taken at half its size
-COARSER = 20  # quality indices that the chain's pictures are below its I-picture, when motion is sought
-# Structures of GOPs: share, and the groups that are drawn from, as pictures of pyramids; 0 is a chain of four.
-STRUCTURES = ((0.5, (0,)), (0.15, (4,)), (0.2, (8,)), (0.15, (0, 2, 4, 8)))
-FAIR = 1.02  # a block predicted from one reference has to be so much better than from both
 
 
 def videos_in(folders: Sequence[Path]) -> list[Path]:
@@ -67,27 +65,81 @@ def collect(folder: Path, videos: Sequence[Path], info: ModelInfo, *, seed: int 
 
 
 def of_video(video: Path, info: ModelInfo, random: np.random.Generator) -> Chain:
-    """One chain of a video: crop, quality and structure are drawn. Raises InputError if the video is too small."""
-    pictures = _crop(video, random)
+    """One chain of a video: crop and quality are drawn. Raises InputError if the video is too small."""
+    pictures, rate = crop(video, random)
     index = int(random.integers(0, LAST_INDEX + 1))
-    start, decoded, fields = _code(pictures, info, index)
-    steps, motion, direction = [], [], []
-    for at, before, after, layer in _steps(len(pictures), random):
-        if after == NONE and before == at - 1:
-            pair, chosen = [fields[at]] * 2, np.full(fields[at].shape[1:], BEFORE, dtype=np.uint8)
-        else:
-            pair, chosen = _of_both(pictures[at], decoded, before, after, of_index(max(0, index - COARSER)))
-        steps.append((at, before, after, layer))
-        motion.append(np.stack(pair))
-        direction.append(chosen)
+    return of_pictures(pictures, rate, info, index)
+
+
+def of_pictures(pictures: Sequence[Picture], rate: Fraction, info: ModelInfo, index: int) -> Chain:
+    """The longest GOP that the encoder makes of pictures in `aligned`, with an I-picture of this quality index."""
+    stream, shown = io.BytesIO(), io.BytesIO()
+    encoding = Encoding(
+        size=(pictures[0].width, pictures[0].height),
+        rate=rate,
+        pix_fmt="yuv420p",
+        model=info.path,
+        mode="aligned",
+        quality=of_index(index),
+        recon=shown,
+    )
+    encode(io.BytesIO(b"".join(picture.tobytes() for picture in pictures)), stream, encoding)
+    stream.seek(0)
+    shown.seek(0)
+    first, *gop = max(_gops(StreamReader(stream)), key=len)
+    if not gop:
+        raise InputError("a chain needs two pictures of one shot")
+    with open_source(shown) as source:
+        start = next(islice(source, first.number, None))
+    steps, motions = zip(*_predicted(first, gop, start), strict=True)
+    end = first.number + len(gop) + 1
     return Chain(
-        np.stack([raw_of(picture) for picture in pictures]),
+        np.stack([raw_of(picture) for picture in pictures[first.number : end]]),
         raw_of(start),
         index,
         np.array(steps, dtype=np.int32),
-        np.stack(motion).astype(np.int16),
-        np.stack(direction),
+        np.array([record.quality_index for record in gop], dtype=np.int32),
+        np.stack([motion.field for motion in motions]).astype(np.int16),
+        np.stack([_direction(motion) for motion in motions]),
     )
+
+
+def _gops(reader: Iterable[PictureRecord]) -> list[list[PictureRecord]]:
+    """The records of a stream, GOP by GOP."""
+    found: list[list[PictureRecord]] = []
+    for record in reader:
+        if record.kind == "I":
+            found.append([])
+        found[-1].append(record)
+    return found
+
+
+def _predicted(
+    first: PictureRecord, gop: Sequence[PictureRecord], start: Picture
+) -> Iterator[tuple[tuple[int, int, int, int], Motion]]:
+    """Steps and motion of the pictures after the I-picture, as a decoder reads it, which needs no pixels for that.
+
+    start: stands for all of them.
+    """
+    buffer = DecodedPictures()
+    buffer.add(first, State(start, first.quality_index))
+    for record in gop:
+        references, step = buffer.references(record), record.step
+        if references is None or step is None:
+            raise ValueError(f"picture {record.number} comes before what it refers to")
+        before = expected(references, step)
+        coder = Reader(record.payload)
+        motion, seen = code_motion(None, before.field, before.counts, coder, two=step.after is not None)
+        counts = before.counts.updated([seen])
+        field, span = motion.field, before.span
+        buffer.add(record, State(start, record.quality_index, field=field, span=span, counts=counts, seen=seen))
+        after = NONE if step.after is None else record.base + step.after - first.number
+        yield (record.number - first.number, record.references[0] - first.number, after, step.layer), motion
+
+
+def _direction(motion: Motion) -> NDArray[np.uint8]:
+    direction = np.full(motion.leaves.shape, BEFORE) if motion.direction is None else motion.direction
+    return direction.astype(np.uint8)
 
 
 def raw_of(picture: Picture) -> NDArray[np.uint8]:
@@ -96,15 +148,8 @@ def raw_of(picture: Picture) -> NDArray[np.uint8]:
     return np.concatenate([plane.ravel() for plane in picture.planes]).reshape(height * 3 // 2, width)
 
 
-def picture_of(raw: NDArray[np.uint8]) -> Picture:
-    """The inverse of raw_of."""
-    height, width = raw.shape[0] * 2 // 3, raw.shape[1]
-    chroma = raw[height:].reshape(2, height // 2, width // 2)
-    return Picture(np.ascontiguousarray(raw[:height]), *(np.ascontiguousarray(plane) for plane in chroma))
-
-
-def _crop(video: Path, random: np.random.Generator) -> list[Picture]:
-    """A video's pictures at a place drawn at random, perhaps backwards."""
+def crop(video: Path, random: np.random.Generator) -> tuple[list[Picture], Fraction]:
+    """A video's pictures at a place drawn at random, perhaps backwards, and how many there are a second."""
     with open_source(video) as source:
         height, width = source.format.height, source.format.width
         halved = width >= LARGE and bool(random.random() < 0.6)
@@ -126,63 +171,11 @@ def _crop(video: Path, random: np.random.Generator) -> list[Picture]:
             pictures.append(Picture(*cut))
             if len(pictures) == LONGEST:
                 break
-    return pictures[::-1] if random.random() < 0.3 else pictures
+        rate = source.format.rate
+    return (pictures[::-1] if random.random() < 0.3 else pictures), rate
 
 
 def _halved(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     import cv2
 
     return np.asarray(cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _code(pictures: list[Picture], info: ModelInfo, index: int) -> tuple[Picture, list[Picture], list[Field]]:
-    """The I-picture, all pictures as decoded in a chain of P-pictures, and each one's motion from the one before."""
-    nets = [EncoderNetwork(loading.coding(info, i), WIDTH, HEIGHT, "cpu", i) for i in (index, max(0, index - COARSER))]
-    state: State | None = None
-    decoded, fields = [], []
-    for picture in pictures:
-        net = nets[0] if state is None else nets[1]
-        _, state, _ = encode_picture(picture, state, net, DECISIONS["aligned"], Fraction(1))
-        decoded.append(state.x_hat)
-        fields.append(field_or_zeros(state.x_hat, state.field))
-    return decoded[0], decoded, fields
-
-
-def _steps(pictures: int, random: np.random.Generator) -> Iterator[tuple[int, int, int, int]]:
-    """at, before, after and layer of what follows the I-picture, in groups as drawn."""
-    shares = [share for share, _ in STRUCTURES]
-    groups = STRUCTURES[int(random.choice(len(STRUCTURES), p=shares))][1]
-    first = 0
-    while first < pictures - 1:
-        group = int(random.choice(groups))
-        count = min(group or 4, pictures - 1 - first)
-        structure = Structure(count, pyramid=bool(group) and count > 1)
-        for step in structure.steps:
-            after = NONE if step.after is None else first + step.after
-            yield first + step.at, first + step.before, after, step.layer
-        first += count
-
-
-def _of_both(
-    picture: Picture, decoded: list[Picture], before: int, after: int, quality: float
-) -> tuple[list[Field], NDArray[np.uint8]]:
-    """Fields from both references, sought one by one, and the direction of each block."""
-    references = [decoded[before]] if after == NONE else [decoded[before], decoded[after]]
-    still = field_or_zeros(picture, None)
-    fields = [search(picture, reference, still, quality) for reference in references]
-    if after == NONE:
-        return fields * 2, np.full(still.shape[1:], BEFORE, dtype=np.uint8)
-    one, other = (
-        align(reference, field).y.astype(np.float32) for reference, field in zip(references, fields, strict=True)
-    )
-    errors = [_errors(picture.y - shown) for shown in ((one + other) / 2, one, other)]
-    errors[BOTH] /= FAIR
-    return fields, np.argmin(np.stack([errors[BOTH], errors[BEFORE], errors[AFTER]]), axis=0).astype(np.uint8)
-
-
-def _errors(apart: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Squared errors of blocks."""
-    side = warp.BLOCK
-    rows, columns = apart.shape[0] // side, apart.shape[1] // side
-    squared = np.square(apart).reshape(rows, side, columns, side)
-    return np.asarray(squared.sum(axis=(1, 3)), dtype=np.float32)

@@ -254,8 +254,6 @@ def channels_of(raw: Tensor, size: int) -> Tensor:
     from lvcodec.exact.planes import planes_to_channels
 
     count, length, half = *raw.shape[:2], size // 2
-    if not count:  # torch's pixel_unshuffle has another shape for nothing
-        return torch.zeros((0, length, 96, size // 8, size // 8), device=raw.device)
     y, u, v = raw.flatten(0, 1).float().split([size * size, half * half, half * half], dim=1)
     x = planes_to_channels(y.reshape(-1, 1, size, size), u.reshape(-1, 1, half, half), v.reshape(-1, 1, half, half))
     return x.reshape(count, length, *x.shape[1:])

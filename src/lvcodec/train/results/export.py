@@ -94,6 +94,11 @@ def _by_quality(paths: Sequence[Path]) -> dict[int, list[Path]]:
     return by_quality
 
 
+def has_inter(info: store.ModelInfo) -> bool:
+    """Whether a model has an inter path, and so the mode aligned."""
+    return bool(info.manifest["shape"].get("inter"))
+
+
 def plain(target: Path, path: Path) -> Sequence[int]:
     """Write one checkpoint's model without masters, canary or recipe, to code with; returns the qualities it has."""
     info, _ = write(target, [path], about={}, overwrite=True)

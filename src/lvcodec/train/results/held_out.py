@@ -13,12 +13,7 @@ from lvcodec.measure.bdrate import check_installed
 from lvcodec.train.data.crops import CachedClip
 from lvcodec.train.results import export, judge
 
-MODES_OF_STAGE = {
-    "intra": ("intra",),
-    "temporal": ("mfvc", "aligned"),
-    "compensation": ("lds",),
-    "joint": ("intra", "aligned"),
-}
+MODE_OF_STAGE = {"intra": "intra", "temporal": "mfvc", "compensation": "lds", "inter": "aligned"}
 PICTURES = 12  # of a clip, where they are coded as video
 
 
@@ -49,11 +44,11 @@ class HeldOut:
     Raises InputError if a package that measures is missing.
     """
 
-    def __init__(self, clips: Sequence[CachedClip], stage: str, family: str = "swift") -> None:
+    def __init__(self, clips: Sequence[CachedClip], stage: str) -> None:
         check_installed()
         self.clips = clips
-        self.modes = tuple(mode for mode in MODES_OF_STAGE[stage] if family == "swift" or mode != "aligned")
-        self._anchors: dict[tuple[str, int], judge.Curve] = {}
+        self.mode = MODE_OF_STAGE[stage]
+        self._anchors: dict[int, judge.Curve] = {}
 
     def measure(
         self, checkpoint: Path, *, step: int, time_s: float, stop: Callable[[], object]
@@ -62,19 +57,17 @@ class HeldOut:
         with tempfile.TemporaryDirectory() as place:
             model = Path(place) / "validated"
             qualities = export.plain(model, checkpoint)
-            for mode in self.modes:
-                count, apart = judge.pace_of(mode)
-                for number, clip in enumerate(self.clips):
-                    if stop():
-                        return
-                    shown = judge.pictures(clip, min(count, PICTURES), apart)
-                    key = (mode, number)
-                    if key not in self._anchors:
-                        self._anchors[key] = judge.x264(shown, mode)
-                    curve = judge.coded(model, shown, mode, qualities)
-                    over_x264 = judge.rate_over(self._anchors[key], curve)
-                    for quality, (bpp, psnr) in zip(qualities, curve, strict=True):
-                        yield HeldOutPoint(step, time_s, mode, clip.name, quality, bpp, psnr, over_x264)
+            count, apart = judge.pace_of(self.mode)
+            for number, clip in enumerate(self.clips):
+                if stop():
+                    return
+                shown = judge.pictures(clip, min(count, PICTURES), apart)
+                if number not in self._anchors:
+                    self._anchors[number] = judge.x264(shown, self.mode)
+                curve = judge.coded(model, shown, self.mode, qualities)
+                over_x264 = judge.rate_over(self._anchors[number], curve)
+                for quality, (bpp, psnr) in zip(qualities, curve, strict=True):
+                    yield HeldOutPoint(step, time_s, self.mode, clip.name, quality, bpp, psnr, over_x264)
 
 
 def append(path: Path, points: Sequence[HeldOutPoint]) -> None:

@@ -106,7 +106,7 @@ def written(shown: Sequence[Picture]) -> Iterator[raw_clips.Clip]:
 def coded(
     folder: Path, shown: Sequence[Picture], mode: str, qualities: Sequence[int] = WHOLE, effort: int = 0
 ) -> Curve:
-    """A model's real streams, at the GOP of the anchors."""
+    """A model's real streams, at the GOP of the anchors; in `aligned` with the structure that the encoder decides."""
     import lvcodec
 
     # The backend is named, so that no short-lived model is remembered as right.

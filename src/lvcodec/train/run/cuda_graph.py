@@ -63,5 +63,5 @@ class Replay:
         return _Recording(graph, inputs, output)
 
 
-def _tensors(samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
-    return samples.clip, samples.single, samples.quality
+def _tensors(samples: Samples) -> tuple[Tensor, Tensor]:
+    return samples.clip, samples.quality

@@ -26,32 +26,28 @@ MOST_PROCESSES = 6
 class Samples:
     """What one step is trained on.
 
-    clip: (B, T, 96, H/8, W/8) levels - 128, from one source each; single: (n, 1, 96, H/8, W/8), pictures that are
-    coded by themselves; quality: (B + n,), of all.
+    clip: (B, T, 96, H/8, W/8) levels - 128, from one source each; quality: (B,).
     """
 
     clip: Tensor
-    single: Tensor
     quality: Tensor
 
 
-class _Steps(Dataset[tuple[Tensor, Tensor, Tensor]]):
+class _Steps(Dataset[tuple[Tensor, Tensor]]):
     """Raw samples by step."""
 
     def __init__(self, crops: Crops, settings: Settings, stage: Stage) -> None:
         self.crops, self.settings, self.stage = crops, settings, stage
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         crops, settings = self.crops, self.settings
         crops.begin(step)
-        alone = round(settings.batch * self.stage.alone)
-        clip = crops.cut(settings.batch - alone, settings.crop, length=self.stage.length)
-        single = crops.cut(alone, settings.crop) if alone else clip[:0, :1]
+        clip = crops.cut(settings.batch, settings.crop, length=self.stage.length)
         if settings.quality is None:
             quality = torch.from_numpy(LOWEST + (HIGHEST - LOWEST) * crops.random.random(settings.batch)).float()
         else:
             quality = torch.full((settings.batch,), float(settings.quality))
-        return clip, single, quality
+        return clip, quality
 
 
 def feed(crops: Crops, settings: Settings, stage: Stage, device: torch.device, *, first: int) -> Iterator[Samples]:
@@ -67,8 +63,8 @@ def feed(crops: Crops, settings: Settings, stage: Stage, device: torch.device, *
         generator=torch.Generator(),
     )
     for raw in loader:
-        clip, single, quality = (part.to(device, non_blocking=True) for part in raw)
-        yield Samples(channels_of(clip, settings.crop), channels_of(single, settings.crop), quality)
+        clip, quality = (part.to(device, non_blocking=True) for part in raw)
+        yield Samples(channels_of(clip, settings.crop), quality)
 
 
 class _From:

@@ -148,17 +148,8 @@ class Run:
 
     def _outcome(self, samples: Samples) -> Outcome:
         """What a batch costs."""
-        count = len(samples.clip)
         with torch.autocast(self.workers.device.type, torch.bfloat16):
-            outcome = self.stage.step(
-                self.model, self.priors, samples.clip, samples.quality[:count], measure=self.measure
-            )
-            if len(samples.single):
-                single = self.family.stages["intra"].step
-                outcome = outcome.joined(
-                    single(self.model, self.priors, samples.single, samples.quality[count:], measure=self.measure)
-                )
-        return outcome
+            return self.stage.step(self.model, self.priors, samples.clip, samples.quality, measure=self.measure)
 
     def _figures(self) -> Tensor:
         """Leave the gradients of the next batch; its loss, rate and squared error, (3,)."""

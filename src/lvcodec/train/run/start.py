@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +67,9 @@ def ready(
     if workers.rank:
         notice, on_file = _unheard, _unheard  # the first tells
     if settings.stage == "inter":
-        return _of_chains(request, workers, begun=begun, notice=notice), None
+        with _first_alone(workers):
+            clips = _held_out(request, notice)
+        return _of_chains(request, workers, begun=begun, notice=notice), clips
     crops, clips = _pictures(request, workers, notice, on_file)
     crops.check(FAMILIES[settings.family].stages[settings.stage].length)
     if begun:
@@ -107,17 +110,30 @@ def fresh(shape: str) -> ModelAndPriors:
 def _pictures(
     request: TrainingRequest, workers: parallel.Workers, notice: OnNotice, on_file: OnFile
 ) -> tuple[Crops, HeldOut | None]:
-    """What to train on, and what to validate on; the first process fills the cache, and the others wait for that."""
-    settings, clips = request.settings, None
+    """What to train on, and what to validate on."""
+    settings = request.settings
+    with _first_alone(workers):
+        sources = gather(request.data, request.cache, least=settings.crop, notice=notice, on_file=on_file)
+        clips = _held_out(request, notice)
+    return Crops(sources, request.seed + workers.rank, animated=settings.animated), clips
+
+
+@contextmanager
+def _first_alone(workers: parallel.Workers) -> Iterator[None]:
+    """The first process fills the cache, and the others wait for that."""
     if workers.rank:
         workers.wait()
-    sources = gather(request.data, request.cache, least=settings.crop, notice=notice, on_file=on_file)
-    if request.held_out is not None:
-        prepared = prepare([request.held_out], request.cache / "held-out", notice=notice)
-        clips = HeldOut(prepared, settings.stage, settings.family)
+    yield
     if not workers.rank:
         workers.wait()
-    return Crops(sources, request.seed + workers.rank, animated=settings.animated), clips
+
+
+def _held_out(request: TrainingRequest, notice: OnNotice) -> HeldOut | None:
+    """What to validate on, if anything."""
+    if request.held_out is None:
+        return None
+    prepared = prepare([request.held_out], request.cache / "held-out", notice=notice)
+    return HeldOut(prepared, request.settings.stage)
 
 
 def _unheard(*_: object) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lvcodec.nets.swift import Swift, SwiftShape
-from lvcodec.train.stages import cheng2020, cheng2020_networks, compensation, intra, joint, temporal
+from lvcodec.train.stages import cheng2020, cheng2020_networks, compensation, intra, temporal
 from lvcodec.train.stages.encoder_rules import LDS_ALPHA
 from lvcodec.train.stages.inter import unrolled
 from lvcodec.train.stages.priors import Priors, swift_priors
@@ -55,7 +55,6 @@ FAMILIES = {
             "intra": intra.STAGE,
             "temporal": temporal.STAGE,
             "compensation": compensation.STAGE,
-            "joint": joint.STAGE,
             "inter": unrolled.STAGE,
         },
         networks=_swift,

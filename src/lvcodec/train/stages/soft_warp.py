@@ -11,14 +11,16 @@ from torch import Tensor
 from lvcodec.exact import warp
 
 
-def soft_warp(planes: Tensor, field: Tensor, *, chroma: bool = False) -> Tensor:
+def soft_warp(planes: Tensor, field: Tensor, share: Tensor, *, chroma: bool = False) -> Tensor:
     """Planes (B, 1, H, W) moved by fields (B, 2, rows, columns) as by exact/warp.py, differentiable in the planes.
 
-    It differs in taps, which are bilinear, and in rounding, of which there is none.
+    share: (B, rows, columns), what part of a block shows this plane: of two planes whose shares sum to 1, the sum is
+    what `warp_both` makes of them. It differs in taps, which are bilinear, and in rounding, of which there is none.
     """
     side, steps = (warp.BLOCK // 2, 2 * warp.STEPS) if chroma else (warp.BLOCK, warp.STEPS)
     height, width = planes.shape[2:]
     grown = F.pad(field.to(planes.dtype), (1, 1, 1, 1), mode="replicate") / steps
+    shares = F.pad(share[:, None].to(planes.dtype), (1, 1, 1, 1), mode="replicate")
     (rows, down), (columns, across) = (_blocks(size, side, planes) for size in (height, width))
     place = torch.stack(
         torch.meshgrid(
@@ -31,6 +33,7 @@ def soft_warp(planes: Tensor, field: Tensor, *, chroma: bool = False) -> Tensor:
         at = place + grown[:, :, rows + i][:, :, :, columns + j]
         grid = (at * 2 / last - 1).flip(1).permute(0, 2, 3, 1)
         weight = (down if i else 1 - down)[:, None] * (across if j else 1 - across)
+        weight = weight * shares[:, :, rows + i][:, :, :, columns + j]
         moved = moved + weight * F.grid_sample(planes, grid, padding_mode="border", align_corners=True)
     return moved
 

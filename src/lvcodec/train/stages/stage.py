@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ class Outcome:
     """What samples of a batch cost.
 
     Each (B,): bits a luma pixel, distortion, lambda, weighted squared error in levels. weight: what a sample counts, so
-    that high qualities do not outweigh the rest. aside: rates that are paid for and not reported, (n,).
+    that high qualities do not outweigh the rest.
     """
 
     rate: Tensor
@@ -24,17 +24,15 @@ class Outcome:
     lmbda: Tensor
     squared: Tensor
     weight: Tensor
-    aside: Tensor | None = None
 
     def loss(self) -> Tensor:
         """The mean of weight * (rate + lambda * distortion)."""
-        paid = (self.weight * (self.rate + self.lmbda * self.distortion)).mean()
-        return paid if self.aside is None else paid + self.aside.mean()
+        return (self.weight * (self.rate + self.lmbda * self.distortion)).mean()
 
     def joined(self, other: Outcome) -> Outcome:
         """The samples of both."""
-        names = ("rate", "distortion", "lmbda", "squared", "weight")
-        return replace(self, **{name: torch.cat([getattr(self, name), getattr(other, name)]) for name in names})
+        names = [field.name for field in fields(Outcome)]
+        return Outcome(**{name: torch.cat([getattr(self, name), getattr(other, name)]) for name in names})
 
 
 @dataclass(frozen=True)
@@ -42,9 +40,8 @@ class Stage:
     """What a stage trains and on what.
 
     step: (model, priors, clip, quality, measure=...) to an Outcome. length: pictures of a sample. trained: parameters
-    by the start of their names; still: those of them that stay as they began; priors: those of hyper-latents. alone:
-    share of the samples that are single pictures, coded as in the stage intra. recorded: whether a GPU can do it
-    without the host (run/cuda_graph.py).
+    by the start of their names; still: those of them that stay as they began; priors: those of hyper-latents. recorded:
+    whether a GPU can do it without the host (run/cuda_graph.py).
     """
 
     step: Callable[..., Outcome]
@@ -52,7 +49,6 @@ class Stage:
     trained: tuple[str, ...]
     priors: tuple[str, ...]
     still: tuple[str, ...] = ()
-    alone: float = 0.0
     recorded: bool = False
 
 

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from lvcodec.entropy import grid
-from lvcodec.entropy.rates import gaussian_bits, laplace_bits, shifted_bits
-from lvcodec.nets.compensation import shift_direction, shift_undo
+from lvcodec.entropy.rates import gaussian_bits, laplace_bits
 
 
 def decide(real: Tensor, mean8: Tensor, level: Tensor, weight: Tensor, *, laplace: bool = False) -> Tensor:
@@ -22,20 +21,6 @@ def decide(real: Tensor, mean8: Tensor, level: Tensor, weight: Tensor, *, laplac
         count = laplace_bits if laplace else gaussian_bits
         costs = [count(s, mean, level) + weight * (real - s).square() for s in (nearest, other)]
         cheaper = torch.where(costs[1] < costs[0], other, nearest)
-    return cheaper + (real - real.detach())
-
-
-def decide_shifted(real: Tensor, mean8: Tensor, level: Tensor, weight: Tensor) -> Tensor:
-    """A P-picture's symbols of residuals in steps, after the shift by one."""
-    with torch.no_grad():
-        mean, y_res = mean8 / grid.MEAN_STEPS, torch.round(real)
-        shifted = y_res - shift_direction(y_res, mean8)
-        error = real - shifted - shift_undo(shifted, mean8)
-        other = shifted + torch.where(error.abs() > 0.5, torch.sign(error), torch.sign(_centre(mean8) - shifted))
-        costs = [
-            shifted_bits(s, mean, level) + weight * (real - s - shift_undo(s, mean8)).square() for s in (shifted, other)
-        ]
-        cheaper = torch.where(costs[1] < costs[0], other, shifted)
     return cheaper + (real - real.detach())
 
 

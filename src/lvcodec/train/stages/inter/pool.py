@@ -9,24 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.codec.motion import both_fields
 from lvcodec.errors import InputError
 from lvcodec.exact import warp
 from lvcodec.nets.inter import KNOTS
-from lvcodec.quality import of_index
-from lvcodec.stream.structure import LAYER_ANCHOR, LAYER_CHAIN
+from lvcodec.quality import INDICES_A_QUALITY, of_index
+from lvcodec.stream.structure import LAYER_CHAIN, LAYER_KEY
 from lvcodec.train.data import chains
 from lvcodec.train.data.chains import AFTER, BEFORE, BOTH, NONE, Chain
 
 Planes = list[NDArray[np.uint8]]  # Y, U, V
 ENDS = 0.012  # the chance that a chain ends after a picture
-# Qualities: P-pictures of a chain are below their I-picture by up to this, or of any quality in a share of the chains,
-# where half begin with the source itself in place of an I-picture; layers of pyramids by so much a layer.
-BELOW, FREE, LAYER = 2.2, 0.18, 0.4
-KEY, WANDER = 0.08, 0.1  # share of key pictures, of their I-picture's quality; deviation of every other one's
+# Qualities: the best pictures of a chain are below their I-picture by up to this, or of any quality in a share of the
+# chains, where half begin with the source itself in place of an I-picture; the others are below those as when they were
+# collected.
+BELOW, FREE = 2.2, 0.18
+KEY, WANDER = 0.08, 0.1  # share of P-pictures of the I-picture's quality, beside key ones; deviation of the others'
 
 
 @dataclass(eq=False)
@@ -41,13 +44,26 @@ class Decoded:
 
 @dataclass(eq=False)
 class Running:
-    """A chain under way. flips: axes that it is mirrored in; base: quality of its P-pictures; step: the next."""
+    """A chain under way.
+
+    flips: axes that it is mirrored in; own: quality of its I-picture; base: of the best of the others, but for key
+    pictures; step: the next.
+    """
 
     chain: Chain
     flips: tuple[bool, bool]
+    own: float
     base: float
     step: int = 0
     pictures: dict[int, Decoded] = field(default_factory=dict)
+
+
+class View(NamedTuple):
+    """A reference as a picture sees it. at: its number; field: the vectors to it; shown: which blocks show it."""
+
+    at: int
+    field: NDArray[np.int32]
+    shown: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +76,7 @@ class Task:
     after: int
     quality: float
     distance: int
-    fields: tuple[NDArray[np.int32], NDArray[np.int32]]
+    field: NDArray[np.int32]
     direction: NDArray[np.uint8]
 
     @property
@@ -75,18 +91,27 @@ class Task:
     def source(self) -> Planes:
         return planes_of(self.running.chain.source[self.at], self.running.flips)
 
-    def motion(self) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """One field for both references, from before towards after, and where one of them alone is used."""
-        one, other = self.fields
+    @property
+    def single(self) -> NDArray[np.bool_]:
+        """Where a block of a B-picture shows one of its references alone."""
+        return (self.direction != BOTH) & self.is_b
+
+    @property
+    def views(self) -> list[View]:
+        """Its references as it sees them: one of a P-picture, two of a B-picture."""
         if not self.is_b:
-            return one, np.zeros(one.shape[1:], dtype=bool)
-        both = np.where(self.direction == BEFORE, one, np.where(self.direction == AFTER, -other, (one - other) // 2))
-        return both, self.direction != BOTH
+            return [View(self.before, self.field, np.ones(self.direction.shape, dtype=bool))]
+        here, there = both_fields(self.field, self.at - self.before, self.after - self.at)
+        return [View(self.before, here, self.direction != AFTER), View(self.after, there, self.direction != BEFORE)]
 
     def predicted(self) -> Planes:
         """The prediction, as a decoder has it."""
-        one = moved(self.references[0].planes, self.fields[0])
-        return mixed(one, moved(self.references[1].planes, self.fields[1]), self.direction) if self.is_b else one
+        views = self.views
+        every = zip(*(self.running.pictures[view.at].planes for view in views), strict=True)
+        if len(views) == 1:
+            return [warp.warp(plane, views[0].field, chroma=number > 0) for number, (plane,) in enumerate(every)]
+        fields, shown = (views[0].field, views[1].field), (views[0].shown, views[1].shown)
+        return [warp.warp_both(pair, fields, shown, chroma=number > 0) for number, pair in enumerate(every)]
 
 
 class Pool:
@@ -113,13 +138,10 @@ class Pool:
         """What comes next in a chain."""
         chain, random = running.chain, self.random
         at, before, after, layer = (int(x) for x in chain.steps[running.step])
-        quality = running.base + WANDER * random.standard_normal()
-        if layer > LAYER_ANCHOR:
-            quality -= LAYER * (layer - LAYER_ANCHOR)
-        elif layer <= LAYER_CHAIN and random.random() < KEY:
-            quality = of_index(chain.quality_index)
-        fields = [_flipped_field(f.astype(np.int32), running.flips) for f in chain.motion[running.step]]
-        direction = _flipped(chain.direction[running.step], running.flips)
+        below = chain.best - int(chain.qualities[running.step])
+        quality = running.base - below / INDICES_A_QUALITY + WANDER * random.standard_normal()
+        if layer == LAYER_KEY or (layer == LAYER_CHAIN and random.random() < KEY):
+            quality = running.own
         return Task(
             running,
             at,
@@ -127,8 +149,8 @@ class Pool:
             before if after == NONE else after,
             float(np.clip(quality, 1, KNOTS)),
             at - before if after == NONE else max(at - before, after - at),
-            (fields[0], fields[1]),
-            direction,
+            _flipped_field(chain.field[running.step].astype(np.int32), running.flips),
+            _flipped(chain.direction[running.step], running.flips),
         )
 
     def put(self, task: Task, picture: Decoded) -> None:
@@ -156,7 +178,7 @@ class Pool:
         else:
             base = max(1.0, own - random.uniform(0, BELOW))
         first = Decoded(planes_of(start, flips), None, own, intra=True)
-        return Running(chain, flips, base, pictures={0: first})
+        return Running(chain, flips, own, base, pictures={0: first})
 
 
 def planes_of(raw: NDArray[np.uint8], flips: tuple[bool, bool] = (False, False)) -> Planes:
@@ -164,22 +186,6 @@ def planes_of(raw: NDArray[np.uint8], flips: tuple[bool, bool] = (False, False))
     height, width = raw.shape[0] * 2 // 3, raw.shape[1]
     chroma = raw[height:].reshape(2, height // 2, width // 2)
     return [_flipped(plane, flips) for plane in (raw[:height], *chroma)]
-
-
-def moved(planes: Sequence[NDArray[np.uint8]], field: NDArray[np.int32]) -> Planes:
-    """Planes along a field."""
-    return [warp.warp(plane, field, chroma=bool(number)) for number, plane in enumerate(planes)]
-
-
-def mixed(one: Planes, other: Planes, direction: NDArray[np.uint8]) -> Planes:
-    """The mean of two predictions, rounded up, or one of them, block by block."""
-    result = []
-    for number, (a, b) in enumerate(zip(one, other, strict=True)):
-        side = warp.BLOCK // 2 if number else warp.BLOCK
-        which = direction.repeat(side, axis=0).repeat(side, axis=1)[: a.shape[0], : a.shape[1]]
-        mean = ((a.astype(np.uint16) + b + 1) >> 1).astype(np.uint8)
-        result.append(np.where(which == BEFORE, a, np.where(which == AFTER, b, mean)))
-    return result
 
 
 def _flipped(plane: NDArray[np.uint8], flips: tuple[bool, bool]) -> NDArray[np.uint8]:

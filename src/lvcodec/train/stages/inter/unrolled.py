@@ -17,7 +17,6 @@ from lvcodec.exact.rounding import round_ste
 from lvcodec.nets.inter import Inter, change_planes, context_planes, motion_features
 from lvcodec.nets.linear import UNITS_PER_LEVEL
 from lvcodec.nets.swift import Swift
-from lvcodec.train.data.chains import AFTER, BEFORE
 from lvcodec.train.stages.inter.coding import PictureBatch, code
 from lvcodec.train.stages.inter.pool import Decoded, Planes, Pool, Task
 from lvcodec.train.stages.soft_warp import soft_warp
@@ -59,7 +58,7 @@ def batch_of(model: Inter, tasks: list[Task], known: Known) -> PictureBatch:
         x=torch.stack([channels(task.source) for task in tasks]).contiguous(memory_format=torch.channels_last),
         prediction=predictions.contiguous(memory_format=torch.channels_last),
         history=torch.stack([_history(task, model.shape.latent) for task in tasks]),
-        motion=_stacked([motion_features(*task.motion()) for task in tasks]),
+        motion=_stacked([motion_features(task.field, task.single) for task in tasks]),
         context=_stacked([_context(task) for task in tasks])[:, :, None, None],
         change=_stacked([change_planes(_index(task.quality), b_picture=task.is_b) for task in tasks])[:, :, None, None],
         quality=torch.tensor([task.quality for task in tasks]),
@@ -84,24 +83,22 @@ def channels(planes: Planes) -> Tensor:
 
 def _predicted(task: Task, number: int, known: Known) -> Tensor:
     shown = channels(task.predicted())
-    for place, (at, weight_of) in enumerate(((task.before, BEFORE), (task.after, AFTER))):
-        reference = known.get((number, at))
-        if reference is None or not reference.requires_grad or (place and not task.is_b):
-            continue
-        soft = _soft(reference[None], task.fields[place])
-        if task.is_b:
-            share = np.where(task.direction == weight_of, 1.0, np.where(task.direction == 0, 0.5, 0.0))
-            grown = torch.from_numpy(share.astype(np.float32)).repeat_interleave(2, 0).repeat_interleave(2, 1)
-            soft = soft * grown
-        shown = shown + (soft - soft.detach())
+    views = task.views
+    seen = np.sum([view.shown for view in views], axis=0, dtype=np.float32)
+    for view in views:
+        reference = known.get((number, view.at))
+        if reference is not None and reference.requires_grad:
+            soft = soft_moved(reference[None], view.field, view.shown / seen)
+            shown = shown + (soft - soft.detach())
     return shown
 
 
-def _soft(reference: Tensor, field: NDArray[np.int32]) -> Tensor:
-    vectors = torch.from_numpy(field)[None]
+def soft_moved(reference: Tensor, field: NDArray[np.int32], share: NDArray[np.float32]) -> Tensor:
+    """(96, H/8, W/8) of a reference (1, 96, H/8, W/8) along a field, as far as blocks show it (soft_warp.py)."""
+    how = torch.from_numpy(field)[None], torch.from_numpy(share)[None]
     with torch.autocast("cpu", enabled=False):
         y, u, v = channels_to_planes(reference.float())
-        moved = (soft_warp(y, vectors), soft_warp(u, vectors, chroma=True), soft_warp(v, vectors, chroma=True))
+        moved = (soft_warp(y, *how), soft_warp(u, *how, chroma=True), soft_warp(v, *how, chroma=True))
         return planes_to_channels(*moved)[0]
 
 
