@@ -9,6 +9,8 @@ import torch
 
 from lvcodec import names, options, quality
 from lvcodec.codec import modes
+from lvcodec.codec.aligned import Aligned
+from lvcodec.codec.modes import LatentMode
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.errors import UsageError, WeightsError
 from lvcodec.exact import backends
@@ -20,8 +22,10 @@ from lvcodec.video import source
 
 def test_modes_have_numbers_predictions_and_decisions() -> None:
     assert tuple(fields.MODES.values()) == tuple(modes.MODES) == tuple(DECISIONS) == names.MODES
-    assert tuple(name for name, mode in modes.MODES.items() if mode and mode.shifts) == names.SHIFTING_MODES
-    assert names.DEFAULT_MODE in names.MODES
+    assert set(names.SHIFTING_MODES) <= {name for name, mode in modes.MODES.items() if isinstance(mode, LatentMode)}
+    assert {name for name, mode in modes.MODES.items() if isinstance(mode, Aligned)} == set(names.PYRAMID_MODES)
+    assert set(names.PAPER_MODES) == set(names.MODES) - set(names.PYRAMID_MODES)
+    assert set(names.DEFAULT_MODES) == set(names.FAMILIES) and set(names.DEFAULT_MODES.values()) <= set(names.MODES)
 
 
 def test_lengths_of_the_shift_have_numbers() -> None:

@@ -19,7 +19,7 @@ from lvcodec.options import Decoding, Encoding
 
 WRONG: dict[str, list[Any]] = {
     "quality": ["4", None, float("nan"), True, 0, Fraction(99), 1j],
-    "mode": [3, None, ["intra"], "fast"],
+    "mode": [3, ["intra"], "fast"],
     "family": [None, "slow"],
     "model": [3, b"swift"],
     "gop": [2.5, "12", "long", True, 0, np.zeros(2), 65536],
