@@ -39,7 +39,7 @@ def test_macs_are_those_counted_by_hand(shapes: ModuleType) -> None:
 
 @pytest.mark.parametrize("mode", ["lds", "aligned"])
 def test_speeds_are_measured(shapes: ModuleType, mode: str) -> None:
-    with shapes.random_model(Swift(SwiftShape.parse(SHAPE))) as info:
+    with shapes.random_model(Swift(SwiftShape.parse(f"{SHAPE},inter={mode == 'aligned'}"))) as info:
         by_backend = shapes.speeds(info, mode, 64, 64, ["float"], 2)
     assert list(by_backend) == ["float"]
     speed = by_backend["float"]
