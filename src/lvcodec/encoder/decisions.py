@@ -78,18 +78,18 @@ class LatentDecisions(Decisions):
 
     analyse: (latents of the picture, reference, network, alpha, distortion weight) to the symbols to code. refined: the
     sub-stream whose symbols a refiner may change, if the encoder takes the time. distortion_weight: of errors of
-    P-pictures, where those of pictures that nothing refers to are 1; distortion_weight_half: the same if alpha is 1/2.
+    P-pictures where the shift is by one; they weigh 1, as those of pictures that nothing refers to, where it loses
+    nothing.
     """
 
     mode: LatentMode
     analyse: Callable[[Tensor, Reference, EncoderNetwork, Fraction, float], Symbols]
     refined: str
     distortion_weight: float = 1.0
-    distortion_weight_half: float = 1.0
 
     def distortion_weight_at(self, alpha: Fraction) -> float:
         """What errors of P-pictures weigh where the shift has this length."""
-        return self.distortion_weight if alpha == 1 else self.distortion_weight_half
+        return self.distortion_weight if alpha == 1 else 1.0
 
     def encode(
         self,
