@@ -58,6 +58,7 @@ class Encoding:
     overwrite: replace outputs that exist.
     keep_partial: keep the whole pictures of a stream whose coding was interrupted.
     lenient: accept a video of which pictures are missing; without it they are an error, once the others are coded.
+    audio: keep the sound of a file too. video_only: keep neither sound nor subtitles nor anything else but pictures.
     """
 
     quality: float = quality.DEFAULT
@@ -81,6 +82,8 @@ class Encoding:
     overwrite: bool = False
     keep_partial: bool = False
     lenient: bool = False
+    audio: bool = True
+    video_only: bool = False
 
     @property
     def chosen_mode(self) -> str:
@@ -136,6 +139,7 @@ class Decoding:
     format: what is written into a pipe, a device or a file object, as a file's suffix would say it ("mkv"); else Y4M.
     check: compare each picture with the checksum that the encoder left.
     conceal: repeat the last good picture where the stream is damaged, and go on at the next I-picture.
+    audio: put the sound beside the pictures too. video_only: put nothing beside them.
     jobs, device, backend, overwrite: as for Encoding.
     """
 
@@ -144,6 +148,8 @@ class Decoding:
     format: str | None = None
     check: bool = True
     conceal: bool = False
+    audio: bool = True
+    video_only: bool = False
     jobs: int | None = None
     device: str = names.AUTO
     backend: str = names.AUTO
@@ -238,6 +244,8 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "overwrite": _SWITCH,
     "keep_partial": _SWITCH,
     "lenient": _SWITCH,
+    "audio": _SWITCH,
+    "video_only": _SWITCH,
 }
 
 

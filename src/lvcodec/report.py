@@ -1,6 +1,6 @@
 """What coding, decoding and probing tell about a stream: plain records, and the figures derived from them.
 
-Rates count every byte of the stream, headers included, over the real size of the pictures.
+Rates count every byte of the stream but sound and other tracks, headers included, over the real size of the pictures.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ class PlanePsnr:
 class EncodeReport:
     """What an encoding cost.
 
-    size_bytes: the whole stream; payload_bytes: what the entropy coder wrote of it.
+    size_bytes: the whole stream; payload_bytes: what the entropy coder wrote of it; side_bytes: sound, subtitles and
+    whatever else stands beside the pictures, which the figures from here on do not count.
     bpp: bits a pixel. kbps: thousand bits a second at the clip's rate. fps: pictures coded a second.
-    ratio: bytes of the pictures as 8-bit 4:2:0 over size_bytes. duration_s: how long the clip plays.
+    ratio: bytes of the pictures as 8-bit 4:2:0 over those of the stream. duration_s: how long the clip plays.
     missing: how many more pictures the video says it has, about.
     """
 
@@ -63,6 +64,7 @@ class EncodeReport:
     duration_s: float
     psnr_db: PlanePsnr | None = None
     missing: int = 0
+    side_bytes: int = 0
     notices: Sequence[str] = ()
 
     @classmethod
@@ -76,21 +78,23 @@ class EncodeReport:
         elapsed_s: float,
         psnr_db: PlanePsnr | None = None,
         missing: int = 0,
+        side_bytes: int = 0,
         notices: Sequence[str] = (),
     ) -> EncodeReport:
         """The report with its derived figures, from what was counted; zero where nothing was coded."""
-        duration_s = float(pictures / video.rate)
+        duration_s, video_bytes = float(pictures / video.rate), size_bytes - side_bytes
         return cls(
             pictures=pictures,
             size_bytes=size_bytes,
             payload_bytes=payload_bytes,
-            bpp=_ratio(8 * size_bytes, video.width * video.height * pictures),
-            kbps=_ratio(8 * size_bytes / 1000, duration_s),
+            bpp=_ratio(8 * video_bytes, video.width * video.height * pictures),
+            kbps=_ratio(8 * video_bytes / 1000, duration_s),
             fps=_ratio(pictures, elapsed_s),
-            ratio=_ratio(pictures * video.picture_bytes, size_bytes),
+            ratio=_ratio(pictures * video.picture_bytes, video_bytes),
             duration_s=duration_s,
             psnr_db=psnr_db,
             missing=missing,
+            side_bytes=side_bytes,
             notices=tuple(notices),
         )
 
@@ -147,8 +151,11 @@ class PictureInfo:
 class StreamInfo:
     """A stream's header, and its pictures in the order of display.
 
-    weights_id: hexadecimal. rate: pictures per second. duration_s: how long it plays.
-    complete: False where the stream stops before its end record.
+    weights_id: hexadecimal. rate: pictures per second, the average where it is variable. duration_s: how long it plays.
+    complete: False where the stream stops before its end record. tracks: a line each for what stands beside the
+    pictures, sound and others; None where the stream cannot tell, as from a pipe. side_bytes: of size_bytes, what that
+    takes; bpp, kbps and ratio do not count it. aspect: of samples, width over height. variable: whether pictures have
+    times of their own.
     """
 
     family: str
@@ -165,6 +172,15 @@ class StreamInfo:
     size_bytes: int
     duration_s: float
     complete: bool
+    tracks: Sequence[str] | None = ()
+    side_bytes: int = 0
+    aspect: Fraction = Fraction(1)
+    variable: bool = False
+
+    @property
+    def video_bytes(self) -> int:
+        """Bytes of the stream without what stands beside its pictures."""
+        return self.size_bytes - self.side_bytes
 
     @property
     def payload_bytes(self) -> int:
@@ -172,18 +188,18 @@ class StreamInfo:
 
     @property
     def bpp(self) -> float:
-        """Bits a pixel, the whole stream counted; 0 for a stream without pictures."""
-        return _ratio(8 * self.size_bytes, self.width * self.height * len(self.pictures))
+        """Bits a pixel, all but what stands beside the pictures counted; 0 for a stream without pictures."""
+        return _ratio(8 * self.video_bytes, self.width * self.height * len(self.pictures))
 
     @property
     def kbps(self) -> float:
         """Thousand bits a second at the clip's rate; 0 for a stream without pictures."""
-        return _ratio(8 * self.size_bytes / 1000, self.duration_s)
+        return _ratio(8 * self.video_bytes / 1000, self.duration_s)
 
     @property
     def ratio(self) -> float:
         """Bytes of the pictures as 8-bit 4:2:0 over those of the stream."""
-        return _ratio(len(self.pictures) * picture_bytes(self.width, self.height), self.size_bytes)
+        return _ratio(len(self.pictures) * picture_bytes(self.width, self.height), self.video_bytes)
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON, with the derived figures."""

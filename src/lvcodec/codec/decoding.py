@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lvcodec.codec.concealment import fill_gaps, records_of
@@ -17,6 +18,7 @@ from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.codec.pipeline import pipelined
+from lvcodec.codec.side import beside_of
 from lvcodec.errors import InputError, MismatchError, StreamError
 from lvcodec.exact.settings import whole_products
 from lvcodec.frames import FrameRange
@@ -27,6 +29,8 @@ from lvcodec.stream.files import open_stream
 from lvcodec.stream.records import PictureRecord
 from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink
+from lvcodec.video.beside import takes_tracks
+from lvcodec.video.pipe_formats import output_suffix
 from lvcodec.video.sink import open_sink
 
 if TYPE_CHECKING:
@@ -66,27 +70,32 @@ def decode(
         # The right weights and a backend that computes right, before anything is written.
         networks = Networks.of_stream(reader.header, device=options.device, backend=options.backend, on_notice=notices)
         reader.index()  # tells the count, where the file can seek
+        suffix = output_suffix(target, options.format)
+        beside, aspect = stack.enter_context(beside_of(reader, options, notices, with_tracks=takes_tracks(suffix)))
         total = None if reader.count is None else FrameRange.of(options.frames).count_of(reader.count)
         sink = stack.enter_context(
             open_sink(
                 target,
-                video,
+                replace(video, aspect=aspect),
                 pix_fmt=options.pix_fmt,
                 overwrite=options.overwrite,
                 stated_format=options.format,
                 count=total,
+                beside=beside,
             )
         )
         for text in sink.notices:
             notices(text)
         count, concealed = _write_all(reader, networks, options, sink, notices, on_picture)
         size_bytes = reader.size_bytes
+        if reader.side_bytes and reader.side() is None and not options.video_only:
+            notices(f"left out: sound and other tracks, {_why_not(reader)}")
     elapsed = time.monotonic() - began
     return DecodeReport(
         pictures=count,
         size_bytes=size_bytes,
         fps=count / elapsed,
-        duration_s=float(count / video.rate),
+        duration_s=float(count / video.rate if beside.stamps is None else beside.stamps[count] * beside.tick),
         concealed=concealed,
         notices=tuple(notices.texts),
     )
@@ -128,3 +137,10 @@ def _write_all(
             "there are no such pictures in the stream" if options.frames else "the stream holds no pictures"
         )
     return count, concealed
+
+
+def _why_not(reader: StreamReader) -> str:
+    """Why nobody could read a stream's side data."""
+    if reader.side_damage is not None:
+        return f"damaged at {reader.side_damage}"
+    return "which stand at the end of a stream that came through a pipe" if reader.index() is None else "damaged"

@@ -29,6 +29,7 @@ from lvcodec.encoder.gop import GopEncoder, gops
 from lvcodec.encoder.groups import CodedGroup, CodedPicture, GroupCoder
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.encoder.scenes import Marked, marked
+from lvcodec.encoder.side import Side, side_of
 from lvcodec.errors import InputError, MissingPicturesError, UsageError
 from lvcodec.exact.settings import whole_products
 from lvcodec.measure.psnr import PsnrMeter
@@ -93,6 +94,7 @@ def encode(
             )
         )
         notices.pass_on(pictures)
+        side = stack.enter_context(side_of(pictures, options, notices))
         networks = EncoderNetworks(
             info,
             pictures.format,
@@ -117,7 +119,7 @@ def encode(
             )
         out = stack.enter_context(create_stream(target, overwrite=options.overwrite))
         writer = StreamWriter(out, _header(options, info, index, layers, length, pictures))
-        written = _Written(writer, out, recon, PsnrMeter() if options.psnr else None)
+        written = _Written(writer, out, recon, PsnrMeter() if options.psnr else None, side)
         written.take(_coded(frames, encoder, options, pictures), pictures, options, notices, on_picture)
     elapsed = time.monotonic() - began
     if options.verify:
@@ -130,6 +132,7 @@ def encode(
         payload_bytes=written.payload_bytes,
         elapsed_s=elapsed,
         psnr_db=written.meter.mean() if written.meter else None,
+        side_bytes=writer.side_bytes,
         missing=pictures.missing,
         notices=notices.texts,
     )
@@ -231,6 +234,7 @@ class _Written:
     out: BinaryIO
     recon: Sink | None
     meter: PsnrMeter | None
+    side: Side
     count: int = 0
     payload_bytes: int = 0
 
@@ -262,6 +266,7 @@ class _Written:
         notices.pass_on(source)
         if not self.count:
             raise InputError("the input holds no pictures")
+        self.side.write(self.writer, source, self.count)
         self.writer.finish()
 
     def _write(self, group: CodedGroup) -> None:

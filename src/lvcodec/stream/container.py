@@ -1,7 +1,7 @@
 """Streams written and read, record by record; neither needs a file that can seek.
 
-StreamWriter:  header ► intra ► group ► group ► … ► finish        (end record)
-StreamReader:  header ► picture ► picture ► …   ► StopIteration   (complete)
+StreamWriter:  header ► intra ► group ► group ► … ► side data ► finish   (end record)
+StreamReader:  header ► picture ► picture ► …   ► StopIteration          (complete)
                           │ StreamError: the record is damaged, nothing of it is taken
                           └ resync() ► the next I-picture
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import IO
 
@@ -27,12 +27,14 @@ from lvcodec.stream.records import (
     Index,
     PictureRecord,
     Place,
+    read_beside,
     read_end,
     read_group,
     write_end,
     write_group,
 )
 from lvcodec.stream.resync import Search
+from lvcodec.stream.side import SideData, SideWriter, is_beside
 from lvcodec.stream.structure import Structure
 from lvcodec.video.writing import Writable, write_all
 
@@ -40,16 +42,17 @@ from lvcodec.video.writing import Writable, write_all
 class StreamWriter:
     """Writes a stream to any binary file object. It neither opens nor closes it.
 
-    The header is written at once. Raises InputError for values out of their ranges, and if the file cannot be
-    written.
+    The header is written at once. size_bytes: written so far; side_bytes: of them, side data. Raises InputError for
+    values out of their ranges, and if the file cannot be written.
     """
 
     def __init__(self, file: Writable, header: Header) -> None:
         self.header = header
-        self.size_bytes = 0
+        self.size_bytes = self.side_bytes = 0
         self._file = file
         self._index = Index()
         self._progress = Progress(header)
+        self._side = SideWriter(self._append_side)
         self._finished = False
         self._write(header.to_bytes())
 
@@ -101,9 +104,24 @@ class StreamWriter:
         self._index.count(group)
         return self._progress.take(group, offset)
 
+    def side(self, what: int, chunks: Iterable[bytes]) -> None:
+        """Append one kind of side data (SIDE_TRACKS and others of fields.py), after the last picture.
+
+        Raises InputError where there are no pictures, and for a kind that is there already.
+        """
+        if self._finished or not self._progress.number:
+            raise InputError("side data stands after the last picture, before the end")
+        self._side.put(what, chunks)
+
+    def _append_side(self, data: bytes) -> None:
+        self._write(data)
+        self._index.count_side(len(data))
+        self.side_bytes += len(data)
+
     def finish(self) -> None:
         """Write the end record. Nothing can follow."""
         if not self._finished:
+            self._side.finish()
             self._finished = True
             self._write(write_end(End(self._progress.number, self._index)))
 
@@ -117,7 +135,8 @@ class StreamReader:
 
     It reads no further than the groups whose pictures it gives, and closes nothing. header: of the stream. complete:
     whether the end record has been read; iteration stops there. count: how many pictures the stream has, known once it
-    is complete or index() found it, else None.
+    is complete or index() found it, else None. side_bytes: of side data that was passed over. side_damage: what is
+    wrong with it, None so far; no picture is lost by that.
 
     Raises InputError if the file is no lvcodec stream or cannot be read. A damaged record raises StreamError
     with its picture and offset, each time until resync(). After the last whole group of a cut stream comes
@@ -127,6 +146,8 @@ class StreamReader:
     def __init__(self, file: IO[bytes]) -> None:
         self.complete = False
         self.count: int | None = None
+        self.side_bytes = 0
+        self.side_damage: str | None = None
         self._input = Lookahead(file)
         self._waiting: deque[PictureRecord] = deque()  # of a group that has been read
         self._index: Index | None = Index()  # of all pictures so far; None after a jump
@@ -149,6 +170,7 @@ class StreamReader:
         if self.complete:
             raise StopIteration
         try:
+            self._pass_side()
             kind = self._input.peek(1)
             if not kind:
                 raise TruncatedStreamError("there is no end record")
@@ -189,6 +211,15 @@ class StreamReader:
                 self._input.goto(offset)
         return None if self._end is None else list(self._end.index.places())
 
+    def side(self) -> SideData | None:
+        """What stands beside the pictures, from the file's end; the reader stays where it is.
+
+        None if there is nothing, the file cannot seek, or its end is damaged.
+        """
+        if self.index() is None or self._end is None:
+            return None
+        return SideData.before(self._input, self._end.index.end().offset)
+
     def seek(self, number: int) -> int:
         """Go on at the I-picture at or before picture `number`, and return its number.
 
@@ -219,6 +250,26 @@ class StreamReader:
             raise StreamError(f"header: {error.message}", error.hint, offset=0) from None
         self._input.take(HEADER_BYTES)
         return header
+
+    def _pass_side(self) -> None:
+        """Leave side data behind; where it is damaged, go on at the end record, if no picture is lost with it."""
+        while self._progress.number and is_beside(kind := self._input.peek(1)):
+            number, start = self._progress.number, self._input.offset
+            try:
+                size = read_beside(self._input.reader(), kind[0]).size_bytes
+            except TruncatedStreamError:
+                raise
+            except StreamError as error:
+                self.resync()
+                self.side_damage = f"byte {start}: {error.message}"
+                if self._progress.number != number:
+                    raise StreamError("pictures are missing after damaged side data") from error
+                size = self._input.offset - start
+            else:
+                self._input.take(size)
+                if self._index is not None:
+                    self._index.count_side(size)
+            self.side_bytes += size
 
     def _accept(self, group: Group) -> None:
         """Take a whole record if it fits in its place."""

@@ -18,13 +18,14 @@ MAX_SIDE = 16384
 MAX_PICTURES = (1 << 28) - 1
 MAX_GOP = 65535
 MAX_QUALITY = 200  # an index; weights may have fewer
+MAX_RATIO = (1 << 32) - 1  # of either part of a ratio in side data
 
 FAMILIES = {1: "swift", 2: "cheng2020"}
 ALPHAS = {0: Fraction(1), 1: Fraction(1, 2)}  # of the flags
 MODES = {0: "intra", 1: "mfvc", 2: "lds", 3: "aligned"}
 
-# The letters I, G and E; a small letter where qualities follow.
-KIND_I, KIND_G, KIND_END = 0x49, 0x47, 0x45
+# The letters I, G, S, C and E; a small letter where qualities follow.
+KIND_I, KIND_G, KIND_SIDE, KIND_CONTENTS, KIND_END = 0x49, 0x47, 0x53, 0x43, 0x45
 QUALITIES_FOLLOW = 0x20
 KINDS = {
     KIND_I: "an I-picture",
@@ -127,6 +128,39 @@ GROUP = (
 MIN_RECORD_BYTES = 9  # of one picture without payload
 MIN_PICTURE_BYTES = 3  # in a record of many: a length and a checksum
 
+SIDE_TRACKS, SIDE_LIST, SIDE_PRESENTATION = 1, 2, 3
+MAX_SIDE_PART = 1 << 20  # bytes: what a reader holds of it at once
+
+SIDE = (
+    Field("kind", "u8", "the letter S", one_of={KIND_SIDE: "side data"}, framing=True),
+    Field("what", "u8", "1 tracks, 2 their list, 3 presentation; all else is passed over"),
+    Field("size", "varint", "bytes of data", at_most=MAX_SIDE_PART, framing=True),
+    Field("data", "bytes", "a part of it", size="size"),
+    Field("crc", "crc", "CRC-32 of the record before it"),
+)
+CONTENTS = (
+    Field("kind", "u8", "the letter C", one_of={KIND_CONTENTS: "contents of the side data"}, framing=True),
+    Field("bytes", "varint", "of the side records before it, together", framing=True),
+    Field("entries", "u8", "how many kinds of side data there are", framing=True),
+)
+CONTENTS_ENTRY = (
+    Field("what", "u8", "as in the side records"),
+    Field("size", "varint", "bytes of the data of its parts, joined in their order"),
+    Field("checksum", "u32", "CRC-32 of the same"),
+)
+CONTENTS_TAIL = (
+    Field("length", "u32", "bytes of this record, from kind to crc"),
+    Field("crc", "crc", "CRC-32 of the record before it"),
+)
+
+PRESENTATION = (
+    Field("aspect_num", "varint", "width of a sample …", at_least=1, at_most=MAX_RATIO, framing=True),
+    Field("aspect_den", "varint", "… over its height", at_least=1, at_most=MAX_RATIO, framing=True),
+    Field("tick_num", "varint", "seconds of a tick, numerator", at_least=1, at_most=MAX_RATIO, framing=True),
+    Field("tick_den", "varint", "seconds of a tick, denominator", at_least=1, at_most=MAX_RATIO, framing=True),
+    Field("start", "varint", "when picture 0 is shown, in ticks of the tracks' clock", framing=True),
+)
+
 END = (
     Field("kind", "u8", "the letter E", one_of={KIND_END: "end"}, framing=True),
     Field("pictures", "varint", "how many the stream has", at_most=MAX_PICTURES, framing=True),
@@ -153,6 +187,11 @@ END_TAIL = (
 TABLES = {
     "Header": HEADER,
     "Group": GROUP,
+    "Side data": SIDE,
+    "Side data: contents": CONTENTS,
+    "Side data: contents entry": CONTENTS_ENTRY,
+    "Side data: contents tail": CONTENTS_TAIL,
+    "Side data: presentation": PRESENTATION,
     "End": END,
     "End: index entry": INDEX_ENTRY,
     "End: tail": END_TAIL,

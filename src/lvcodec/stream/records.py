@@ -1,4 +1,4 @@
-"""The records after the header: a group of coded pictures, and the end with its index; the checksum of planes.
+"""The records after the header: groups of coded pictures, side data, the end with its index; the checksum of planes.
 
 Each is written and read by its layout in fields.py. Whether records fit together, and what they mean where they stand,
 is the business of progress.py.
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HEADER_BYTES = layout_bytes(fields.HEADER)
 END_TAIL_BYTES = layout_bytes(fields.END_TAIL)
+SIDE_KINDS = bytes([fields.KIND_SIDE, fields.KIND_CONTENTS])
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,32 @@ class End:
     size_bytes: int = 0
 
 
+@dataclass(frozen=True)
+class SidePart:
+    """A record of side data: some of the bytes of one kind."""
+
+    what: int
+    data: bytes
+    size_bytes: int = 0
+
+
+class SideEntry(NamedTuple):
+    """One kind of side data: bytes of all its parts, and the CRC-32 of them, joined."""
+
+    what: int
+    size: int
+    checksum: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The record after the side records. bytes: of those records, together."""
+
+    bytes: int
+    entries: tuple[SideEntry, ...]
+    size_bytes: int = 0
+
+
 class Place(NamedTuple):
     """An I-picture: its number, and where its record stands, bytes from the header's first."""
 
@@ -118,6 +145,10 @@ class Index:
         else:
             self.sizes[-1] += group.size_bytes
             self.pictures[-1] += len(group.payloads)
+
+    def count_side(self, size_bytes: int) -> None:
+        """Count a record of side data, which belongs to the GOP before it."""
+        self.sizes[-1] += size_bytes
 
     def places(self) -> Iterator[Place]:
         """The I-pictures in order."""
@@ -166,6 +197,45 @@ def write_end(end: End) -> bytes:
     return bytes(writer.data)
 
 
+def write_side(part: SidePart) -> bytes:
+    """A record of side data; size_bytes is not looked at. Raises InputError for a value out of its range."""
+    values = {"kind": fields.KIND_SIDE, "what": part.what, "size": len(part.data), "data": part.data}
+    return bytes(LayoutWriter().put(fields.SIDE, values).data)
+
+
+def write_contents(contents: Contents) -> bytes:
+    """The record after the side records; size_bytes is not looked at."""
+    values = {"kind": fields.KIND_CONTENTS, "bytes": contents.bytes, "entries": len(contents.entries)}
+    writer = LayoutWriter().put(fields.CONTENTS, values)
+    for entry in contents.entries:
+        writer.put(fields.CONTENTS_ENTRY, entry._asdict())
+    writer.put(fields.CONTENTS_TAIL, {"length": len(writer.data) + layout_bytes(fields.CONTENTS_TAIL)})
+    return bytes(writer.data)
+
+
+def read_side(read: Callable[[int], bytes]) -> SidePart:
+    """The record of side data whose bytes `read(size)` gives. Raises StreamError if it is damaged."""
+    reader = LayoutReader(read)
+    values = reader.get(fields.SIDE)
+    return SidePart(values["what"], values["data"], reader.size_bytes)
+
+
+def read_contents(read: Callable[[int], bytes]) -> Contents:
+    """The record after the side records, whose bytes `read(size)` gives. Raises StreamError if it is damaged."""
+    reader = LayoutReader(read)
+    values = reader.get(fields.CONTENTS)
+    entries = tuple(SideEntry(**reader.get(fields.CONTENTS_ENTRY)) for _ in range(values["entries"]))
+    length = reader.get(fields.CONTENTS_TAIL)["length"]
+    if length != reader.size_bytes:
+        raise StreamError(f"the contents say that they have {length} bytes, and have {reader.size_bytes}")
+    return Contents(values["bytes"], entries, reader.size_bytes)
+
+
+def read_beside(read: Callable[[int], bytes], kind: int) -> SidePart | Contents:
+    """A record of one of SIDE_KINDS. Raises StreamError if it is damaged."""
+    return read_side(read) if kind == fields.KIND_SIDE else read_contents(read)
+
+
 def read_group(read: Callable[[int], bytes], payload_limit: int) -> Group:
     """The group whose record `read(size)` gives. Raises StreamError if it is damaged."""
     reader = LayoutReader(read)
@@ -204,15 +274,16 @@ def read_end(read: Callable[[int], bytes], offset: int) -> End:
     return end
 
 
-def head_size(read: Callable[[int], bytes], payload_limit: int) -> int:
-    """Bytes of a group's record, payloads in, as its first fields tell it; no CRC is looked at.
+def head_size(read: Callable[[int], bytes], payload_limit: int, *, side: bool = False) -> int:
+    """Bytes of the record of a group, or of side data, as its first fields tell it; no CRC is looked at.
 
     Raises StreamError if they are out of their ranges.
     """
     reader = LayoutReader(read)
-    at = [field.name for field in fields.GROUP].index("payloads")
-    values = reader.get(fields.GROUP[:at], {"lengths": payload_limit})
-    return reader.size_bytes + size_of(fields.GROUP[at], values) + layout_bytes(fields.GROUP[at + 1 :])
+    layout, name = (fields.SIDE, "data") if side else (fields.GROUP, "payloads")
+    at = [field.name for field in layout].index(name)
+    values = reader.get(layout[:at], {"lengths": payload_limit})
+    return reader.size_bytes + size_of(layout[at], values) + layout_bytes(layout[at + 1 :])
 
 
 def planes_checksum(picture: Picture) -> int:

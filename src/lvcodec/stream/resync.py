@@ -17,16 +17,28 @@ from lvcodec.errors import StreamError, TruncatedStreamError
 from lvcodec.stream import fields
 from lvcodec.stream.header import Header
 from lvcodec.stream.lookahead import Lookahead
-from lvcodec.stream.records import End, Group, head_size, read_end, read_group
+from lvcodec.stream.records import (
+    SIDE_KINDS,
+    Contents,
+    End,
+    Group,
+    SidePart,
+    head_size,
+    read_beside,
+    read_end,
+    read_group,
+)
 
 EFFORT = 1 << 32  # bytes that all searches in a stream may check, some seconds' work
 EFFORT_A_BYTE = 64  # and as many more for each byte of the stream
 PLACE_EFFORT = 1 << 14  # looking at a place at all takes as long as checking so many bytes
 END_EFFORT = 1 << 10  # and a byte of an end record
 
-_END = bytes([fields.KIND_END])
-_KINDS = bytes(fields.KINDS) + _END
+_END, _SIDE = bytes([fields.KIND_END]), bytes([fields.KIND_SIDE])
+_UNBOUNDED = {_END, bytes([fields.KIND_CONTENTS])}  # their length is told at their end
+_KINDS = bytes(fields.KINDS) + SIDE_KINDS + _END
 _A_KIND = re.compile(b"[" + re.escape(_KINDS) + b"]")
+_Record = Group | SidePart | Contents | End
 _AFTER = {b"", *(bytes([kind]) for kind in _KINDS)}
 
 
@@ -49,12 +61,12 @@ class Search:
         while True:
             record = self._whole_record()
             skipped = (self._input.offset - start) // fields.MIN_PICTURE_BYTES
-            next_number = record.pictures if isinstance(record, End) else record.number
+            next_number = _number_at(record)
             if next_number is not None and number <= next_number <= number + skipped + self._header.gop:
                 return next_number
             self._input.take(record.size_bytes)
 
-    def _whole_record(self) -> Group | End:
+    def _whole_record(self) -> _Record:
         """Take bytes up to the first whole record: here, where this one's length leads, or anywhere after."""
         for at in (0, self._claimed_size()):
             record = self._record_at(at) if at is not None else None
@@ -70,10 +82,11 @@ class Search:
                 return record
         raise TruncatedStreamError("no intact I-picture and no end record follow")
 
-    def _record_at(self, at: int) -> Group | End | None:
+    def _record_at(self, at: int) -> _Record | None:
         """The whole record that stands so many bytes ahead; None if there is none."""
         self._look()
-        is_end = self._input.peek(1, at) == _END
+        kind = self._input.peek(1, at)
+        is_end = kind == _END
         cost = END_EFFORT if is_end else 1
         ahead = self._input.reader(at)
 
@@ -84,6 +97,8 @@ class Search:
         try:
             if is_end:
                 return read_end(read, self._input.offset + at)
+            if kind and kind in SIDE_KINDS:
+                return read_beside(read, kind[0])
             return read_group(read, self._header.payload_limit)
         except StreamError:
             return None
@@ -91,15 +106,16 @@ class Search:
     def _is_followed(self) -> bool:
         """Whether a record's first byte, or the stream's end, is where the length found here leads to."""
         self._look()
-        if self._input.peek(1) == _END:
+        if self._input.peek(1) in _UNBOUNDED:
             return True
         size = self._claimed_size()
         return size is not None and self._input.have(size) == size and self._input.peek(1, size) in _AFTER
 
     def _claimed_size(self) -> int | None:
-        """The size that a group's record here would have; None if it cannot be one."""
+        """The size that a record here would have, one of a group or of side data; None if it cannot be one."""
+        side = self._input.peek(1) == _SIDE
         try:
-            return head_size(self._input.reader(), self._header.payload_limit)
+            return head_size(self._input.reader(), self._header.payload_limit, side=side)
         except StreamError:
             return None
 
@@ -108,3 +124,10 @@ class Search:
         self._effort += PLACE_EFFORT
         if self._effort > EFFORT + EFFORT_A_BYTE * self._input.offset:
             raise StreamError("too much is damaged to find where it goes on")
+
+
+def _number_at(record: _Record) -> int | None:
+    """How many pictures stand before a record, where it tells."""
+    if isinstance(record, End):
+        return record.pictures
+    return record.number if isinstance(record, Group) else None

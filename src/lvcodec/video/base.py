@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable
 from fractions import Fraction
 from inspect import GEN_RUNNING, getgeneratorstate
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,6 +19,8 @@ from lvcodec.report import Estimate
 from lvcodec.video import rawformat
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
+from lvcodec.video.presentation import Presentation
+from lvcodec.video.side_file import SideFile
 from lvcodec.video.writing import Output
 
 if TYPE_CHECKING:
@@ -132,6 +135,17 @@ class Source(ABC):
     def _lacking(self, taken: int) -> int:
         """How many pictures the input says it has beyond those that came; taken: how many did, of the range."""
         return 0 if self.count is None else self.count - taken
+
+    def presentation(self, count: int) -> Presentation:
+        """When the `count` pictures that came are shown, and how; after the last. `start` is on the input's clock."""
+        return Presentation(aspect=self.format.aspect)
+
+    def side_file(self, folder: Path, *, audio: bool) -> SideFile | None:
+        """Copy all that the input has beside its pictures, within their time, into a file in `folder`.
+
+        audio: its sound too. None if there is nothing, or nothing that can be had; notices tell of that.
+        """
+        return None
 
     def _look_back(self, first: int, end: int) -> list[str]:
         """Notices of what pictures `first` to `end` - 1, which came, are other than was said of them."""

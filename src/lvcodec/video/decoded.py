@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,15 @@ from lvcodec.video.ffmpeg import Feeder, FfmpegProcess, file_argument, last_word
 from lvcodec.video.format import VideoFormat, check_size
 from lvcodec.video.missing import missing_pictures
 from lvcodec.video.numbered import Numbered
+from lvcodec.video.packets import NO_STAMP, read_packets
 from lvcodec.video.picture import Picture
 from lvcodec.video.planar import pictures_of
+from lvcodec.video.presentation import Presentation, durations_of
 from lvcodec.video.probe import Probe, probe_path, probe_pipe
 from lvcodec.video.reader import ByteReader, looks_like_text
+from lvcodec.video.side_file import Cut, SideFile, make_side_file
 from lvcodec.video.timing import Pace, disagreement
+from lvcodec.video.track_text import counted
 from lvcodec.video.watch import SHOWINFO, Watch
 from lvcodec.video.writing import write_all
 
@@ -63,7 +68,13 @@ class FfmpegSource(Source):
         estimate = None if said.duration_s is None else round(said.duration_s * float(probe.rate))
         super().__init__(
             name,
-            VideoFormat(*said.size, rate, way.colour, range_stated=said.range_stated or is_rgb(said.pix_fmt)),
+            VideoFormat(
+                *said.size,
+                rate,
+                way.colour,
+                range_stated=said.range_stated or is_rgb(said.pix_fmt),
+                aspect=said.aspect,
+            ),
             total=None if run is None else run.count,
             frames=options.frames,
             notices=[*notices, *way.notices],
@@ -73,6 +84,7 @@ class FfmpegSource(Source):
         chosen = ["-map", f"0:{said.stream}", "-vf", filters]
         if said.group is not None:
             chosen = ["-filter_complex", f"[0:g:{said.group}]{filters}[whole]", "-map", "[whole]"]
+        self._input_args = input_args
         self._args = [*input_args, *chosen, "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"]
         self._probe = probe
         self._timed = options.rate is None and not said.still
@@ -148,7 +160,9 @@ class FfmpegSource(Source):
             while data := reader.read_some():
                 write(data)
 
-        return cls(reader.name, ["-i", "pipe:0"], probe, options, feed=feed, reader=reader)
+        lost = counted(probe.said.tracks, probe.said.chapters)
+        notices = [f"not kept: {lost}, since the input is a pipe"] if lost else []
+        return cls(reader.name, ["-i", "pipe:0"], probe, options, feed=feed, reader=reader, notices=notices)
 
     @classmethod
     def _from_copy(cls, reader: ByteReader, options: InputOptions, failure: InputError) -> FfmpegSource:
@@ -207,6 +221,49 @@ class FfmpegSource(Source):
                 self.notices.append(f"{unread} cannot be read: it and what comes after it is left out")
             return self.count - taken + self._run.left_out
         return max(int(self._gave_up), missing_pictures(self._watch, self._probe))
+
+    def presentation(self, count: int) -> Presentation:
+        """See Source."""
+        watch, aspect = self._watch, self.format.aspect
+        first, end = self._range.first, self._range.first + count
+        watch.wait_for(end)
+        stamps = sorted(watch.stamps[first:end])
+        if self._probe.said.still or watch.tick is None or not watch.stamped or len(stamps) < count or stamps[0] < 0:
+            return Presentation(aspect=aspect)
+        last = watch.last if len(watch.stamps) == end else watch.stamps[end] - stamps[-1]
+        durations = durations_of(stamps, last, watch.tick, self.format.rate) if self._timed else None
+        return Presentation(watch.tick, stamps[0], durations, aspect)
+
+    def side_file(self, folder: Path, *, audio: bool) -> SideFile | None:
+        """See Source."""
+        said = self._probe.said
+        wanted = [track for track in said.tracks if track.kind != "data" and (audio or track.kind != "audio")]
+        if self._feed is not None or said.still:
+            return None
+        lost = [track for track in said.tracks if track.kind == "data"]
+        if not wanted and said.chapters:
+            self.notices.append(f"not kept: {counted((), said.chapters)}, since there is no other track beside them")
+        side = None
+        if wanted:
+            side = make_side_file(self._input_args, wanted, folder, cut=self._cut(), like_mp4=said.indexed)
+            lost += wanted if side is None else side.left_out
+            side = side and replace(side, chapters=said.chapters)
+        if lost:
+            self.notices.append(f"not kept: {counted(lost)}")
+        return side
+
+    def _cut(self) -> Cut | None:
+        """The time of the pictures that are wanted; None for all."""
+        first, end = self._range.first, self._range.end
+        if first == 0 and end is None:
+            return None
+        packets = read_packets(self._input_args, self._probe.said.stream, end)
+        stamps = sorted(packets.shown)
+        rate = self.format.rate
+        if NO_STAMP in stamps or len(stamps) <= first:
+            return Cut(first / rate, None if end is None else end / rate)
+        end_s = stamps[end] * packets.tick if end is not None and end < len(stamps) else None
+        return Cut(max(stamps[first] * packets.tick, Fraction(0)) if first else Fraction(0), end_s)
 
     def _look_back(self, first: int, end: int) -> list[str]:
         watch = self._watch

@@ -7,15 +7,18 @@ description as far as they can carry it.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lvcodec.errors import InputError
 from lvcodec.video.atomic import AtomicFile, begin_partial, check_output, place_of, put_in_place, remove_partial
 from lvcodec.video.base import Sink
-from lvcodec.video.encoder_args import input_args, input_format, output_args, range_notices
+from lvcodec.video.beside import Beside, left_out, muxing, takes_times
+from lvcodec.video.colour import Colour
+from lvcodec.video.encoder_args import KEEP_TICKS, input_args, input_format, output_args, range_notices
 from lvcodec.video.encoders import ALSO_NUMBERED, PICTURES, Encoder, encoder_for
-from lvcodec.video.feeding import feed_picture
+from lvcodec.video.feeding import IVF_ARGS, Ivf, feed_picture
 from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.numbered import Numbered
@@ -25,7 +28,15 @@ from lvcodec.video.trial import tried
 from lvcodec.video.writing import flush, refusals_told, write_all, write_error
 
 
-def encoded_sink(path: Path, fmt: VideoFormat, *, pix_fmt: str | None, overwrite: bool, count: int | None) -> Sink:
+def encoded_sink(
+    path: Path,
+    fmt: VideoFormat,
+    *,
+    pix_fmt: str | None,
+    overwrite: bool,
+    count: int | None,
+    beside: Beside | None = None,
+) -> Sink:
     """The ffmpeg sink for a path. Raises InputError if its suffix says nothing or it cannot be written."""
     suffix = path.suffix.lower()
     numbered = Numbered.of(path)
@@ -36,35 +47,64 @@ def encoded_sink(path: Path, fmt: VideoFormat, *, pix_fmt: str | None, overwrite
     encoder = encoder_for(path, fmt, pix_fmt)
     if not encoder.known:  # two pictures for a name with a number: it may be a kind that has one picture a file
         encoder = tried(encoder, fmt, path, pictures=2 if numbered else 1)
-    return EncodedSink(path, fmt, encoder, overwrite=overwrite)
+    return EncodedSink(path, fmt, encoder, overwrite=overwrite, beside=beside)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How pictures and what is beside them go to ffmpeg, and out of it. ivf: None where they come at the rate."""
+
+    args: list[str]
+    ivf: Ivf | None
+    notices: list[str]
+
+    @classmethod
+    def of(cls, encoder: Encoder, fmt: VideoFormat, suffix: str, beside: Beside | None) -> _Way:
+        """For a file of that suffix, up to its name."""
+        tracks = muxing(beside, suffix)
+        ivf = None
+        if beside is not None and beside.stamps is not None and takes_times(suffix) and not encoder.rgb:
+            ivf = Ivf(fmt, beside.tick, beside.stamps)
+        pictures = input_args(fmt, input_format(encoder)) if ivf is None else IVF_ARGS
+        times = () if ivf is None else KEEP_TICKS
+        args = [*pictures, *tracks.inputs, *tracks.outputs, *times, *output_args(encoder, fmt)]
+        lost = [] if beside is None else left_out(beside, suffix, timed=ivf is not None)
+        return cls(args, ivf, [*range_notices(encoder, fmt, suffix), *tracks.notices, *lost])
+
+    def feed(self, process: FfmpegProcess, picture: Picture, rgb_of: Colour | None) -> None:
+        """Write one picture to ffmpeg."""
+        feed_picture(process, picture, rgb_of, None if self.ivf is None else self.ivf.next_head())
 
 
 class EncodedSink(Sink):
     """One file, encoded by ffmpeg as its suffix says; a notice says how."""
 
-    def __init__(self, path: Path, fmt: VideoFormat, encoder: Encoder, *, overwrite: bool) -> None:
+    def __init__(
+        self, path: Path, fmt: VideoFormat, encoder: Encoder, *, overwrite: bool, beside: Beside | None = None
+    ) -> None:
         super().__init__(str(path), fmt)
         self._overwrite = overwrite
         self._rgb = encoder.rgb
         self.notices.append(f"{path} is encoded with {encoder.text}")
-        self.notices += range_notices(encoder, fmt, path.suffix)
+        self._way = _Way.of(encoder, fmt, path.suffix.lower(), beside)
+        self.notices += self._way.notices
         self._done = False
         self._place = place_of(path)
         try:
             self._partial = begin_partial(self._place)
         except OSError as exc:
             raise write_error(self.name, exc) from exc
-        output = [*output_args(encoder, fmt), "-y", file_argument(self._partial)]
+        output = ["-y", file_argument(self._partial)]
         try:
             self._process = FfmpegProcess(
-                [*input_args(fmt, input_format(encoder)), *output], what=f"ffmpeg cannot write {path}", stdin_open=True
+                [*self._way.args, *output], what=f"ffmpeg cannot write {path}", stdin_open=True
             )
         except BaseException:
             remove_partial(self._partial)
             raise
 
     def _put(self, picture: Picture) -> None:
-        feed_picture(self._process, picture, self.format.colour if self._rgb else None)
+        self._way.feed(self._process, picture, self.format.colour if self._rgb else None)
 
     def close(self) -> None:
         """Let ffmpeg finish, then put the file in its place."""
@@ -93,11 +133,14 @@ class EncodedSink(Sink):
 class PipedSink(Sink):
     """A pipe or a file object: ffmpeg encodes, a thread passes on what it writes."""
 
-    def __init__(self, file: Any, name: str, fmt: VideoFormat, encoder: Encoder, suffix: str) -> None:
+    def __init__(
+        self, file: Any, name: str, fmt: VideoFormat, encoder: Encoder, suffix: str, beside: Beside | None = None
+    ) -> None:
         super().__init__(name, fmt)
         self.notices.append(f"{name} gets {encoder.text}")
-        self.notices += range_notices(encoder, fmt, suffix)
-        args = [*input_args(fmt, input_format(encoder)), *output_args(encoder, fmt), "pipe:1"]
+        self._way = _Way.of(encoder, fmt, suffix, beside)
+        self.notices += self._way.notices
+        args = [*self._way.args, "pipe:1"]
         self._file = file
         self._rgb = encoder.rgb
         self._failure: InputError | None = None
@@ -122,7 +165,7 @@ class PipedSink(Sink):
     def _put(self, picture: Picture) -> None:
         self._raise()
         try:
-            feed_picture(self._process, picture, self.format.colour if self._rgb else None)
+            self._way.feed(self._process, picture, self.format.colour if self._rgb else None)
         except InputError:
             self._thread.join(timeout=1)
             self._raise()

@@ -8,6 +8,7 @@ from lvcodec.video.encoders import Encoder
 from lvcodec.video.format import VideoFormat
 
 _LOCATION_NAMES = {code: name for name, code in CHROMA_LOCATIONS.items()}
+KEEP_TICKS = ("-enc_time_base:v", "demux")  # else times are rounded to the rate that ffmpeg guesses
 _EACH_ONCE = ("-fflags", "+bitexact", "-fps_mode", "passthrough")
 
 
@@ -64,6 +65,11 @@ def bt601_args(encoder: Encoder, fmt: VideoFormat) -> list[str]:
     ]
 
 
+def _shape(fmt: VideoFormat) -> list[str]:
+    """The filter that says how wide samples are, where they are not square."""
+    return [] if fmt.aspect == 1 else [f"setsar={fmt.aspect.numerator}/{fmt.aspect.denominator}"]
+
+
 def _range(fmt: VideoFormat) -> str:
     return "pc" if fmt.colour.full_range else "tv"
 
@@ -96,7 +102,7 @@ def _described_args(encoder: Encoder, fmt: VideoFormat) -> list[str]:
     pixels = [] if encoder.pix_fmt is None else ["-pix_fmt", encoder.pix_fmt]
     return [
         "-vf",
-        ",".join([f"setparams={':'.join(marks)}", *change]),
+        ",".join([f"setparams={':'.join(marks)}", *change, *_shape(fmt)]),
         *encoder.args,
         *pixels,
         "-color_range",

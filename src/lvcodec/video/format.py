@@ -17,7 +17,8 @@ MAX_PIXELS = 1 << 28  # 16384 x 16384: a lying header costs no more than 400 MB
 class VideoFormat:
     """Size in luma samples (1..65535 each, at most 2**28 in all), pictures a second, colour.
 
-    range_stated: whether a source says its range; else `colour` has the usual one. No stream keeps that.
+    range_stated: whether a source says its range; else `colour` has the usual one. No stream keeps that. aspect: of
+    samples, width over height.
     Raises InputError for a size or rate out of range.
     """
 
@@ -26,6 +27,7 @@ class VideoFormat:
     rate: Fraction
     colour: Colour = field(default_factory=Colour)
     range_stated: bool = field(default=True, compare=False, repr=False)
+    aspect: Fraction = Fraction(1)
 
     def __post_init__(self) -> None:
         check_size(self.width, self.height)

@@ -77,7 +77,14 @@ class PlanarSource(Source):
         total, rest = None, None if length is None else length - len(line)
         if rest is not None and rest % each == 0 and reader.peek(len(y4m.FRAME)) in (b"", y4m.FRAME):
             total = rest // each
-        fmt = VideoFormat(header.width, header.height, rate, header.colour, range_stated=header.range_stated)
+        fmt = VideoFormat(
+            header.width,
+            header.height,
+            rate,
+            header.colour,
+            range_stated=header.range_stated,
+            aspect=header.aspect,
+        )
         return cls(reader, raw, fmt, total=total, framed=True, guessed=False, options=options, notices=notices)
 
     @classmethod

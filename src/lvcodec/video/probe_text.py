@@ -9,6 +9,7 @@ from fractions import Fraction
 from lvcodec.errors import InputError
 from lvcodec.video.colour import CHROMA_LOCATIONS, MATRICES, PRIMARIES, TRANSFERS, UNSPECIFIED, Colour
 from lvcodec.video.ffmpeg import MESSAGE, last_words
+from lvcodec.video.track_text import Track, chapters_in, counted, tracks_in
 
 _STREAM = re.compile(
     r"^ *Stream #0:(\d+)[^:]*: (Video|Audio|Subtitle|Data|Attachment): (.*)$",
@@ -18,6 +19,7 @@ _GRID = re.compile(r"^ *Stream group #0:(\d+)[^:]*: Tile Grid: (.*)$", re.MULTIL
 _PIXELS = re.compile(r", ([a-z][a-z0-9_]*)(?:\(((?:[^()]|\([^()]*\))*)\))?, (\d+)x(\d+)")
 _INTERLACED = re.compile(r"(top|bottom) (coded )?first")
 _TEXT_CODECS = {"ansi", "xbin", "bintext", "idf"}  # ffmpeg draws text files as pictures
+_ASPECT = re.compile(r"SAR (\d+):(\d+)")
 _TURNS = re.compile(r"^Filter '(transpose|rotate|hflip|vflip)' formats", re.MULTILINE)
 
 
@@ -30,7 +32,8 @@ class Said:
     size, pix_fmt: of what comes out. header_rate: pictures a second as the container or its first pictures have it;
     mean_rate: on the average, by two decimals. start_s, duration_s: of the longest stream. track_s: when the
     last picture ends, where a tag of the stream tells. alone: there is no other stream. range_stated: whether
-    full_range of `colour` is what the input says, or what is usual.
+    full_range of `colour` is what the input says, or what is usual. aspect: of the samples that come out, width over
+    height. tracks, chapters: what there is beside the pictures.
     """
 
     stream: int
@@ -49,6 +52,9 @@ class Said:
     track_s: float | None
     alone: bool
     interlaced: bool
+    aspect: Fraction
+    tracks: tuple[Track, ...]
+    chapters: int
     notices: tuple[str, ...]
 
     @property
@@ -76,7 +82,7 @@ def parse(messages: str, name: str) -> Said:
     videos = [(index, line) for index, kind, line in streams if kind == "Video"]
     if not videos:
         if streams:
-            raise InputError(f"{name} has no video stream, only {_kinds(streams)}")
+            raise InputError(f"{name} has no video stream, only {counted(tracks_in(source))}")
         raise InputError(f"ffmpeg cannot read {name}: {_reason(source)}")
     moving = [item for item in videos if "(attached pic)" not in item[1] and "(timed thumbnails)" not in item[1]]
     if not moving:
@@ -94,11 +100,7 @@ def parse(messages: str, name: str) -> Said:
     mean = Fraction(average[1]) * (1000 if average[2] else 1) if average else None
     demuxer = re.search(r"^Input #0, (\S+), from", source, re.MULTILINE)
     start = re.search(r"start: (-?[\d.]+)", source)
-    notices = [
-        *_stream_notices(streams),
-        *choice,
-        *_picture_notices(line, source, turns, (pixels[3], pixels[4]), size),
-    ]
+    notices = [*choice, *_picture_notices(line, source, turns, (pixels[3], pixels[4]), size)]
     return Said(
         stream=index,
         group=group,
@@ -116,6 +118,9 @@ def parse(messages: str, name: str) -> Said:
         track_s=_track_time(source, index),
         alone=len(streams) == 1,
         interlaced=_INTERLACED.search(line) is not None,
+        aspect=_aspect(output),
+        tracks=tracks_in(source),
+        chapters=chapters_in(source),
         notices=tuple(notices),
     )
 
@@ -166,9 +171,10 @@ def _track_time(source: str, index: int) -> float | None:
     return _time(r"\n +DURATION\S* *: (\d+):(\d\d):(\d\d\.\d+)", own)
 
 
-def _stream_notices(streams: list[tuple[int, str, str]]) -> list[str]:
-    others = [stream for stream in streams if stream[1] != "Video"]
-    return [f"not kept: {_kinds(others)}"] if others else []
+def _aspect(output: str) -> Fraction:
+    """Of the samples that come out: turned with the pictures."""
+    match = _ASPECT.search(output)
+    return Fraction(int(match[1]), int(match[2])) if match and int(match[1]) and int(match[2]) else Fraction(1)
 
 
 def _picture_notices(
@@ -178,11 +184,6 @@ def _picture_notices(
     if turn := _turn(source, turns):
         was, now = "x".join(coded), f"{size[0]}x{size[1]}"
         notices.append(f"{turn} is applied" + (f": {was} becomes {now}" if was != now else ""))
-    aspect = re.search(r"SAR (\d+):(\d+)", line)
-    if aspect and aspect[1] != aspect[2] and "0" not in (aspect[1], aspect[2]):
-        notices.append(
-            f"the sample aspect ratio {aspect[1]}:{aspect[2]} is not kept: pictures stay {size[0]}x{size[1]}"
-        )
     if _INTERLACED.search(line):
         notices.append("interlaced input is coded as progressive pictures")
     if re.search(r"alpha_mode *: *1", source):
@@ -224,13 +225,6 @@ def _colour(pix_fmt: str, tags: str, shown_tags: str) -> Colour:
             primaries = PRIMARIES.get(part, UNSPECIFIED)
             transfer = TRANSFERS.get(part, UNSPECIFIED)
     return Colour(primaries, transfer, matrix, full_range=full_range, chroma_location=location)
-
-
-def _kinds(streams: list[tuple[int, str, str]]) -> str:
-    counts: dict[str, int] = {}
-    for _, kind, _line in streams:
-        counts[kind.lower()] = counts.get(kind.lower(), 0) + 1
-    return ", ".join(f"{count} {kind} stream{'s' if count > 1 else ''}" for kind, count in counts.items())
 
 
 def _reason(text: str) -> str:

@@ -20,6 +20,7 @@ from lvcodec.errors import UsageError
 from lvcodec.video import rawformat, y4m
 from lvcodec.video.atomic import AtomicFile, check_output
 from lvcodec.video.base import Sink
+from lvcodec.video.beside import Beside, left_out
 from lvcodec.video.colour import without_rgb_matrix
 from lvcodec.video.encoded import PipedSink, encoded_sink
 from lvcodec.video.encoders import Encoder
@@ -41,7 +42,7 @@ _SUFFIX_FORMATS = {
 class FileSink(Sink):
     """Planes as they are into `file`: raw, or Y4M with its lines."""
 
-    def __init__(self, file: Any, name: str, fmt: VideoFormat, *, framed: bool) -> None:
+    def __init__(self, file: Any, name: str, fmt: VideoFormat, *, framed: bool, beside: Beside | None = None) -> None:
         super().__init__(name, fmt)
         self._file = file
         self._frame = y4m.FRAME if framed else b""
@@ -50,6 +51,8 @@ class FileSink(Sink):
                 f"raw video says nothing of itself: {fmt.width}x{fmt.height}, "
                 f"{fmt.rate} pictures a second, 8-bit 4:2:0, colour {fmt.colour.describe()}"
             )
+        if beside is not None:
+            self.notices += left_out(beside, ".y4m" if framed else "raw video", timed=False)
         if framed:
             self._send(y4m.header_line(fmt))
 
@@ -80,13 +83,15 @@ def open_sink(
     overwrite: bool = False,
     stated_format: str | None = None,
     count: int | None = None,
+    beside: Beside | None = None,
 ) -> Sink:
     """Open a place for pictures of `fmt`.
 
     target: a path (.yuv raw, .y4m, or what ffmpeg writes: .mkv lossless, .mp4, .webm, .png …,
     frame_%03d.png), "-" for standard output, or a binary file object. pix_fmt: another pixel format for the
     output, ffmpeg's name, converted by ffmpeg. stated_format: what goes into a pipe, a device or a file object, as the
-    suffix of a file would say it: "mkv"; without it Y4M. count: how many pictures will come, if that is known.
+    suffix of a file would say it: "mkv"; without it Y4M. count: how many pictures will come, if that is known. beside:
+    what goes into the file with them, where it can.
     Raises InputError if it cannot be written, exists without `overwrite`, or has a suffix that nobody knows;
     UsageError for a format or pixel format that is unknown.
     """
@@ -100,12 +105,14 @@ def open_sink(
     plain = native and (suffix == ".y4m" or suffix in rawformat.RAW_SUFFIXES)
     if is_pipe(target):
         encoder = None if plain else pipe_encoder(suffix, fmt, None if stated is None else wanted)
-        return _open_pipe(*_pipe(target, overwrite=overwrite), fmt, suffix, encoder)
+        return _open_pipe(*_pipe(target, overwrite=overwrite), fmt, suffix, encoder, beside)
     path = Path(os.fspath(target))  # type: ignore[arg-type]  # no pipe: a path
     if plain:
         check_output(path, overwrite=overwrite)
-        return FileSink(AtomicFile(path, overwrite=overwrite), str(path), fmt, framed=suffix == ".y4m")
-    return encoded_sink(path, fmt, pix_fmt=None if stated is None else wanted, overwrite=overwrite, count=count)
+        file = AtomicFile(path, overwrite=overwrite)
+        return FileSink(file, str(path), fmt, framed=suffix == ".y4m", beside=beside)
+    pixels = None if stated is None else wanted
+    return encoded_sink(path, fmt, pix_fmt=pixels, overwrite=overwrite, count=count, beside=beside)
 
 
 def _pipe(target: Any, *, overwrite: bool) -> tuple[Any, str]:
@@ -118,8 +125,10 @@ def _pipe(target: Any, *, overwrite: bool) -> tuple[Any, str]:
     return AtomicFile(target, overwrite=overwrite), os.fspath(target)
 
 
-def _open_pipe(file: Any, name: str, fmt: VideoFormat, suffix: str, encoder: Encoder | None) -> Sink:
+def _open_pipe(
+    file: Any, name: str, fmt: VideoFormat, suffix: str, encoder: Encoder | None, beside: Beside | None
+) -> Sink:
     """Into an open file; encoder: None if the planes go out as they are."""
     if encoder is None:
-        return FileSink(file, name, fmt, framed=suffix == ".y4m")
-    return PipedSink(file, name, fmt, encoder, suffix)
+        return FileSink(file, name, fmt, framed=suffix == ".y4m", beside=beside)
+    return PipedSink(file, name, fmt, encoder, suffix, beside)

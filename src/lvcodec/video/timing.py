@@ -108,8 +108,8 @@ def chosen_rate(stated: Fraction | None, pace: Pace, *, interlaced: bool) -> Cho
 def variable_rate(rate: Fraction) -> str:
     """What the user is told of a clip whose pictures do not come at a constant rate."""
     return (
-        f"variable picture rate: every picture is kept and timing becomes constant at the average of "
-        f"{float(rate):.4g} a second"
+        f"variable picture rate, {float(rate):.4g} a second on the average: every picture is kept, and streams keep "
+        f"its time"
     )
 
 
@@ -126,6 +126,6 @@ def disagreement(pace: Pace, rate: Fraction) -> str | None:
     if abs(filled_s - played_s) <= max(Fraction(3, 2) / rate, filled_s * DRIFT):
         return None
     return (
-        f"by their time stamps {count} pictures take {float(filled_s):.2f} s; at {float(rate):.5g} a second they will "
-        f"take {float(played_s):.2f} s"
+        f"by their time stamps {count} pictures take {float(filled_s):.2f} s; at a constant {float(rate):.5g} a second "
+        f"they would take {float(played_s):.2f} s"
     )

@@ -41,7 +41,7 @@ class Y4mHeader:
     """The first line.
 
     rate: None if it is not stated. pix_fmt: ffmpeg's name. notices: what is not kept. range_stated: whether the line
-    says which range.
+    says which range. aspect: of samples, 1 if it is not stated.
     """
 
     width: int
@@ -51,6 +51,7 @@ class Y4mHeader:
     colour: Colour
     notices: tuple[str, ...]
     range_stated: bool
+    aspect: Fraction
 
 
 def parse_header(line: bytes, name: str) -> Y4mHeader:
@@ -76,7 +77,14 @@ def parse_header(line: bytes, name: str) -> Y4mHeader:
         raise InputError(f"{name} has the Y4M format C{tags.chroma}, which is not known")
     colour = Colour(*tags.codes, full_range=tags.full_range, chroma_location=Y4M_LOCATIONS.get(chroma, 0))
     return Y4mHeader(
-        tags.width, tags.height, tags.rate, _FORMATS[chroma], colour, tuple(tags.notices), tags.range_stated
+        tags.width,
+        tags.height,
+        tags.rate,
+        _FORMATS[chroma],
+        colour,
+        tuple(tags.notices),
+        tags.range_stated,
+        tags.aspect,
     )
 
 
@@ -86,6 +94,7 @@ class _Tags:
     def __init__(self) -> None:
         self.width = self.height = 0
         self.rate: Fraction | None = None
+        self.aspect = Fraction(1)
         self.chroma = "420"
         self.full_range = self.range_stated = False
         self.codes = (UNSPECIFIED, UNSPECIFIED, UNSPECIFIED)
@@ -106,10 +115,8 @@ class _Tags:
                 self._take_extension(value)
             case "I" if value in _INTERLACED:
                 self.notices.append(f"interlaced input ({_INTERLACED[value]}) is coded as progressive pictures")
-            case "A" if (aspect := _ratio(value)) not in (None, 1):
-                self.notices.append(
-                    f"the sample aspect ratio {aspect} is not kept: pictures stay {self.width}x{self.height}"
-                )
+            case "A":
+                self.aspect = _ratio(value) or Fraction(1)
 
     def _take_extension(self, value: str) -> None:
         name, _, rest = value.partition("=")
@@ -121,7 +128,7 @@ class _Tags:
 
 
 def header_line(fmt: VideoFormat) -> bytes:
-    """The first line of a progressive 8-bit 4:2:0 Y4M file with square samples."""
+    """The first line of a progressive 8-bit 4:2:0 Y4M file."""
     colour = fmt.colour
     tags = {code: tag for tag, code in Y4M_LOCATIONS.items()}
     parts = [
@@ -130,7 +137,7 @@ def header_line(fmt: VideoFormat) -> bytes:
         f"H{fmt.height}",
         f"F{fmt.rate.numerator}:{fmt.rate.denominator}",
         "Ip",
-        "A1:1",
+        f"A{fmt.aspect.numerator}:{fmt.aspect.denominator}",
         f"C{tags.get(colour.chroma_location, '420')}",
         f"XCOLORRANGE={'FULL' if colour.full_range else 'LIMITED'}",
     ]

@@ -1,0 +1,64 @@
+"""What a file has beside its pictures, on its way into the stream: tracks, their list, the times of pictures."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lvcodec.codec.notices import Notices
+from lvcodec.options import Encoding
+from lvcodec.stream import fields
+from lvcodec.stream.container import StreamWriter
+from lvcodec.stream.presentation import write_presentation
+from lvcodec.video.base import Source
+from lvcodec.video.side_file import SideFile
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Side:
+    """What will follow the pictures. file: None if there are no tracks."""
+
+    file: SideFile | None
+
+    @property
+    def tracks_bytes(self) -> int:
+        """Bytes of the tracks, known before a picture is coded."""
+        return 0 if self.file is None else self.file.path.stat().st_size
+
+    def write(self, writer: StreamWriter, source: Source, count: int) -> None:
+        """Append it to a stream that has all its `count` pictures.
+
+        Nothing is written where there are no tracks, and pictures come at the stream's rate with square samples.
+        """
+        shown = source.presentation(count)
+        if self.file is not None:
+            ahead = round(self.file.ahead_s / shown.tick)
+            shown = replace(shown, start=max(0, shown.start + ahead))
+        elif shown.durations is not None or shown.aspect != 1:
+            shown = replace(shown, start=0)
+        else:
+            return
+        writer.side(fields.SIDE_PRESENTATION, [write_presentation(shown)])
+        if self.file is not None:
+            writer.side(fields.SIDE_LIST, ["\n".join(self.file.lines).encode()])
+            writer.side(fields.SIDE_TRACKS, _chunks(self.file.path))
+
+
+@contextmanager
+def side_of(source: Source, options: Encoding, notices: Notices) -> Iterator[Side]:
+    """What the source has beside its pictures, as far as it is wanted; files of it go with the context."""
+    with tempfile.TemporaryDirectory(prefix="lvcodec-") as folder:
+        file = None if options.video_only else source.side_file(Path(folder), audio=options.audio)
+        notices.pass_on(source)
+        yield Side(file)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
