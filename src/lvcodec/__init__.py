@@ -137,14 +137,17 @@ def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
     return prober.probe(source, streams=streams)
 
 
-def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool = False) -> StreamInfo:
+def concat(
+    sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool = False, video_only: bool = False
+) -> StreamInfo:
     """Join whole streams of one coding, in order, without decoding them.
 
     sources: a list of what `decode` takes. target: as for `encode`.
     They have to agree in family, weights, mode, alpha, GOP length, size, rate and colour; qualities may differ.
     Pieces of a clip that are coded with "lds" to be joined need an alpha that is named: else each has its own.
+    video_only: leave out sound and other tracks, which cannot be joined; streams that have any are refused else.
     Raises UsageError, InputError if the streams do not fit together, StreamError; errors name the stream.
     """
     from lvcodec.stream import concat as joining
 
-    return joining.concat(sources, target, overwrite=overwrite)
+    return joining.concat(sources, target, overwrite=overwrite, video_only=video_only)

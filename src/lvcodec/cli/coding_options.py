@@ -1,4 +1,4 @@
-"""Options that several commands share: how raw video is to be read, networks, jobs, device, backend."""
+"""Options that several commands share: how raw video is to be read, networks, tracks, jobs, device, backend."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ _NETWORKS = (
     click.option("--model", metavar="NAME|PATH", help="Weights to use; see lvcodec models list."),
 )
 
+_TRACKS = (
+    click.option("--no-audio", "audio", is_flag=True, default=True, flag_value=False, help="Leave out the sound."),
+    click.option("--video-only", is_flag=True, help="Leave out all but the pictures: sound, subtitles, chapters."),
+)
+
 
 def raw_video_options(command: Command) -> Command:
     """--size, --fps and --pix-fmt of raw video."""
@@ -43,6 +48,11 @@ def raw_video_options(command: Command) -> Command:
 def network_options(command: Command) -> Command:
     """--family and --model."""
     return _with(command, _NETWORKS)
+
+
+def tracks_options(command: Command) -> Command:
+    """--no-audio and --video-only."""
+    return _with(command, _TRACKS)
 
 
 def _with(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:

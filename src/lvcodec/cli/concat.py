@@ -13,13 +13,15 @@ from lvcodec.errors import UsageError
 @click.command(epilog="Example: lvcodec concat first.lvc second.lvc both.lvc")
 @click.argument("sources", nargs=-1, required=True)
 @click.argument("target")
+@click.option("--video-only", is_flag=True, help="Leave out sound and other tracks, which cannot be joined.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET if it exists.")
 @output_options
-def concat(sources: tuple[str, ...], target: str, overwrite: bool, out: Output) -> None:
+def concat(sources: tuple[str, ...], target: str, video_only: bool, overwrite: bool, out: Output) -> None:
     """Join streams of one coding, without decoding them.
 
     SOURCES follow each other in TARGET, in the order given; "-" is stdin or stdout. They must agree in family, weights,
-    mode, alpha, GOP length, size, rate and colour; their quality may differ.
+    mode, alpha, GOP length, size, rate and colour; their quality may differ. The times of pictures are joined too.
+    Streams with sound or other tracks are refused, unless --video-only leaves those out.
     """
     if sources.count(PIPE) > 1:
         raise UsageError("stdin can be read only once")
@@ -27,7 +29,7 @@ def concat(sources: tuple[str, ...], target: str, overwrite: bool, out: Output) 
         check_source(source)
     check_target(target, *sources, overwrite=overwrite)
     out.data_on_stdout = target == PIPE
-    stream = lvcodec.concat(sources, target, overwrite=overwrite)
+    stream = lvcodec.concat(sources, target, overwrite=overwrite, video_only=video_only)
     out.summary(
         stream.as_dict() | {"pictures": len(stream.pictures)},
         f"{len(stream.pictures)} pictures from {len(sources)} streams, {stream.size_bytes} bytes, "

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 import lvcodec
-from lvcodec.cli.coding_options import backend_option, device_option, jobs_option
+from lvcodec.cli.coding_options import backend_option, device_option, jobs_option, tracks_options
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range
@@ -38,6 +38,7 @@ from lvcodec.report import DecodeReport
     is_flag=True,
     help="Where the stream is damaged, repeat the last good picture up to the next I-picture.",
 )
+@tracks_options
 @jobs_option("decoded")
 @device_option("pixels")
 @backend_option("pixels")
@@ -48,7 +49,8 @@ def decode(source: str, target: str, out: Output, **options: Any) -> None:
 
     SOURCE is a stream, or "-" for stdin. TARGET is written by its name: .y4m, raw .yuv, or anything that
     ffmpeg writes (a notice says how); "-" is stdout, which gets Y4M unless --format says something else, as do pipes
-    and devices. TARGET appears when it is complete.
+    and devices. Sound, subtitles and chapters that the stream has are put back where TARGET can hold them (.mkv takes
+    all). TARGET appears when it is complete.
     """
     from lvcodec.video.pipe_formats import output_suffix  # which loads numpy
 

@@ -8,7 +8,14 @@ import click
 
 import lvcodec
 from lvcodec import names, quality
-from lvcodec.cli.coding_options import backend_option, device_option, jobs_option, network_options, raw_video_options
+from lvcodec.cli.coding_options import (
+    backend_option,
+    device_option,
+    jobs_option,
+    network_options,
+    raw_video_options,
+    tracks_options,
+)
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, bframes_in_a_row, check_source, check_target, frame_range, gop_length
@@ -72,6 +79,7 @@ USUAL = Encoding()
 @click.option("--recon", metavar="FILE", help="Also write the pictures that the decoder will show.")
 @click.option("--psnr", is_flag=True, help="Measure the PSNR of the planes, in the source's 8-bit 4:2:0.")
 @click.option("--verify", is_flag=True, help="Decode what was written and compare.")
+@tracks_options
 @jobs_option("coded")
 @device_option("stream")
 @backend_option("stream")
@@ -83,8 +91,8 @@ def encode(source: str, target: str, alpha: str | None, out: Output, **options: 
     """Code a video into an lvcodec stream.
 
     SOURCE is anything that ffmpeg reads, a .y4m or raw .yuv file, or "-" for Y4M on stdin. TARGET is the
-    stream, or "-" for stdout. Raw video tells its size and rate by options or by its name
-    (clip_352x288_25.yuv).
+    stream, or "-" for stdout. Sound, subtitles, chapters and attachments of a file are kept as they are. Raw video
+    tells its size and rate by options or by its name (clip_352x288_25.yuv).
     """
     encoding = Encoding(alpha=float(alpha) if alpha else None, **options)
     check(source, target, encoding)

@@ -52,15 +52,25 @@ def header_lines(stream: StreamInfo) -> list[str]:
         ("quality", f"{stream.quality:g}"),
         ("weights", stream.weights_id),
         ("size", f"{stream.width}x{stream.height}"),
-        ("rate", f"{float(stream.rate):.6g} pictures/s ({stream.rate})"),
+        ("rate", f"{float(stream.rate):.6g} pictures/s ({stream.rate})" + ", variable" * stream.variable),
         ("colour", stream.colour.describe()),
         ("GOP", f"{stream.gop}"),
         ("pictures", f"{len(kinds)} ({numbers}) in {groups} groups, {stream.duration_s:.2f} s"),
         ("bytes", f"{stream.size_bytes} ({stream.size_bytes - stream.payload_bytes} of them not payload)"),
+        *([("beside", f"{stream.side_bytes} of the bytes, not counted in the cost")] if stream.side_bytes else []),
         ("cost", f"{stream.bpp:.4f} bpp, {stream.kbps:.1f} kb/s, ratio {stream.ratio:.1f}"),
         ("complete", "yes" if stream.complete else "no"),
+        *_beside(stream),
     ]
     return [f"{name:<9} {value}" for name, value in rows]
+
+
+def _beside(stream: StreamInfo) -> list[tuple[str, str]]:
+    """What there is beside the pictures, a row each; nothing for most streams."""
+    rows = [("samples", f"{stream.aspect.numerator}:{stream.aspect.denominator}")] if stream.aspect != 1 else []
+    if stream.tracks is None:
+        return [*rows, ("tracks", "cannot be read: damaged, or through a pipe")]
+    return rows + [("track", line) for line in stream.tracks]
 
 
 def stream_totals(stream: StreamInfo) -> Mapping[str, float]:

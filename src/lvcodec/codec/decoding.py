@@ -143,4 +143,4 @@ def _why_not(reader: StreamReader) -> str:
     """Why nobody could read a stream's side data."""
     if reader.side_damage is not None:
         return f"damaged at {reader.side_damage}"
-    return "which stand at the end of a stream that came through a pipe" if reader.index() is None else "damaged"
+    return "damaged" if reader.seekable else "which stand at the end of a stream that came through a pipe"

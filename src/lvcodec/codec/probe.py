@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lvcodec.codec.out_of_memory import enough_memory
-from lvcodec.errors import TruncatedStreamError
+from lvcodec.codec.side import lines_of, presentation_of
+from lvcodec.errors import StreamError, TruncatedStreamError
 from lvcodec.report import StreamInfo
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.files import open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.info import picture_info, stream_info
 from lvcodec.stream.records import PictureRecord
+from lvcodec.video.presentation import Presentation
 
 if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
@@ -32,7 +34,29 @@ def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
         if streams:
             bits = _sub_streams(reader.header, records)
         pictures = [picture_info(r, b) for r, b in zip(records, bits, strict=True)]
-        return stream_info(reader.header, pictures, size_bytes=reader.size_bytes, complete=reader.complete)
+        tracks, shown = _beside(reader)
+        return stream_info(
+            reader.header,
+            pictures,
+            size_bytes=reader.size_bytes,
+            complete=reader.complete,
+            side_bytes=reader.side_bytes,
+            tracks=tracks,
+            shown=shown,
+        )
+
+
+def _beside(reader: StreamReader) -> tuple[Sequence[str] | None, Presentation]:
+    """What stands beside the pictures, a line each, None if it cannot be read; and when they are shown."""
+    damage: list[str] = []
+    side = reader.side()
+    shown = presentation_of(reader, side, damage.append)
+    try:
+        lines = lines_of(side)
+    except StreamError as error:
+        damage.append(error.message)
+    unread = damage or reader.side_damage is not None or (side is None and reader.side_bytes)
+    return (None if unread else lines), shown
 
 
 def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mapping[str, float]]:

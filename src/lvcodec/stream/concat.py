@@ -14,15 +14,21 @@ from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.files import create_stream, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.info import picture_info, stream_info
+from lvcodec.stream.presentation import read_presentation, write_presentation
 from lvcodec.stream.records import PictureRecord
 from lvcodec.video.atomic import check_output
+from lvcodec.video.presentation import Presentation, joined
 from lvcodec.video.writing import Writable
 
 if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
 
+VIDEO_ONLY = "--video-only (video_only=True) joins the pictures alone"
 
-def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool = False) -> StreamInfo:
+
+def concat(
+    sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool = False, video_only: bool = False
+) -> StreamInfo:
     """Join the streams that `sources` name into `target`, and tell what that is.
 
     A file appears only when complete. Raises UsageError if `sources` is no sequence, InputError if `target` cannot be
@@ -34,15 +40,19 @@ def concat(sources: Sequence[StreamLike], target: StreamLike, *, overwrite: bool
     with ExitStack() as stack:
         files = [stack.enter_context(open_stream(source)) for source in sources]
         names = [_name(source, number) for number, source in enumerate(sources, start=1)]
-        return concat_streams(files, stack.enter_context(create_stream(target, overwrite=overwrite)), names)
+        out = stack.enter_context(create_stream(target, overwrite=overwrite))
+        return concat_streams(files, out, names, video_only=video_only)
 
 
-def concat_streams(sources: Sequence[IO[bytes]], file: Writable, names: Sequence[str] | None = None) -> StreamInfo:
+def concat_streams(
+    sources: Sequence[IO[bytes]], file: Writable, names: Sequence[str] | None = None, *, video_only: bool = False
+) -> StreamInfo:
     """Write the pictures of all `sources`, whole streams in this order, as one stream to `file`, and tell what that is.
 
     They must agree in every field of the header but the qualities; the header is the first one's. Nothing is written if
-    they do not. names: what errors call them, else "stream 1" and so on.
-    Raises InputError if they differ or there are none, StreamError if one is damaged or cut.
+    they do not. names: what errors call them, else "stream 1" and so on. video_only: leave out sound and other tracks,
+    which cannot be joined; times of pictures are.
+    Raises InputError if they differ, have tracks, or there are none, StreamError if one is damaged or cut.
     """
     if not sources:
         raise InputError("no streams to join")
@@ -51,6 +61,8 @@ def concat_streams(sources: Sequence[IO[bytes]], file: Writable, names: Sequence
     for source, name in zip(sources, names, strict=True):
         with _errors_about(name):
             readers.append(StreamReader(source))
+            if not video_only and (side := readers[-1].side()) is not None and fields.SIDE_TRACKS in side.sizes:
+                raise InputError("it has sound or other tracks, which cannot be joined", VIDEO_ONLY)
         _check_same(readers[0].header, names[0], readers[-1].header, name)
     writer = StreamWriter(file, readers[0].header)
     pictures = [
@@ -59,8 +71,33 @@ def concat_streams(sources: Sequence[IO[bytes]], file: Writable, names: Sequence
         for group in _groups(reader, name)
         for record in writer.copy(group)
     ]
+    shown = joined(
+        [_presentation(reader, name) for reader, name in zip(readers, names, strict=True)],
+        [reader.count or 0 for reader in readers],
+        writer.header.video.rate,
+    )
+    if shown != Presentation():
+        writer.side(fields.SIDE_PRESENTATION, [write_presentation(shown)])
     writer.finish()
-    return stream_info(writer.header, pictures, size_bytes=writer.size_bytes, complete=True)
+    return stream_info(
+        writer.header,
+        pictures,
+        size_bytes=writer.size_bytes,
+        complete=True,
+        side_bytes=writer.side_bytes,
+        shown=shown,
+    )
+
+
+def _presentation(reader: StreamReader, name: str) -> Presentation:
+    """When and how the pictures of a stream, which has been read, are shown."""
+    side = reader.side()
+    with _errors_about(name):
+        if reader.side_bytes and side is None:
+            raise InputError("what stands beside its pictures cannot be read", "give a file that is whole, not a pipe")
+        if side is None or fields.SIDE_PRESENTATION not in side.sizes:
+            return Presentation()
+        return read_presentation(b"".join(side.read(fields.SIDE_PRESENTATION)), reader.count or 0)
 
 
 def _name(source: StreamLike, number: int) -> str:

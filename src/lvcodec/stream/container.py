@@ -161,6 +161,11 @@ class StreamReader:
         """Bytes read so far, counted from the header's first."""
         return self._input.offset
 
+    @property
+    def seekable(self) -> bool:
+        """Whether the file can be sought."""
+        return self._input.seekable
+
     def __iter__(self) -> StreamReader:
         return self
 
@@ -216,7 +221,7 @@ class StreamReader:
 
         None if there is nothing, the file cannot seek, or its end is damaged.
         """
-        if self.index() is None or self._end is None:
+        if self.index() is None or self._end is None or not self.seekable:
             return None
         return SideData.before(self._input, self._end.index.end().offset)
 

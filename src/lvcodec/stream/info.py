@@ -8,6 +8,7 @@ from lvcodec import quality
 from lvcodec.report import PictureInfo, StreamInfo
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import PictureRecord
+from lvcodec.video.presentation import Presentation
 
 
 def picture_info(record: PictureRecord, streams: Mapping[str, float] | None = None) -> PictureInfo:
@@ -24,9 +25,22 @@ def picture_info(record: PictureRecord, streams: Mapping[str, float] | None = No
     )
 
 
-def stream_info(header: Header, pictures: Sequence[PictureInfo], *, size_bytes: int, complete: bool) -> StreamInfo:
-    """What a stream of this header and these pictures, in any order, is. size_bytes: of it, as far as it is there."""
-    video = header.video
+def stream_info(
+    header: Header,
+    pictures: Sequence[PictureInfo],
+    *,
+    size_bytes: int,
+    complete: bool,
+    side_bytes: int = 0,
+    tracks: Sequence[str] | None = (),
+    shown: Presentation | None = None,
+) -> StreamInfo:
+    """What a stream of this header and these pictures, in any order, is.
+
+    size_bytes: of it, as far as it is there; side_bytes: of them, side data. tracks: a line each, None if nobody knows.
+    shown: when and how its pictures are shown.
+    """
+    video, shown = header.video, shown or Presentation()
     return StreamInfo(
         family=header.family,
         mode=header.mode,
@@ -40,6 +54,10 @@ def stream_info(header: Header, pictures: Sequence[PictureInfo], *, size_bytes: 
         alpha=header.alpha,
         pictures=sorted(pictures, key=lambda picture: picture.number),
         size_bytes=size_bytes,
-        duration_s=float(len(pictures) / video.rate),
+        duration_s=float(shown.time_s(len(pictures), video.rate)),
         complete=complete,
+        tracks=tracks,
+        side_bytes=side_bytes,
+        aspect=shown.aspect,
+        variable=shown.durations is not None,
     )

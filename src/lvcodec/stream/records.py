@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from lvcodec.errors import StreamError
 from lvcodec.stream import fields
-from lvcodec.stream.layout import LayoutReader, LayoutWriter, layout_bytes, size_of
+from lvcodec.stream.layout import Layout, LayoutReader, LayoutWriter, layout_bytes, size_of
 from lvcodec.stream.structure import Step, Structure
 
 if TYPE_CHECKING:
@@ -274,15 +274,24 @@ def read_end(read: Callable[[int], bytes], offset: int) -> End:
     return end
 
 
-def head_size(read: Callable[[int], bytes], payload_limit: int, *, side: bool = False) -> int:
-    """Bytes of the record of a group, or of side data, as its first fields tell it; no CRC is looked at.
+def head_size(read: Callable[[int], bytes], payload_limit: int) -> int:
+    """Bytes of a group's record, payloads in, as its first fields tell it; no CRC is looked at.
 
     Raises StreamError if they are out of their ranges.
     """
+    return _size_by_head(read, fields.GROUP, "payloads", {"lengths": payload_limit})
+
+
+def side_head_size(read: Callable[[int], bytes]) -> int:
+    """The same of a record of side data."""
+    return _size_by_head(read, fields.SIDE, "data", {})
+
+
+def _size_by_head(read: Callable[[int], bytes], layout: Layout, data: str, limits: Mapping[str, int]) -> int:
+    """Bytes of a record by its fields before `data`, of which only the size is needed."""
     reader = LayoutReader(read)
-    layout, name = (fields.SIDE, "data") if side else (fields.GROUP, "payloads")
-    at = [field.name for field in layout].index(name)
-    values = reader.get(layout[:at], {"lengths": payload_limit})
+    at = [field.name for field in layout].index(data)
+    values = reader.get(layout[:at], limits)
     return reader.size_bytes + size_of(layout[at], values) + layout_bytes(layout[at + 1 :])
 
 

@@ -27,6 +27,7 @@ from lvcodec.stream.records import (
     read_beside,
     read_end,
     read_group,
+    side_head_size,
 )
 
 EFFORT = 1 << 32  # bytes that all searches in a stream may check, some seconds' work
@@ -113,9 +114,10 @@ class Search:
 
     def _claimed_size(self) -> int | None:
         """The size that a record here would have, one of a group or of side data; None if it cannot be one."""
-        side = self._input.peek(1) == _SIDE
         try:
-            return head_size(self._input.reader(), self._header.payload_limit, side=side)
+            if self._input.peek(1) == _SIDE:
+                return side_head_size(self._input.reader())
+            return head_size(self._input.reader(), self._header.payload_limit)
         except StreamError:
             return None
 

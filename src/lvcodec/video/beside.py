@@ -27,6 +27,8 @@ _TEXT_AS = {".mkv": "srt", ".webm": "webvtt", **dict.fromkeys(_MP4, "mov_text")}
 _SOUND_ONLY = {*_TS, ".nut", ".avi", ".flv", ".ogv", ".ogg", ".mpg", ".mpeg", ".vob", ".mxf", ".wmv", ".asf"}
 _TIMED = {".mkv", ".webm", ".nut", ".flv", *_MP4, *_TS}  # whose pictures may come at any time
 _TEXT = {"subrip", "ass", "ssa", "webvtt", "mov_text", "text"}
+# Of a subtitle that is on when a cut begins, the part after it: negative times would move all other tracks.
+_CLIPPED = r"setts=pts=max(PTS\,0):dts=max(DTS\,0):duration=max(DURATION+min(PTS\,0)\,0)"
 _FAMILY_TAGS = ("major_brand", "minor_version", "compatible_brands")  # of an MP4 file itself, not of what it holds
 
 
@@ -102,8 +104,10 @@ def _inputs(beside: Beside) -> list[str]:
 
 def _outputs(beside: Beside, codecs: dict[Track, str]) -> list[str]:
     args = ["-copyts", "-map", "0:v", *(part for track in codecs for part in ("-map", f"1:{track.number}"))]
-    for place, codec in enumerate(codecs.values(), start=1):
+    for place, (track, codec) in enumerate(codecs.items(), start=1):
         args += [f"-c:{place}", codec]
+        if beside.cut and track.kind == "subtitle":
+            args += [f"-bsf:{place}", _CLIPPED]
     args += ["-map_metadata", "1", "-map_chapters", "1"]
     for tag in _FAMILY_TAGS:
         args += ["-metadata", f"{tag}="]
@@ -113,7 +117,7 @@ def _outputs(beside: Beside, codecs: dict[Track, str]) -> list[str]:
 
 
 def _codecs(path: Path, tracks: Sequence[Track], suffix: str) -> dict[Track, str]:
-    """How each track goes into a file of that suffix: "copy", or a codec of subtitles; those that cannot are missing."""
+    """How each track goes into a file of that suffix: "copy", or a codec of subtitles; some may be missing."""
     as_they_are = {track: "copy" for track in tracks if track.kind == "audio" or suffix in _TEXT_AS}
     with tempfile.TemporaryDirectory(prefix="lvcodec-") as folder:
         trial = Path(folder) / f"trial{suffix}"

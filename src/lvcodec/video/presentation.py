@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
+from math import gcd, lcm
 
+from lvcodec.errors import InputError
 from lvcodec.frames import FrameRange
 from lvcodec.video.timing import JITTER
 
@@ -47,7 +50,36 @@ class Presentation:
         return replace(self, durations=self.durations[frames.first : frames.end])
 
 
-def durations_of(stamps: Sequence[int], last: int, tick: Fraction, rate: Fraction) -> list[int] | None:
+def joined(parts: Sequence[Presentation], counts: Sequence[int], rate: Fraction) -> Presentation:
+    """How clips are shown one after the other. counts: pictures of each. rate: of all of them.
+
+    Raises InputError if their samples differ in shape, or no tick is common to their times.
+    """
+    aspect = parts[0].aspect
+    if any(part.aspect != aspect for part in parts):
+        aspects = ", ".join(str(part.aspect) for part in parts)
+        raise InputError(
+            f"the samples of the streams differ in shape: {aspects}", "only streams of one shape can be joined"
+        )
+    if all(part.durations is None for part in parts):
+        return Presentation(aspect=aspect)
+    steps = [1 / rate if part.durations is None else part.tick for part in parts]
+    denominator = lcm(*(step.denominator for step in steps))
+    tick = Fraction(gcd(*(int(step * denominator) for step in steps)), denominator)
+    durations = array("q")
+    for part, step, count in zip(parts, steps, counts, strict=True):
+        ticks = int(step / tick)
+        durations.extend([ticks] * count if part.durations is None else [ticks * each for each in part.durations])
+    if not (_can_be(durations) and _is_tick(tick)):
+        raise InputError("the times of the streams' pictures have no tick in common", "their clocks are too different")
+    return Presentation(tick, durations=durations, aspect=aspect)
+
+
+def _is_tick(tick: Fraction) -> bool:
+    return max(tick.numerator, tick.denominator) <= MAX_PARTS
+
+
+def durations_of(stamps: Sequence[int], last: int, tick: Fraction, rate: Fraction) -> array[int] | None:
     """How long each picture is shown, by time stamps in order; None if that is what the rate says, or cannot be.
 
     last: of the last picture, in ticks; 0 if nobody says it, then it is a picture's at the rate.
@@ -56,9 +88,9 @@ def durations_of(stamps: Sequence[int], last: int, tick: Fraction, rate: Fractio
     off = max(Fraction(3, 2), step * JITTER)
     if all(abs(stamp - stamps[0] - number * step) <= off for number, stamp in enumerate(stamps)):
         return None
-    durations = [after - before for before, after in pairwise(stamps)]
+    durations = array("q", (after - before for before, after in pairwise(stamps)))
     durations.append(last or max(1, round(step)))
-    return durations if _can_be(durations) and tick.denominator <= MAX_PARTS >= tick.numerator else None
+    return durations if _can_be(durations) and _is_tick(tick) else None
 
 
 def _can_be(durations: Iterable[int]) -> bool:
