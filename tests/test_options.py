@@ -39,6 +39,8 @@ WRONG: dict[str, list[Any]] = {
     "overwrite": ["yes"],
     "keep_partial": [[]],
     "lenient": ["no", None, 2],
+    "audio": ["no", None, 2],
+    "video_only": ["no", None, 2],
     "format": [3, b"mkv"],
     "check": ["no", None],
     "conceal": [3],

@@ -96,6 +96,8 @@ def mend_end(parts: list[Part]) -> None:
     """Make the end record tell of the pictures that are there, as a forger would."""
     gops: list[list[int]] = []
     for part in parts:
+        if part.kind == "side" and gops:
+            gops[-1][0] += len(part.to_bytes())
         if part.kind != "group":
             continue
         if part.fields["kind"] in (b"I", b"i") or not gops:
@@ -279,6 +281,34 @@ def shuffle_records(parts: list[Part], rng: random.Random) -> None:
                 part.fields["number"] = varint(number)
 
 
+def put_side(parts: list[Part], rng: random.Random) -> None:
+    """Side data before the end, right or forged: fields of its records, and what they hold."""
+    changes = [*rng.choice([[], [80], [80, 3, 3]]), *(rng.randrange(4) for _ in range(rng.randrange(9)))]
+    durations = rng.choice([zlib.compress(bytes(changes)), zlib.compress(bytes(1 << 20)), b"", rng.randbytes(9)])
+    numbers = [rng.choice([0, 1, 25, 1000, 2**32 - 1, 2**32, 2**62]) if rng.random() < 0.1 else 1 for _ in range(5)]
+    kinds = {
+        1: rng.randbytes(rng.randrange(300)),
+        2: b"audio: aac\n\xff",
+        3: b"".join(map(varint, numbers)) + durations,
+    }
+    records = []
+    for what, data in rng.sample(sorted(kinds.items()), rng.randrange(1, 4)):
+        records.append({"kind": b"S", "what": bytes([what]), "size": varint(len(data)), "data": data, "crc": bytes(4)})
+    contents = {"kind": b"C", "bytes": varint(sum(len(Part("side", fields_of).to_bytes()) for fields_of in records))}
+    contents["entries"] = bytes([len(records)])
+    for number, record in enumerate(records):
+        checksum = zlib.crc32(record["data"]).to_bytes(4, "little")
+        contents[f"{number}"] = record["what"] + record["size"] + checksum
+    contents |= {"length": (sum(map(len, contents.values())) + 8).to_bytes(4, "little"), "crc": bytes(4)}
+    side = [Part("side", fields_of) for fields_of in [*records, contents]]
+    if rng.random() < 0.5:
+        part = rng.choice(side)
+        name = rng.choice(list(part.fields))
+        part.fields[name] = rng.choice([flipped(part.fields[name], rng), varint(rng.choice([0, 1, 2**20 + 1, 2**62]))])
+        part.sealed = rng.random() < 0.8
+    parts[-1:-1] = side if rng.random() < 0.9 else rng.sample(side, len(side))
+
+
 STRUCTURED: list[tuple[Callable[[list[Part], random.Random], None], int]] = [
     (forge_header, 3),
     (forge_group, 3),
@@ -315,7 +345,7 @@ def with_more(data: bytes, rng: random.Random) -> bytes:
     """A run put in: random, or a copy of the stream's own bytes."""
     start, size = rng.randrange(len(data) + 1), rng.randrange(1, 200)
     source = rng.randrange(len(data) + 1)
-    run = rng.choice([rng.randbytes(size), data[source : source + size], bytes(size), b"IGigE" * 9])
+    run = rng.choice([rng.randbytes(size), data[source : source + size], bytes(size), b"IGigESC" * 9])
     return data[:start] + run + data[start:]
 
 
@@ -341,7 +371,10 @@ def damaged(streams: list[bytes], rng: random.Random) -> bytes:
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
         (change,) = rng.choices([change for change, _ in STRUCTURED], [weight for _, weight in STRUCTURED])
         change(parts, rng)
-    if rng.random() < 0.5:
+    has_side = rng.random() < 0.2
+    if has_side:
+        put_side(parts, rng)
+    if has_side or rng.random() < 0.5:
         mend_end(parts)
     for part in parts:
         if rng.random() < 0.05 and part.to_bytes() not in before:

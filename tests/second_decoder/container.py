@@ -1,4 +1,4 @@
-"""The bytes of a stream: sections "Header", "Group" and "End"."""
+"""The bytes of a stream: sections "Header", "Group", "Side data" and "End"."""
 
 from __future__ import annotations
 
@@ -92,6 +92,16 @@ class ByteReader:
         expect(self.u32() == found, f"CRC of the record at {start}")
 
 
+@dataclass(frozen=True)
+class Presentation:
+    """When pictures are shown: seconds of a tick and the width of a sample as (numerator, denominator), and ticks."""
+
+    aspect: tuple[int, int]
+    tick: tuple[int, int]
+    start: int
+    durations: list[int] | None
+
+
 def read_stream(data: bytes) -> tuple[Header, list[Record]]:
     """All of a whole stream."""
     header, reader = read_header(data), ByteReader(data, HEADER.size)
@@ -139,6 +149,7 @@ def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
         for place, *parts in zip(places, qualities, payloads, checksums, strict=True):
             yield Record(base + place.at, tuple(base + at for at in place.references), *parts, group)
         group += 1
+    read_side(reader)
     read_end(reader, starts, counts)
 
 
@@ -167,6 +178,58 @@ def halves(a: int, b: int, depth: int) -> list[Place]:
 def quality_of(layer: int, intra_quality: int, header: Header) -> int:
     """Section "Structure", the quality that is not told."""
     return intra_quality if layer == 0 else max(0, intra_quality - header.layers[layer - 1])
+
+
+def read_side(reader: ByteReader) -> dict[int, bytes]:
+    """Section "Side data": the data of each kind that stands here, if there is any."""
+    data: dict[int, bytes] = {}
+    first = reader.at
+    while reader.data[reader.at : reader.at + 1] == b"S":
+        start = reader.at
+        reader.u8()
+        what, size = reader.u8(), reader.varint()
+        expect(size <= 1 << 20, "a side record is too long")
+        data[what] = data.get(what, b"") + reader.take(size)
+        reader.crc(start)
+    contents = reader.at
+    if reader.data[contents : contents + 1] == b"C":
+        reader.u8()
+        expect(reader.varint() == contents - first, "the side records take other bytes")
+        told = [(reader.u8(), reader.varint(), reader.u32()) for _ in range(reader.u8())]
+        expect(told == [(what, len(all_of), zlib.crc32(all_of)) for what, all_of in data.items()], "other side data")
+        length = reader.u32()
+        reader.crc(contents)
+        expect(length == reader.at - contents, "the contents' length is another")
+    else:
+        expect(not data, "side records without their contents")
+    return data
+
+
+def side_data(stream: bytes) -> dict[int, bytes]:
+    """The side data of a whole stream, from its end: section "Side data"."""
+    end = len(stream) - int.from_bytes(stream[-8:-4], "little")
+    contents = end - int.from_bytes(stream[end - 8 : end - 4], "little")
+    reader = ByteReader(stream, contents)
+    if contents < HEADER.size or reader.u8() != ord("C"):
+        return {}
+    return read_side(ByteReader(stream, contents - reader.varint()))
+
+
+def read_presentation(data: bytes, pictures: int) -> Presentation:
+    """Side data 3 of a stream of so many pictures."""
+    reader = ByteReader(data)
+    aspect, tick = (reader.varint(), reader.varint()), (reader.varint(), reader.varint())
+    start, rest = reader.varint(), data[reader.at :]
+    if not rest:
+        return Presentation(aspect, tick, start, None)
+    changes, durations, before = ByteReader(zlib.decompress(rest)), [], 0
+    for _ in range(pictures):
+        code = changes.varint()
+        before += code // 2 if code % 2 == 0 else -(code + 1) // 2
+        expect(1 <= before < 1 << 32, "a picture without duration")
+        durations.append(before)
+    expect(changes.at == len(changes.data), "more durations than pictures")
+    return Presentation(aspect, tick, start, durations)
 
 
 def read_end(reader: ByteReader, starts: list[int], counts: list[int]) -> None:

@@ -158,7 +158,7 @@ PRESENTATION = (
     Field("aspect_den", "varint", "… over its height", at_least=1, at_most=MAX_RATIO, framing=True),
     Field("tick_num", "varint", "seconds of a tick, numerator", at_least=1, at_most=MAX_RATIO, framing=True),
     Field("tick_den", "varint", "seconds of a tick, denominator", at_least=1, at_most=MAX_RATIO, framing=True),
-    Field("start", "varint", "when picture 0 is shown, in ticks of the tracks' clock", framing=True),
+    Field("start", "varint", "when picture 0 is shown, in ticks of the tracks' clock; 2^31 s at most", framing=True),
 )
 
 END = (

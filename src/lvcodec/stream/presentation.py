@@ -17,6 +17,8 @@ from lvcodec.stream.layout import VARINT_BYTES, Count, Field, Layout, LayoutRead
 from lvcodec.stream.lookahead import Lookahead
 from lvcodec.video.presentation import MAX_PARTS, Presentation
 
+MAX_START_S = 1 << 31
+
 
 def write_presentation(shown: Presentation) -> bytes:
     """The bytes of a presentation. Raises InputError for a value out of its range."""
@@ -36,8 +38,11 @@ def read_presentation(data: bytes, pictures: int) -> Presentation:
     reader = LayoutReader(Lookahead(io.BytesIO(data)).reader())
     values = reader.get(fields.PRESENTATION)
     rest = data[reader.size_bytes :]
+    tick = Fraction(values["tick_num"], values["tick_den"])
+    if values["start"] * tick > MAX_START_S:
+        raise StreamError(f"pictures begin after {values['start'] * tick} s")
     return Presentation(
-        tick=Fraction(values["tick_num"], values["tick_den"]),
+        tick=tick,
         start=values["start"],
         durations=_inflated(rest, pictures) if rest else None,
         aspect=Fraction(values["aspect_num"], values["aspect_den"]),
