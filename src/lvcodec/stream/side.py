@@ -21,6 +21,7 @@ from lvcodec.stream.records import (
     SidePart,
     read_contents,
     read_side,
+    side_head_size,
     write_contents,
     write_side,
 )
@@ -97,24 +98,31 @@ class SideData:
             source.goto(here)
 
     def read(self, what: int) -> Iterator[bytes]:
-        """The data of one kind, part by part. Raises StreamError, at the end too, if it is not what was written."""
+        """The data of one kind, part by part. Raises StreamError, at the end too, if it is not what was written.
+
+        Damage to another kind is none of this one's, but where it hides where records begin.
+        """
         [entry] = [entry for entry in self._contents.entries if entry.what == what]
         size = checksum = 0
         offset, end = self._start, self._start + self._contents.bytes
-        while offset < end:
-            part = self._part(offset)
-            offset += part.size_bytes
-            if part.what == what:
-                size, checksum = size + len(part.data), zlib.crc32(part.data, checksum)
-                yield part.data
+        while size < entry.size and offset < end:
+            length, data = self._part(offset, what)
+            offset += length
+            if data is not None:
+                size, checksum = size + len(data), zlib.crc32(data, checksum)
+                yield data
         if (size, checksum) != (entry.size, entry.checksum):
             raise StreamError("parts of it are missing or out of order")
 
-    def _part(self, offset: int) -> SidePart:
+    def _part(self, offset: int, what: int) -> tuple[int, bytes | None]:
+        """Bytes of the record at `offset`, and its data if it is of that kind."""
         here = self._input.offset
         self._input.goto(offset)
         try:
-            return read_side(self._input.reader())
+            if self._input.peek(1, 1) != bytes([what]):
+                return side_head_size(self._input.reader()), None
+            part = read_side(self._input.reader())
+            return part.size_bytes, part.data
         finally:
             self._input.goto(here)
 

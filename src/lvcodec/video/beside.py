@@ -27,8 +27,8 @@ _TEXT_AS = {".mkv": "srt", ".webm": "webvtt", **dict.fromkeys(_MP4, "mov_text")}
 _SOUND_ONLY = {*_TS, ".nut", ".avi", ".flv", ".ogv", ".ogg", ".mpg", ".mpeg", ".vob", ".mxf", ".wmv", ".asf"}
 _TIMED = {".mkv", ".webm", ".nut", ".flv", *_MP4, *_TS}  # whose pictures may come at any time
 _TEXT = {"subrip", "ass", "ssa", "webvtt", "mov_text", "text"}
-# Of a subtitle that is on when a cut begins, the part after it: negative times would move all other tracks.
-_CLIPPED = r"setts=pts=max(PTS\,0):dts=max(DTS\,0):duration=max(DURATION+min(PTS\,0)\,0)"
+# Of subtitles that begin before a cut, the part after it: negative times would move all other tracks.
+_CLIPPED = r"noise=drop=lte(pts+duration\,0),setts=pts=max(PTS\,0):dts=max(DTS\,0):duration=DURATION+min(PTS\,0)"
 _FAMILY_TAGS = ("major_brand", "minor_version", "compatible_brands")  # of an MP4 file itself, not of what it holds
 
 
@@ -112,7 +112,7 @@ def _outputs(beside: Beside, codecs: dict[Track, str]) -> list[str]:
     for tag in _FAMILY_TAGS:
         args += ["-metadata", f"{tag}="]
     if beside.cut:
-        args += ["-copypriorss", "0"]
+        args += ["-copypriorss:a", "0"]
     return args + ([] if beside.duration_s is None else ["-t", seconds(beside.duration_s)])
 
 
