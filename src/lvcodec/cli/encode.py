@@ -126,11 +126,13 @@ def check(source: str, target: str, encoding: Encoding) -> None:
 
 
 def summary_line(report: EncodeReport) -> str:
-    """Pictures, bytes, rate, speed and ratio in one line, PSNR at its end where it was measured."""
+    """Pictures, bytes, rate, speed and ratio in one line; bytes of sound and others, and PSNR, where there are any."""
     line = (
         f"{report.pictures} pictures, {report.size_bytes} bytes, {report.bpp:.4f} bpp, "
         f"{report.kbps:.1f} kb/s, {report.fps:.1f} fps, ratio {report.ratio:.1f}"
     )
+    if report.side_bytes:
+        line += f", {report.side_bytes} of the bytes beside the pictures"
     psnr = report.psnr_db
     if psnr is not None:
         line += f", PSNR {psnr.yuv:.2f} dB (Y {psnr.y:.2f}, U {psnr.u:.2f}, V {psnr.v:.2f})"

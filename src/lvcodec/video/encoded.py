@@ -42,7 +42,10 @@ def encoded_sink(
     numbered = Numbered.of(path)
     if suffix in PICTURES or (suffix in ALSO_NUMBERED and numbered):
         encoder = PICTURES[suffix] if suffix in PICTURES else ALSO_NUMBERED[suffix]
-        return PicturesSink(path, fmt, encoder, overwrite=overwrite, count=count)
+        sink = PicturesSink(path, fmt, encoder, overwrite=overwrite, count=count)
+        if beside is not None:
+            sink.notices += left_out(beside, suffix, timed=True)  # each picture is a file: none has a time
+        return sink
     check_output(path, overwrite=overwrite)
     encoder = encoder_for(path, fmt, pix_fmt)
     if not encoder.known:  # two pictures for a name with a number: it may be a kind that has one picture a file

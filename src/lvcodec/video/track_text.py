@@ -12,7 +12,7 @@ _STREAM = re.compile(
 _CHAPTER = re.compile(r"^ *Chapter #0:\d+: start ", re.MULTILINE)
 _CHAPTER_TRACK = "(text / 0x74786574)"  # MP4 has chapters once more as a track, which players read as them
 _NOISE = re.compile(
-    r" \([^()]* / 0x[0-9A-Fa-f]{8}\)|, start -?[\d.]+|, 0 kb/s|, (?:delay|padding) \d+| \((?:default|forced)\)"
+    r" \([^()]* / 0x[0-9A-Fa-f]{4,8}\)|, start -?[\d.]+|, 0 kb/s|, (?:delay|padding) \d+| \((?:default|forced)\)"
 )
 
 
