@@ -21,7 +21,7 @@ from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.header import Header
 from lvcodec.stream.presentation import read_presentation, write_presentation
 from lvcodec.stream.structure import Structure
-from lvcodec.video.presentation import Presentation, durations_of, joined
+from lvcodec.video.presentation import Presentation, durations_of, joined, stamp_of
 
 SHOWN = Presentation(Fraction(1, 90000), 900, array("q", [3000, 6000, 3003, 2997, 3000]), Fraction(4, 3))
 TRACKS = random.Random(1).randbytes(2_300_000)  # three parts
@@ -216,6 +216,7 @@ def test_times() -> None:
     shown = Presentation(tick, 500, durations)
     assert (shown.time_s(2, rate), shown.start_of(4, rate)) == (Fraction(3, 25), Fraction(7, 10))
     assert Presentation(tick, 500).start_of(3, rate) == Fraction(62, 100)
+    assert [stamp_of([0, 40, 120], number) for number in range(5)] == [0, 40, 120, 121, 122]
 
 
 def test_joined_times() -> None:

@@ -140,7 +140,7 @@ def test_a_pipe_tells_at_its_end_that_its_rate_was_wrong(tmp_path: Path) -> None
 
         _, fmt, notices = read_all(Pipe())
     assert fmt.rate == 25
-    assert any("9 pictures take 0.92 s; at 25 a second they will take 0.36 s" in text for text in notices)
+    assert any("9 pictures take 0.92 s; at a constant 25 a second they would take 0.36 s" in text for text in notices)
 
 
 def test_a_rate_that_was_asked_for_is_not_questioned(tmp_path: Path) -> None:

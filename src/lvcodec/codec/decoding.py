@@ -95,7 +95,7 @@ def decode(
         pictures=count,
         size_bytes=size_bytes,
         fps=count / elapsed,
-        duration_s=float(count / video.rate if beside.stamps is None else beside.stamps[count] * beside.tick),
+        duration_s=float(beside.time_s(count, video.rate)),
         concealed=concealed,
         notices=tuple(notices.texts),
     )

@@ -265,7 +265,7 @@ class StreamReader:
             except TruncatedStreamError:
                 raise
             except StreamError as error:
-                self.resync()
+                self._jump(self._search.run(number))
                 self.side_damage = f"byte {start}: {error.message}"
                 if self._progress.number != number:
                     raise StreamError("pictures are missing after damaged side data") from error

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lvcodec.errors import InputError
 from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
+from lvcodec.video.presentation import stamp_of
 from lvcodec.video.side_file import seconds, tracks_of_file
 from lvcodec.video.track_text import Track
 
@@ -50,6 +51,10 @@ class Beside:
     duration_s: Fraction | None = None
     cut: bool = False
     audio: bool = True
+
+    def time_s(self, number: int, rate: Fraction) -> Fraction:
+        """When picture `number` is shown, seconds after the first; also that after the last, which ends it."""
+        return number / rate if self.stamps is None else stamp_of(self.stamps, number) * self.tick
 
 
 @dataclass(frozen=True)

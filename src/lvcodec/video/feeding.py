@@ -16,6 +16,7 @@ from lvcodec.video.colour import Colour
 from lvcodec.video.ffmpeg import FfmpegProcess
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
+from lvcodec.video.presentation import stamp_of
 from lvcodec.video.rgb import planes_to_rgb
 from lvcodec.video.writing import write_error
 
@@ -38,7 +39,7 @@ class Ivf:
             sides, tick = (self._format.width, self._format.height), self._tick
             count = len(self._stamps) - 1
             head = _IVF_HEAD.pack(b"DKIF", 0, 32, b"I420", *sides, tick.denominator, tick.numerator, count, 0)
-        head += _IVF_PICTURE.pack(self._format.picture_bytes, self._stamps[self._number])
+        head += _IVF_PICTURE.pack(self._format.picture_bytes, stamp_of(self._stamps, self._number))
         self._number += 1
         return head
 

@@ -50,6 +50,14 @@ class Presentation:
         return replace(self, durations=self.durations[frames.first : frames.end])
 
 
+def stamp_of(stamps: Sequence[int], number: int) -> int:
+    """When picture `number` is shown, by the stamps of all and of their end.
+
+    A forged stream may have pictures that its end record does not count: each of them follows after a tick.
+    """
+    return stamps[number] if number < len(stamps) else stamps[-1] + number - len(stamps) + 1
+
+
 def joined(parts: Sequence[Presentation], counts: Sequence[int], rate: Fraction) -> Presentation:
     """How clips are shown one after the other. counts: pictures of each. rate: of all of them.
 
