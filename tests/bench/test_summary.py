@@ -14,7 +14,8 @@ from lvcodec.bench.ours import EFFORT
 from lvcodec.bench.page import Page
 from lvcodec.bench.presets import PRESETS, published
 from lvcodec.bench.rows import Row
-from lvcodec.bench.summary import Summary, Table, in_db
+from lvcodec.bench.summary import Summary, in_db
+from lvcodec.bench.table import Table
 from lvcodec.errors import UsageError
 from lvcodec.measure.clips import AVERAGE
 from lvcodec.video.picture import Picture
@@ -101,6 +102,23 @@ def test_a_point_that_one_clip_lacks_is_not_averaged() -> None:
     summary = Summary(known, PRESETS["ablation"], metric="psnr_yuv", reference="x264-veryfast")
     assert len(summary.curves[AVERAGE]["lvcodec-lds"]) == 3
     assert len(summary.curves[AVERAGE]["x264-veryfast"]) == 4
+
+
+def test_by_each_metric() -> None:
+    """A clip a row, what was measured a column; the first metric's figures are those of the first table."""
+    known = [replace(r, scores={**r.scores, "vmaf": 12 * (r.scores["psnr_yuv"] or 0) - 370}) for r in rows()]
+    summary = Summary(known, PRESETS["ablation"], metric="vmaf", reference="x264-veryfast")
+    by_metric = table(summary, "BD-rate by each metric")
+    assert by_metric.heading == ["codec", "clip", "PSNR-YUV", "RGB PSNR", "VMAF"]
+    assert [line[:2] for line in by_metric.rows[:3]] == [
+        ["lvcodec intra", place] for place in ("small", "large", "mean of clips")
+    ]
+    assert by_metric.rows[0][2:] == ["+100.00"] * 3 and by_metric.rows[-1][2:] == ["-50.00"] * 3
+    assert any(line.title.startswith("BD-VMAF against x264 veryfast (points)") for line in summary.tables())
+    assert "intervals (points): lvcodec intra 20.00 to 86.00" in table(summary, "BD-rate against").note
+    single = Summary([replace(r, scores={"psnr_yuv": r.scores["psnr_yuv"]}) for r in known], PRESETS["quick"],
+        metric="psnr_yuv", reference="x264-veryfast")  # fmt: skip
+    assert not any("by each metric" in line.title for line in single.tables())
 
 
 def test_uvg_shows_the_published_curves(tmp_path: Path) -> None:
