@@ -72,6 +72,14 @@ def test_cuts_do_not_count() -> None:
     assert meter.mean() == 100 and meter.pumping({0, 4}) is None
 
 
+def test_motion_that_sets_in_is_no_cut() -> None:
+    """A still clip that begins to move changes as much as one that is cut, but goes on."""
+    textures = np.random.default_rng(7).integers(0, 256, (4, *SHAPE), np.uint8)
+    source = [*[textures[0]] * 4, *textures[1:]]
+    decoded = [*source[:4], *(plane // 2 for plane in source[4:])]
+    assert (metered(source, decoded).mean() or 100) < 15
+
+
 def test_one_picture_has_none() -> None:
     meter = metered(moving(1), moving(1))
     assert meter.mean() is None and meter.pumping({0}) is None
