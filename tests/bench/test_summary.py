@@ -114,6 +114,9 @@ def test_by_each_metric() -> None:
         ["lvcodec intra", place] for place in ("small", "large", "mean of clips")
     ]
     assert by_metric.rows[0][2:] == ["+100.00"] * 3 and by_metric.rows[-1][2:] == ["-50.00"] * 3
+    flat = [replace(r, scores={**r.scores, "flicker": 30.0}) for r in known if r.codec != "lvcodec-lds"]
+    noted = table(Summary(flat, PRESETS["quick"], metric="vmaf", reference="x264-veryfast"), "by each metric")
+    assert noted.rows[0][-1] == "n/a" and "flicker of lvcodec intra: the anchor's curve is not monotone" in noted.note
     assert any(line.title.startswith("BD-VMAF against x264 veryfast (points)") for line in summary.tables())
     assert "intervals (points): lvcodec intra 20.00 to 86.00" in table(summary, "BD-rate against").note
     single = Summary([replace(r, scores={"psnr_yuv": r.scores["psnr_yuv"]}) for r in known], PRESETS["quick"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -127,20 +128,28 @@ class Summary:
             return []
         found = {metric: self.distances_in(metric) for metric in self.metrics}
         rows = []
+        why: dict[str, list[str]] = {}
         for codec, label in self.labels.items():
             if codec == self.reference:
                 continue
+            for metric, clip in itertools.product(self.metrics, self.clips):
+                if reason := found[metric][clip, codec].reason:
+                    why.setdefault(f"{AXES[metric].column} of {label}: {reason}", []).append(clip)
             each = {clip: [found[metric][clip, codec].rate_percent for metric in self.metrics] for clip in self.clips}
             if len(self.clips) > 1:
                 each["mean of clips"] = [mean_if_all(values) for values in zip(*each.values(), strict=True)]
             rows += [[label, place, *map(signed, values)] for place, values in each.items()]
+        note = (
+            "PCHIP over the common interval of each metric; SSIM and MS-SSIM as −10·log₁₀(1 − x), VMAF from "
+            f"{VMAF_POINTS.low:g} to {VMAF_POINTS.high:g}, flicker as PSNR-Y of changes from picture to picture"
+        )
+        note = "; ".join([note, *(f"{reason} ({', '.join(clips)})" for reason, clips in why.items())])
         return [
             Table(
                 f"BD-rate by each metric against {self.labels[self.reference]} (%)",
                 ["codec", "clip", *(AXES[metric].column for metric in self.metrics)],
                 rows,
-                "PCHIP over the common interval of each metric; SSIM and MS-SSIM as −10·log₁₀(1 − x), VMAF from "
-                f"{VMAF_POINTS.low:g} to {VMAF_POINTS.high:g}, flicker as PSNR-Y of changes from picture to picture.",
+                note + ".",
             )
         ]
 
