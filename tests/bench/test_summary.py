@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvcodec.bench.crops import Box, busiest, nearest, parse_box
+from lvcodec.bench.crops import Box, busiest, nearest, parse_box, rate_text
 from lvcodec.bench.curves import draw_curves
 from lvcodec.bench.ours import EFFORT
 from lvcodec.bench.page import Page
@@ -173,3 +173,4 @@ def test_crops() -> None:
     shown = nearest(rows()[:16])
     assert [r.codec for r in shown] == ["lvcodec-intra", "lvcodec-mfvc", "lvcodec-lds", "x264-veryfast"]
     assert shown[0].q == 3
+    assert rate_text(shown[0], shown[0]) == "0.2400 bpp" and rate_text(shown[3], shown[0]) == "0.3000 bpp (+25%)"
