@@ -38,6 +38,9 @@ COLUMNS = (
     "psnr_rgb",
     "ssim",
     "ms_ssim",
+    "vmaf",
+    "xpsnr",
+    "flicker",
     "encode_fps",
     "decode_fps",
 )

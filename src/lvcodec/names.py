@@ -29,4 +29,4 @@ AUTO = "auto"  # for a backend or a device: the fastest that computes right; for
 
 # What a comparison knows: other codecs, and measures of distortion.
 ANCHORS = ("x264-veryfast", "x265-veryfast", "x264-medium", "x265-medium", "x264-intra", "svt-av1", "vvenc")
-METRICS = ("psnr", "rgb", "ssim", "ms-ssim", "vmaf")
+METRICS = ("psnr", "rgb", "ssim", "ms-ssim", "vmaf", "xpsnr", "flicker")

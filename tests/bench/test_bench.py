@@ -16,7 +16,8 @@ from lvcodec.bench import point
 from lvcodec.bench.comparison import ComparisonRequest, compare
 from lvcodec.bench.rows import PointFile
 from lvcodec.cli.main import execute
-from lvcodec.errors import UsageError
+from lvcodec.errors import InputError, UsageError
+from lvcodec.measure import ffmpeg_features
 
 WriteClip = Callable[..., Path]
 QUIET = ("--quiet", "--metrics", "psnr")
@@ -328,6 +329,18 @@ def test_refused_before_any_work(clip: Path, copy: Copy, tmp_path: Path, change:
     with pytest.raises(UsageError, match=reason):
         compare(replace(request(clip, copy, tmp_path), **change))
     assert copy.calls() == [] and not (tmp_path / "out").exists()
+
+
+def test_an_ffmpeg_without_vmaf(clip: Path, copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ffmpeg_features, "filters", lambda: frozenset({"psnr"}))
+    asked = replace(request(clip, copy, tmp_path), metrics=("psnr", "vmaf"))
+    notices: list[str] = []
+    report = compare(asked, on_notice=notices.append)
+    assert "vmaf is left out: this ffmpeg has no filter libvmaf" in notices
+    assert report.failures == 0 and report.record["rows"][0]["scores"]["vmaf"] is None
+    with pytest.raises(InputError, match="no curves of xpsnr: this ffmpeg has no filter xpsnr"):
+        compare(replace(asked, metric="xpsnr", out=tmp_path / "other"))
+    assert not (tmp_path / "other").exists()
 
 
 def test_points_file_keeps_the_last(tmp_path: Path) -> None:

@@ -44,6 +44,22 @@ def test_a_stream(clip: Path, tmp_path: Path, random_model: str, capsys: pytest.
     assert found["psnr_yuv"] == pytest.approx(report.psnr_db.yuv) and found["bpp"] == pytest.approx(report.bpp)
 
 
+def test_flicker_and_pumping(write_clip: WriteClip, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The I-pictures are known where DIST is a coded file; of uncoded ones there is no pumping."""
+    clip = write_clip(tmp_path / "clip.y4m", 64, 48, 9)
+    coded = made(tmp_path / "dist.mkv", "-i", clip, "-c:v", "libx264", "-qp", "35", "-g", "4", "-sc_threshold", "0")
+    uncoded = made(tmp_path / "dist.y4m", "-i", coded)
+    found = []
+    for dist in (coded, uncoded):
+        assert execute(["eval", str(clip), str(dist), "--json", "--quiet", "--metrics", "flicker"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0]["flicker"] == pytest.approx(found[1]["flicker"]) and 10 < found[0]["flicker"] < 60
+    assert found[0]["pumping"] is not None and found[1]["pumping"] is None and found[0]["psnr_y"] is None
+    assert execute(["eval", str(clip), str(uncoded), "--quiet", "--metrics", "xpsnr,flicker"]) == 0
+    printed = capsys.readouterr().out
+    assert "XPSNR " in printed and "flicker " in printed and "pumping n/a dB" in printed
+
+
 @pytest.mark.parametrize(
     "size, count, code, words",
     [

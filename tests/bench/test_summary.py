@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvcodec.bench.crops import Box, busiest, nearest, parse_box
+from lvcodec.bench.crops import Box, busiest, nearest, parse_box, rate_text
 from lvcodec.bench.curves import draw_curves
 from lvcodec.bench.ours import EFFORT
 from lvcodec.bench.page import Page
 from lvcodec.bench.presets import PRESETS, published
 from lvcodec.bench.rows import Row
-from lvcodec.bench.summary import Summary, Table, in_db
+from lvcodec.bench.summary import Summary, in_db
+from lvcodec.bench.table import Table
 from lvcodec.errors import UsageError
 from lvcodec.measure.clips import AVERAGE
 from lvcodec.video.picture import Picture
@@ -103,6 +104,26 @@ def test_a_point_that_one_clip_lacks_is_not_averaged() -> None:
     assert len(summary.curves[AVERAGE]["x264-veryfast"]) == 4
 
 
+def test_by_each_metric() -> None:
+    """A clip a row, what was measured a column; the first metric's figures are those of the first table."""
+    known = [replace(r, scores={**r.scores, "vmaf": 12 * (r.scores["psnr_yuv"] or 0) - 370}) for r in rows()]
+    summary = Summary(known, PRESETS["ablation"], metric="vmaf", reference="x264-veryfast")
+    by_metric = table(summary, "BD-rate by each metric")
+    assert by_metric.heading == ["codec", "clip", "PSNR-YUV", "RGB PSNR", "VMAF"]
+    assert [line[:2] for line in by_metric.rows[:3]] == [
+        ["lvcodec intra", place] for place in ("small", "large", "mean of clips")
+    ]
+    assert by_metric.rows[0][2:] == ["+100.00"] * 3 and by_metric.rows[-1][2:] == ["-50.00"] * 3
+    flat = [replace(r, scores={**r.scores, "flicker": 30.0}) for r in known if r.codec != "lvcodec-lds"]
+    noted = table(Summary(flat, PRESETS["quick"], metric="vmaf", reference="x264-veryfast"), "by each metric")
+    assert noted.rows[0][-1] == "n/a" and "flicker of lvcodec intra: the anchor's curve is not monotone" in noted.note
+    assert any(line.title.startswith("BD-VMAF against x264 veryfast (points)") for line in summary.tables())
+    assert "intervals (points): lvcodec intra 20.00 to 86.00" in table(summary, "BD-rate against").note
+    single = Summary([replace(r, scores={"psnr_yuv": r.scores["psnr_yuv"]}) for r in known], PRESETS["quick"],
+        metric="psnr_yuv", reference="x264-veryfast")  # fmt: skip
+    assert not any("by each metric" in line.title for line in single.tables())
+
+
 def test_uvg_shows_the_published_curves(tmp_path: Path) -> None:
     summary = Summary(rows(), PRESETS["uvg"], metric="psnr_rgb", reference="x264-veryfast")
     table2 = table(summary, "Table 2")
@@ -152,3 +173,4 @@ def test_crops() -> None:
     shown = nearest(rows()[:16])
     assert [r.codec for r in shown] == ["lvcodec-intra", "lvcodec-mfvc", "lvcodec-lds", "x264-veryfast"]
     assert shown[0].q == 3
+    assert rate_text(shown[0], shown[0]) == "0.2400 bpp" and rate_text(shown[3], shown[0]) == "0.3000 bpp (+25%)"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lvcodec.bench.presets import PRESETS, paper_table2, published
-from lvcodec.measure.bdrate import distance
+from lvcodec.measure.bdrate import VMAF_POINTS, Point, distance
 
 CURVES = published()
 RATES = tomllib.loads(Path(__file__).with_name("published_bd_rates.toml").read_text("utf-8"))["values"]
@@ -34,8 +34,8 @@ def test_half_the_rate() -> None:
     test = [(rate / 2, quality) for rate, quality in anchor]
     found = distance(anchor, reversed(test))
     assert found.rate_percent == pytest.approx(-50)
-    assert found.psnr_db is not None and 1 < found.psnr_db < 3
-    assert (found.low_db, found.high_db) == (30, 37)
+    assert found.quality is not None and 1 < found.quality < 3
+    assert (found.low, found.high) == (30, 37)
     assert distance(test, anchor).rate_percent == pytest.approx(100)
 
 
@@ -52,5 +52,33 @@ def test_half_the_rate() -> None:
 )
 def test_refused(test: list[tuple[float, float]], reason: str) -> None:
     found = distance([(0.1, 30.0), (0.8, 37.0)], test)
-    assert found.rate_percent is None and found.psnr_db is None
+    assert found.rate_percent is None and found.quality is None
     assert reason in found.reason
+
+
+def vmaf_curve(*qualities: float) -> list[Point]:
+    return [(0.1 * 2**n, quality) for n, quality in enumerate(qualities)]
+
+
+def test_vmaf_ends_at_99() -> None:
+    """Above 99 more bits may buy nothing: that part is cut off, where the curve crosses it, and does not refuse it."""
+    anchor = vmaf_curve(50, 70, 90, 98, 99.8, 99.7, 99.9)
+    found = distance(anchor, [(rate / 2, quality) for rate, quality in anchor], VMAF_POINTS)
+    assert found.rate_percent == pytest.approx(-50) and (found.low, found.high) == (50, 99)
+    assert found.quality is not None and 5 < found.quality < 20
+    # the same where no point lies beyond, but for the rest of the last interval
+    below = distance(anchor[:4], [(rate / 2, quality) for rate, quality in anchor], VMAF_POINTS)
+    assert below.rate_percent == pytest.approx(-50, abs=0.5) and (below.low, below.high) == (50, 98)
+
+
+def test_vmaf_begins_at_20() -> None:
+    """What lies there has no weight: a model that clips at 0 has points of one quality."""
+    curve = vmaf_curve(0, 0, 10, 50, 80)
+    found = distance(curve, curve, VMAF_POINTS)
+    assert found.rate_percent == pytest.approx(0) and (found.low, found.high) == (20, 80)
+
+
+def test_little_vmaf_in_common() -> None:
+    found = distance(vmaf_curve(50, 70), vmaf_curve(66, 90), VMAF_POINTS)
+    assert found.rate_percent is None and found.reason == "only 4.00 points in common, less than 5 points"
+    assert distance(vmaf_curve(5, 10), vmaf_curve(50, 90), VMAF_POINTS).reason == "the anchor's curve has 0 points"

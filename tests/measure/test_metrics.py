@@ -13,9 +13,9 @@ import pytest
 
 from lvcodec.errors import InputError
 from lvcodec.measure import ffmpeg_features, raw, rgb
+from lvcodec.measure.filters import FILTERS, vmaf, xpsnr
 from lvcodec.measure.metrics import Measured, measure, ms_ssim, ssim
 from lvcodec.measure.raw import read_all
-from lvcodec.measure.vmaf import vmaf
 from lvcodec.video.colour import Colour
 from lvcodec.video.format import VideoFormat
 
@@ -59,7 +59,7 @@ def stats(pair: Pair, graph: str, folder: Path) -> list[dict[str, float]]:
     )
     assert done.returncode == 0, done.stderr
     return [
-        {name.lower(): float(value) for name, value in re.findall(r"(\w+):([\d.]+|inf)", line)}
+        {name.lower(): float(value) for name, value in re.findall(r"(\w+): *([\d.]+|inf)", line)}
         for line in path.read_text().splitlines()
     ]
 
@@ -114,20 +114,64 @@ def test_ms_ssim_needs_more_than_160(side: int, known: bool) -> None:
     assert (ms_ssim(plane, plane) is not None) == known
 
 
-def test_vmaf(pair: Pair, measured: Measured, tmp_path: Path) -> None:
+@pytest.fixture
+def grey(pair: Pair, tmp_path: Path) -> Path:
+    """As many flat pictures."""
+    path = tmp_path / "grey.yuv"
+    path.write_bytes(bytes([128]) * pair[0].stat().st_size)
+    return path
+
+
+def test_vmaf(pair: Pair, measured: Measured, grey: Path) -> None:
     if "libvmaf" not in ffmpeg_features.filters():
         pytest.skip("this ffmpeg has no libvmaf")
     reference, _, video = pair
-    grey = tmp_path / "grey.yuv"
-    grey.write_bytes(bytes([128]) * reference.stat().st_size)
     same, lost = (vmaf(reference, decoded, video) for decoded in (reference, grey))
     assert same is not None and lost is not None and measured.mean.vmaf is not None
     assert 0 <= lost < 60 < measured.mean.vmaf <= same <= 100
 
 
-def test_no_libvmaf(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_xpsnr_is_ffmpegs(pair: Pair, measured: Measured, grey: Path, tmp_path: Path) -> None:
+    """The source is the input that weighs: of a source that is busy, errors weigh less than of one that is flat."""
+    if "xpsnr" not in ffmpeg_features.filters():
+        pytest.skip("this ffmpeg has no xpsnr")
+    reference, decoded, video = pair
+    theirs = stats((decoded, reference, video), "xpsnr=stats_file={stats}", tmp_path)  # the source first
+    mean = measured.mean
+    assert theirs[0]["y"] == np.inf
+    assert mean.xpsnr_y is not None and mean.xpsnr_u is not None and mean.xpsnr_v is not None
+    assert mean.xpsnr == pytest.approx((6 * mean.xpsnr_y + mean.xpsnr_u + mean.xpsnr_v) / 8)
+    assert mean.xpsnr_y == min(100, theirs[-1]["y"])  # the last line is the mean
+    same, busy, flat = (xpsnr(*paths, video) for paths in ((grey, grey), (reference, grey), (grey, reference)))
+    assert same is not None and busy is not None and flat is not None
+    assert same.yuv == 100 and busy.y > flat.y + 2
+
+
+def test_filters_that_ffmpeg_lacks(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ffmpeg_features, "filters", lambda: frozenset({"psnr"}))
-    assert vmaf(*pair) is None
+    assert vmaf(*pair) is None and xpsnr(*pair) is None
+    mean = measure(*pair, metrics=("vmaf", "xpsnr")).mean
+    assert (mean.vmaf, mean.xpsnr_y, mean.xpsnr) == (None, None, None)
+
+
+def test_a_filter_that_fails(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw, "ffmpeg_input", lambda path, video: ["-i", str(path) + ".absent"])
+    for compute, metric, name in ((vmaf, "vmaf", "VMAF"), (xpsnr, "xpsnr", "XPSNR")):
+        if FILTERS[metric] in ffmpeg_features.filters():
+            with pytest.raises(InputError, match=f"ffmpeg cannot compute {name}"):
+                compute(*pair)
+
+
+def test_flicker(pair: Pair, measured: Measured) -> None:
+    source, decoded = ([p.y.astype(int) for p in read_all(path, pair[2])] for path in pair[:2])
+    changes = [np.diff(planes, axis=0) for planes in (source, decoded)]
+    mse = np.square(changes[1] - changes[0]).mean(axis=(1, 2))
+    flicker = [p.flicker for p in measured.pictures]
+    assert flicker[0] is None and flicker[1:] == pytest.approx(10 * np.log10(255**2 / mse))
+    assert measured.mean.flicker == pytest.approx(10 * np.log10(255**2 / mse.mean()))
+    assert measured.mean.pumping is None
+    pumping = measure(*pair, metrics=("flicker",), intra={0, 2}).mean.pumping
+    assert pumping == pytest.approx(flicker[1] - flicker[2])
 
 
 def test_tiny_planes_have_no_ssim() -> None:
@@ -138,7 +182,8 @@ def test_tiny_planes_have_no_ssim() -> None:
 def test_only_what_is_asked_for(pair: Pair) -> None:
     mean = measure(*pair, metrics=("psnr",)).mean
     assert mean.psnr_y is not None
-    assert (mean.ssim, mean.ms_ssim, mean.psnr_rgb, mean.vmaf) == (None, None, None, None)
+    others = (mean.ssim, mean.ms_ssim, mean.psnr_rgb, mean.vmaf, mean.xpsnr, mean.flicker, mean.pumping)
+    assert set(others) == {None}
 
 
 def test_missing_pictures(pair: Pair, tmp_path: Path) -> None:

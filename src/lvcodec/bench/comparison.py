@@ -11,15 +11,16 @@ from pathlib import Path
 from lvcodec.bench.crops import parse_box
 from lvcodec.bench.ours import Lvcodec
 from lvcodec.bench.point import Codec
-from lvcodec.bench.presets import ALL, METRIC_TITLES, NEEDS, PRESETS, Preset
+from lvcodec.bench.presets import ALL, AXES, PRESETS, Preset
 from lvcodec.bench.report import Report, write_report
 from lvcodec.bench.run import OnPoint, Plan, run
 from lvcodec.bench.summary import Summary
-from lvcodec.errors import UsageError, check_known
+from lvcodec.errors import InputError, UsageError, check_known
 from lvcodec.frames import Frames
-from lvcodec.measure import PAPER_GOP
+from lvcodec.measure import PAPER_GOP, ffmpeg_features
 from lvcodec.measure.anchors import Anchor, choose, load_anchors
 from lvcodec.measure.clips import Reading, find_clips
+from lvcodec.measure.filters import FILTERS
 from lvcodec.names import AUTO, DEFAULT_FAMILY, METRICS, MODES
 from lvcodec.quality import index_of
 from lvcodec.report import OnNotice
@@ -71,7 +72,7 @@ def compare(
     preset = PRESETS[request.preset] if request.preset else Preset()
     notice = on_notice or (lambda text: None)
     metric = request.metric or preset.metric
-    check_known("metric", metric, METRIC_TITLES)
+    check_known("metric", metric, AXES)
     anchors = _anchors(request, preset, notice)
     ours = _ours(request, preset)
     reference = request.reference or (anchors[0].name if anchors else ours[0].name if ours else "")
@@ -83,7 +84,7 @@ def compare(
         codecs=codecs,
         out=request.out,
         reading=Reading(request.frames or preset.frames, request.size, request.rate, request.pix_fmt),
-        metrics=_metrics(request, preset, metric),
+        metrics=_metrics(request, preset, metric, notice),
         shown=tuple(sorted({number - 1 for number in request.shown})),
         box=parse_box(request.crop) if request.crop else None,
         jobs=request.jobs,
@@ -135,8 +136,14 @@ def _anchors(request: ComparisonRequest, preset: Preset, notice: OnNotice) -> li
     return chosen
 
 
-def _metrics(request: ComparisonRequest, preset: Preset, metric: str) -> tuple[str, ...]:
+def _metrics(request: ComparisonRequest, preset: Preset, metric: str, notice: OnNotice) -> tuple[str, ...]:
     asked = request.metrics or preset.metrics
     for name in asked:
         check_known("metric", name, METRICS)
-    return tuple(name for name in METRICS if name in {*asked, NEEDS[metric], "psnr"})
+    wanted = [name for name in METRICS if name in {*asked, AXES[metric].metric, "psnr"}]
+    absent = [name for name in wanted if name in FILTERS and FILTERS[name] not in ffmpeg_features.filters()]
+    for name in absent:
+        if name == AXES[metric].metric:
+            raise InputError(f"no curves of {name}: this ffmpeg has no filter {FILTERS[name]}")
+        notice(f"{name} is left out: this ffmpeg has no filter {FILTERS[name]}")
+    return tuple(name for name in wanted if name not in absent)

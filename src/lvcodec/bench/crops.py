@@ -104,7 +104,8 @@ def crop_sheet(clip: str, rows: Sequence[Row], numbers: Sequence[int], folder: P
 
     columns: list[tuple[str, str, Mapping[str, float]]] = [(f"{clip}.{SOURCE}", SOURCE, {})]
     columns += [
-        (f"{row.clip}.{row.codec}.{row.q:g}", f"{row.label}\n{row.bpp:.4f} bpp", row.picture_psnr_db) for row in rows
+        (f"{row.clip}.{row.codec}.{row.q:g}", f"{row.label}\n{rate_text(row, rows[0])}", row.picture_psnr_db)
+        for row in rows
     ]
     lines = [number for number in numbers if (folder / f"{columns[0][0]}.{number}.png").is_file()]
     if not lines or len(columns) == 1:
@@ -124,3 +125,9 @@ def crop_sheet(clip: str, rows: Sequence[Row], numbers: Sequence[int], folder: P
             axis.set_xlabel(f"{under}\n(picture {number + 1})" if column == 0 else under, fontsize=8)
     figure.savefig(target, dpi=110)
     return True
+
+
+def rate_text(row: Row, first: Row) -> str:
+    """Its bits a pixel, and how much more than the first codec's that is: points lie apart."""
+    rate, target = row.bpp or 0.0, first.bpp or 0.0
+    return f"{rate:.4f} bpp" + (f" ({rate / target - 1:+.0%})" if row is not first and target else "")

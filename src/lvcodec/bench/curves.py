@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lvcodec.bench.presets import METRIC_TITLES
+from lvcodec.bench.presets import AXES
 from lvcodec.bench.summary import Summary
 from lvcodec.measure.clips import AVERAGE
 
@@ -64,7 +64,7 @@ def _figure(summary: Summary, place: str) -> Any:
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_xlabel("bits a pixel")
-    axis.set_ylabel(METRIC_TITLES[summary.metric])
+    axis.set_ylabel(AXES[summary.metric].title)
     axis.set_title(f"average of {len(summary.clips)} clips" if place == AVERAGE else place)
     axis.grid(True, which="both", linewidth=0.4, alpha=0.5)
     if axis.lines:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import lvcodec
+from lvcodec.bench.intra_pictures import intra_pictures
 from lvcodec.errors import InputError, check_known
 from lvcodec.measure.clips import Reading, prepared
-from lvcodec.measure.metrics import SCORES, Measured, measure
+from lvcodec.measure.metrics import OF_CLIPS, SCORES, Measured, measure
 from lvcodec.measure.rgb import conversion_name
 from lvcodec.names import METRICS
 from lvcodec.video.rawformat import RAW_SUFFIXES, is_raw, name_hints
@@ -95,8 +96,11 @@ def evaluate(
                     f"{distorted} has {dist.pictures} pictures, and {reference} {ref.pictures}",
                     "choose those to compare with --frames",
                 )
-            measured = measure(ref.raw, dist.raw, ref.video, metrics=metrics, on_picture=on_picture)
-    coded = reading.frames is None and distorted.suffix.lower() not in _UNCODED and can_be_opened_again(distorted)
+            coded = (
+                reading.frames is None and distorted.suffix.lower() not in _UNCODED and can_be_opened_again(distorted)
+            )
+            intra = intra_pictures(distorted) if coded and "flicker" in metrics else ()
+            measured = measure(ref.raw, dist.raw, ref.video, metrics=metrics, intra=intra, on_picture=on_picture)
     size = os.path.getsize(distorted) if coded else None
     return Evaluation(
         ref.pictures,
@@ -130,6 +134,15 @@ def lines(evaluation: Evaluation, metrics: Sequence[str]) -> list[str]:
         ),
         "ms-ssim": ("MS-SSIM", f"{_text(mean.ms_ssim, 4)} (luma)"),
         "vmaf": ("VMAF", _text(mean.vmaf)),
+        "xpsnr": (
+            "XPSNR",
+            f"Y {_text(mean.xpsnr_y)}, U {_text(mean.xpsnr_u)}, V {_text(mean.xpsnr_v)}, 6:1:1 {_text(mean.xpsnr)} dB",
+        ),
+        "flicker": (
+            "flicker",
+            f"{_text(mean.flicker)} dB (PSNR-Y of changes from picture to picture), "
+            f"pumping {_text(mean.pumping)} dB (I-pictures below the others)",
+        ),
     }
     rows += [figure for metric, figure in figures.items() if metric in metrics]
     return [f"{name:<9} {text}" for name, text in rows]
@@ -137,9 +150,9 @@ def lines(evaluation: Evaluation, metrics: Sequence[str]) -> list[str]:
 
 def picture_table(evaluation: Evaluation) -> list[list[str]]:
     """A heading and a row of figures a picture."""
-    names = [name for name in SCORES if name != "vmaf"]
+    names = [name for name in SCORES if name not in OF_CLIPS]
     rows = [
-        [str(number), *(_text(getattr(scores, name), 2 if "psnr" in name else 4) for name in names)]
+        [str(number), *(_text(getattr(scores, name), 4 if "ssim" in name else 2) for name in names)]
         for number, scores in enumerate(evaluation.measured.pictures)
     ]
     return [["picture", *names], *rows]

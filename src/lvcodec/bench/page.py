@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from lvcodec.bench.summary import Table
+from lvcodec.bench.table import Table
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8885; --soft: #8881; }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lvcodec.bench.crops import Box, save_crops
+from lvcodec.bench.intra_pictures import intra_pictures
 from lvcodec.bench.rows import Row
 from lvcodec.errors import LvcError
 from lvcodec.measure.clips import Clip
@@ -124,7 +125,8 @@ def _run_point(task: Task, folder: Path) -> Row:
     times = _times(clip, encoded - began, ended - encoded) if task.alone else {}
     if task.measured is not None:
         return replace(task.measured, **times)
-    measured = measure(clip.raw, decoded, clip.video, metrics=task.metrics)
+    intra = intra_pictures(coded) if "flicker" in task.metrics else ()
+    measured = measure(clip.raw, decoded, clip.video, metrics=task.metrics, intra=intra)
     save_crops(decoded, clip, task.box, task.shown, task.crops, task.stem)
     size = coded.stat().st_size
     return Row(

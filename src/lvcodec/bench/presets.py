@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lvcodec import names, quality
 from lvcodec.measure import PAPER_GOP
+from lvcodec.measure.bdrate import DECIBELS, VMAF_POINTS, Scale
 
 if TYPE_CHECKING:
     from lvcodec.frames import Frames
@@ -21,15 +22,28 @@ if TYPE_CHECKING:
 ALL = "all"
 PEOPLE = ("x264-medium", "x265-medium")  # as people use them, each with a structure of its own
 PAPER = ("x264-veryfast", "x265-veryfast")  # as the papers have them, GOP and no B-pictures
-METRIC_TITLES = {
-    "psnr_yuv": "PSNR-YUV 6:1:1 (dB)",
-    "psnr_y": "PSNR-Y (dB)",
-    "psnr_rgb": "RGB PSNR (dB)",
-    "ssim": "SSIM, −10·log₁₀(1 − x) (dB)",
-    "ms_ssim": "MS-SSIM of luma, −10·log₁₀(1 − x) (dB)",
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A figure that curves and BD-rates may be of. metric: which of METRICS gives it. column: its name in tables."""
+
+    title: str
+    column: str
+    metric: str
+    scale: Scale = DECIBELS
+
+
+AXES = {  # by their names in Scores
+    "psnr_yuv": Axis("PSNR-YUV 6:1:1 (dB)", "PSNR-YUV", "psnr"),
+    "psnr_y": Axis("PSNR-Y (dB)", "PSNR-Y", "psnr"),
+    "psnr_rgb": Axis("RGB PSNR (dB)", "RGB PSNR", "rgb"),
+    "ssim": Axis("SSIM, −10·log₁₀(1 − x) (dB)", "SSIM", "ssim"),
+    "ms_ssim": Axis("MS-SSIM of luma, −10·log₁₀(1 − x) (dB)", "MS-SSIM", "ms-ssim"),
+    "vmaf": Axis("VMAF, 20 to 99", "VMAF", "vmaf", VMAF_POINTS),
+    "xpsnr": Axis("XPSNR 6:1:1 (dB)", "XPSNR", "xpsnr"),
+    "flicker": Axis("flicker: PSNR-Y of changes from picture to picture (dB)", "flicker", "flicker"),
 }
-# Which of METRICS gives the figure of a curve.
-NEEDS = {"psnr_yuv": "psnr", "psnr_y": "psnr", "psnr_rgb": "rgb", "ssim": "ssim", "ms_ssim": "ms-ssim"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,7 @@ PRESETS = {
         gop=PAPER_GOP,
         modes=names.MODES,
         anchors=(*PAPER, "x264-intra", "x264-medium", "x265-medium"),
-        metrics=("psnr", "rgb", "ssim"),
+        metrics=("psnr", "rgb", "ssim", "vmaf", "xpsnr", "flicker"),
         table2=True,
         steps=True,
     ),

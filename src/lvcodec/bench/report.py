@@ -14,10 +14,11 @@ from lvcodec.bench import machine
 from lvcodec.bench.crops import crop_sheet, nearest
 from lvcodec.bench.curves import draw_curves
 from lvcodec.bench.page import Page
-from lvcodec.bench.presets import METRIC_TITLES
+from lvcodec.bench.presets import AXES
+from lvcodec.bench.row_tables import POINTS_TITLE
 from lvcodec.bench.rows import COLUMNS, Row
 from lvcodec.bench.run import CROPS, Plan
-from lvcodec.bench.summary import POINTS_TITLE, Summary
+from lvcodec.bench.summary import Summary
 from lvcodec.errors import InputError
 from lvcodec.video.atomic import AtomicFile
 
@@ -43,8 +44,9 @@ def write_report(plan: Plan, summary: Summary, rows: Sequence[Row], *, threads: 
         "reference": summary.reference,
         "rows": [asdict(row) for row in rows],
         "bd": [
-            {"clip": place, "codec": codec, "anchor": summary.reference, **asdict(distance)}
-            for (place, codec), distance in summary.distances.items()
+            {"clip": place, "codec": codec, "anchor": summary.reference, "metric": metric, **asdict(distance)}
+            for metric in summary.metrics
+            for (place, codec), distance in summary.distances_in(metric).items()
         ],
     }
     lines = [line for table in tables for line in table.markdown()]
@@ -81,7 +83,7 @@ def lead(summary: Summary) -> str:
     clips = f"{len(summary.clips)} clip{'s' if len(summary.clips) != 1 else ''}"
     return (
         f"{clips}, {pictures} pictures, {len(summary.labels)} codecs; curves and BD-rates in "
-        f"{METRIC_TITLES[summary.metric]}. Rates are whole files (elementary streams, headers in), distortion is "
+        f"{AXES[summary.metric].title}. Rates are whole files (elementary streams, headers in), distortion is "
         "that of decoded files in 8-bit 4:2:0, averaged over pictures."
     )
 

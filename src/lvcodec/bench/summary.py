@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from lvcodec.bench.ours import EFFORT
-from lvcodec.bench.presets import METRIC_TITLES, Preset, Published, paper_table2, published
+from lvcodec.bench.presets import AXES, Preset, Published, paper_table2, published
+from lvcodec.bench.row_tables import all_points, failures, speed
 from lvcodec.bench.rows import NA, Row
-from lvcodec.measure.bdrate import Distance, Point, distance
+from lvcodec.bench.table import Table, signed
+from lvcodec.measure.bdrate import DECIBELS, VMAF_POINTS, Distance, Point, distance
 from lvcodec.measure.clips import AVERAGE
 from lvcodec.measure.metrics import mean_if_all
 
-POINTS_TITLE = "All points"
 LADDER = (  # what is compared with what: (anchor, test)
     ("x264-intra", "lvcodec-intra"),
     ("lvcodec-intra", "lvcodec-mfvc"),
@@ -27,27 +28,10 @@ LADDER = (  # what is compared with what: (anchor, test)
 )
 
 
-@dataclass(frozen=True)
-class Table:
-    """Rows of text under a heading, the first column names; note: a line below."""
-
-    title: str
-    heading: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str = ""
-
-    def markdown(self) -> list[str]:
-        """The table as lines of Markdown."""
-        cells = [[cell.replace("|", "\\|") for cell in row] for row in (self.heading, *self.rows)]
-        rule = ["---", *["---:"] * (len(self.heading) - 1)]
-        lines = ["| " + " | ".join(row) + " |" for row in (cells[0], rule, *cells[1:])]
-        return [f"### {self.title}", "", *lines, *(["", self.note] if self.note else []), ""]
-
-
 class Summary:
     """Figures that follow from the rows.
 
-    metric: of curves and BD-rates, a key of METRIC_TITLES. reference: the codec that BD-rates are against.
+    metric: of curves and BD-rates, a key of AXES. reference: the codec that BD-rates are against.
     """
 
     def __init__(self, rows: Sequence[Row], preset: Preset, *, metric: str, reference: str) -> None:
@@ -63,10 +47,18 @@ class Summary:
     @cached_property
     def curves(self) -> Mapping[str, Mapping[str, list[Point]]]:
         """(bpp, quality) by clip, then codec, by rising rate; AVERAGE is the mean over clips, point by point."""
-        curves = {clip: {codec: self._curve(clip, codec) for codec in self.labels} for clip in self.clips}
+        return self._curves(self.metric)
+
+    def _curves(self, metric: str) -> Mapping[str, Mapping[str, list[Point]]]:
+        curves = {clip: {codec: self._curve(clip, codec, metric) for codec in self.labels} for clip in self.clips}
         if len(self.clips) > 1:
-            curves[AVERAGE] = {codec: self._average(codec) for codec in self.labels}
+            curves[AVERAGE] = {codec: self._average(codec, metric) for codec in self.labels}
         return curves
+
+    @cached_property
+    def metrics(self) -> list[str]:
+        """The figures, keys of AXES, that some row has."""
+        return [metric for metric in AXES if any(row.score(metric) is not None for row in self.rows)]
 
     def overall(self, codec: str) -> list[Point]:
         """The average curve, or that of the only clip."""
@@ -77,20 +69,20 @@ class Summary:
         """The clips, and AVERAGE where there are several."""
         return list(self.curves)
 
-    def _points(self, clip: str, codec: str) -> dict[float, Point]:
+    def _points(self, clip: str, codec: str, metric: str) -> dict[float, Point]:
         points = {}
         for row in self.rows:
-            value = row.score(self.metric)
+            value = row.score(metric)
             if (row.clip, row.codec) == (clip, codec) and None not in (row.bpp, row.q, value):
-                points[row.q or 0.0] = (row.bpp or 0.0, in_db(self.metric, value or 0.0))
+                points[row.q or 0.0] = (row.bpp or 0.0, in_db(metric, value or 0.0))
         return points
 
-    def _curve(self, clip: str, codec: str) -> list[Point]:
-        return sorted(self._points(clip, codec).values())
+    def _curve(self, clip: str, codec: str, metric: str) -> list[Point]:
+        return sorted(self._points(clip, codec, metric).values())
 
-    def _average(self, codec: str) -> list[Point]:
+    def _average(self, codec: str, metric: str) -> list[Point]:
         """Mean rate and mean quality of each setting that all clips have."""
-        each = [self._points(clip, codec) for clip in self.clips]
+        each = [self._points(clip, codec, metric) for clip in self.clips]
         shared = set.intersection(*(set(points) for points in each))
         count = len(each)
         return sorted((sum(p[q][0] for p in each) / count, sum(p[q][1] for p in each) / count) for q in shared)
@@ -98,12 +90,19 @@ class Summary:
     @cached_property
     def distances(self) -> Mapping[tuple[str, str], Distance]:
         """BD-rate and BD-PSNR against the reference, by (place, codec)."""
+        return self.distances_in(self.metric)
+
+    def distances_in(self, metric: str) -> dict[tuple[str, str], Distance]:
+        """The same by another metric."""
         return {
-            (place, codec): distance(curves[self.reference], curve)
-            for place, curves in self.curves.items()
+            (place, codec): distance(curves[self.reference], curve, AXES[metric].scale)
+            for place, curves in self._curves(metric).items()
             for codec, curve in curves.items()
             if codec != self.reference
         }
+
+    def _distance(self, anchor: Iterable[Point], test: Iterable[Point]) -> Distance:
+        return distance(anchor, test, AXES[self.metric].scale)
 
     # ---- tables ------------------------------------------------------------------------------------------------
 
@@ -111,27 +110,52 @@ class Summary:
         """All tables, the shortest answers first."""
         tables = []
         if self.clips and len(self.labels) > 1:
-            tables += [self._against("BD-rate", "%"), self._against("BD-PSNR", "dB"), self._matrix()]
+            tables += [self._against("%"), self._against(AXES[self.metric].scale.unit)]
+            tables += [*self._by_metric(), self._matrix()]
             if self.preset.steps:
                 tables.append(self._steps())
             if self.preset.table2:
                 tables.append(self._table2())
         if self.clips:
-            tables += [self._speed(), self._points_table()]
+            tables += [speed(self.rows, self.labels), all_points(self.rows)]
         if self.failures:
-            tables.append(
-                Table(
-                    "Failures",
-                    ["clip", "codec", "setting", "reason"],
-                    [
-                        [row.clip, row.codec or "all", "" if row.q is None else f"{row.q:g}", row.error]
-                        for row in self.failures
-                    ],
-                )
-            )
+            tables.append(failures(self.failures))
         return tables
 
-    def _against(self, what: str, unit: str) -> Table:
+    def _by_metric(self) -> list[Table]:
+        """BD-rates against the reference by each figure that was measured, a clip a row; none where it is one."""
+        if len(self.metrics) < 2:
+            return []
+        found = {metric: self.distances_in(metric) for metric in self.metrics}
+        rows = []
+        why: dict[str, list[str]] = {}
+        for codec, label in self.labels.items():
+            if codec == self.reference:
+                continue
+            for metric, clip in itertools.product(self.metrics, self.clips):
+                if reason := found[metric][clip, codec].reason:
+                    why.setdefault(f"{AXES[metric].column} of {label}: {reason}", []).append(clip)
+            each = {clip: [found[metric][clip, codec].rate_percent for metric in self.metrics] for clip in self.clips}
+            if len(self.clips) > 1:
+                each["mean of clips"] = [mean_if_all(values) for values in zip(*each.values(), strict=True)]
+            rows += [[label, place, *map(signed, values)] for place, values in each.items()]
+        note = (
+            "PCHIP over the common interval of each metric; SSIM and MS-SSIM as −10·log₁₀(1 − x), VMAF from "
+            f"{VMAF_POINTS.low:g} to {VMAF_POINTS.high:g}, flicker as PSNR-Y of changes from picture to picture"
+        )
+        note = "; ".join([note, *(f"{reason} ({', '.join(clips)})" for reason, clips in why.items())])
+        return [
+            Table(
+                f"BD-rate by each metric against {self.labels[self.reference]} (%)",
+                ["codec", "clip", *(AXES[metric].column for metric in self.metrics)],
+                rows,
+                note + ".",
+            )
+        ]
+
+    def _against(self, unit: str) -> Table:
+        axis = AXES[self.metric]
+        what = "BD-rate" if unit == "%" else "BD-PSNR" if axis.scale is DECIBELS else f"BD-{axis.column}"
         name = self.labels[self.reference]
         several = len(self.clips) > 1
         heading = ["codec", *self.clips, *(["mean of clips", "average curve"] if several else [])]
@@ -141,41 +165,43 @@ class Summary:
             if codec == self.reference:
                 continue
             each = [self.distances[clip, codec] for clip in self.clips]
-            values = [d.rate_percent if unit == "%" else d.psnr_db for d in each]
-            cells = [_signed(value) for value in values]
+            values = [d.rate_percent if unit == "%" else d.quality for d in each]
+            cells = [signed(value) for value in values]
             if several:
                 average = self.distances[AVERAGE, codec]
                 cells += [
-                    _signed(mean_if_all(values)),
-                    _signed(average.rate_percent if unit == "%" else average.psnr_db),
+                    signed(mean_if_all(values)),
+                    signed(average.rate_percent if unit == "%" else average.quality),
                 ]
                 each.append(average)
             rows.append([self.labels[codec], *cells])
             for place, against in zip(self.places, each, strict=True):
                 if against.reason:
                     reasons.setdefault((self.labels[codec], against.reason), []).append(place)
-        note = f"{METRIC_TITLES[self.metric]}, PCHIP over the common interval"
+        note = f"{AXES[self.metric].title}, PCHIP over the common interval"
         if unit == "%":
             why = [f"{label} ({', '.join(places)}): {reason}" for (label, reason), places in reasons.items()]
             note = "; ".join([note, self._intervals(), *why])
         return Table(f"{what} against {name} ({unit})", heading, rows, note + ".")
 
     def _intervals(self) -> str:
-        known = [d for (place, _), d in self.distances.items() if place == self.places[-1] and d.low_db is not None]
+        known = [
+            f"{self.labels[codec]} {d.low:.2f} to {d.high:.2f}"
+            for (place, codec), d in self.distances.items()
+            if place == self.places[-1] and d.low is not None
+        ]
         if not known:
             return "no curve has an interval in common with it"
-        return "intervals (dB): " + ", ".join(
-            f"{self.labels[codec]} {d.low_db:.2f} to {d.high_db:.2f}"
-            for (place, codec), d in self.distances.items()
-            if place == self.places[-1] and d.low_db is not None
-        )
+        return f"intervals ({AXES[self.metric].scale.unit}): {', '.join(known)}"
 
     def _matrix(self) -> Table:
         rows = [
             [
                 self.labels[test],
                 *(
-                    "" if test == anchor else _signed(distance(self.overall(anchor), self.overall(test)).rate_percent)
+                    ""
+                    if test == anchor
+                    else signed(self._distance(self.overall(anchor), self.overall(test)).rate_percent)
                     for anchor in self.labels
                 ),
             ]
@@ -192,7 +218,7 @@ class Summary:
         """Each mode against what it has to beat, at every effort; the note has the mean of the two calmest clips."""
         efforts = dict.fromkeys(codec.partition(EFFORT)[1:] for codec in self.labels if codec.startswith("lvcodec"))
         rows = []
-        notes = [f"{METRIC_TITLES[self.metric]}, PCHIP over the common interval", f"{AVERAGE}: of the average curve"]
+        notes = [f"{AXES[self.metric].title}, PCHIP over the common interval", f"{AVERAGE}: of the average curve"]
         calm = self._calmest()
         for effort in map("".join, efforts):
             for before, test in LADDER:
@@ -200,18 +226,18 @@ class Summary:
                 if not set(pair) <= self.labels.keys():
                     continue
                 values = {
-                    place: distance(curves[pair[0]], curves[pair[1]]).rate_percent
+                    place: self._distance(curves[pair[0]], curves[pair[1]]).rate_percent
                     for place, curves in self.curves.items()
                 }
-                cells = [_signed(values[clip]) for clip in self.clips]
+                cells = [signed(values[clip]) for clip in self.clips]
                 if len(self.clips) > 1:
-                    cells += [_signed(mean_if_all([values[clip] for clip in self.clips])), _signed(values[AVERAGE])]
+                    cells += [signed(mean_if_all([values[clip] for clip in self.clips])), signed(values[AVERAGE])]
                 rows.append([self.labels[pair[1]], self.labels[pair[0]], *cells])
                 if calm and pair == [f"lvcodec-intra{effort}", f"lvcodec-mfvc{effort}"]:
                     notes.append(
                         f"{self.labels[pair[1]]} against {self.labels[pair[0]]} on the two clips where x264 "
                         f"gains most from prediction, {' and '.join(calm)}: "
-                        f"{_signed(mean_if_all([values[clip] for clip in calm]))}"
+                        f"{signed(mean_if_all([values[clip] for clip in calm]))}"
                     )
         heading = ["codec", "against", *self.clips, *(["mean of clips", AVERAGE] if len(self.clips) > 1 else [])]
         return Table("Each mode against what it has to beat, BD-rate (%)", heading, rows, "; ".join(notes) + ".")
@@ -221,7 +247,7 @@ class Summary:
         if not {"x264-veryfast", "x264-intra"} <= self.labels.keys() or len(self.clips) < 3:
             return []
         gains = {
-            clip: distance(self.curves[clip]["x264-veryfast"], self.curves[clip]["x264-intra"]).rate_percent
+            clip: self._distance(self.curves[clip]["x264-veryfast"], self.curves[clip]["x264-intra"]).rate_percent
             for clip in self.clips
         }
         known = {clip: gain for clip, gain in gains.items() if gain is not None}
@@ -237,101 +263,31 @@ class Summary:
             ours = next((codec for codec in self.labels if codec.startswith("lvcodec") and codec.endswith(mode)), None)
             cells = [
                 model,
-                _signed(percent),
+                signed(percent),
                 self.labels[ours] if ours else NA,
-                _signed(self._rate(self.overall(self.reference), ours)),
+                signed(self._rate(self.overall(self.reference), ours)),
             ]
             if self.published:
-                cells.append(_signed(self._rate(published()[stand_in].points, ours)))
+                cells.append(signed(self._rate(published()[stand_in].points, ours)))
             rows.append(cells)
         note = (
             "The paper: UVG, RGB PSNR, BD-rate (%) against the H.264 curve of MFVC's paper. "
-            f"Ours: {METRIC_TITLES[self.metric]}, {self._of_what(lower=True)}"
+            f"Ours: {AXES[self.metric].title}, {self._of_what(lower=True)}"
         )
         if self.published:
             note += f" That H.264 curve is published as a figure only; {stand_in} was read off it."
         return Table("Table 2 of Kim et al. 2022, and ours (%)", heading, rows, note)
 
-    def _rate(self, anchor: Iterable[Point], ours: str | None) -> float | None:
-        return distance(anchor, self.overall(ours)).rate_percent if ours else None
+    def _rate(self, anchor: Iterable[Point], codec: str | None) -> float | None:
+        return self._distance(anchor, self.overall(codec)).rate_percent if codec else None
 
     def _of_what(self, *, lower: bool = False) -> str:
         text = "Of the average curve." if len(self.clips) > 1 else f"Of the clip {self.clips[0]}."
         return text[0].lower() + text[1:] if lower else text
 
-    def _speed(self) -> Table:
-        rows = []
-        for codec, label in self.labels.items():
-            timed = [row for row in self.rows if row.codec == codec and row.encode_fps and row.decode_fps]
-            cells = [_mean(row.encode_fps for row in timed), _mean(row.decode_fps for row in timed)]
-            version = next((row.version for row in self.rows if row.codec == codec), "")
-            rows.append([label, *cells, str(len(timed)), version])
-        return Table(
-            "Speed, pictures a second",
-            ["codec", "encode", "decode", "timed points", "version"],
-            rows,
-            "Mean over timed points; the whole of a command or call, files included, no point beside it.",
-        )
-
-    def _points_table(self) -> Table:
-        heading = [
-            "clip",
-            "codec",
-            "setting",
-            "bytes",
-            "bpp",
-            "kb/s",
-            "Y",
-            "U",
-            "V",
-            "YUV",
-            "RGB",
-            "SSIM",
-            "MS-SSIM",
-            "VMAF",
-            "encode fps",
-            "decode fps",
-        ]
-        rows = [
-            [
-                row.clip,
-                row.label,
-                f"{row.q or 0:g}",
-                f"{row.size_bytes}",
-                f"{row.bpp:.4f}",
-                f"{row.kbps:.1f}",
-                *(_plain(row.score(f"psnr_{plane}"), 2) for plane in ("y", "u", "v", "yuv", "rgb")),
-                _plain(row.score("ssim"), 4),
-                _plain(row.score("ms_ssim"), 4),
-                _plain(row.score("vmaf"), 2),
-                _plain(row.encode_fps, 1),
-                _plain(row.decode_fps, 1),
-            ]
-            for row in self.rows
-        ]
-        return Table(
-            POINTS_TITLE,
-            heading,
-            rows,
-            "PSNR in dB of the planes, 6:1:1 and as RGB (chroma upsampled by ffmpeg's bicubic filter).",
-        )
-
 
 def in_db(metric: str, value: float) -> float:
-    """A figure as curves have it: PSNR as it is, SSIM and MS-SSIM as −10·log10(1 − x), at most 100."""
+    """A figure as curves have it: PSNR and VMAF as they are, SSIM and MS-SSIM as −10·log10(1 − x), at most 100."""
     if metric in ("ssim", "ms_ssim"):
         return -10 * math.log10(max(1 - value, 1e-10))
     return value
-
-
-def _signed(value: float | None) -> str:
-    return NA if value is None else f"{value:+.2f}"
-
-
-def _plain(value: float | None, digits: int) -> str:
-    return NA if value is None else f"{value:.{digits}f}"
-
-
-def _mean(values: Iterable[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    return f"{sum(known) / len(known):.1f}" if known else NA

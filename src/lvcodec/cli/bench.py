@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from lvcodec import names
-from lvcodec.bench.presets import METRIC_TITLES, PEOPLE, PRESETS, Preset
+from lvcodec.bench.presets import AXES, PEOPLE, PRESETS, Preset
 from lvcodec.cli.coding_options import network_options, raw_video_options
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import bframes_in_a_row, effort_list, frame_range, gop_length, name_list, number_list
@@ -84,7 +84,7 @@ from lvcodec.errors import LvcError
 )
 @click.option("--reference", metavar="NAME", help="The codec that BD-rates are against.  [default: the first anchor]")
 @click.option("--metrics", callback=name_list, metavar="LIST", help=f"Of {', '.join(names.METRICS)}.  [default: all]")
-@click.option("--metric", help=f"Of curves and BD-rates: {', '.join(METRIC_TITLES)}.  [default: {Preset.metric}]")
+@click.option("--metric", help=f"Of curves and BD-rates: {', '.join(AXES)}.  [default: {Preset.metric}]")
 @click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
 @raw_video_options
 @click.option(

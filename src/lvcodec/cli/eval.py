@@ -47,7 +47,9 @@ def eval(
     """Measure how far a video is from its source.
 
     REF and DIST are anything that ffmpeg reads, .y4m or raw files; DIST may be an lvcodec stream; "-" is stdin. Both
-    are compared picture by picture in 8-bit 4:2:0: PSNR of the planes, 6:1:1 and as RGB, SSIM, MS-SSIM of luma, VMAF.
+    are compared picture by picture in 8-bit 4:2:0: PSNR of the planes, 6:1:1 and as RGB, SSIM, MS-SSIM of luma, VMAF,
+    XPSNR, flicker (PSNR of luma's changes from picture to picture; pumping: how many dB of it I-pictures of a coded
+    DIST lie below the others).
     Where they differ in range or matrix, DIST is converted to those of REF; what a file does not say is what the other
     one says.
     """

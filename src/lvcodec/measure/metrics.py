@@ -1,13 +1,14 @@
-"""Distortion of decoded pictures against their source: PSNR, SSIM, MS-SSIM, and through ffmpeg RGB PSNR and VMAF.
+"""Distortion of decoded pictures: PSNR, SSIM, MS-SSIM, flicker, and through ffmpeg RGB PSNR, VMAF and XPSNR.
 
 All figures are taken picture by picture on 8-bit 4:2:0 planes as they are, and averaged over pictures.
-`psnr_yuv` is (6 Y + U + V) / 8 in dB. `ms_ssim` is pytorch-msssim's on luma, None where the shorter side is 160 or
-less. RGB PSNR and VMAF are ffmpeg's work (rgb.py, vmaf.py); VMAF is None where this ffmpeg has none.
+`psnr_yuv` and `xpsnr` are (6 Y + U + V) / 8 in dB. `ms_ssim` is pytorch-msssim's on luma, None where the shorter side
+is 160 or less. RGB PSNR, VMAF and XPSNR are ffmpeg's work (rgb.py, filters.py); the latter are None where this ffmpeg
+lacks them. Flicker is of luma (flicker.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -15,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.errors import InputError
+from lvcodec.measure.filters import vmaf, xpsnr
+from lvcodec.measure.flicker import FlickerMeter
 from lvcodec.measure.psnr import psnr_db
 from lvcodec.measure.raw import count_pictures, read_all
 from lvcodec.measure.rgb import rgb_psnr
-from lvcodec.measure.vmaf import vmaf
 from lvcodec.names import METRICS
 from lvcodec.report import PlanePsnr
 from lvcodec.video.format import VideoFormat
@@ -29,9 +31,10 @@ MS_SSIM_SIDE = 160  # pytorch-msssim's five scales need a shorter side above thi
 
 @dataclass(frozen=True)
 class Scores:
-    """Figures of one picture, or means over pictures: PSNR in dB, SSIM and MS-SSIM up to 1, VMAF up to 100.
+    """Figures of one picture, or means over pictures: PSNR and XPSNR in dB, SSIM and MS-SSIM up to 1, VMAF up to 100.
 
-    None: not asked for, or not to be had at this size.
+    flicker: of luma from picture to picture, in dB, more is steadier. pumping: dB by which I-pictures flicker more than
+    others. None: not asked for, or not to be had of this picture or clip.
     """
 
     psnr_y: float | None = None
@@ -45,14 +48,21 @@ class Scores:
     ssim: float | None = None
     ms_ssim: float | None = None
     vmaf: float | None = None
+    xpsnr_y: float | None = None
+    xpsnr_u: float | None = None
+    xpsnr_v: float | None = None
+    xpsnr: float | None = None
+    flicker: float | None = None
+    pumping: float | None = None
 
 
 SCORES = tuple(field.name for field in fields(Scores))
+OF_CLIPS = ("vmaf", "xpsnr_y", "xpsnr_u", "xpsnr_v", "xpsnr", "pumping")  # scores that single pictures have none of
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The mean over pictures, and each picture's own figures (without VMAF)."""
+    """The mean over pictures, and each picture's own figures (without OF_CLIPS)."""
 
     mean: Scores
     pictures: tuple[Scores, ...]
@@ -64,10 +74,12 @@ def measure(
     video: VideoFormat,
     *,
     metrics: Sequence[str] = METRICS,
+    intra: Collection[int] = (),
     on_picture: Callable[[int, int], None] | None = None,
 ) -> Measured:
     """Compare two raw 8-bit 4:2:0 files of one format.
 
+    intra: numbers of the I-pictures, from 0, where they are known: pumping needs them.
     Raises InputError if they hold no whole pictures, or different numbers of them.
     """
     count = count_pictures(reference, video)
@@ -77,14 +89,26 @@ def measure(
     rgb: Iterator[float | None] = iter(())
     if "rgb" in metrics:
         rgb = rgb_psnr(reference, decoded, video)
+    meter = FlickerMeter()
     pictures = []
     for number, pair in enumerate(zip(read_all(reference, video), read_all(decoded, video), strict=True), 1):
-        pictures.append(Scores(**_plane_scores(*pair, metrics), psnr_rgb=next(rgb, None)))
+        flicker = meter.add(*(picture.y for picture in pair)) if "flicker" in metrics else None
+        pictures.append(Scores(**_plane_scores(*pair, metrics), psnr_rgb=next(rgb, None), flicker=flicker))
         if on_picture:
             on_picture(number, count)
-    means = {name: mean_if_all([getattr(scores, name) for scores in pictures]) for name in SCORES if name != "vmaf"}
-    mean_vmaf = vmaf(reference, decoded, video) if "vmaf" in metrics else None
-    return Measured(Scores(**means, vmaf=mean_vmaf), tuple(pictures))
+    means = {name: mean_if_all([getattr(scores, name) for scores in pictures]) for name in SCORES}
+    means |= {"flicker": meter.mean(), "pumping": meter.pumping(intra)}
+    return Measured(Scores(**means | _clip_scores(reference, decoded, video, metrics)), tuple(pictures))
+
+
+def _clip_scores(reference: Path, decoded: Path, video: VideoFormat, metrics: Sequence[str]) -> dict[str, float | None]:
+    """Figures that ffmpeg's filters average over pictures."""
+    scores: dict[str, float | None] = {}
+    if "vmaf" in metrics:
+        scores["vmaf"] = vmaf(reference, decoded, video)
+    if "xpsnr" in metrics and (planes := xpsnr(reference, decoded, video)):
+        scores |= {"xpsnr_y": planes.y, "xpsnr_u": planes.u, "xpsnr_v": planes.v, "xpsnr": planes.yuv}
+    return scores
 
 
 def mean_if_all(values: Sequence[float | None]) -> float | None:
