@@ -277,6 +277,21 @@ def test_a_stream_without_tracks_is_what_it_was(tmp_path: Path, phone: Path, ran
     assert StreamReader(io.BytesIO(data)).side() is None and lvcodec.probe(io.BytesIO(data)).side_bytes == 0
 
 
+def test_chapters_alone(tmp_path: Path, phone: Path, random_model: str) -> None:
+    ffmpeg("-i", phone, "-an", "-sn", tmp_path / "in.mp4")
+    lvcodec.encode(tmp_path / "in.mp4", tmp_path / "a.lvc", model=random_model, jobs=1)
+    assert lvcodec.probe(tmp_path / "a.lvc").tracks == ("2 chapters",)
+    lvcodec.decode(tmp_path / "a.lvc", tmp_path / "out.mp4")
+    after = Seen.of(tmp_path / "out.mp4")
+    assert after.chapters == [(0, 0.5), (0.5, 1)] and after.tracks == [] and "My clip" in after.text
+
+
+def test_the_same_file_gives_the_same_bytes(tmp_path: Path, phone: Path, random_model: str) -> None:
+    for name in ("a.lvc", "b.lvc"):
+        lvcodec.encode(phone, tmp_path / name, model=random_model, jobs=1, frames=(0, 4))
+    assert (tmp_path / "a.lvc").read_bytes() == (tmp_path / "b.lvc").read_bytes()
+
+
 def test_streams_with_tracks_are_not_joined(coded: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="phone.lvc: it has sound or other tracks"):
         lvcodec.concat([coded, coded], tmp_path / "both.lvc")

@@ -25,11 +25,6 @@ class Side:
 
     file: SideFile | None
 
-    @property
-    def tracks_bytes(self) -> int:
-        """Bytes of the tracks, known before a picture is coded."""
-        return 0 if self.file is None else self.file.path.stat().st_size
-
     def write(self, writer: StreamWriter, source: Source, count: int) -> None:
         """Append it to a stream that has all its `count` pictures.
 

@@ -241,10 +241,8 @@ class FfmpegSource(Source):
         if self._feed is not None or said.still:
             return None
         lost = [track for track in said.tracks if track.kind == "data"]
-        if not wanted and said.chapters:
-            self.notices.append(f"not kept: {counted((), said.chapters)}, since there is no other track beside them")
         side = None
-        if wanted:
+        if wanted or said.chapters:
             side = make_side_file(self._input_args, wanted, folder, cut=self._cut(), like_mp4=said.indexed)
             lost += wanted if side is None else side.left_out
             side = side and replace(side, chapters=said.chapters)

@@ -4,7 +4,7 @@
 
 Tracks of MP4 and QuickTime files stay in such a file, which keeps times to the sample and their own kind of subtitles;
 all others go into Matroska. Matroska knows no times below 0, where the first packets of some sound are: there the clock
-is LEAD_S ahead of the input's.
+is LEAD_S ahead of the input's. Chapters without any track are a text of ffmpeg's, as those files need a track.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from lvcodec.video.track_text import Track, counted, tracks_in
 LEAD_S = 10
 EXACT = ("-fflags", "+bitexact", "-flags", "+bitexact")  # the same file gives the same bytes
 _AS_IN_MP4 = ("mp4", "mov", "matroska")
+_CHAPTERS_ALONE = ("ffmetadata",)
 _SUBTITLES_AS = {"mov_text": "srt"}  # of Matroska, for what it does not know
 
 
@@ -57,10 +58,12 @@ def make_side_file(
 ) -> SideFile | None:
     """Copy these tracks of the input that `input_args` (ending in -i …) name into a file in `folder`.
 
-    like_mp4: the input is a file of that family. None if there is no track that can be copied.
+    Chapters and metadata go with them. like_mp4: the input is a file of that family. None if there is no track that can
+    be copied; without any, chapters are copied alone.
     """
     whole = cut or Cut()
-    for container in _AS_IN_MP4 if like_mp4 else _AS_IN_MP4[-1:]:
+    containers = _AS_IN_MP4 if like_mp4 else _AS_IN_MP4[-1:]
+    for container in containers if tracks else _CHAPTERS_ALONE:
         try:
             return _copied(input_args, tracks, folder, container, whole)
         except InputError:
