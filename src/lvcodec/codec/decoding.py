@@ -34,15 +34,27 @@ if TYPE_CHECKING:
 
 
 def decoded(reader: StreamReader, networks: Networks, options: Decoding) -> Iterator[Shown | StreamError]:
-    """The pictures of a stream from where its reader stands; with `options.conceal`, damage as the error."""
+    """The pictures of a stream from where its reader stands; with `options.conceal`, damage as the error.
+
+    Those after `options.frames` come as far as they are in a group with the last of them.
+    """
 
     def work(gop: Iterable[PictureRecord | StreamError]) -> Iterator[Shown | StreamError]:
         return decode_gop(gop, reader.header, networks, options)
 
     video = reader.header.video
-    gops = gops_of(records_of(reader, conceal=options.conceal))
+    records = records_of(reader, conceal=options.conceal)
+    gops = gops_of(_until(records, FrameRange.of(options.frames)))
     jobs = options.jobs or default_jobs(video.width, video.height)
     yield from pipelined(gops, work, jobs, ahead_of(video.picture_bytes))
+
+
+def _until(records: Iterator[PictureRecord | StreamError], asked: FrameRange) -> Iterator[PictureRecord | StreamError]:
+    """The records up to the last group that has a picture of the range, so that nobody decodes ahead of its end."""
+    for record in records:
+        if isinstance(record, PictureRecord) and asked.is_over(record.base + (record.step is not None)):
+            return
+        yield record
 
 
 @enough_memory()
