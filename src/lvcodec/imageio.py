@@ -29,7 +29,7 @@ from lvcodec.stream.fields import MAGIC
 NAME, SUFFIX = "lvcodec", ".lvc"
 
 
-class LvcodecPlugin(PluginV3):  # type: ignore[misc]  # imageio has no types
+class LvcodecPlugin(PluginV3):
     """Streams read and written through imageio, which makes it for an open file.
 
     Whatever lvcodec raises comes through: InputError is a ValueError, as imageio wants it for an index.
@@ -81,7 +81,7 @@ class LvcodecPlugin(PluginV3):  # type: ignore[misc]  # imageio has no types
         if self.request.raw_uri != "<bytes>":
             return None
         self.close()
-        stream: bytes = self.request.get_result()
+        stream: bytes | None = self.request.get_result()
         return stream
 
     def properties(self, index: int | EllipsisType | None = ...) -> ImageProperties:

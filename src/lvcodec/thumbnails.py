@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lvcodec.codec.pictures import VideoReader
 from lvcodec.errors import InputError, UsageError
 from lvcodec.report import OnNotice, OnPicture
-from lvcodec.stream.files import create_stream, is_path
+from lvcodec.stream.files import create_stream
 from lvcodec.video.atomic import check_output
 from lvcodec.video.writing import write_all
 
@@ -81,7 +81,9 @@ def check_sheet(target: StreamLike, *, count: int, columns: int, width: int) -> 
     ):
         if not least <= value <= most:
             raise UsageError(f"{name} is {value}; it must be {least} to {most}")
-    suffix = Path(os.fspath(target)).suffix.lower() if is_path(target) else SUFFIXES[0]
+    suffix = SUFFIXES[0]
+    if isinstance(target, str | os.PathLike) and os.fspath(target) != "-":
+        suffix = Path(target).suffix.lower()
     if suffix not in SUFFIXES:
         raise UsageError(f"{target} is no name for a contact sheet", f"let it end in one of {', '.join(SUFFIXES)}")
     return suffix

@@ -1,4 +1,4 @@
-"""Options that several commands share: how raw video is to be read, networks, jobs, device, backend."""
+"""Options that several commands share: how raw video is to be read, networks, damage, jobs, device, backend."""
 
 from __future__ import annotations
 
@@ -58,6 +58,15 @@ def jobs_option(done: str) -> Callable[[Command], Command]:
         type=click.IntRange(min=1),
         help=f"GOPs {done} side by side.  [default: as many as threads, up to 4, fewer of large pictures]",
     )
+
+
+def conceal_option(command: Command) -> Command:
+    """--conceal of commands that decode."""
+    return click.option(
+        "--conceal",
+        is_flag=True,
+        help="Where the stream is damaged, repeat the last good picture up to the next I-picture.",
+    )(command)
 
 
 def device_option(same: str) -> Callable[[Command], Command]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import lvcodec
-from lvcodec.cli.coding_options import backend_option, device_option, jobs_option
+from lvcodec.cli.coding_options import backend_option, conceal_option, device_option, jobs_option
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, frame_range
@@ -21,11 +21,7 @@ from lvcodec.video.player import FORMAT, PLAYERS, Player, find_player, was_close
 @click.argument("source", metavar="STREAM")
 @click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
 @click.option("--player", type=click.Choice(list(PLAYERS)), help="Which player.  [default: the first that is there]")
-@click.option(
-    "--conceal",
-    is_flag=True,
-    help="Where the stream is damaged, repeat the last good picture up to the next I-picture.",
-)
+@conceal_option
 @jobs_option("decoded")
 @device_option("pixels")
 @backend_option("pixels")

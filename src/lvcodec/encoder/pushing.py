@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Generator, Sequence
+from concurrent.futures import Future
 from queue import Empty, Full, Queue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -53,9 +54,9 @@ class _Pushed(Source):
         self._queue: Queue[Picture | None] = Queue(WAITING)
         self.abandoned = threading.Event()
 
-    def put(self, picture: Picture | None, thread: threading.Thread) -> None:
-        """Add a picture, or None as the end, unless `thread`, which takes them, has ended."""
-        while thread.is_alive():
+    def put(self, picture: Picture | None, done: Future[EncodeReport]) -> None:
+        """Add a picture, or None as the end, unless it is done and takes no more."""
+        while not done.done():
             try:
                 return self._queue.put(picture, timeout=LOOK_S)
             except Full:
@@ -185,16 +186,16 @@ class _Work:
         self.source = source
         self._is_rgb = is_rgb
         self._on_picture = on_picture
-        self._report: EncodeReport | None = None
-        self._failure: BaseException | None = None
+        self._done: Future[EncodeReport] = Future()
         self._thread = threading.Thread(target=self._run, args=(target, encoding, on_notice), name="lvcodec encoder")
         self._thread.start()
 
     def _run(self, target: StreamLike, encoding: Encoding, on_notice: OnNotice | None) -> None:
         try:
-            self._report = encode(self.source, target, encoding, on_picture=self._step, on_notice=on_notice)
+            report = encode(self.source, target, encoding, on_picture=self._step, on_notice=on_notice)
+            self._done.set_result(report)
         except BaseException as error:  # handed to the thread that writes
-            self._failure = error
+            self._done.set_exception(error)
 
     def _step(self, done: int, total: int | None) -> None:
         """After each picture; the encoding stops here when it is abandoned, not after all pictures that wait."""
@@ -212,22 +213,21 @@ class _Work:
             raise InputError(
                 f"a picture of {picture.width}x{picture.height} cannot go into a stream of {fmt.width}x{fmt.height}"
             )
-        self.source.put(picture, self._thread)
-        self._raise_failure()
+        self.source.put(picture, self._done)
+        if self._done.done():
+            self._done.result()  # which raises
 
-    def finish(self) -> EncodeReport | None:
-        self.source.put(None, self._thread)
-        self._thread.join()
-        self._raise_failure()
-        return self._report
+    def finish(self) -> EncodeReport:
+        try:
+            self.source.put(None, self._done)
+            return self._done.result()
+        except BaseException:  # Ctrl-C too: nobody waits any more
+            self.abandon()
+            raise
 
     def abandon(self) -> None:
         self.source.abandoned.set()
         self._thread.join()
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
 
 
 def _picture(pixels: Any, colour: Colour) -> Picture:
