@@ -198,6 +198,17 @@ def test_decode_frames_decodes_no_more(
     assert len(decoded) <= (end or COUNT) - first // GOP * GOP + 3
 
 
+def test_decode_frames_of_a_cut_stream(stream: Path, shown: list[bytes], tmp_path: Path, decoded: list[Any]) -> None:
+    """It has no index, and yet nobody decodes what is before; what is behind the cut is not there."""
+    (tmp_path / "cut.lvc").write_bytes(stream.read_bytes()[: lvcodec.probe(stream).pictures[22].offset])
+    lvcodec.decode(tmp_path / "cut.lvc", tmp_path / "some.yuv", frames=(10, 11))
+    assert (tmp_path / "some.yuv").read_bytes() == shown[10]
+    assert len(decoded) <= 2 + 3
+    with pytest.raises(TruncatedStreamError, match="the stream is cut"):
+        lvcodec.decode(tmp_path / "cut.lvc", tmp_path / "none.yuv", frames=(22, 23))
+    assert not (tmp_path / "none.yuv").exists()
+
+
 def test_decode_frames_conceals(stream: Path, shown: list[bytes], tmp_path: Path) -> None:
     """Pictures of the range that are damaged are stood in for, though nothing after the range is read."""
     shutil.copy(stream, tmp_path / "bad.lvc")

@@ -104,6 +104,19 @@ def decode(
     )
 
 
+def _go_to(reader: StreamReader, number: int, *, conceal: bool) -> int:
+    """Go on at the I-picture before a picture, and return its number; a stream without an index is looked through.
+
+    Not where damage is concealed: there may be pictures after what is wrong. Raises the stream's failure if it comes
+    before the picture.
+    """
+    if reader.seekable and not conceal:
+        failure = reader.scan()
+        if failure is not None and number >= (reader.count or 0):
+            raise failure
+    return reader.seek(number)
+
+
 def _write_all(
     reader: StreamReader,
     networks: Networks,
@@ -117,7 +130,7 @@ def _write_all(
     Raises InputError if there are none. After damage, what came before it is whole, and kept.
     """
     asked = FrameRange.of(options.frames)
-    start = reader.seek(asked.first) if asked.first else 0
+    start = _go_to(reader, asked.first, conceal=options.conceal) if asked.first else 0
     total = None if reader.count is None else asked.count_of(reader.count)
     count = concealed = 0
     try:
