@@ -1,4 +1,4 @@
-"""Options that several commands share: how raw video is to be read, networks, damage, jobs, device, backend."""
+"""Options that several commands share: how raw video is to be read, networks, jobs, device, backend."""
 
 from __future__ import annotations
 
