@@ -25,6 +25,7 @@ NOT_RUN = {
     "pip install": "installs",
     "git ": "wants a network",
     "lvcodec bench": "codes whole folders for minutes; tests/bench and tests/cli run it",
+    "lvcodec play": "wants a player and a screen; tests/cli runs it",
     "lvcodec train": "takes minutes and a folder of videos; tests/train runs it",
 }
 # Pages other than the README draw pictures between fences too; shell is what begins with one of these.

@@ -1,10 +1,12 @@
-"""lvcodec, a learned video codec: encode, decode, probe and concat, and the records they return.
+"""lvcodec, a learned video codec: whole files (encode, decode, probe, concat) and pictures (open, Encoder).
 
 Importing this module loads neither numpy nor torch; each function loads what it needs when it is called.
 
     import lvcodec
     report = lvcodec.encode("clip.y4m", "clip.lvc", quality=4)
     lvcodec.decode("clip.lvc", "copy.y4m")
+    for picture in lvcodec.open("clip.lvc"):
+        print(picture.shape)
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from lvcodec.errors import (
     LvcError,
     MismatchError,
     MissingPicturesError,
+    NoSuchPictureError,
     StreamError,
     TruncatedStreamError,
     UsageError,
@@ -25,6 +28,8 @@ from lvcodec.errors import (
 from lvcodec.version import __version__
 
 if TYPE_CHECKING:
+    from lvcodec.codec.pictures import VideoReader
+    from lvcodec.encoder.pushing import Encoder
     from lvcodec.options import Decoding, Encoding
     from lvcodec.report import DecodeReport, EncodeReport, OnNotice, OnPicture, PictureInfo, PlanePsnr, StreamInfo
     from lvcodec.stream.files import StreamLike
@@ -34,27 +39,33 @@ __all__ = [
     "DecodeReport",
     "Decoding",
     "EncodeReport",
+    "Encoder",
     "Encoding",
     "InputError",
     "LvcError",
     "MismatchError",
     "MissingPicturesError",
+    "NoSuchPictureError",
     "PictureInfo",
     "PlanePsnr",
     "StreamError",
     "StreamInfo",
     "TruncatedStreamError",
     "UsageError",
+    "VideoReader",
     "WeightsError",
     "__version__",
     "concat",
     "decode",
     "encode",
+    "open",
     "probe",
 ]
 
-# Records that are imported when they are asked for: where each is.
-_RECORDS = {
+# Classes that are imported when they are asked for: where each is.
+_CLASSES = {
+    "Encoder": "encoder.pushing",
+    "VideoReader": "codec.pictures",
     "Decoding": "options",
     "Encoding": "options",
     "DecodeReport": "report",
@@ -66,10 +77,10 @@ _RECORDS = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _RECORDS:
+    if name in _CLASSES:
         from importlib import import_module
 
-        return getattr(import_module(f"lvcodec.{_RECORDS[name]}"), name)
+        return getattr(import_module(f"lvcodec.{_CLASSES[name]}"), name)
     raise AttributeError(f"module 'lvcodec' has no attribute {name!r}")
 
 
@@ -124,6 +135,30 @@ def decode(
 
     settings = with_changes(Decoding, decoding, options)
     return decoder.decode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
+
+
+def open(
+    source: StreamLike,
+    *,
+    pix_fmt: str = "rgb24",
+    check: bool = True,
+    device: str = "auto",
+    backend: str = "auto",
+    on_notice: OnNotice | None = None,
+) -> VideoReader:
+    """The pictures of a stream as a sequence of numpy arrays: iterate, index or slice it, each is decoded when taken.
+
+    source: a path, or a binary file object that can be sought.
+    pix_fmt: what a picture is: "rgb24" or "bgr24", an array (H, W, 3) of uint8 (BT.601 where the stream does not say);
+        "yuv420p", the planes y (H, W), u and v (ceil(H/2), ceil(W/2)) as they were decoded. All are the caller's own.
+    check, device, backend: as for Decoding.
+    Any picture is decoded from the I-picture before it, or goes on from the one that was taken last: in order is
+    fastest. Raises UsageError, InputError (also for a pipe), StreamError for a damaged header; taking a picture raises
+    NoSuchPictureError (an IndexError), StreamError, MismatchError, WeightsError.
+    """
+    from lvcodec.codec.pictures import VideoReader
+
+    return VideoReader(source, pix_fmt=pix_fmt, check=check, device=device, backend=backend, on_notice=on_notice)
 
 
 def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:

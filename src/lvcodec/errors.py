@@ -49,6 +49,10 @@ class MissingPicturesError(InputError):
         self.report = report
 
 
+class NoSuchPictureError(InputError, IndexError):
+    """A number that no picture of the stream has."""
+
+
 class StreamError(LvcError):
     """A damaged lvcodec stream. `offset` is the byte, `picture` the number (from 0) where it was noticed."""
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from second_decoder.container import read_stream
 
-from lvcodec.errors import InputError, StreamError
+from lvcodec.errors import InputError, StreamError, TruncatedStreamError
 from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import HEADER_BYTES, Group, PictureRecord, Place, planes_checksum, write_group
@@ -408,6 +408,33 @@ def test_cut_stream_has_no_index(make: Make) -> None:
         assert reader.seek(5) == 0
         if size >= records[0].offset + records[0].size_bytes:
             assert next(reader) == records[0]
+
+
+def test_scan_makes_the_index_of_a_cut_stream(make: Make) -> None:
+    """From the whole groups; then one can seek, and is told at the end that it is cut."""
+    data, records = make()
+    for size in range(HEADER_BYTES, len(data)):
+        whole = [r for r in records if r.offset + sum(o.size_bytes for o in records if o.offset == r.offset) <= size]
+        reader = StreamReader(io.BytesIO(data[:size]))
+        assert isinstance(reader.scan(), TruncatedStreamError)
+        assert reader.count == len(whole)
+        assert reader.index() == [Place(r.number, r.offset) for r in whole if r.kind == "I"]
+        if whole:
+            first = reader.seek(len(whole) - 1)
+            assert next(reader) == records[first]
+        reader.seek(0) if whole else None
+        for record in whole:
+            assert next(reader) == record
+        with pytest.raises(TruncatedStreamError):
+            next(reader)
+
+
+def test_scan_where_there_is_an_index(make: Make) -> None:
+    data, records = make()
+    for after in (b"", b"more"):  # what follows hides the index
+        reader = StreamReader(io.BytesIO(data + after))
+        assert reader.scan() is None and reader.count == 6
+        assert reader.seek(5) == 3 and list(reader) == records[3:]
 
 
 def test_checksum_of_planes() -> None:

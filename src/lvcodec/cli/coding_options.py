@@ -70,6 +70,15 @@ def jobs_option(done: str) -> Callable[[Command], Command]:
     )
 
 
+def conceal_option(command: Command) -> Command:
+    """--conceal of commands that decode."""
+    return click.option(
+        "--conceal",
+        is_flag=True,
+        help="Where the stream is damaged, repeat the last good picture up to the next I-picture.",
+    )(command)
+
+
 def device_option(same: str) -> Callable[[Command], Command]:
     """--device; same: what does not depend on it, "stream" or "pixels"."""
     return click.option(

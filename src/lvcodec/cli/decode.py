@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 import lvcodec
-from lvcodec.cli.coding_options import backend_option, device_option, jobs_option, tracks_options
+from lvcodec.cli.coding_options import backend_option, conceal_option, device_option, jobs_option, tracks_options
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range
@@ -33,11 +33,7 @@ from lvcodec.report import DecodeReport
     flag_value=False,
     help="Do not compare each picture with the encoder's checksum.",
 )
-@click.option(
-    "--conceal",
-    is_flag=True,
-    help="Where the stream is damaged, repeat the last good picture up to the next I-picture.",
-)
+@conceal_option
 @tracks_options
 @jobs_option("decoded")
 @device_option("pixels")

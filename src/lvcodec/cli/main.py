@@ -23,6 +23,8 @@ from lvcodec.cli.working_folder import refuse_torch_without_one
 COMMANDS = {
     "encode": "Code a video into an lvcodec stream.",
     "decode": "Turn an lvcodec stream back into video.",
+    "play": "Show a stream in a player, ffplay or mpv.",
+    "thumbnail": "Draw a contact sheet: pictures spread over a stream, with their times beneath.",
     "info": "Show what a stream is and what its pictures cost.",
     "concat": "Join streams of one coding, without decoding them.",
     "bench": "Compare lvcodec and other codecs on real files.",

@@ -38,15 +38,27 @@ if TYPE_CHECKING:
 
 
 def decoded(reader: StreamReader, networks: Networks, options: Decoding) -> Iterator[Shown | StreamError]:
-    """The pictures of a stream from where its reader stands; with `options.conceal`, damage as the error."""
+    """The pictures of a stream from where its reader stands; with `options.conceal`, damage as the error.
+
+    Those after `options.frames` come as far as they are in a group with the last of them.
+    """
 
     def work(gop: Iterable[PictureRecord | StreamError]) -> Iterator[Shown | StreamError]:
         return decode_gop(gop, reader.header, networks, options)
 
     video = reader.header.video
-    gops = gops_of(records_of(reader, conceal=options.conceal))
+    records = records_of(reader, conceal=options.conceal)
+    gops = gops_of(_until(records, FrameRange.of(options.frames)))
     jobs = options.jobs or default_jobs(video.width, video.height)
     yield from pipelined(gops, work, jobs, ahead_of(video.picture_bytes))
+
+
+def _until(records: Iterator[PictureRecord | StreamError], asked: FrameRange) -> Iterator[PictureRecord | StreamError]:
+    """The records up to the last group that has a picture of the range, so that nobody decodes ahead of its end."""
+    for record in records:
+        if isinstance(record, PictureRecord) and asked.is_over(record.base + (record.step is not None)):
+            return
+        yield record
 
 
 @enough_memory()
@@ -101,6 +113,19 @@ def decode(
     )
 
 
+def _go_to(reader: StreamReader, number: int, *, conceal: bool) -> int:
+    """Go on at the I-picture before a picture, and return its number; a stream without an index is looked through.
+
+    Not where damage is concealed: there may be pictures after what is wrong. Raises the stream's failure if it comes
+    before the picture.
+    """
+    if reader.seekable and not conceal:
+        failure = reader.scan()
+        if failure is not None and number >= (reader.count or 0):
+            raise failure
+    return reader.seek(number)
+
+
 def _write_all(
     reader: StreamReader,
     networks: Networks,
@@ -114,7 +139,7 @@ def _write_all(
     Raises InputError if there are none. After damage, what came before it is whole, and kept.
     """
     asked = FrameRange.of(options.frames)
-    start = reader.seek(asked.first) if asked.first else 0
+    start = _go_to(reader, asked.first, conceal=options.conceal) if asked.first else 0
     total = None if reader.count is None else asked.count_of(reader.count)
     count = concealed = 0
     try:

@@ -60,14 +60,14 @@ SHORT_GOP = 24  # pictures
 @enough_memory()
 @whole_products()
 def encode(
-    source: VideoLike,
+    source: VideoLike | Source,
     target: StreamLike,
     options: Encoding,
     *,
     on_picture: OnPicture | None = None,
     on_notice: OnNotice | None = None,
 ) -> EncodeReport:
-    """See lvcodec.encode."""
+    """See lvcodec.encode; source may also be one that is open."""
     options.validate()
     if options.verify and not is_path(target):
         raise UsageError("verify reads the stream back and needs a file to write to")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import IO
 
-from lvcodec.errors import InputError, StreamError, TruncatedStreamError
+from lvcodec.errors import InputError, NoSuchPictureError, StreamError, TruncatedStreamError
 from lvcodec.stream import fields
 from lvcodec.stream.header import Header, read_header
 from lvcodec.stream.lookahead import Lookahead
@@ -163,7 +163,7 @@ class StreamReader:
 
     @property
     def seekable(self) -> bool:
-        """Whether the file can be sought."""
+        """Whether `seek` and `scan` can go back in the file."""
         return self._input.seekable
 
     def __iter__(self) -> StreamReader:
@@ -230,17 +230,39 @@ class StreamReader:
 
         Without an index (see `index`) the reader stays where it is, and returns the number of its next group's first
         picture.
-        Raises InputError if the stream has no picture of this number.
+        Raises NoSuchPictureError if the stream has no picture of this number.
         """
         places = self.index()
         if number < 0 or (self.count is not None and number >= self.count):
-            raise InputError(f"the stream has {self.count} pictures, and none of number {number}")
+            raise NoSuchPictureError(f"the stream has {self.count} pictures, and none of number {number}")
         if places is None or not self._input.seekable:
             return self._waiting[0].base + 1 if self._waiting else self._progress.number
         place = places[bisect_right(places, number, key=lambda place: place.number) - 1]
         self._input.goto(place.offset)
         self._jump(place.number)
         return place.number
+
+    def scan(self) -> StreamError | None:
+        """Make the index that the file lacks, from its records up to the first that is cut or damaged.
+
+        It is that of the pictures before, and `count` their number; the reader must not have left its beginning, and
+        goes back there. Only where the file can seek. Returns what is wrong; None where there is an index.
+        """
+        if self.index() is not None:
+            return None
+        index, start = Index(), self._input.offset
+        self._index = index
+        try:
+            for _ in self:
+                pass
+        except StreamError as error:
+            self._end = End(self._progress.number, index)
+            self.count = self._end.pictures
+            return error
+        finally:
+            self._input.goto(start)
+            self._jump(0)
+        return None
 
     def _read_header(self) -> Header:
         start = self._input.peek(len(fields.MAGIC))

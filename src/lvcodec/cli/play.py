@@ -1,0 +1,54 @@
+"""`lvcodec play`: a stream into a player."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import lvcodec
+from lvcodec.cli.coding_options import backend_option, conceal_option, device_option, jobs_option
+from lvcodec.cli.malloc import keep_freed_memory
+from lvcodec.cli.output import Output, output_options
+from lvcodec.cli.params import PIPE, check_source, frame_range
+from lvcodec.errors import InputError, MismatchError, StreamError
+from lvcodec.options import Decoding
+from lvcodec.video.player import FORMAT, PLAYERS, Player, find_player, was_closed
+
+
+@click.command(epilog="Example: lvcodec play clip.lvc --frames 250:")
+@click.argument("source", metavar="STREAM")
+@click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
+@click.option("--player", type=click.Choice(list(PLAYERS)), help="Which player.  [default: the first that is there]")
+@conceal_option
+@jobs_option("decoded")
+@device_option("pixels")
+@backend_option("pixels")
+@output_options
+def play(source: str, player: str | None, out: Output, **options: Any) -> None:
+    """Show a stream in a player, ffplay or mpv.
+
+    One of them has to be installed. Pictures are decoded while they are shown: a stream that takes longer to decode
+    than to show stutters. "-" is stdin.
+    """
+    decoding = Decoding(format=FORMAT, **options).validate()
+    check_source(source)
+    find_player(player)
+    keep_freed_memory()
+    shown = 0
+
+    def step(done: int, total: int | None) -> None:
+        nonlocal shown
+        shown = done
+
+    with Player("lvcodec" if source == PIPE else Path(source).name, player) as window:
+        try:
+            lvcodec.decode(source, window.stdin, decoding, on_picture=step, on_notice=out.notice)
+        except InputError as error:
+            if not was_closed(error):
+                raise
+        except (StreamError, MismatchError):
+            window.close()  # once what came before the damage has been seen
+            raise
+    out.summary({"pictures": shown, "player": window.name}, f"{shown} pictures went to {window.name}")
