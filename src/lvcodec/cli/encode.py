@@ -7,68 +7,20 @@ from typing import Any
 import click
 
 import lvcodec
-from lvcodec import names, quality
-from lvcodec.cli.coding_options import backend_option, device_option, jobs_option, network_options, raw_video_options
+from lvcodec import names
+from lvcodec.cli.coding_options import backend_option, device_option, jobs_option, stream_options
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import PIPE, bframes_in_a_row, check_source, check_target, frame_range, gop_length
+from lvcodec.cli.params import PIPE, check_source, check_target
 from lvcodec.errors import MissingPicturesError, UsageError
-from lvcodec.options import MAX_BFRAMES, MAX_EFFORT, USUAL_BFRAMES, Encoding
+from lvcodec.options import Encoding
 from lvcodec.report import EncodeReport
-
-USUAL = Encoding()
 
 
 @click.command(epilog="Example: lvcodec encode -q 4.5 --psnr clip_1920x1080_50.yuv clip.lvc")
 @click.argument("source")
 @click.argument("target")
-@click.option(
-    "-q",
-    "--quality",
-    type=click.FloatRange(quality.LOWEST, quality.HIGHEST),
-    default=float(USUAL.quality),
-    show_default=True,
-    help="From 1, the smallest stream, to 6, the best picture; fractions lie between.",
-)
-@click.option(
-    "--mode",
-    type=click.Choice(names.MODES),
-    help="How a picture uses those before it: not at all, the latents of the last one (MFVC), its pixels with latent "
-    "shifting (LDS), or the pixels of one or two moved along (aligned).  [default: aligned; lds in cheng2020]",
-)
-@network_options
-@click.option(
-    "--gop",
-    metavar="N|auto",
-    callback=gop_length,
-    help="Pictures from one I-picture to the next. auto: as many as the content allows, up to 250 or 8 seconds, with "
-    "an I-picture where a shot begins; two pictures are read ahead.  [default: auto in aligned, 12 in other modes]",
-)
-@click.option(
-    "--bframes",
-    metavar="N|auto",
-    callback=bframes_in_a_row,
-    default=names.AUTO,
-    show_default=True,
-    help=f"The most B-pictures in a row, in aligned, up to {MAX_BFRAMES}; the encoder takes them where they pay, and "
-    f"reads so many pictures ahead, and one more. 0, for low delay: each picture is written before the next is read. "
-    f"auto: {USUAL_BFRAMES}.",
-)
-@raw_video_options
-@click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
-@click.option(
-    "--alpha",
-    type=click.Choice([f"{float(length):g}" for length in names.ALPHAS]),
-    help="Length of the shift in lds.  [default: 1; in swift 0.5 where things move]",
-)
-@click.option(
-    "--effort",
-    type=click.IntRange(0, MAX_EFFORT),
-    default=USUAL.effort,
-    show_default=True,
-    metavar="N",
-    help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.",
-)
+@stream_options
 @click.option("--recon", metavar="FILE", help="Also write the pictures that the decoder will show.")
 @click.option("--psnr", is_flag=True, help="Measure the PSNR of the planes, in the source's 8-bit 4:2:0.")
 @click.option("--verify", is_flag=True, help="Decode what was written and compare.")

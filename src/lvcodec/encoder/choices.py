@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from lvcodec import names
 from lvcodec.encoder import alpha
@@ -20,12 +21,29 @@ from lvcodec.models.store import ModelInfo
 from lvcodec.options import Encoding
 from lvcodec.stream.header import Header
 from lvcodec.stream.structure import MAX_LAYER
+from lvcodec.video.base import Source
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
+from lvcodec.video.source import open_source
+
+if TYPE_CHECKING:
+    from lvcodec.video.base import VideoLike
 
 # docs/decisions.md#gops-as-long-as-the-content-allows
 LONGEST_GOP, LONGEST_GOP_S = 250, 8
 SHORT_GOP = 24  # pictures
+
+
+def open_clip(source: VideoLike, options: Encoding) -> Source:
+    """The video to code. Raises as open_source does."""
+    return open_source(
+        source,
+        size=options.size,
+        rate=options.rate,
+        pix_fmt=options.pix_fmt,
+        frames=options.frames,
+        lenient=options.lenient,
+    )
 
 
 def model_of(options: Encoding) -> ModelInfo:

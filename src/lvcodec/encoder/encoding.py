@@ -23,7 +23,7 @@ from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.codec.pipeline import pipelined
-from lvcodec.encoder.choices import alpha_of, gops_of, header_of, is_long, layers_of, model_of
+from lvcodec.encoder.choices import alpha_of, gops_of, header_of, is_long, layers_of, model_of, open_clip
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import GopEncoder
 from lvcodec.encoder.groups import CodedGroup, CodedPicture, GroupCoder
@@ -41,7 +41,6 @@ from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink, Source
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
-from lvcodec.video.source import open_source
 
 if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
@@ -75,16 +74,7 @@ def encode(
         )
     began = time.monotonic()
     with ExitStack() as stack:
-        pictures = stack.enter_context(
-            open_source(
-                source,
-                size=options.size,
-                rate=options.rate,
-                pix_fmt=options.pix_fmt,
-                frames=options.frames,
-                lenient=options.lenient,
-            )
-        )
+        pictures = stack.enter_context(open_clip(source, options))
         notices.pass_on(pictures)
         networks = EncoderNetworks(
             info,

@@ -56,11 +56,19 @@ def concat_streams(sources: Sequence[IO[bytes]], file: Writable, names: Sequence
     pictures = [
         picture_info(record)
         for reader, name in zip(readers, names, strict=True)
-        for group in _groups(reader, name)
-        for record in writer.copy(group)
+        for record in copied_pictures(reader, writer, name)
     ]
     writer.finish()
     return stream_info(writer.header, pictures, size_bytes=writer.size_bytes, complete=True)
+
+
+def copied_pictures(reader: StreamReader, writer: StreamWriter, name: str) -> Iterator[PictureRecord]:
+    """Copy the pictures of one stream to the end of another; yields each as it stands there.
+
+    name: what errors call the first. Raises StreamError if that is damaged or cut.
+    """
+    for group in _groups(reader, name):
+        yield from writer.copy(group)
 
 
 def _name(source: StreamLike, number: int) -> str:

@@ -38,8 +38,8 @@ class InputOptions:
     """What the caller says of an input; None where nothing.
 
     size: (width, height), pix_fmt: ffmpeg's name, both of raw video. rate: pictures a second. frames: (first, end).
-    lenient: whole pictures of a cut input are all that is wanted. seek_s: where the first of `frames` may be looked for,
-    in seconds from the beginning. Raises UsageError for a pixel format that is not known.
+    lenient: whole pictures of a cut input are all that is wanted. seek_s: where the first of `frames` may be looked
+    for, in seconds from the beginning. Raises UsageError for a pixel format that is not known.
     """
 
     def __init__(
