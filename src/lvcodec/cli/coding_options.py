@@ -48,16 +48,18 @@ _STREAM = (
     click.option(
         "--mode",
         type=click.Choice(names.MODES),
-        help="How a picture uses those before it: not at all, the latents of the last one (MFVC), its pixels with latent "
-        "shifting (LDS), or the pixels of one or two moved along (aligned).  [default: aligned; lds in cheng2020]",
+        help="How a picture uses those before it: not at all, the latents of the last one (MFVC), its pixels with "
+        "latent shifting (LDS), or the pixels of one or two moved along (aligned).  [default: aligned; lds in "
+        "cheng2020]",
     ),
     *_NETWORKS,
     click.option(
         "--gop",
         metavar="N|auto",
         callback=gop_length,
-        help="Pictures from one I-picture to the next. auto: as many as the content allows, up to 250 or 8 seconds, with "
-        "an I-picture where a shot begins; two pictures are read ahead.  [default: auto in aligned, 12 in other modes]",
+        help="Pictures from one I-picture to the next. auto: as many as the content allows, up to 250 or 8 seconds, "
+        "with an I-picture where a shot begins; two pictures are read ahead.  [default: auto in aligned, 12 in other "
+        "modes]",
     ),
     click.option(
         "--bframes",
@@ -65,9 +67,9 @@ _STREAM = (
         callback=bframes_in_a_row,
         default=names.AUTO,
         show_default=True,
-        help=f"The most B-pictures in a row, in aligned, up to {MAX_BFRAMES}; the encoder takes them where they pay, and "
-        f"reads so many pictures ahead, and one more. 0, for low delay: each picture is written before the next is read. "
-        f"auto: {USUAL_BFRAMES}.",
+        help=f"The most B-pictures in a row, in aligned, up to {MAX_BFRAMES}; the encoder takes them where they pay, "
+        f"and reads so many pictures ahead, and one more. 0, for low delay: each picture is written before the next is "
+        f"read. auto: {USUAL_BFRAMES}.",
     ),
     *_RAW_VIDEO,
     click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0."),
@@ -137,6 +139,15 @@ def backend_option(same: str) -> Callable[[Command], Command]:
         show_default=True,
         help=f"Who computes the networks; the {same} {_is(same)} the same. reference is very slow.",
     )
+
+
+def cluster_option(command: Command) -> Command:
+    """--cluster."""
+    return click.option(
+        "--cluster",
+        metavar="ADDRESS|local[:N]",
+        help="Use the workers of a dask scheduler, or N processes here (local: one for each processor).",
+    )(command)
 
 
 def _is(what: str) -> str:

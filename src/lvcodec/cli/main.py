@@ -24,6 +24,8 @@ COMMANDS = {
     "encode": "Code a video into an lvcodec stream.",
     "decode": "Turn an lvcodec stream back into video.",
     "info": "Show what a stream is and what its pictures cost.",
+    "plan": "Cut a film into pieces that machines can code one by one.",
+    "join": "Join the coded pieces of a plan.",
     "concat": "Join streams of one coding, without decoding them.",
     "bench": "Compare lvcodec and other codecs on real files.",
     "inspect": "Draw what one picture of a stream is made of, and what that cost.",

@@ -140,7 +140,7 @@ class Plan:
             "format": FORMAT,
             "lvcodec": self.version,
             "source": vars(self.fingerprint),
-            "encoding": _encoding_record(self.encoding),
+            "encoding": stream_options(self.encoding),
             "header": self.header.to_bytes().hex(),
             "canary": self.canary,
             "pieces": [piece.as_dict() for piece in self.pieces],
@@ -198,8 +198,8 @@ def _no_plan(path: Path, why: str) -> InputError:
     return InputError(f"{path} is no plan that can be used: {why}", "lvcodec plan makes one")
 
 
-def _encoding_record(encoding: Encoding) -> dict[str, Any]:
-    """The options that are not the usual ones, as JSON has them."""
+def stream_options(encoding: Encoding) -> dict[str, Any]:
+    """The options that decide what the stream is, but for those that are the usual ones, as JSON has them."""
     record: dict[str, Any] = {}
     for field in fields(encoding):
         value = getattr(encoding, field.name)
