@@ -72,14 +72,14 @@ def connected(where: str, on_notice: OnNotice) -> Iterator[Client]:
                 silence_logs=logging.CRITICAL,
                 local_directory=folder,
             )
-            stack.callback(cluster.close, timeout=2)
+            stack.callback(cluster.close)
             client = Client(cluster)
         else:
             try:
                 client = Client(where, timeout=CONNECT_S)
             except (OSError, ValueError) as error:  # TimeoutError is one
                 raise InputError(f"no dask scheduler answers at {where}", "dask scheduler starts one") from error
-        stack.callback(client.close, timeout=2)
+        stack.callback(client.close)
         try:
             client.wait_for_workers(1, timeout=WORKERS_S)
         except TimeoutError as error:
