@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lvcodec.cluster.engine import Piece, Run, check_workers, connected
+from lvcodec.cluster.engine import Piece, Run, check_workers, connected, count_of_workers
 from lvcodec.cluster.worker import at_work
 from lvcodec.codec import decoding
 from lvcodec.codec.networks import Networks
@@ -63,7 +63,7 @@ def decode(
                 if on_picture:
                     on_picture(pictures, total)
 
-            workers = len(client.scheduler_info(n_workers=-1)["workers"])
+            workers = count_of_workers(client)
             run = Run(client, AHEAD * workers, on_pictures, notices)
             with open_sink(
                 place,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lvcodec.cluster.engine import Piece, Run, check_workers, connected
+from lvcodec.cluster.engine import Piece, Run, check_workers, connected, count_of_workers
 from lvcodec.cluster.worker import at_work
 from lvcodec.codec.notices import Notices
 from lvcodec.encoder.choices import open_clip
@@ -118,7 +118,7 @@ def _code(
     there = {name: getattr(options, name) for name in LOCAL_THERE}
     if options.ship:
         check_workers(client, _check_sent, plan, there)
-        workers = len(client.scheduler_info(n_workers=-1)["workers"])
+        workers = count_of_workers(client)
         run = Run(client, SHIPPED_AHEAD * workers, on_pictures, notices)
         for piece, data in run.results(_shipped(plan, set(numbers), there)):
             with AtomicFile(plan.file_of(piece.number), overwrite=True) as file:

@@ -84,7 +84,10 @@ def connected(where: str, on_notice: OnNotice) -> Iterator[Client]:
             client.wait_for_workers(1, timeout=WORKERS_S)
         except TimeoutError as error:
             raise InputError(f"the scheduler at {where} has no worker", "dask worker ADDRESS starts one") from error
-        on_notice(f"{_count(client)} at {client.scheduler.address if client.scheduler else where}")
+        count = count_of_workers(client)
+        on_notice(
+            f"{count} worker{'' if count == 1 else 's'} at {client.scheduler.address if client.scheduler else where}"
+        )
         yield client
 
 
@@ -96,9 +99,9 @@ def _quiet(name: str) -> Callable[[], None]:
     return lambda: logger.setLevel(before)
 
 
-def _count(client: Client) -> str:
-    count = len(client.scheduler_info(n_workers=-1)["workers"])
-    return f"{count} worker{'' if count == 1 else 's'}"
+def count_of_workers(client: Client) -> int:
+    """How many there are now."""
+    return len(client.scheduler_info(n_workers=-1)["workers"])
 
 
 def check_workers(client: Client, check: Callable[..., Any], *args: Any) -> None:

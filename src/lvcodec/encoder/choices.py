@@ -34,7 +34,7 @@ LONGEST_GOP, LONGEST_GOP_S = 250, 8
 SHORT_GOP = 24  # pictures
 
 
-def open_clip(source: VideoLike, options: Encoding) -> Source:
+def open_clip(source: VideoLike | Source, options: Encoding) -> Source:
     """The video to code. Raises as open_source does."""
     return open_source(
         source,

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 @enough_memory()
 @whole_products()
 def encode(
-    source: VideoLike,
+    source: VideoLike | Source,
     target: StreamLike,
     options: Encoding,
     *,

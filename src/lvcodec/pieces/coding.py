@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
+from typing import BinaryIO, cast
 
 from lvcodec import names
 from lvcodec.encoder.encoding import encode
@@ -74,7 +75,9 @@ def code(
             pictures = stack.enter_context(_PieceSource(plan, number, source, seek_s))
             hashed, began = _Hashed(file), time.monotonic()
             starts = plan.pieces[number].starts
-            report = encode(pictures, hashed, settings, on_picture=on_picture, on_notice=on_notice, starts=starts)
+            report = encode(
+                pictures, cast(BinaryIO, hashed), settings, on_picture=on_picture, on_notice=on_notice, starts=starts
+            )
             if hashed.head != plan.header.to_bytes():
                 raise InputError(f"{plan.title(number)} has another header than {plan.path} says", "make a new plan")
             receipt = Receipt(
@@ -136,7 +139,7 @@ class _PieceSource(Source):
                     seek_s=seek_s,
                 )
         except InputError as error:
-            raise self._told(error) from error
+            raise self._to_tell(error) from error
         self._inner.fresh_notices()  # told when the plan was made
         super().__init__(self._place, plan.header.video, total=piece.pictures, frames=None, notices=())
 
@@ -149,7 +152,7 @@ class _PieceSource(Source):
                     raise self._differs()
                 yield picture
         except InputError as error:
-            raise self._told(error) from error
+            raise self._to_tell(error) from error
         if digest_of(crcs) != self._piece.digest:
             raise self._differs()
 
@@ -158,7 +161,7 @@ class _PieceSource(Source):
             f"{self._title}: {self._place} has other pictures there than the plan was made from", "make a new plan"
         )
 
-    def _told(self, error: InputError) -> InputError:
+    def _to_tell(self, error: InputError) -> InputError:
         return _OtherPictures(error.message, error.hint) if self._sought else error
 
     def _release(self) -> None:

@@ -210,5 +210,7 @@ def stream_options(encoding: Encoding) -> dict[str, Any]:
 
 def _encoding_of(record: Mapping[str, Any]) -> Encoding:
     """The options of a record. Raises UsageError, TypeError or ValueError for what is none."""
-    options = {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}
+    options: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
+    }
     return Encoding(**options).validate()

@@ -34,7 +34,7 @@ _PICTURES = (
 _STILLS = {f".{suffix}" for suffix in _PICTURES.split()}
 # where containers without an index are sought, ffmpeg may find a key frame that comes too late: it begins sooner, and
 # pictures that are not wanted are left out
-SEEK_EARLIER_S = 10
+SEEK_EARLIER_S = Fraction(10)
 _PATTERN = re.compile(r"(?:[^%]|%%)*%\d*d(?:[^%]|%%)*")
 
 
@@ -101,7 +101,7 @@ class FfmpegSource(Source):
         try:
             probe = probe_path(args, name, path=path, wanted=FrameRange.of(options.frames))
             if options.seek_s is not None:
-                args = ["-ss", f"{float(max(options.seek_s - SEEK_EARLIER_S, 0)):.6f}", *args]
+                args = ["-ss", f"{float(max(options.seek_s - SEEK_EARLIER_S, Fraction(0))):.6f}", *args]
             return cls(name, args, probe, options)
         except InputError as exc:
             with open(path, "rb") as file:
