@@ -68,7 +68,7 @@ def connected(where: str, on_notice: OnNotice) -> Iterator[Client]:
                 n_workers=int(number) if number else CPU_COUNT,
                 threads_per_worker=1,
                 memory_limit=0,  # a worker that is paused for its memory never ends
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
                 local_directory=folder,
             )
