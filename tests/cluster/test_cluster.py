@@ -35,7 +35,11 @@ MakeClip = Callable[..., list[Picture]]
 def workers(random_model: str) -> Iterator[str]:
     """The address of a scheduler with two workers."""
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
+        n_workers=2,
+        threads_per_worker=1,
+        memory_limit=0,
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
     ) as cluster:
         yield cluster.scheduler_address
 

@@ -73,7 +73,7 @@ def code(
         with ExitStack() as stack:
             file = stack.enter_context(AtomicFile(plan.file_of(number), overwrite=True))
             pictures = stack.enter_context(_PieceSource(plan, number, source, seek_s))
-            hashed, began = _Hashed(file), time.monotonic()
+            hashed, began, worked = _Hashed(file), time.monotonic(), time.process_time()
             starts = plan.pieces[number].starts
             report = encode(
                 pictures, cast(BinaryIO, hashed), settings, on_picture=on_picture, on_notice=on_notice, starts=starts
@@ -87,6 +87,7 @@ def code(
                 report.payload_bytes,
                 hashed.digest.hexdigest(),
                 round(time.monotonic() - began, 3),
+                round(time.process_time() - worked, 3),
                 platform.node(),
             )
             file.write(receipt.to_bytes())

@@ -52,7 +52,7 @@ def join(
         pictures=done,
         size_bytes=writer.size_bytes,
         payload_bytes=sum(receipt.payload_bytes for receipt in receipts),
-        elapsed_s=sum(receipt.seconds for receipt in receipts) if elapsed_s is None else elapsed_s,
+        elapsed_s=sum(receipt.elapsed_s for receipt in receipts) if elapsed_s is None else elapsed_s,
     )
 
 

@@ -21,14 +21,19 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Receipt:
-    """plan: its identity; piece: the number there. sha256: of the stream, hexadecimal. seconds: that coding took."""
+    """What is known of a coded piece.
+
+    plan: its identity; piece: the number there. sha256: of the stream, hexadecimal. elapsed_s: how long coding took;
+    processor_s: of processors of `host`, in the process that coded.
+    """
 
     plan: str
     piece: int
     stream_bytes: int
     payload_bytes: int
     sha256: str
-    seconds: float
+    elapsed_s: float
+    processor_s: float
     host: str
 
     def to_bytes(self) -> bytes:
