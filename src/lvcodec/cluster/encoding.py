@@ -56,7 +56,8 @@ def encode(
     folder = Path(f"{os.path.abspath(target)}.cluster")
     with connected(str(options.cluster), notices) as client:
         plan, lacking = _plan(os.path.abspath(source), folder, options, notices)
-        notices(f"{plan.pictures} pictures in {len(plan.pieces)} pieces")
+        count = len(plan.pieces)
+        notices(f"{plan.pictures} pictures in {count} piece{'' if count == 1 else 's'}")
         missing = [number for number in range(len(plan.pieces)) if not _is_done(plan, number)]
         done = plan.pictures - sum(plan.pieces[number].pictures for number in missing)
 
@@ -89,6 +90,7 @@ def _plan(source: str, folder: Path, options: Encoding, notices: Notices) -> tup
             raise InputError(f"{folder} was begun with another source", "remove it to begin anew")
         return plan, None
     folder_is_there(folder)
+    notices(f"{source} is read once to be cut into pieces")
     try:
         return make_plan(source, place, options, on_notice=notices), None
     except MissingPicturesError as error:
