@@ -48,13 +48,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "codec": CODING | {"options"},
     "measure": {"video"},
     "encoder": CODING | {"codec", "measure", "options"},
-    "lvcodec": {"codec", "encoder", "options", "stream"},
+    "pieces": CODING | {"codec", "encoder", "options"},
+    "cluster": CODING | {"codec", "encoder", "options", "pieces"},
+    "lvcodec": {"cluster", "codec", "encoder", "options", "pieces", "stream"},
     "train": set(),
     "train.data": AROUND | {"train"},
     "train.stages": AROUND | {"train", "train.data"},
     "train.results": AROUND | {"train", "train.data", "train.stages"},
     "train.run": AROUND | TRAIN,
-    "bench": AROUND,
+    "bench": AROUND | {"cluster"},
     "imageio": {"lvcodec", "stream"},
     "thumbnails": {"codec", "options", "stream", "video"},
     "cli": {"lvcodec", "options", "stream", "video", "models", "measure", "bench", "thumbnails"} | TRAIN,
@@ -66,7 +68,7 @@ MAY_NAME: dict[str, set[str]] = {
     "lvcodec": {"video"},
 }
 
-ENCODES = {"lvcodec", "bench", "train.data", "train.stages", "train.results", "train.run"}
+ENCODES = {"lvcodec", "bench", "cluster", "pieces", "train.data", "train.stages", "train.results", "train.run"}
 LIGHT = {*BASICS, "lvcodec", "video", "stream", "cli"}
 HEAVY = ("torch", "scipy", "compressai")
 

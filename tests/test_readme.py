@@ -36,8 +36,11 @@ SHELL, PYTHON = ("", "sh", "bash", "shell"), ("python", "py")
 PRELUDE = """
 set -euo pipefail
 python() { "$PYTHON" "$@"; }
-lvcodec() { python -m lvcodec "$@"; }
+PATH="$PWD/bin:$PATH"
 """
+LVCODEC = """#!/bin/sh
+exec "$PYTHON" -m lvcodec "$@"
+"""  # a file, since xargs knows no functions
 
 
 class Block(NamedTuple):
@@ -87,6 +90,9 @@ def python_of(page: Path) -> list[str]:
 def folder(tmp_path: Path, write_clip: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a small clip.mp4, which stands in for the reader's own."""
     write_clip(tmp_path / "clip.mp4", 64, 48, 4)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "lvcodec").write_text(LVCODEC)
+    (tmp_path / "bin" / "lvcodec").chmod(0o755)
     monkeypatch.setenv("LVCODEC_MODELS", str(tmp_path / "models"))
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -1,4 +1,4 @@
-"""lvcodec, a learned video codec: whole files (encode, decode, probe, concat) and pictures (open, Encoder).
+"""lvcodec, a learned video codec: whole files (encode, decode, probe, concat), pictures (open, Encoder), pieces (plan).
 
 Importing this module loads neither numpy nor torch; each function loads what it needs when it is called.
 
@@ -28,6 +28,8 @@ from lvcodec.errors import (
 from lvcodec.version import __version__
 
 if TYPE_CHECKING:
+    import os
+
     from lvcodec.codec.pictures import VideoReader
     from lvcodec.encoder.pushing import Encoder
     from lvcodec.options import Decoding, Encoding
@@ -58,7 +60,10 @@ __all__ = [
     "concat",
     "decode",
     "encode",
+    "encode_piece",
+    "join",
     "open",
+    "plan",
     "probe",
 ]
 
@@ -105,10 +110,15 @@ def encode(
     Raises UsageError, InputError, WeightsError; MismatchError if `verify` finds a difference; MissingPicturesError,
     which has the report, if the video says that it has more pictures than came and `lenient` is not set.
     """
-    from lvcodec.encoder import encoding as encoder
     from lvcodec.options import Encoding, with_changes
 
     settings = with_changes(Encoding, encoding, options)
+    if settings.cluster is not None:
+        from lvcodec.cluster import encoding as on_cluster
+
+        return on_cluster.encode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
+    from lvcodec.encoder import encoding as encoder
+
     return encoder.encode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
 
 
@@ -130,10 +140,15 @@ def decode(
     on_picture, on_notice: as for `encode`.
     Raises UsageError, InputError, StreamError, MismatchError, WeightsError.
     """
-    from lvcodec.codec import decoding as decoder
     from lvcodec.options import Decoding, with_changes
 
     settings = with_changes(Decoding, decoding, options)
+    if settings.cluster is not None:
+        from lvcodec.cluster import decoding as on_cluster
+
+        return on_cluster.decode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
+    from lvcodec.codec import decoding as decoder
+
     return decoder.decode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
 
 
@@ -186,3 +201,66 @@ def concat(
     from lvcodec.stream import concat as joining
 
     return joining.concat(sources, target, overwrite=overwrite, video_only=video_only)
+
+
+def plan(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    encoding: Encoding | None = None,
+    *,
+    piece_s: float = 12,
+    on_picture: OnPicture | None = None,
+    on_notice: OnNotice | None = None,
+    **options: Any,
+) -> int:
+    """Cut a film into pieces that machines can code one by one; returns how many, numbered from 0, the longest first.
+
+    source: a file that all of them can read. target: the plan, a JSON file.
+    piece_s: seconds of a piece, at least; it ends where a shot does, after five times as long at the latest.
+    encoding, options, on_picture, on_notice: as for `encode`.
+    Raises what `encode` does, and UsageError for what only the whole clip could have (recon, psnr, verify).
+    """
+    from lvcodec.options import Encoding, with_changes
+    from lvcodec.pieces import planning
+
+    settings = with_changes(Encoding, encoding, options)
+    made = planning.make_plan(source, target, settings, piece_s=piece_s, on_picture=on_picture, on_notice=on_notice)
+    return len(made.pieces)
+
+
+def encode_piece(
+    plan: str | os.PathLike[str],
+    number: int,
+    *,
+    on_picture: OnPicture | None = None,
+    on_notice: OnNotice | None = None,
+    **options: Any,
+) -> None:
+    """Code one piece of a plan into its file, which appears when it is complete.
+
+    A piece that is coded already is left as it is, unless `overwrite`. options: jobs, device, backend, overwrite, as
+    for `encode`; all else is the plan's.
+    Raises InputError if plan, source or this lvcodec are not what they should be, and what `encode` raises.
+    """
+    from lvcodec.options import Encoding, with_changes
+    from lvcodec.pieces import coding
+
+    settings = with_changes(Encoding, None, options).validate()
+    coding.encode_piece(plan, number, settings, on_picture=on_picture, on_notice=on_notice)
+
+
+def join(
+    plan: str | os.PathLike[str],
+    target: StreamLike,
+    *,
+    overwrite: bool = False,
+    on_picture: OnPicture | None = None,
+) -> EncodeReport:
+    """Join the coded pieces of a plan to the stream that `encode` would have written.
+
+    The report's fps are over the time that all pieces took, one after another.
+    Raises InputError or StreamError, before anything is written, for pieces that are missing, foreign or damaged.
+    """
+    from lvcodec.pieces import joining
+
+    return joining.join(plan, target, overwrite=overwrite, on_picture=on_picture)

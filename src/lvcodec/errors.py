@@ -23,6 +23,16 @@ class LvcError(Exception):
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Whole into another process, whatever arguments a class was made with."""
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[LvcError], args: tuple[Any, ...], state: dict[str, Any]) -> LvcError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error
+
 
 class UsageError(LvcError, ValueError):
     """Options that contradict each other or are out of range."""

@@ -59,6 +59,10 @@ class Encoding:
     keep_partial: keep the whole pictures of a stream whose coding was interrupted.
     lenient: accept a video of which pictures are missing; without it they are an error, once the others are coded.
     audio: keep the sound of a file too. video_only: keep neither sound nor subtitles nor anything else but pictures.
+    cluster: code on many machines, to the same bytes: "local", "local:N" for N processes here, or the address of a dask
+        scheduler. Source and target must be files, in folders that the workers see by the same names; with `ship` the
+        pictures are sent instead. What is coded lies in the folder TARGET.cluster until it is joined; after a failure
+        `resume` goes on with that.
     """
 
     quality: float = quality.DEFAULT
@@ -84,6 +88,9 @@ class Encoding:
     lenient: bool = False
     audio: bool = True
     video_only: bool = False
+    cluster: str | None = None
+    ship: bool = False
+    resume: bool = False
 
     @property
     def chosen_mode(self) -> str:
@@ -125,6 +132,9 @@ class Encoding:
         if self.alpha is not None and self.alpha not in names.ALPHAS:
             lengths = " or ".join(f"{float(length):g}" for length in names.ALPHAS)
             raise UsageError(f"alpha is {float(self.alpha):g}; it must be {lengths}")
+        for name in ("ship", "resume"):
+            if getattr(self, name) and self.cluster is None:
+                raise UsageError(f"--{name} belongs to --cluster")
         FrameRange.of(self.frames)
         _check_where(self.jobs, self.device, self.backend)
         return self
@@ -141,6 +151,7 @@ class Decoding:
     conceal: repeat the last good picture where the stream is damaged, and go on at the next I-picture.
     audio: put the sound beside the pictures too. video_only: put nothing beside them.
     jobs, device, backend, overwrite: as for Encoding.
+    cluster: decode on many machines, as for Encoding; the source's folder and the target's must be seen by all of them.
     """
 
     frames: Frames | None = None
@@ -154,10 +165,13 @@ class Decoding:
     device: str = names.AUTO
     backend: str = names.AUTO
     overwrite: bool = False
+    cluster: str | None = None
 
     def validate(self) -> Self:
         """Itself. Raises UsageError with the value and its range for the first that is out of it."""
         _check_types(self)
+        if self.conceal and self.cluster is not None:
+            raise UsageError("a damaged stream is decoded on one machine", "leave --cluster out")
         FrameRange.of(self.frames)
         _check_where(self.jobs, self.device, self.backend)
         return self
@@ -246,6 +260,9 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "lenient": _SWITCH,
     "audio": _SWITCH,
     "video_only": _SWITCH,
+    "cluster": _NAME,
+    "ship": _SWITCH,
+    "resume": _SWITCH,
 }
 
 

@@ -57,6 +57,7 @@ class ComparisonRequest:
     shown: tuple[int, ...] = (2, 7, 12)
     crop: str | None = None
     jobs: int = 1
+    cluster: str | None = None
     threads: int = 1
     device: str = AUTO
     command: str = ""
@@ -88,6 +89,7 @@ def compare(
         shown=tuple(sorted({number - 1 for number in request.shown})),
         box=parse_box(request.crop) if request.crop else None,
         jobs=request.jobs,
+        cluster=request.cluster,
     )
     rows = run(plan, on_point=on_point, on_notice=notice)
     summary = Summary(rows, preset, metric=metric, reference=reference)

@@ -10,9 +10,12 @@ from lvcodec.exact.installation import processor, version_of
 from lvcodec.measure import ffmpeg_features
 
 
-def describe(*, jobs: int, threads: int) -> dict[str, str]:
-    """Names and values, for the report. jobs: points coded side by side; threads: of each codec."""
-    return {
+def describe(*, jobs: int, threads: int, cluster: str | None = None) -> dict[str, str]:
+    """Names and values, for the report.
+
+    jobs: points coded side by side; threads: of each codec; cluster: whose workers coded them.
+    """
+    facts = {
         "processor": processor()[0],
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         "system": f"{platform.system()} {platform.machine()}",
@@ -26,3 +29,6 @@ def describe(*, jobs: int, threads: int) -> dict[str, str]:
         "jobs": str(jobs),
         "threads": str(threads),
     }
+    if cluster is not None:
+        facts |= {"cluster": cluster, "times": "not taken: those of several machines cannot be compared"}
+    return facts

@@ -35,7 +35,7 @@ class Report:
 
 def write_report(plan: Plan, summary: Summary, rows: Sequence[Row], *, threads: int, command: str = "") -> Report:
     """Write all files into the plan's folder, replacing earlier ones. Raises InputError where that fails."""
-    facts = machine.describe(jobs=plan.jobs, threads=threads)
+    facts = machine.describe(jobs=plan.jobs, threads=threads, cluster=plan.cluster)
     tables = summary.tables()
     record = {
         "command": command,

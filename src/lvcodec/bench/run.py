@@ -2,7 +2,7 @@
 
 Finished points are kept in `points.jsonl` of the output folder and not coded again; a clip that cannot be read and a
 point that fails are rows that say so. With several jobs points disturb each other's times: those of one point of each
-codec and clip are then taken anew at the end, alone.
+codec and clip are then taken anew at the end, alone. On a cluster no times are taken.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,11 +24,13 @@ from typing import Any
 from lvcodec.bench.crops import SOURCE, Box, busiest, save_crops
 from lvcodec.bench.point import Codec, Task, failed, key_of, run_point
 from lvcodec.bench.rows import PointFile, Row
+from lvcodec.cluster.engine import ATTEMPTS, check_workers, connected, count_of_workers
 from lvcodec.errors import InputError, LvcError, UsageError
 from lvcodec.measure.clips import Clip, Reading, prepared
 from lvcodec.measure.raw import read_some
 from lvcodec.names import METRICS
 from lvcodec.report import OnNotice
+from lvcodec.version import __version__
 
 OnPoint = Callable[[int, int], None]
 POINTS = "points.jsonl"
@@ -40,7 +42,8 @@ class Plan:
     """What to compare.
 
     clips: files by name. shown: pictures whose crops are kept, counted from 0. box: the crop; None finds the busiest
-    piece. out: the folder for all that is written.
+    piece. out: the folder for all that is written. cluster: where points are coded, as in Encoding; its workers see
+    `out` by the same name.
     """
 
     clips: Mapping[str, Path]
@@ -51,6 +54,7 @@ class Plan:
     shown: tuple[int, ...] = (1, 6, 11)
     box: Box | None = None
     jobs: int = 1
+    cluster: str | None = None
 
     @property
     def total(self) -> int:
@@ -71,11 +75,13 @@ def run(plan: Plan, *, on_point: OnPoint | None = None, on_notice: OnNotice | No
     notice = on_notice or (lambda text: None)
     clips = f"{len(plan.clips)} clip{'s' if len(plan.clips) != 1 else ''}"
     notice(f"{plan.total} points of {clips}; the time left is known once the first one is done")
+    plan = replace(plan, out=plan.out.absolute())
     work = Work(plan, PointFile(plan.out / POINTS), on_point, notice)
     with tempfile.TemporaryDirectory(prefix="work-", dir=plan.out, ignore_cleanup_errors=True) as folder:
-        with _executor(plan.jobs) as executor:
-            work.measure(Path(folder), executor)
-        work.time(Path(folder))
+        with _executor(plan, notice) as (executor, at_once):
+            work.measure(Path(folder), executor, at_once)
+        if plan.cluster is None:
+            work.time(Path(folder))
     return work.ordered()
 
 
@@ -103,14 +109,14 @@ class Work:
         self._running: dict[Future[Row], Task] = {}
         self._open: dict[str, ExitStack] = {}
 
-    def measure(self, folder: Path, executor: Executor) -> None:
-        """Code and measure all points that are not finished."""
+    def measure(self, folder: Path, executor: Executor, at_once: int) -> None:
+        """Code and measure all points that are not finished, so many at once."""
         try:
             for name, path in self.plan.clips.items():
                 for task in self._tasks(name, path, folder):
-                    self._settle(self.plan.jobs - 1)
+                    self._settle(at_once - 1)
                     self._start(executor, task)
-                self._settle(self.plan.jobs - 1)
+                self._settle(at_once - 1)
             self._settle(0)
         finally:
             for stack in self._open.values():
@@ -138,9 +144,8 @@ class Work:
         save_crops(clip.raw, clip, box, self.plan.shown, crops, f"{clip.name}.{SOURCE}")
         for codec in self.plan.codecs:
             for q in codec.points:
-                yield Task(
-                    clip, codec, q, self.plan.metrics, box, self.plan.shown, folder, crops, alone=self.plan.jobs == 1
-                )
+                alone = self.plan.jobs == 1 and self.plan.cluster is None
+                yield Task(clip, codec, q, self.plan.metrics, box, self.plan.shown, folder, crops, alone=alone)
 
     def _known(self, task: Task) -> bool:
         """Whether a point needs no coding: it is finished, or its codec cannot even tell its version."""
@@ -229,15 +234,24 @@ class _Inline(Executor):
 
 
 @contextmanager
-def _executor(jobs: int) -> Iterator[Executor]:
-    """One point after another in this process, or `jobs` processes; those are ended if the run is interrupted."""
+def _executor(plan: Plan, notice: OnNotice) -> Iterator[tuple[Executor, int]]:
+    """What codes points, and how many at once: this process, the workers of a cluster, or so many processes as jobs.
+
+    Processes that were started here are ended if the run is interrupted.
+    """
+    jobs = plan.jobs
+    if plan.cluster is not None:
+        with connected(plan.cluster, notice) as client:
+            check_workers(client, _check_worker, __version__, plan.out)
+            yield client.get_executor(pure=False, retries=ATTEMPTS - 1), count_of_workers(client)
+        return
     if jobs == 1:
-        yield _Inline()
+        yield _Inline(), 1
         return
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_in_worker)
     try:
-        yield pool
+        yield pool, jobs
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - before:
@@ -245,6 +259,14 @@ def _executor(jobs: int) -> Iterator[Executor]:
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _check_worker(version: str, out: Path) -> None:
+    """On a worker of a cluster: whether it has this lvcodec and sees the folder."""
+    if version != __version__:
+        raise InputError(f"it has lvcodec {__version__}, not {version}")
+    if not out.is_dir():
+        raise InputError(f"it does not see the folder {out}", "share it")
 
 
 def _in_worker() -> None:

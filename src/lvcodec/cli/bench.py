@@ -11,7 +11,7 @@ import click
 
 from lvcodec import names
 from lvcodec.bench.presets import AXES, PEOPLE, PRESETS, Preset
-from lvcodec.cli.coding_options import network_options, raw_video_options
+from lvcodec.cli.coding_options import cluster_option, network_options, raw_video_options
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import bframes_in_a_row, effort_list, frame_range, gop_length, name_list, number_list
 from lvcodec.errors import LvcError
@@ -104,6 +104,7 @@ from lvcodec.errors import LvcError
     show_default=True,
     help="Points coded side by side; times are then taken alone, of one point a codec and clip.",
 )
+@cluster_option
 @click.option(
     "--threads",
     type=click.IntRange(min=1),

@@ -1,4 +1,4 @@
-"""Options that several commands share: how raw video is to be read, networks, tracks, jobs, device, backend."""
+"""Options that several commands share: what goes into a stream, how raw video is to be read, jobs, device, backend."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any, TypeVar
 
 import click
 
-from lvcodec import names
-from lvcodec.cli.params import picture_rate, picture_size
+from lvcodec import names, quality
+from lvcodec.cli.params import bframes_in_a_row, frame_range, gop_length, picture_rate, picture_size
+from lvcodec.options import MAX_BFRAMES, MAX_EFFORT, USUAL_BFRAMES, Encoding
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+USUAL = Encoding()
 _RAW_VIDEO = (
     click.option("--size", metavar="WxH", callback=picture_size, help="Size of raw video, if its name does not tell."),
     click.option(
@@ -39,6 +41,59 @@ _TRACKS = (
     click.option("--video-only", is_flag=True, help="Leave out all but the pictures: sound, subtitles, chapters."),
 )
 
+_STREAM = (
+    click.option(
+        "-q",
+        "--quality",
+        type=click.FloatRange(quality.LOWEST, quality.HIGHEST),
+        default=float(USUAL.quality),
+        show_default=True,
+        help="From 1, the smallest stream, to 6, the best picture; fractions lie between.",
+    ),
+    click.option(
+        "--mode",
+        type=click.Choice(names.MODES),
+        help="How a picture uses those before it: not at all, the latents of the last one (MFVC), its pixels with "
+        "latent shifting (LDS), or the pixels of one or two moved along (aligned).  [default: aligned; lds in "
+        "cheng2020]",
+    ),
+    *_NETWORKS,
+    click.option(
+        "--gop",
+        metavar="N|auto",
+        callback=gop_length,
+        help="Pictures from one I-picture to the next. auto: as many as the content allows, up to 250 or 8 seconds, "
+        "with an I-picture where a shot begins; two pictures are read ahead.  [default: auto in aligned, 12 in other "
+        "modes]",
+    ),
+    click.option(
+        "--bframes",
+        metavar="N|auto",
+        callback=bframes_in_a_row,
+        default=names.AUTO,
+        show_default=True,
+        help=f"The most B-pictures in a row, in aligned, up to {MAX_BFRAMES}; the encoder takes them where they pay, "
+        f"and reads so many pictures ahead, and one more. 0, for low delay: each picture is written before the next is "
+        f"read. auto: {USUAL_BFRAMES}.",
+    ),
+    *_RAW_VIDEO,
+    *_TRACKS,
+    click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0."),
+    click.option(
+        "--alpha",
+        type=click.Choice([f"{float(length):g}" for length in names.ALPHAS]),
+        help="Length of the shift in lds.  [default: 1; in swift 0.5 where things move]",
+    ),
+    click.option(
+        "--effort",
+        type=click.IntRange(0, MAX_EFFORT),
+        default=USUAL.effort,
+        show_default=True,
+        metavar="N",
+        help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.",
+    ),
+)
+
 
 def raw_video_options(command: Command) -> Command:
     """--size, --fps and --pix-fmt of raw video."""
@@ -53,6 +108,11 @@ def network_options(command: Command) -> Command:
 def tracks_options(command: Command) -> Command:
     """--no-audio and --video-only."""
     return _with(command, _TRACKS)
+
+
+def stream_options(command: Command) -> Command:
+    """All that decides what goes into a stream: the fields of Encoding that `encode` and `plan` have in common."""
+    return _with(command, _STREAM)
 
 
 def _with(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
@@ -99,6 +159,15 @@ def backend_option(same: str) -> Callable[[Command], Command]:
         show_default=True,
         help=f"Who computes the networks; the {same} {_is(same)} the same. reference is very slow.",
     )
+
+
+def cluster_option(command: Command) -> Command:
+    """--cluster."""
+    return click.option(
+        "--cluster",
+        metavar="ADDRESS|local[:N]",
+        help="Use the workers of a dask scheduler, or N processes here (local: one for each processor).",
+    )(command)
 
 
 def _is(what: str) -> str:

@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 import lvcodec
-from lvcodec.cli.coding_options import backend_option, conceal_option, device_option, jobs_option, tracks_options
+from lvcodec.cli.coding_options import (
+    backend_option,
+    cluster_option,
+    conceal_option,
+    device_option,
+    jobs_option,
+    tracks_options,
+)
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range
@@ -38,6 +45,7 @@ from lvcodec.report import DecodeReport
 @jobs_option("decoded")
 @device_option("pixels")
 @backend_option("pixels")
+@cluster_option
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET if it exists.")
 @output_options
 def decode(source: str, target: str, out: Output, **options: Any) -> None:

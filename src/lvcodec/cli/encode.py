@@ -5,95 +5,52 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 import lvcodec
-from lvcodec import names, quality
-from lvcodec.cli.coding_options import (
-    backend_option,
-    device_option,
-    jobs_option,
-    network_options,
-    raw_video_options,
-    tracks_options,
-)
+from lvcodec import names
+from lvcodec.cli.coding_options import backend_option, cluster_option, device_option, jobs_option, stream_options
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import PIPE, bframes_in_a_row, check_source, check_target, frame_range, gop_length
+from lvcodec.cli.params import PIPE, check_source, check_target
 from lvcodec.errors import MissingPicturesError, UsageError
-from lvcodec.options import MAX_BFRAMES, MAX_EFFORT, USUAL_BFRAMES, Encoding
+from lvcodec.options import Encoding
 from lvcodec.report import EncodeReport
 
-USUAL = Encoding()
+PIECE_OPTIONS = ("jobs", "device", "backend", "overwrite")
 
 
 @click.command(epilog="Example: lvcodec encode -q 4.5 --psnr clip_1920x1080_50.yuv clip.lvc")
 @click.argument("source")
-@click.argument("target")
-@click.option(
-    "-q",
-    "--quality",
-    type=click.FloatRange(quality.LOWEST, quality.HIGHEST),
-    default=float(USUAL.quality),
-    show_default=True,
-    help="From 1, the smallest stream, to 6, the best picture; fractions lie between.",
-)
-@click.option(
-    "--mode",
-    type=click.Choice(names.MODES),
-    help="How a picture uses those before it: not at all, the latents of the last one (MFVC), its pixels with latent "
-    "shifting (LDS), or the pixels of one or two moved along (aligned).  [default: aligned; lds in cheng2020]",
-)
-@network_options
-@click.option(
-    "--gop",
-    metavar="N|auto",
-    callback=gop_length,
-    help="Pictures from one I-picture to the next. auto: as many as the content allows, up to 250 or 8 seconds, with "
-    "an I-picture where a shot begins; two pictures are read ahead.  [default: auto in aligned, 12 in other modes]",
-)
-@click.option(
-    "--bframes",
-    metavar="N|auto",
-    callback=bframes_in_a_row,
-    default=names.AUTO,
-    show_default=True,
-    help=f"The most B-pictures in a row, in aligned, up to {MAX_BFRAMES}; the encoder takes them where they pay, and "
-    f"reads so many pictures ahead, and one more. 0, for low delay: each picture is written before the next is read. "
-    f"auto: {USUAL_BFRAMES}.",
-)
-@raw_video_options
-@click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
-@click.option(
-    "--alpha",
-    type=click.Choice([f"{float(length):g}" for length in names.ALPHAS]),
-    help="Length of the shift in lds.  [default: 1; in swift 0.5 where things move]",
-)
-@click.option(
-    "--effort",
-    type=click.IntRange(0, MAX_EFFORT),
-    default=USUAL.effort,
-    show_default=True,
-    metavar="N",
-    help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.",
-)
+@click.argument("target", required=False)
+@stream_options
 @click.option("--recon", metavar="FILE", help="Also write the pictures that the decoder will show.")
 @click.option("--psnr", is_flag=True, help="Measure the PSNR of the planes, in the source's 8-bit 4:2:0.")
 @click.option("--verify", is_flag=True, help="Decode what was written and compare.")
-@tracks_options
 @jobs_option("coded")
 @device_option("stream")
 @backend_option("stream")
+@click.option("--piece", type=click.IntRange(min=0), metavar="K", help="Code piece K of a plan, which is the SOURCE.")
+@cluster_option
+@click.option("--ship", is_flag=True, help="Send pictures to the workers of --cluster, which share no folder with us.")
+@click.option("--resume", is_flag=True, help="Go on with what an earlier run with --cluster has coded.")
 @click.option("--keep-partial", is_flag=True, help="Keep what is whole of a stream that was interrupted.")
 @click.option("--lenient", is_flag=True, help="Accept a SOURCE that is damaged or cut, of which pictures are missing.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET (and the --recon file) if it exists.")
 @output_options
-def encode(source: str, target: str, alpha: str | None, out: Output, **options: Any) -> None:
+def encode(source: str, target: str | None, alpha: str | None, piece: int | None, out: Output, **options: Any) -> None:
     """Code a video into an lvcodec stream.
 
     SOURCE is anything that ffmpeg reads, a .y4m or raw .yuv file, or "-" for Y4M on stdin. TARGET is the
     stream, or "-" for stdout. Sound, subtitles, chapters and attachments of a file are kept as they are. Raw video
-    tells its size and rate by options or by its name (clip_352x288_25.yuv).
+    tells its size and rate by options or by its name (clip_352x288_25.yuv). With --piece, SOURCE is a plan that lvcodec
+    plan has made, and there is no TARGET.
     """
+    if piece is not None:
+        _encode_piece(source, target, piece, out, options)
+        return
+    if target is None:
+        raise click.MissingParameter(param_hint="'TARGET'", param_type="argument")
     encoding = Encoding(alpha=float(alpha) if alpha else None, **options)
     check(source, target, encoding)
     out.data_on_stdout = PIPE in (target, encoding.recon)
@@ -106,6 +63,24 @@ def encode(source: str, target: str, alpha: str | None, out: Output, **options: 
             out.summary(error.report.as_dict(), summary_line(error.report))
         raise
     out.summary(report.as_dict(), summary_line(report))
+
+
+def _encode_piece(plan: str, target: str | None, piece: int, out: Output, options: dict[str, Any]) -> None:
+    """One piece of a plan. Raises UsageError for a TARGET, or an option that is the plan's to say."""
+    if target is not None:
+        raise UsageError("--piece takes a plan alone: a piece's place is beside it")
+    context = click.get_current_context()
+    for param in context.command.params:
+        name = str(param.name)
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and name in options and name not in PIECE_OPTIONS:
+            raise UsageError(f"{param.opts[-1]} cannot be given with --piece", "lvcodec plan takes it")
+    check_source(plan)
+    keep_freed_memory()
+    local = {name: options[name] for name in PIECE_OPTIONS}
+    with out.progress(f"encoding piece {piece}") as step:
+        lvcodec.encode_piece(plan, piece, **local, on_picture=step, on_notice=out.notice)
+    out.summary({"plan": plan, "piece": piece}, f"piece {piece} of {plan} is coded")
 
 
 def check(source: str, target: str, encoding: Encoding) -> None:

@@ -26,6 +26,8 @@ COMMANDS = {
     "play": "Show a stream in a player, ffplay or mpv.",
     "thumbnail": "Draw a contact sheet: pictures spread over a stream, with their times beneath.",
     "info": "Show what a stream is and what its pictures cost.",
+    "plan": "Cut a film into pieces that machines can code one by one.",
+    "join": "Join the coded pieces of a plan.",
     "concat": "Join streams of one coding, without decoding them.",
     "bench": "Compare lvcodec and other codecs on real files.",
     "inspect": "Draw what one picture of a stream is made of, and what that cost.",

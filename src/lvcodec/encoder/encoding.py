@@ -7,7 +7,7 @@ source ──► GOPs ──► encode, several GOPs side by side ──► reco
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,38 +23,29 @@ from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.codec.pipeline import pipelined
-from lvcodec.encoder import alpha
+from lvcodec.encoder.choices import alpha_of, gops_of, header_of, is_long, layers_of, model_of, open_clip
 from lvcodec.encoder.decisions import DECISIONS
-from lvcodec.encoder.gop import GopEncoder, gops
+from lvcodec.encoder.gop import GopEncoder
 from lvcodec.encoder.groups import CodedGroup, CodedPicture, GroupCoder
 from lvcodec.encoder.network import EncoderNetworks
-from lvcodec.encoder.scenes import Marked, marked
 from lvcodec.encoder.side import Side, side_of
 from lvcodec.errors import InputError, MissingPicturesError, UsageError
 from lvcodec.exact.settings import whole_products
 from lvcodec.measure.psnr import PsnrMeter
-from lvcodec.models import loading, store
-from lvcodec.models.store import ModelInfo
 from lvcodec.options import Decoding, Encoding
 from lvcodec.report import EncodeReport, OnNotice, OnPicture
 from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.files import create_stream, is_path, open_stream
-from lvcodec.stream.header import Header
 from lvcodec.stream.records import planes_checksum
-from lvcodec.stream.structure import LAYER_CHAIN, MAX_LAYER
+from lvcodec.stream.structure import LAYER_CHAIN
 from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink, Source
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
-from lvcodec.video.source import open_source
 
 if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
     from lvcodec.video.base import VideoLike
-
-# docs/decisions.md#gops-as-long-as-the-content-allows
-LONGEST_GOP, LONGEST_GOP_S = 250, 8
-SHORT_GOP = 24  # pictures
 
 
 @enough_memory()
@@ -66,8 +57,12 @@ def encode(
     *,
     on_picture: OnPicture | None = None,
     on_notice: OnNotice | None = None,
+    starts: Collection[int] | None = None,
 ) -> EncodeReport:
-    """See lvcodec.encode; source may also be one that is open."""
+    """See lvcodec.encode; source may also be one that is open.
+
+    starts: numbers of the pictures that GOPs begin with, from 0, where that is known already.
+    """
     options.validate()
     if options.verify and not is_path(target):
         raise UsageError("verify reads the stream back and needs a file to write to")
@@ -75,7 +70,7 @@ def encode(
     if options.recon is not None:
         check_output(options.recon, source, outputs=[target], overwrite=options.overwrite)
     notices = Notices(on_notice)
-    info, index = _model(options), quality.index_of(options.quality)
+    info, index = model_of(options), quality.index_of(options.quality)
     if abs(quality.of_index(index) - options.quality) > 1e-9:
         notices(
             f"quality {float(options.quality):g} is coded as {quality.of_index(index):g}: "
@@ -83,16 +78,7 @@ def encode(
         )
     began = time.monotonic()
     with ExitStack() as stack:
-        pictures = stack.enter_context(
-            open_source(
-                source,
-                size=options.size,
-                rate=options.rate,
-                pix_fmt=options.pix_fmt,
-                frames=options.frames,
-                lenient=options.lenient,
-            )
-        )
+        pictures = stack.enter_context(open_clip(source, options))
         notices.pass_on(pictures)
         side = stack.enter_context(side_of(pictures, options, notices))
         networks = EncoderNetworks(
@@ -105,8 +91,8 @@ def encode(
             effort=options.effort,
         )
         side_by_side = stack.enter_context(ThreadPoolExecutor(torch.get_num_threads(), "lvcodec structure"))
-        layers = _layers(options, info, pictures.format.rate)
-        length, frames = _alpha(options, networks, index, iter(pictures))
+        layers = layers_of(options, info, pictures.format.rate)
+        length, frames = alpha_of(options, networks, index, iter(pictures))
         if options.chosen_mode not in names.PAPER_MODES:
             _ = networks.at(index).inter  # refused before anything is written
         nets = tuple(networks.at(max(0, index - coarser)) for coarser in (0, *layers))
@@ -118,9 +104,9 @@ def encode(
                 open_sink(options.recon, pictures.format, overwrite=options.overwrite, count=pictures.count)
             )
         out = stack.enter_context(create_stream(target, overwrite=options.overwrite))
-        writer = StreamWriter(out, _header(options, info, index, layers, length, pictures))
+        writer = StreamWriter(out, header_of(options, info, index, layers, length, pictures.format))
         written = _Written(writer, out, recon, PsnrMeter() if options.psnr else None, side)
-        written.take(_coded(frames, encoder, options, pictures), pictures, options, notices, on_picture)
+        written.take(_coded(frames, encoder, options, pictures, starts), pictures, options, notices, on_picture)
     elapsed = time.monotonic() - began
     if options.verify:
         _verify(target, options, networks.backend)
@@ -145,85 +131,28 @@ def encode(
     return report
 
 
-def _model(options: Encoding) -> ModelInfo:
-    """The weights to code with. Raises WeightsError if there are none, UsageError if they are of another family."""
-    info = store.find(options.model) if options.model is not None else store.default_of(options.family)
-    if info.family != options.family:
-        raise UsageError(f"model {info.name} is of the {info.family} family, not {options.family}")
-    return info
-
-
-def _alpha(
-    options: Encoding, networks: EncoderNetworks, index: int, frames: Iterator[Picture]
-) -> tuple[Fraction, Iterator[Picture]]:
-    """The length of the shift, which may depend on the first pictures, 1 where none is; and all of the pictures."""
-    if options.chosen_mode not in names.SHIFTING_MODES:
-        return Fraction(1), frames
-    decisions = DECISIONS[options.chosen_mode]
-    if options.alpha is None and decisions and decisions.alpha is None and networks.info.alpha != 1:
-        return alpha.choose_alpha(frames, networks.at(index))
-    return Fraction(1 if options.alpha is None else options.alpha), frames
-
-
-def _is_long(options: Encoding, rate: Fraction) -> bool:
-    """Whether GOPs are so long that errors of P-pictures would add up."""
-    return _longest_gop(options, rate) > SHORT_GOP
-
-
-def _layers(options: Encoding, info: ModelInfo, rate: Fraction) -> tuple[int, ...]:
-    """How many indices the pictures of layers 1, 2, ... are below their I-picture."""
-    decisions = DECISIONS[options.chosen_mode]
-    if decisions is None or not loading.is_continuous(info):
-        return (0,) * MAX_LAYER
-    return decisions.long_layers if _is_long(options, rate) else decisions.layers
-
-
 def _gop_encoder(options: Encoding, coder: GroupCoder, side_by_side: Executor, rate: Fraction) -> GopEncoder:
     decisions = coder.decisions
     key_every = (
         decisions.key_every
-        if decisions and coder.nets[0] is not coder.nets[LAYER_CHAIN] and _is_long(options, rate)
+        if decisions and coder.nets[0] is not coder.nets[LAYER_CHAIN] and is_long(options, rate)
         else 0
     )
     return GopEncoder(coder, side_by_side, options.most_bframes + 1, key_every)
 
 
-def _header(
-    options: Encoding, info: ModelInfo, index: int, layers: tuple[int, ...], length: Fraction, pictures: Source
-) -> Header:
-    return Header(
-        family=info.family,
-        mode=options.chosen_mode,
-        weights_id=bytes.fromhex(info.weights_id),
-        video=pictures.format,
-        gop=_longest_gop(options, pictures.format.rate),
-        quality_index=index,
-        alpha=length,
-        layers=layers,
-    )
-
-
-def _coded(frames: Iterator[Picture], encoder: GopEncoder, options: Encoding, pictures: Source) -> Iterator[CodedGroup]:
+def _coded(
+    frames: Iterator[Picture],
+    encoder: GopEncoder,
+    options: Encoding,
+    pictures: Source,
+    starts: Collection[int] | None,
+) -> Iterator[CodedGroup]:
     video = pictures.format
     jobs = options.jobs or default_jobs(video.width, video.height)
-    runs = gops(_marked(frames, options), _longest_gop(options, video.rate))
+    runs = gops_of(frames, options, video.rate, starts)
     ahead = ahead_of(video.picture_bytes)
     return pipelined(runs, encoder.encode, jobs, ahead, max(1, ahead // encoder.run))
-
-
-def _marked(frames: Iterator[Picture], options: Encoding) -> Iterator[Marked]:
-    """The pictures, with their cuts where GOPs follow them; else none is read before it is coded."""
-    return marked(frames) if _follows_cuts(options) else (Marked(picture, is_cut=False) for picture in frames)
-
-
-def _follows_cuts(options: Encoding) -> bool:
-    """Whether GOPs are as long as the content allows."""
-    return options.longest_gop is None
-
-
-def _longest_gop(options: Encoding, rate: Fraction) -> int:
-    """The most pictures from one I-picture to the next."""
-    return options.longest_gop or max(1, min(LONGEST_GOP, round(LONGEST_GOP_S * rate)))
 
 
 @dataclass

@@ -68,8 +68,7 @@ def concat_streams(
     pictures = [
         picture_info(record)
         for reader, name in zip(readers, names, strict=True)
-        for group in _groups(reader, name)
-        for record in writer.copy(group)
+        for record in copied_pictures(reader, writer, name)
     ]
     shown = joined(
         [_presentation(reader, name) for reader, name in zip(readers, names, strict=True)],
@@ -98,6 +97,15 @@ def _presentation(reader: StreamReader, name: str) -> Presentation:
         if side is None or fields.SIDE_PRESENTATION not in side.sizes:
             return Presentation()
         return read_presentation(b"".join(side.read(fields.SIDE_PRESENTATION)), reader.count or 0)
+
+
+def copied_pictures(reader: StreamReader, writer: StreamWriter, name: str) -> Iterator[PictureRecord]:
+    """Copy the pictures of one stream to the end of another; yields each as it stands there.
+
+    name: what errors call the first. Raises StreamError if that is damaged or cut.
+    """
+    for group in _groups(reader, name):
+        yield from writer.copy(group)
 
 
 def _name(source: StreamLike, number: int) -> str:

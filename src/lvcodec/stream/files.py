@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import Any, BinaryIO, TypeAlias, TypeGuard, cast
 
 from lvcodec.errors import InputError, reason_of
 from lvcodec.video.atomic import AtomicFile
@@ -57,6 +57,6 @@ def create_stream(target: StreamLike, *, overwrite: bool) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, file)
 
 
-def is_path(place: Any) -> bool:
+def is_path(place: Any) -> TypeGuard[str | os.PathLike[str]]:
     """Whether a stream or a video is named by a path, not by "-" or an open file."""
     return isinstance(place, str | os.PathLike) and os.fspath(place) != "-"

@@ -41,8 +41,8 @@ class InputOptions:
     """What the caller says of an input; None where nothing.
 
     size: (width, height), pix_fmt: ffmpeg's name, both of raw video. rate: pictures a second. frames: (first, end).
-    lenient: whole pictures of a cut input are all that is wanted. Raises UsageError for a pixel format that is not
-    known.
+    lenient: whole pictures of a cut input are all that is wanted. seek_s: where the first of `frames` may be looked
+    for, in seconds from the beginning. Raises UsageError for a pixel format that is not known.
     """
 
     def __init__(
@@ -53,8 +53,9 @@ class InputOptions:
         frames: Frames | None,
         *,
         lenient: bool = False,
+        seek_s: Fraction | None = None,
     ) -> None:
-        self.size, self.rate, self.frames, self.lenient = size, rate, frames, lenient
+        self.size, self.rate, self.frames, self.lenient, self.seek_s = size, rate, frames, lenient, seek_s
         self.pix_fmt = rawformat.raw_format(pix_fmt).name if pix_fmt is not None else None
 
     def check_against(self, name: str, size: tuple[int, int], pix_fmt: str) -> None:
@@ -131,6 +132,13 @@ class Source(ABC):
     @abstractmethod
     def _all(self, first: int) -> Generator[Picture, None, None]:
         """All pictures from number `first` (from 0) on."""
+
+    def place_s(self, number: int) -> Fraction | None:
+        """A time shortly before picture `number`, which has been read, is shown, in seconds: for InputOptions.seek_s.
+
+        None where it is not known, or where all pictures before it have to be read anyway.
+        """
+        return None
 
     def _lacking(self, taken: int) -> int:
         """How many pictures the input says it has beyond those that came; taken: how many did, of the range."""

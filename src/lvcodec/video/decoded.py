@@ -36,6 +36,9 @@ _PICTURES = (
     "xpm xwd hdr psd svg dds cri pnm rgb bw"
 )
 _STILLS = {f".{suffix}" for suffix in _PICTURES.split()}
+# where containers without an index are sought, ffmpeg may find a key frame that comes too late: it begins sooner, and
+# pictures that are not wanted are left out
+SEEK_EARLIER_S = Fraction(10)
 _PATTERN = re.compile(r"(?:[^%]|%%)*%\d*d(?:[^%]|%%)*")
 
 
@@ -81,6 +84,8 @@ class FfmpegSource(Source):
             estimate=estimate,
         )
         filters = f"{SHOWINFO},{way.filters}"
+        if options.seek_s is not None:
+            filters = f"trim=start={float(min(options.seek_s, SEEK_EARLIER_S)):.6f},{filters}"
         chosen = ["-map", f"0:{said.stream}", "-vf", filters]
         if said.group is not None:
             chosen = ["-filter_complex", f"[0:g:{said.group}]{filters}[whole]", "-map", "[whole]"]
@@ -90,6 +95,7 @@ class FfmpegSource(Source):
         self._timed = options.rate is None and not said.still
         self._watch = Watch()
         self._told_error = self._told_change = self._gave_up = False
+        self._sought = options.seek_s is not None
         self._run = run
         self._feed = feed
         self._reader = reader
@@ -105,6 +111,8 @@ class FfmpegSource(Source):
         name = str(path)
         try:
             probe = probe_path(args, name, path=path, wanted=FrameRange.of(options.frames))
+            if options.seek_s is not None:
+                args = ["-ss", f"{float(max(options.seek_s - SEEK_EARLIER_S, Fraction(0))):.6f}", *args]
             return cls(name, args, probe, options)
         except InputError as exc:
             with open(path, "rb") as file:
@@ -188,7 +196,7 @@ class FfmpegSource(Source):
             self._args, what=f"ffmpeg cannot decode {self.name}", feed=self._feed, hear=self._watch.hear
         )
         self._process = process
-        came = 0
+        came = first if self._sought else 0
         try:
             for picture in pictures_of(process, self.format, f"decoding {self.name}"):
                 self._tell()
@@ -201,6 +209,16 @@ class FfmpegSource(Source):
             self._gave_up = True  # what came is whole
             self._watch.hear("error", "", error.message)
         self._tell()
+
+    def place_s(self, number: int) -> Fraction | None:
+        watch = self._watch
+        if number == 0 or self._sought or self._run is not None or self._feed is not None:
+            return None
+        watch.wait_for(number + 1)
+        if not watch.stamped or watch.tick is None or len(watch.stamps) <= number:
+            return None
+        before, stamp = watch.stamps[number - 1 : number + 1]
+        return Fraction(before + stamp, 2) * watch.tick if before < stamp else None
 
     def _tell(self) -> None:
         """Add a notice of what ffmpeg has met, once for each kind."""
@@ -265,8 +283,10 @@ class FfmpegSource(Source):
 
     def _look_back(self, first: int, end: int) -> list[str]:
         watch = self._watch
+        if self._sought or not self._timed:
+            return []
         watch.wait_for(end)
-        if not self._timed or watch.tick is None or not watch.stamped:
+        if watch.tick is None or not watch.stamped:
             return []
         pace = Pace.of(sorted(watch.stamps[first:end]), watch.tick, watch.last)
         text = disagreement(pace, self.format.rate) if pace is not None else None

@@ -109,11 +109,21 @@ class ByteReader:
         self._pushed = data + self._pushed
 
     def skip(self, count: int) -> int:
-        """Leave out `count` bytes; returns how many there were. Reads: for pipes and for short skips."""
-        skipped = 0
+        """Leave out `count` bytes; returns how many there were. In files that were opened here it seeks."""
+        skipped = self._pass_over(count) if self._owned and self._start is not None else 0
         while skipped < count and (data := self.read_some(min(count - skipped, 1 << 20))):
             skipped += len(data)
         return skipped
+
+    def _pass_over(self, count: int) -> int:
+        """Go on `count` bytes later, or at the end; returns how many bytes that were."""
+        held = min(len(self._pushed), count)
+        self._pushed = self._pushed[held:]
+        with reading(self.name):
+            here = self.file.tell()
+            there = max(here, min(here + count - held, self.file.seek(0, io.SEEK_END)))
+            self.file.seek(there)
+        return int(held + there - here)
 
     def close(self) -> None:
         """Close the file if it was opened here."""

@@ -97,18 +97,21 @@ def open_source(
     pix_fmt: str | None = None,
     frames: Frames | None = None,
     lenient: bool = False,
+    seek_s: Fraction | None = None,
 ) -> Source:
     """Open video for reading.
 
     source: a path (also a pattern such as img_%03d.png), "-" for standard input, a binary file object, RGB as
     (N, H, W, 3) uint8, or (list of Picture, VideoFormat). size, pix_fmt: for raw video; rate: pictures a
     second, for raw video and pictures, else in place of the stated one. frames: half-open range, either end
-    may be None. lenient: of raw and Y4M video that is cut take the whole pictures. Raises InputError if it cannot
-    be read or is not what it says, UsageError for options that contradict it.
+    may be None. lenient: of raw and Y4M video that is cut take the whole pictures. seek_s: where the first of `frames`
+    may be looked for, as Source.place_s gave it; what is found there is for the caller to check, and the rest of what
+    the source tells of itself is of no use then. Raises InputError if it cannot be read or is not what it says,
+    UsageError for options that contradict it.
     """
     wanted_size = rawformat.parse_size(size) if size is not None else None
     wanted_rate = rawformat.parse_rate(rate) if rate is not None else None
-    options = InputOptions(wanted_size, wanted_rate, pix_fmt, frames, lenient=lenient)
+    options = InputOptions(wanted_size, wanted_rate, pix_fmt, frames, lenient=lenient, seek_s=seek_s)
     if isinstance(source, Source):
         return source
     if isinstance(source, np.ndarray):

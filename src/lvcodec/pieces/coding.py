@@ -1,0 +1,183 @@
+"""One piece of a plan coded: its pictures found again, checked, and coded as they would be within the whole film."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import time
+from collections.abc import Generator
+from contextlib import ExitStack
+from dataclasses import replace
+from fractions import Fraction
+from typing import BinaryIO, cast
+
+from lvcodec import names
+from lvcodec.encoder.encoding import encode
+from lvcodec.errors import InputError, LvcError
+from lvcodec.options import Encoding
+from lvcodec.pieces.digest import digest_of, picture_crc
+from lvcodec.pieces.fingerprint import Fingerprint
+from lvcodec.pieces.machine import fitting_model
+from lvcodec.pieces.plan import Plan
+from lvcodec.pieces.receipt import Receipt, folder_is_there, receipt_of
+from lvcodec.report import OnNotice, OnPicture
+from lvcodec.stream.records import HEADER_BYTES
+from lvcodec.video.atomic import AtomicFile
+from lvcodec.video.base import Source, VideoLike
+from lvcodec.video.picture import Picture
+from lvcodec.video.source import open_source
+
+
+def encode_piece(
+    place: str | os.PathLike[str],
+    number: int,
+    options: Encoding,
+    *,
+    on_picture: OnPicture | None = None,
+    on_notice: OnNotice | None = None,
+) -> Receipt:
+    """See lvcodec.encode_piece. options: those of this machine (plan.LOCAL)."""
+    plan = Plan.read(place)
+    plan.piece(number)
+    if not options.overwrite and (receipt := _coded_already(plan, number)):
+        if on_notice:
+            on_notice(f"{plan.title(number)} is coded already; -y (overwrite=True) does it again")
+        return receipt
+    if Fingerprint.of(plan.source) != plan.fingerprint:
+        raise InputError(f"{plan.source} is not the file that {plan.path} was made from", "make a new plan")
+    return code(plan, number, options, on_picture=on_picture, on_notice=on_notice)
+
+
+def code(
+    plan: Plan,
+    number: int,
+    options: Encoding,
+    *,
+    source: VideoLike | None = None,
+    on_picture: OnPicture | None = None,
+    on_notice: OnNotice | None = None,
+) -> Receipt:
+    """Code a piece into its file, whatever is there.
+
+    source: a video of the piece's pictures alone; None: the plan's. Raises InputError if that has other pictures than
+    the plan was made from, and what `lvcodec.encode` raises.
+    """
+    info = fitting_model(plan, device=options.device, backend=options.backend)
+    folder_is_there(plan.folder)
+    own = {field: getattr(options, field) for field in ("jobs", "device", "backend")}
+    alpha = float(plan.header.alpha) if plan.header.mode in names.SHIFTING_MODES else None
+    settings = replace(plan.encoding, model=info.path, alpha=alpha, frames=None, **own)
+
+    def attempt(seek_s: Fraction | None) -> Receipt:
+        with ExitStack() as stack:
+            file = stack.enter_context(AtomicFile(plan.file_of(number), overwrite=True))
+            pictures = stack.enter_context(_PieceSource(plan, number, source, seek_s))
+            hashed, began, worked = _Hashed(file), time.monotonic(), time.process_time()
+            starts = plan.pieces[number].starts
+            report = encode(
+                pictures, cast(BinaryIO, hashed), settings, on_picture=on_picture, on_notice=on_notice, starts=starts
+            )
+            if hashed.head != plan.header.to_bytes():
+                raise InputError(f"{plan.title(number)} has another header than {plan.path} says", "make a new plan")
+            receipt = Receipt(
+                plan.identity,
+                number,
+                report.size_bytes,
+                report.payload_bytes,
+                hashed.digest.hexdigest(),
+                round(time.monotonic() - began, 3),
+                round(time.process_time() - worked, 3),
+                platform.node(),
+            )
+            file.write(receipt.to_bytes())
+        return receipt
+
+    seek_s = plan.pieces[number].seek_s
+    if seek_s is not None and source is None:
+        try:
+            return attempt(seek_s)
+        except _OtherPictures:
+            if on_notice:
+                on_notice(f"{plan.title(number)} is not found by its time: all pictures before it are read")
+    return attempt(None)
+
+
+def _coded_already(plan: Plan, number: int) -> Receipt | None:
+    try:
+        return receipt_of(plan, number)
+    except LvcError:  # foreign or damaged: it is coded anew
+        return None
+
+
+class _OtherPictures(InputError):
+    """A source whose pictures are not those that the plan was made from."""
+
+
+class _PieceSource(Source):
+    """The pictures of a piece, with the format of the whole film.
+
+    Raises _OtherPictures at the first picture or at the end if they are not what the plan was made from. What is found
+    by seeking may be wrong in any way, so all errors are that, there.
+    """
+
+    def __init__(self, plan: Plan, number: int, source: VideoLike | None, seek_s: Fraction | None) -> None:
+        piece, options = plan.pieces[number], plan.encoding
+        before = options.frames[0] or 0 if options.frames else 0
+        self._piece, self._title, self._sought = piece, plan.title(number), seek_s is not None
+        self._place = plan.source if source is None else "what was sent"
+        try:
+            if source is not None:
+                self._inner = open_source(source)
+            else:
+                self._inner = open_source(
+                    plan.source,
+                    size=options.size,
+                    rate=plan.header.video.rate,
+                    pix_fmt=options.pix_fmt,
+                    frames=(before + piece.first, before + piece.end),
+                    lenient=options.lenient,
+                    seek_s=seek_s,
+                )
+        except InputError as error:
+            raise self._to_tell(error) from error
+        self._inner.fresh_notices()  # told when the plan was made
+        super().__init__(self._place, plan.header.video, total=piece.pictures, frames=None, notices=())
+
+    def _all(self, first: int) -> Generator[Picture, None, None]:
+        crcs: list[int] = []
+        try:
+            for picture in self._inner:
+                crcs.append(picture_crc(picture))
+                if crcs[0] != self._piece.opening:
+                    raise self._differs()
+                yield picture
+        except InputError as error:
+            raise self._to_tell(error) from error
+        if digest_of(crcs) != self._piece.digest:
+            raise self._differs()
+
+    def _differs(self) -> _OtherPictures:
+        return _OtherPictures(
+            f"{self._title}: {self._place} has other pictures there than the plan was made from", "make a new plan"
+        )
+
+    def _to_tell(self, error: InputError) -> InputError:
+        return _OtherPictures(error.message, error.hint) if self._sought else error
+
+    def _release(self) -> None:
+        self._inner.close()
+
+
+class _Hashed:
+    """A file for writing that hashes all that goes into it. head: as many bytes as a header has."""
+
+    def __init__(self, file: AtomicFile) -> None:
+        self._file = file
+        self.digest, self.head = hashlib.sha256(), b""
+
+    def write(self, data: memoryview) -> int:
+        """Write all of `data`, and return its size in bytes."""
+        self.digest.update(data)
+        self.head += bytes(data[: HEADER_BYTES - len(self.head)])
+        return self._file.write(data)
