@@ -15,6 +15,7 @@ from video.clips import ffmpeg
 import lvcodec
 from lvcodec.errors import InputError
 from lvcodec.stream.container import StreamReader
+from lvcodec.video import side_file
 from lvcodec.video.ffmpeg import ffmpeg_exe
 from lvcodec.video.side_file import tracks_of_file
 from lvcodec.video.source import open_source
@@ -284,6 +285,17 @@ def test_chapters_alone(tmp_path: Path, phone: Path, random_model: str) -> None:
     lvcodec.decode(tmp_path / "a.lvc", tmp_path / "out.mp4")
     after = Seen.of(tmp_path / "out.mp4")
     assert after.chapters == [(0, 0.5), (0.5, 1)] and after.tracks == [] and "My clip" in after.text
+
+
+def test_tracks_that_cannot_be_copied_are_named(
+    tmp_path: Path, phone: Path, random_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no room for the side file, the pictures are coded all the same."""
+    monkeypatch.setattr(side_file, "_AS_IN_MP4", ("mp4", "no such container"))
+    monkeypatch.setattr(side_file, "EXACT", ("-no_such_option",))
+    report = lvcodec.encode(phone, tmp_path / "a.lvc", model=random_model, jobs=1, frames=(0, 2))
+    assert any(text.startswith("not kept: 1 audio stream, 2 subtitle streams (") for text in report.notices)
+    assert lvcodec.probe(tmp_path / "a.lvc").tracks == ()
 
 
 def test_the_same_file_gives_the_same_bytes(tmp_path: Path, phone: Path, random_model: str) -> None:

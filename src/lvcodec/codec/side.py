@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -52,11 +52,12 @@ def beside_of(
     side = reader.side()
     shown = presentation_of(reader, side, notices)
     beside = _times(shown, FrameRange.of(options.frames), reader)
-    with tempfile.TemporaryDirectory(prefix="lvcodec-") as folder:
+    with ExitStack() as stack:
         if side is not None and fields.SIDE_TRACKS in side.sizes and not options.video_only:
             try:
                 beside = replace(beside, lines=lines_of(side), audio=options.audio)
                 if with_tracks:
+                    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lvcodec-"))
                     beside = replace(beside, tracks=_side_file(side, Path(folder)))
             except StreamError as error:
                 notices(f"sound and other tracks are damaged, and left out: {error.message}")

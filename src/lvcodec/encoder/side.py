@@ -47,8 +47,11 @@ class Side:
 @contextmanager
 def side_of(source: Source, options: Encoding, notices: Notices) -> Iterator[Side]:
     """What the source has beside its pictures, as far as it is wanted; files of it go with the context."""
+    if options.video_only or not source.has_beside:
+        yield Side(None)
+        return
     with tempfile.TemporaryDirectory(prefix="lvcodec-") as folder:
-        file = None if options.video_only else source.side_file(Path(folder), audio=options.audio)
+        file = source.side_file(Path(folder), audio=options.audio)
         notices.pass_on(source)
         yield Side(file)
 

@@ -148,6 +148,11 @@ class Source(ABC):
         """When the `count` pictures that came are shown, and how; after the last. `start` is on the input's clock."""
         return Presentation(aspect=self.format.aspect)
 
+    @property
+    def has_beside(self) -> bool:
+        """Whether the input has more than its pictures, and it can be had."""
+        return False
+
     def side_file(self, folder: Path, *, audio: bool) -> SideFile | None:
         """Copy all that the input has beside its pictures, within their time, into a file in `folder`.
 

@@ -252,20 +252,29 @@ class FfmpegSource(Source):
         durations = durations_of(stamps, last, watch.tick, self.format.rate) if self._timed else None
         return Presentation(watch.tick, stamps[0], durations, aspect)
 
+    @property
+    def has_beside(self) -> bool:
+        """See Source."""
+        said = self._probe.said
+        return self._feed is None and not said.still and bool(said.tracks or said.chapters)
+
     def side_file(self, folder: Path, *, audio: bool) -> SideFile | None:
         """See Source."""
         said = self._probe.said
         wanted = [track for track in said.tracks if track.kind != "data" and (audio or track.kind != "audio")]
-        if self._feed is not None or said.still:
+        if not self.has_beside:
             return None
-        lost = [track for track in said.tracks if track.kind == "data"]
+        lost, why = [track for track in said.tracks if track.kind == "data"], ""
         side = None
         if wanted or said.chapters:
-            side = make_side_file(self._input_args, wanted, folder, cut=self._cut(), like_mp4=said.indexed)
-            lost += wanted if side is None else side.left_out
-            side = side and replace(side, chapters=said.chapters)
+            try:
+                side = make_side_file(self._input_args, wanted, folder, cut=self._cut(), like_mp4=said.indexed)
+                side = replace(side, chapters=said.chapters)
+                lost += side.left_out
+            except InputError as error:
+                lost, why = [*lost, *wanted], f" ({error.message})"
         if lost:
-            self.notices.append(f"not kept: {counted(lost)}")
+            self.notices.append(f"not kept: {counted(lost)}{why}")
         return side
 
     def _cut(self) -> Cut | None:

@@ -55,11 +55,11 @@ class SideFile:
 
 def make_side_file(
     input_args: Sequence[str], tracks: Sequence[Track], folder: Path, *, cut: Cut | None, like_mp4: bool
-) -> SideFile | None:
+) -> SideFile:
     """Copy these tracks of the input that `input_args` (ending in -i …) name into a file in `folder`.
 
-    Chapters and metadata go with them. like_mp4: the input is a file of that family. None if there is no track that can
-    be copied; without any, chapters are copied alone.
+    Chapters and metadata go with them, or alone if there are no tracks. like_mp4: the input is a file of that family.
+    Raises InputError if nothing can be copied.
     """
     whole = cut or Cut()
     containers = _AS_IN_MP4 if like_mp4 else _AS_IN_MP4[-1:]
@@ -71,11 +71,8 @@ def make_side_file(
     container = _AS_IN_MP4[-1]
     fitting = [track for track in tracks if _can_be_copied(input_args, track, folder, container)]
     if not fitting:
-        return None
-    try:
-        side = _copied(input_args, fitting, folder, container, whole)
-    except InputError:  # damaged on the way
-        return None
+        raise InputError("no track can be copied")
+    side = _copied(input_args, fitting, folder, container, whole)
     return replace(side, left_out=tuple(track for track in tracks if track not in fitting))
 
 
