@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 CONNECT_S, WORKERS_S = 10, 120  # to wait for a scheduler, and for its first worker
 LOOK_S = 0.5  # how often it is looked how far the pieces are
+CONFIGURED = {
+    "distributed.scheduler.allowed-failures": ATTEMPTS - 1,
+    "distributed.admin.large-graph-warning-threshold": "1TB",  # pieces that are shipped are large
+}
 PROGRESS = "lvcodec-progress"  # the topic of what workers tell
 
 
@@ -61,7 +65,7 @@ def connected(where: str, on_notice: OnNotice) -> Iterator[Client]:
     with ExitStack() as stack:
         # what dask logs of lost workers is told by the pieces, in one line each
         stack.callback(_quiet("distributed"))
-        stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1}))
+        stack.enter_context(dask.config.set(CONFIGURED))
         if kind == "local":
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lvcodec-", ignore_cleanup_errors=True))
             cluster = LocalCluster(
