@@ -267,6 +267,7 @@ def test_no_scipy_when_coding() -> None:
 
 def test_no_encoder_and_no_opencv_when_decoding() -> None:
     assert loaded_by(import_all(CODING | {"codec"}), "lvcodec.encoder", "cv2") == []
+    assert loaded_by("import lvcodec.cluster.decoding", "lvcodec.encoder", "cv2", "distributed") == []
 
 
 def test_public_names() -> None:

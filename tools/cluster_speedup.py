@@ -24,7 +24,7 @@ from lvcodec.pieces.plan import Plan
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 100, 200, 500, 1000)
 SLOW_EVERY, SLOW = 20, 0.5  # one worker in so many has so much of the others' speed
-LOST_EVERY_S, AWAY_S = 60.0, 60.0  # one worker is lost in so many seconds, and so long
+LOST_EVERY_S, AWAY_S = 3600.0, 60.0  # each worker is lost once in so many seconds, for so long
 HEADING = (
     "workers",
     "order of the film",
@@ -38,7 +38,7 @@ HEADING = (
 
 @dataclass(frozen=True)
 class Trouble:
-    """What happens to workers: one in SLOW_EVERY is slow; one is lost every LOST_EVERY_S, and its piece begun anew."""
+    """What happens to workers: one in SLOW_EVERY is slow; all are lost now and then, and their pieces begun anew."""
 
     slow: bool = False
     lost: bool = False
@@ -51,9 +51,10 @@ def elapsed_s(pieces: Sequence[float], workers: int, trouble: Trouble, seed: int
     # what happens next: a worker is free (its piece is None), or ends a piece
     events: list[tuple[float, int, float | None]] = [(0.0, worker, None) for worker in range(workers)]
     heapq.heapify(events)
-    now, next_loss = 0.0, LOST_EVERY_S
+    now, every = 0.0, LOST_EVERY_S / workers
+    next_loss = every
     while events:
-        if trouble.lost and events[0][0] > next_loss and workers > 1:
+        if trouble.lost and events[0][0] > next_loss:
             place = int(random.integers(workers))
             hit = next((event for event in events if event[1] == place), None)
             if hit is not None:
@@ -63,7 +64,7 @@ def elapsed_s(pieces: Sequence[float], workers: int, trouble: Trouble, seed: int
                 if hit[2] is not None:
                     waiting.appendleft(hit[2])
                 _wake(events, waiting, workers, next_loss)
-            next_loss += LOST_EVERY_S
+            next_loss += every
             continue
         when, worker, ended = heapq.heappop(events)
         now = max(now, when) if ended is not None else now

@@ -242,3 +242,13 @@ def test_comparing(workers: str, film: Path, random_model: str, tmp_path: Path) 
     assert sizes[0] == sizes[1] and there.failures == 0
     assert {row["encode_s"] for row in there.record["rows"]} == {None}
     assert there.record["machine"]["times"] == "not taken: those of several machines cannot be compared"
+
+
+# ---- what is lost for good ----------------------------------------------------------------------------------
+
+
+def test_a_piece_that_its_worker_dies_of(workers: str) -> None:
+    with engine.connected(workers, lambda text: None) as client:
+        run = engine.Run(client, None, lambda pictures: None, lambda text: None)
+        with pytest.raises(lvcodec.LvcError, match="piece 0 failed 3 times: its worker was lost each time"):
+            list(run.results([engine.Piece(0, "piece 0", 1, os._exit, (1,))]))

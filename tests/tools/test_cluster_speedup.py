@@ -24,10 +24,10 @@ def test_schedules(tool: ModuleType) -> None:
     assert tool.elapsed_s([2.0, 3.0, 5.0], 2, calm) == 7  # the longest last
     assert tool.elapsed_s([5.0, 3.0, 2.0], 9, calm) == 5
     assert tool.elapsed_s([1.0] * 20, 20, tool.Trouble(slow=True)) == 2
-    assert tool.elapsed_s([59.0, 59.0], 2, lost) == 59
-    # at 60 s one of both is lost and its piece goes to whoever is free first; nobody is lost while nothing is left
-    assert tool.elapsed_s([100.0, 100.0], 2, lost) > 160
-    assert tool.elapsed_s([100.0, 70.0], 3, lost) <= 170
+    assert tool.elapsed_s([1800.0, 1800.0], 2, lost) == 1800
+    # half an hour on, one of both is lost, and its piece begun anew
+    assert tool.elapsed_s([1900.0, 1900.0], 2, lost) >= 1800 + 1900
+    assert tool.elapsed_s([70.0] * 100, 1, lost) == 7000 + 60 + 30  # away for a minute, and half a piece to do again
 
 
 def test_a_film(tool: ModuleType) -> None:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 CONNECT_S, WORKERS_S = 10, 120  # to wait for a scheduler, and for its first worker
 LOOK_S = 0.5  # how often it is looked how far the pieces are
+CONFIGURED = {
+    "distributed.scheduler.allowed-failures": ATTEMPTS - 1,
+    "distributed.admin.large-graph-warning-threshold": "1TB",  # pieces that are shipped are large
+}
 PROGRESS = "lvcodec-progress"  # the topic of what workers tell
 
 
@@ -61,7 +65,7 @@ def connected(where: str, on_notice: OnNotice) -> Iterator[Client]:
     with ExitStack() as stack:
         # what dask logs of lost workers is told by the pieces, in one line each
         stack.callback(_quiet("distributed"))
-        stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1}))
+        stack.enter_context(dask.config.set(CONFIGURED))
         if kind == "local":
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lvcodec-", ignore_cleanup_errors=True))
             cluster = LocalCluster(
@@ -106,10 +110,12 @@ def count_of_workers(client: Client) -> int:
 
 def check_workers(client: Client, check: Callable[..., Any], *args: Any) -> None:
     """Call `check(*args)` on every worker. Raises what it raises, with the worker's name."""
+    from distributed.comm import CommClosedError
+
     for worker, answer in client.run(check, *args, on_error="return").items():
         if isinstance(answer, LvcError):
             raise _about(answer, f"worker {worker}")
-        if isinstance(answer, BaseException):
+        if isinstance(answer, BaseException) and not isinstance(answer, CommClosedError):  # which is one that is lost
             raise InputError(f"worker {worker} cannot code: {_in_a_line(answer)}", "install the same lvcodec there")
 
 
@@ -184,7 +190,9 @@ def _failure(piece: Piece, future: Future[Any]) -> LvcError:
     text = f"{piece.title} failed {ATTEMPTS} times"
     if isinstance(error, LvcError):
         failure = _about(error, text)
-    elif error is None or isinstance(error, KilledWorker):
+    elif error is None:
+        failure = LvcError(f"{piece.title} is lost: the scheduler has given it up", "look at its own log")
+    elif isinstance(error, KilledWorker):
         failure = LvcError(f"{text}: its worker was lost each time", "it may need more memory than there is")
     else:
         failure = LvcError(f"{text}: {_in_a_line(error)}")

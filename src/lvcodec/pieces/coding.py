@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import BinaryIO, cast
 
-from lvcodec import names
+from lvcodec import names, quality
 from lvcodec.encoder.encoding import encode
 from lvcodec.errors import InputError, LvcError
 from lvcodec.options import Encoding
@@ -67,7 +67,8 @@ def code(
     folder_is_there(plan.folder)
     own = {field: getattr(options, field) for field in ("jobs", "device", "backend")}
     alpha = float(plan.header.alpha) if plan.header.mode in names.SHIFTING_MODES else None
-    settings = replace(plan.encoding, model=info.path, alpha=alpha, frames=None, **own)
+    quality_there = quality.of_index(plan.header.quality_index)
+    settings = replace(plan.encoding, model=info.path, quality=quality_there, alpha=alpha, frames=None, **own)
 
     def attempt(seek_s: Fraction | None) -> Receipt:
         with ExitStack() as stack:

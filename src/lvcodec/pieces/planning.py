@@ -24,7 +24,6 @@ from lvcodec.report import OnNotice, OnPicture
 from lvcodec.version import __version__
 from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Source
-from lvcodec.video.picture import Picture
 
 
 @whole_products()
@@ -53,8 +52,14 @@ def make_plan(
         networks.at(index)  # refused before all is read
         length, frames = alpha_of(options, networks, index, iter(pictures))
         crcs = array("I")
-        read = _read(frames, crcs, pictures, on_picture)
-        gops = [sum(1 for _ in gop) for gop in gops_of(read, options, video.rate)]
+        gops = []
+        for gop in gops_of(frames, options, video.rate):
+            before = len(crcs)
+            for picture in gop:
+                crcs.append(picture_crc(picture))
+                if on_picture:
+                    on_picture(len(crcs), pictures.expected)
+            gops.append(len(crcs) - before)
         notices.pass_on(pictures)
         header = header_of(options, info, index, layers_of(options, info, video.rate), length, video)
         cuts_only = options.longest_gop is None
@@ -87,17 +92,6 @@ def _check(options: Encoding, piece_s: float) -> None:
             raise UsageError(f"a film in pieces is coded without --{field}", "decode the joined stream for that")
     if not piece_s > 0:
         raise UsageError(f"pieces of {piece_s:g} seconds are none", "give a number above 0")
-
-
-def _read(
-    frames: Iterable[Picture], crcs: array[int], pictures: Source, on_picture: OnPicture | None
-) -> Iterator[Picture]:
-    """All pictures, with the CRC-32 of each noted."""
-    for picture in frames:
-        crcs.append(picture_crc(picture))
-        yield picture
-        if on_picture:
-            on_picture(len(crcs), pictures.expected)
 
 
 def _pieces(runs: Iterable[list[int]], crcs: array[int], pictures: Source, before: int) -> Iterator[Piece]:
