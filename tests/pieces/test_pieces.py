@@ -32,6 +32,8 @@ FILES = {
     "clip.ts": "-c:v libx264 -g 20 -bf 3",
     "open_gops.mkv": "-c:v libx265 -x265-params log-level=none:open-gop=1:keyint=20",
     "variable_rate.mkv": "-c:v libx264 -vf select='mod(n\\,7)-3' -fps_mode vfr",
+    "sound.mkv": "-f lavfi -i sine=440:duration=2 -c:v libx264 -g 20 -c:a aac",
+    "phone.mp4": "-f lavfi -i sine=440:duration=2 -c:v libx264 -vf select='mod(n\\,7)-3' -fps_mode vfr -c:a aac",
     "no_stamps.h264": "-c:v libx264 -g 20 -bf 3",
     "clip.y4m": "",
     "clip_32x32_25.yuv": "",
@@ -66,6 +68,25 @@ def test_same_bytes_from_any_file(name: str, long_clip: Path, random_model: str,
     lvcodec.join(place, tmp_path / "joined.lvc")
     lvcodec.encode(file, tmp_path / "whole.lvc", **options)
     assert (tmp_path / "joined.lvc").read_bytes() == (tmp_path / "whole.lvc").read_bytes()
+    assert bool(lvcodec.probe(tmp_path / "joined.lvc").tracks) == ("sine" in FILES[name])
+
+
+def test_sound_that_is_not_what_the_plan_says(long_clip: Path, random_model: str, tmp_path: Path) -> None:
+    film, place = tmp_path / "film.mkv", tmp_path / "plan.json"
+    words = FILES["sound.mkv"].split()
+    subprocess.run([ffmpeg_exe(), "-v", "error", "-i", long_clip, *words, "-pix_fmt", "yuv420p", film], check=True)
+    count = lvcodec.plan(film, place, model=random_model, frames=(0, 6), **INTRA)
+    all_pieces(place, count)
+    *_, tracks = Plan.read(place).beside
+    file = tracks.path(Plan.read(place).folder)
+    data = file.read_bytes()
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(InputError, match=f"{file.name} has other bytes than the plan says"):
+        lvcodec.join(place, tmp_path / "out.lvc")
+    file.unlink()
+    with pytest.raises(InputError, match=f"cannot read .*{file.name}"):
+        lvcodec.join(place, tmp_path / "out.lvc")
+    assert not (tmp_path / "out.lvc").exists()
 
 
 @pytest.mark.parametrize("mode", ["aligned", "lds"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,9 +26,14 @@ class Side:
     file: SideFile | None
 
     def write(self, writer: StreamWriter, source: Source, count: int) -> None:
-        """Append it to a stream that has all its `count` pictures.
+        """Append it to a stream that has all its `count` pictures."""
+        for what, chunks in self.parts(source, count):
+            writer.side(what, chunks)
 
-        Nothing is written where there are no tracks, and pictures come at the stream's rate with square samples.
+    def parts(self, source: Source, count: int) -> Iterator[tuple[int, Iterable[bytes]]]:
+        """Each kind of side data (fields.SIDE_TRACKS and others) of a source whose `count` pictures have been read.
+
+        There is none where there are no tracks, and pictures come at the stream's rate with square samples.
         """
         shown = source.presentation(count)
         if self.file is not None:
@@ -38,10 +43,10 @@ class Side:
             shown = replace(shown, start=0)
         else:
             return
-        writer.side(fields.SIDE_PRESENTATION, [write_presentation(shown)])
+        yield fields.SIDE_PRESENTATION, [write_presentation(shown)]
         if self.file is not None:
-            writer.side(fields.SIDE_LIST, ["\n".join(self.file.lines).encode()])
-            writer.side(fields.SIDE_TRACKS, _chunks(self.file.path))
+            yield fields.SIDE_LIST, ["\n".join(self.file.lines).encode()]
+            yield fields.SIDE_TRACKS, _chunks(self.file.path)
 
 
 @contextmanager

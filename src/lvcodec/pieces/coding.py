@@ -68,7 +68,9 @@ def code(
     own = {field: getattr(options, field) for field in ("jobs", "device", "backend")}
     alpha = float(plan.header.alpha) if plan.header.mode in names.SHIFTING_MODES else None
     quality_there = quality.of_index(plan.header.quality_index)
-    settings = replace(plan.encoding, model=info.path, quality=quality_there, alpha=alpha, frames=None, **own)
+    settings = replace(
+        plan.encoding, model=info.path, quality=quality_there, alpha=alpha, frames=None, video_only=True, **own
+    )
 
     def attempt(seek_s: Fraction | None) -> Receipt:
         with ExitStack() as stack:

@@ -45,7 +45,8 @@ def join(
                 raise StreamError(f"{title} is damaged: it has other pictures or another header than {plan.path} says")
             if on_picture:
                 on_picture(done, plan.pictures)
-        # what goes along with the film as a whole, beside its pictures, has its place here
+        for side in plan.beside:
+            writer.side(side.what, side.chunks(plan.folder))
         writer.finish()
     return EncodeReport.measured(
         plan.header.video,
@@ -53,16 +54,20 @@ def join(
         size_bytes=writer.size_bytes,
         payload_bytes=sum(receipt.payload_bytes for receipt in receipts),
         elapsed_s=sum(receipt.elapsed_s for receipt in receipts) if elapsed_s is None else elapsed_s,
+        side_bytes=writer.side_bytes,
     )
 
 
 def checked(plan: Plan) -> list[Receipt]:
     """The receipts of all pieces, in the order of the film.
 
-    Raises InputError, or StreamError if damage is all there is, naming the pieces that are missing, foreign or damaged.
+    Raises InputError, or StreamError if damage is all there is, naming the pieces that are missing, foreign or damaged;
+    InputError too for what goes beside them.
     """
     receipts: list[Receipt] = []
     problems: list[LvcError] = []
+    for side in plan.beside:
+        side.check(plan.folder)
     for number in plan.in_order:
         try:
             receipt = receipt_of(plan, number)

@@ -20,6 +20,7 @@ from typing import Any
 
 from lvcodec.errors import InputError, LvcError, UsageError, reason_of
 from lvcodec.options import Encoding
+from lvcodec.pieces.beside import SideFileHash
 from lvcodec.pieces.fingerprint import Fingerprint
 from lvcodec.stream.header import Header, read_header
 from lvcodec.video.atomic import AtomicFile
@@ -83,7 +84,7 @@ class Plan:
 
     path: of its file. source: path of the video. fingerprint: of that. encoding: options, but for LOCAL ones.
     header: of the stream. canary: the hash that the weights give at its quality. version: of lvcodec. pieces: by their
-    numbers, the longest first.
+    numbers, the longest first. beside: what follows the last picture, in this order.
     """
 
     path: Path
@@ -94,6 +95,7 @@ class Plan:
     canary: str
     version: str
     pieces: tuple[Piece, ...]
+    beside: tuple[SideFileHash, ...] = ()
 
     @cached_property
     def identity(self) -> str:
@@ -113,7 +115,7 @@ class Plan:
     @property
     def folder(self) -> Path:
         """Where the coded pieces are."""
-        return self.path.with_suffix(".pieces")
+        return folder_of(self.path)
 
     def file_of(self, number: int) -> Path:
         """Where a coded piece is, or will be."""
@@ -144,6 +146,7 @@ class Plan:
             "header": self.header.to_bytes().hex(),
             "canary": self.canary,
             "pieces": [piece.as_dict() for piece in self.pieces],
+            "beside": [vars(side) for side in self.beside],
         }
 
     def as_dict(self) -> dict[str, Any]:
@@ -185,6 +188,7 @@ class Plan:
                 str(record["canary"]),
                 str(record["lvcodec"]),
                 tuple(Piece.from_dict(piece) for piece in record["pieces"]),
+                tuple(SideFileHash(int(side["what"]), str(side["sha256"])) for side in record["beside"]),
             )
             identity = plan.identity
         except (LvcError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -192,6 +196,11 @@ class Plan:
         if identity != record["plan"]:
             raise _no_plan(path, "it has been changed since it was made")
         return plan
+
+
+def folder_of(path: Path) -> Path:
+    """Where the pieces of the plan in a file are."""
+    return path.with_suffix(".pieces")
 
 
 def _no_plan(path: Path, why: str) -> InputError:

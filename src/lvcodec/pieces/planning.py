@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,14 +13,17 @@ from lvcodec import quality
 from lvcodec.codec.notices import Notices
 from lvcodec.encoder.choices import alpha_of, gops_of, header_of, layers_of, model_of, open_clip
 from lvcodec.encoder.network import EncoderNetworks
+from lvcodec.encoder.side import Side, side_of
 from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.exact.settings import whole_products
 from lvcodec.options import Encoding
+from lvcodec.pieces.beside import SideFileHash, kept
 from lvcodec.pieces.digest import digest_of, picture_crc
 from lvcodec.pieces.fingerprint import Fingerprint
 from lvcodec.pieces.lengths import PIECE_S, grouped
 from lvcodec.pieces.machine import canary_of
-from lvcodec.pieces.plan import Piece, Plan
+from lvcodec.pieces.plan import Piece, Plan, folder_of
+from lvcodec.pieces.receipt import folder_is_there
 from lvcodec.report import OnNotice, OnPicture
 from lvcodec.version import __version__
 from lvcodec.video.atomic import check_output
@@ -43,8 +47,10 @@ def make_plan(
     notices = Notices(on_notice)
     fingerprint = Fingerprint.of(os.fspath(source))
     info, index = model_of(options), quality.index_of(options.quality)
-    with open_clip(source, options) as pictures:
+    with ExitStack() as stack:
+        pictures = stack.enter_context(open_clip(source, options))
         notices.pass_on(pictures)
+        side = stack.enter_context(side_of(pictures, options, notices))
         video = pictures.format
         networks = EncoderNetworks(
             info, video, index, device=options.device, backend=options.backend, on_notice=notices, effort=options.effort
@@ -66,6 +72,7 @@ def make_plan(
         runs = grouped(gops, header.gop if cuts_only else 0, float(piece_s * video.rate))
         pieces = _pieces(runs, crcs, pictures, options.frames[0] or 0 if options.frames else 0)
         missing, name = pictures.missing, pictures.name
+        beside = tuple(_kept(Path(target), side, pictures, len(crcs)))
     plan = Plan(
         Path(target),
         os.path.abspath(source),
@@ -75,6 +82,7 @@ def make_plan(
         canary_of(networks, index),
         __version__,
         tuple(sorted(pieces, key=lambda piece: (-piece.pictures, piece.first))),
+        beside,
     )
     plan.write(overwrite=options.overwrite)
     if missing and not options.lenient:
@@ -83,6 +91,13 @@ def make_plan(
             f"the {plan.pictures} that came are planned; --lenient (lenient=True) accepts that",
         )
     return plan
+
+
+def _kept(target: Path, side: Side, pictures: Source, count: int) -> Iterator[SideFileHash]:
+    """What goes beside the pictures, put into the folder of the pieces."""
+    for what, chunks in side.parts(pictures, count):
+        folder_is_there(folder_of(target))
+        yield kept(folder_of(target), what, chunks)
 
 
 def _check(options: Encoding, piece_s: float) -> None:
