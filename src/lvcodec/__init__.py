@@ -1,4 +1,5 @@
 """lvcodec, a learned video codec: whole files (encode, decode, probe, concat), pictures (open, Encoder), pieces (plan).
+
 Importing this module loads neither numpy nor torch; each function loads what it needs when it is called.
 
     import lvcodec
