@@ -13,7 +13,7 @@ from lvcodec.codec.motion import Field
 from lvcodec.exact import warp
 
 # docs/decisions.md#what-comes-in-over-the-edges
-WEIGHT = 3.0
+WEIGHT = 2.0
 
 
 def weights(field: Field, height: int, width: int) -> Floats:
