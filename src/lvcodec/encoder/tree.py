@@ -27,7 +27,7 @@ from lvcodec.exact import warp
 LATER = 0.5  # of the bits that a vector costs or saves those that it predicts: they may change too
 DIRECTION_ROUNDS = 3
 # docs/decisions.md#steps-of-the-search
-STEPS = np.concatenate([size * NUDGES for size in (1, 2, 4)], axis=1)  # to a quarter, a half and a pel away
+STEPS = np.concatenate([size * NUDGES for size in (1, 2, 4, 8)], axis=1)  # up to two pels away
 LIKELY = 5  # vectors that are tried first: others must be able to win against them
 HOPELESS = np.float32(1e9)
 
