@@ -53,7 +53,8 @@ def encode_inter(
     weight: float | Floats = 1.0,
 ) -> Ints:
     """Decide a picture's symbols and write them. weight: of errors, or (places,). Returns symbols, (places, M)."""
-    trial = _Trial.of(picture, prediction, coding, weight * np.float32(lambda_of(coding.quality_index)))
+    lmbda = np.asarray(weight * lambda_of(coding.quality_index), dtype=np.float32)
+    trial = _Trial.of(picture, prediction, coding, lmbda)
     code_inter(trial, context, coding, _Nothing())
     return code_inter(trial.again(), context, coding, coder)
 
@@ -84,7 +85,7 @@ class _Trial:
         self._any = np.zeros(len(real), dtype=bool)
 
     @classmethod
-    def of(cls, picture: Picture, prediction: Picture, coding: InterCoding, lmbda: float | Floats) -> _Trial:
+    def of(cls, picture: Picture, prediction: Picture, coding: InterCoding, lmbda: Floats) -> _Trial:
         """For a picture and its prediction. lmbda: of all places, or (places,)."""
         x, shown = (planes_to_channels(*(p.float() for p in padded_planes(each))) for each in (picture, prediction))
         units = coding.model.analysis((x - shown).to(coding.device, torch.float64))[0].flatten(1).T.cpu()
