@@ -60,7 +60,9 @@ def jobs(width: int, height: int) -> Iterator[tuple[str, Run]]:
     yield "symbols read", lambda: Reader(payload).code(None, tables, index, centre, sign)
 
     yield "planes at quarters of a pel", lambda: phases(plane)
-    one, two = ErrorsOfOne(plane, other, shape), ErrorsOfBoth(plane, other, plane, field * 0, 1, 1, 0.0)
+    mended = 20.0
+    one = ErrorsOfOne(plane, other, shape, mended)
+    two = ErrorsOfBoth(plane, other, plane, field * 0, 1, 1, 0.0, mended)
     vectors = field.reshape(2, -1)
     yield "an error of each block", lambda: one._compared(vectors, blocks)
     yield "the three of a B-picture", lambda: two.by_direction(vectors, blocks)

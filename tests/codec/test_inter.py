@@ -116,6 +116,15 @@ def test_what_is_written_is_read_and_shows_the_same_on_every_backend(
             np.testing.assert_array_equal(ours, theirs)
 
 
+def test_places_whose_errors_weigh_more_get_more_symbols(make_coding: MakeCoding) -> None:
+    picture, prediction = pictures()
+    known, coding = context(b_picture=False), make_coding("float")
+    heavy = np.arange(ROWS * COLUMNS) % 2 == 0
+    even = encode_inter(picture, prediction, known, coding, Writer(), WEIGHT)
+    weighed = encode_inter(picture, prediction, known, coding, Writer(), np.where(heavy, 4 * WEIGHT, WEIGHT))
+    assert (weighed != 0)[heavy].sum() > (even != 0)[heavy].sum()
+
+
 @pytest.mark.parametrize("b_picture", [False, True])
 def test_the_second_decoder_reads_and_shows_the_same(
     arrays: dict[str, Any], make_coding: MakeCoding, *, b_picture: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -29,6 +30,7 @@ from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
 
 Field = NDArray[np.int32]
+MENDED = 20.0  # errors above it count by their logarithm
 SHAPES = [(1, 1), (1, 2), (2, 1), (1, 20), (17, 1), (3, 5), (8, 8), (9, 9), (9, 16), (20, 23), (33, 40)]
 
 
@@ -307,9 +309,9 @@ def test_errors_that_are_kept_are_those_that_would_be_found(make_clip) -> None:
     fields = [draw.integers(-6, 7, (2, 3, 5)).astype(np.int32) for _ in range(4)]
     fields += [np.where(draw.random((3, 5)) < 0.5, fields[0], fields[2]), fields[1], fields[3][:, ::-1].copy()]
     fields += [fields[0] + 8 * n for n in (1, 2)] + [fields[0]]
-    kept = ErrorsOfOne(second, first, fields[0].shape)
+    kept = ErrorsOfOne(second, first, fields[0].shape, MENDED)
     for field in fields:
-        alone = ErrorsOfOne(second, first, field.shape).of(field)
+        alone = ErrorsOfOne(second, first, field.shape, MENDED).of(field)
         assert np.array_equal(kept.of(field), alone) and alone.std() > 0
     some = draw.integers(0, 15, 40)
     twice = np.tile(fields[1].reshape(2, -1)[:, some], 2)
@@ -321,11 +323,22 @@ def test_errors_are_those_of_what_the_warp_shows(make_clip, vector: tuple[int, i
     """Where all blocks move alike, to a rounding of the interpolated pels, beyond the picture's edges too."""
     first, second = (picture.y for picture in make_clip(80, 48, 2, 5))
     field = np.broadcast_to(np.array(vector, dtype=np.int32)[:, None, None], (2, 3, 5)).copy()
-    errors = ErrorsOfOne(second, first, field.shape).of(field)
+    errors = ErrorsOfOne(second, first, field.shape, 255.0**2).of(field)
     apart = warp.warp(first, field).astype(float) - second
     want = np.square(apart).reshape(3, 16, 5, 16).mean(axis=(1, 3))
     assert np.abs(np.sqrt(errors) - np.sqrt(want)).max() < 0.3 and want.max() > 10
 
 
+def test_errors_that_a_residual_mends(make_clip) -> None:
+    """Above the limit they count by their logarithms, below as they are."""
+    first, second = (picture.y for picture in make_clip(80, 48, 2, 5))
+    field = np.zeros((2, 3, 5), dtype=np.int32)
+    mean = ErrorsOfOne(second, first, field.shape, 255.0**2).of(field)
+    limit = float(np.median(mean))
+    want = [error if error <= limit else limit * (1 + math.log(error / limit)) for error in mean.ravel().tolist()]
+    got = ErrorsOfOne(second, first, field.shape, limit).of(field).ravel()
+    assert got == pytest.approx(want, rel=1e-5) and mean.min() < limit < mean.max()
+
+
 def alone_at(first, second, field: Field, blocks: NDArray[np.intp]) -> NDArray[np.float32]:
-    return ErrorsOfOne(second, first, field.shape).of(field).ravel()[blocks]
+    return ErrorsOfOne(second, first, field.shape, MENDED).of(field).ravel()[blocks]

@@ -11,6 +11,7 @@ from lvcodec import native
 from lvcodec.encoder.errors import BORDER, ErrorsOfBoth, ErrorsOfOne, phases
 from lvcodec.exact import warp
 
+MENDED = 20.0  # errors above it count by their logarithm
 SIZES = [(16, 16), (17, 40), (50, 33), (96, 128)]
 
 
@@ -52,7 +53,7 @@ def test_errors(kernels: ModuleType, size: tuple[int, int], far: int, monkeypatc
     found = []
     for who in (kernels, None):
         monkeypatch.setattr(native, "kernels", lambda who=who: who)
-        found.append(ErrorsOfOne(y, ref, shape)(vectors, blocks))
+        found.append(ErrorsOfOne(y, ref, shape, MENDED)(vectors, blocks))
     assert np.array_equal(*found)
 
 
@@ -68,7 +69,7 @@ def test_errors_of_both(kernels: ModuleType, distances: tuple[int, int], monkeyp
     found = []
     for who in (kernels, None):
         monkeypatch.setattr(native, "kernels", lambda who=who: who)
-        found.append(ErrorsOfBoth(y, before, after, direct, *distances, 1.5).by_direction(differences, blocks))
+        found.append(ErrorsOfBoth(y, before, after, direct, *distances, 1.5, MENDED).by_direction(differences, blocks))
     assert np.array_equal(*found) and found[0].shape == (3, 80)
 
 

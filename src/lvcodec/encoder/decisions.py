@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lvcodec.arrays import Ints, Reals
+from lvcodec.arrays import Floats, Ints, Reals
 from lvcodec.codec.aligned import inter_context, state_after
 from lvcodec.codec.modes import LDS, MFVC, LatentMode, Reference, Symbols, last_latents
 from lvcodec.codec.motion import Motion
 from lvcodec.codec.prediction import code_prediction, expected
 from lvcodec.codec.shift import shift_direction
 from lvcodec.codec.state import State
+from lvcodec.encoder import entering
 from lvcodec.encoder.inter import encode_inter
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.symbols import decide, decide_shifted
@@ -142,7 +143,10 @@ class AlignedDecisions(Decisions):
         """See Decisions."""
         prediction = code_prediction(_search(picture, references, step, net), references, step, coder)
         context = inter_context(prediction, references, net)
-        symbols = encode_inter(picture, prediction.picture, context, net.inter, coder, self.distortion_weight)
+        weight: float | Floats = self.distortion_weight
+        if step.after is None:  # B-pictures show what lies on either side
+            weight = weight * entering.weights(prediction.motion.field, picture.height, picture.width)
+        symbols = encode_inter(picture, prediction.picture, context, net.inter, coder, weight)
         return state_after(prediction, symbols, context, net)
 
 

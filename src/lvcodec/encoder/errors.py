@@ -54,11 +54,14 @@ class Shown:
 class Errors(ABC):
     """Mean squared errors of blocks' luma, in levels; blocks at the edges as if they went on.
 
+    What is above `mended` counts by its logarithm alone: a residual mends it, at bits that grow so.
+
     What a block's error with a vector is, is kept, SLOTS^2 of each block: most candidates are what was tried before.
     Compiled kernels find it as quickly anew.
     """
 
-    def __init__(self, y: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+    def __init__(self, y: NDArray[np.uint8], shape: tuple[int, ...], mended: float) -> None:
+        self._limit = np.float32(mended)
         wanted = blocks_of(y, *shape[1:]).transpose(0, 2, 1, 3).reshape(-1, warp.BLOCK, warp.BLOCK)
         self._wanted = np.ascontiguousarray(wanted)
         self._vectors = np.full((len(wanted), SLOTS**2), NONE)
@@ -95,16 +98,19 @@ class Errors(ABC):
     def _compared(self, vectors: Field, blocks: Indices) -> Floats:
         """(n,): errors that are not known yet."""
 
-    def _mean(self, squared: NDArray[Any]) -> Floats:
-        """Sums of whole numbers below 2^32, of four times the squares where two references are shown."""
-        return np.asarray(squared.astype(np.float32) / np.float32(warp.BLOCK**2))
+    def _counted(self, squared: NDArray[Any], parts: int | NDArray[np.float32] = 1) -> Floats:
+        """Errors of sums of squares, whole numbers below 2^32, each `parts` times too large."""
+        mean = squared.astype(np.float32) / (np.float32(warp.BLOCK**2) * parts)
+        return np.asarray(np.minimum(mean, self._limit * (1 + np.log(np.maximum(mean / self._limit, 1)))))
 
 
 class ErrorsOfOne(Errors):
     """Of P-pictures: vectors to one reference."""
 
-    def __init__(self, y: NDArray[np.uint8], reference: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
-        super().__init__(y, shape)
+    def __init__(
+        self, y: NDArray[np.uint8], reference: NDArray[np.uint8], shape: tuple[int, ...], mended: float
+    ) -> None:
+        super().__init__(y, shape, mended)
         self._shown = Shown(reference, shape)
 
     def _compared(self, vectors: Field, blocks: Indices) -> Floats:
@@ -114,7 +120,7 @@ class ErrorsOfOne(Errors):
         else:
             pairs = np.ascontiguousarray(vectors, dtype=np.int32), np.ascontiguousarray(blocks, dtype=np.int64)
             kernels.errors(squared, self._shown.planes, self._wanted, *pairs, *self._shown.form)
-        return self._mean(squared)
+        return self._counted(squared)
 
 
 class ErrorsOfBoth(Errors):
@@ -133,8 +139,9 @@ class ErrorsOfBoth(Errors):
         to_before: int,
         to_after: int,
         price: float,
+        mended: float,
     ) -> None:
-        super().__init__(y, direct.shape)
+        super().__init__(y, direct.shape, mended)
         self._before, self._after = Shown(before, direct.shape), Shown(after, direct.shape)
         self._direct, self._distances = direct.reshape(2, -1), (to_before, to_after)
         self._price = np.array([[0], [price], [price]], dtype=np.float32)
@@ -143,7 +150,7 @@ class ErrorsOfBoth(Errors):
         """(3, n): errors with both references, the one before and the one after."""
         vectors = self._direct[:, blocks] + differences
         here, there = both_fields(np.clip(vectors, -warp.MAX_VECTOR, warp.MAX_VECTOR), *self._distances)
-        errors = self._mean(self._three(here, there, blocks)) * np.array([[0.25], [1], [1]], dtype=np.float32)
+        errors = self._counted(self._three(here, there, blocks), np.array([[4], [1], [1]], dtype=np.float32))
         return np.where((np.abs(vectors) > warp.MAX_VECTOR).any(axis=0), TOO_FAR, errors)
 
     def _three(self, here: Field, there: Field, blocks: Indices) -> NDArray[np.uint32]:

@@ -45,10 +45,16 @@ def lambda_of(quality_index: int) -> float:
 
 
 def encode_inter(
-    picture: Picture, prediction: Picture, context: InterContext, coding: InterCoding, coder: Coder, weight: float = 1.0
+    picture: Picture,
+    prediction: Picture,
+    context: InterContext,
+    coding: InterCoding,
+    coder: Coder,
+    weight: float | Floats = 1.0,
 ) -> Ints:
-    """Decide a picture's symbols and write them. weight: of errors. Returns symbols, (places, M)."""
-    trial = _Trial.of(picture, prediction, coding, weight * lambda_of(coding.quality_index))
+    """Decide a picture's symbols and write them. weight: of errors, or (places,). Returns symbols, (places, M)."""
+    lmbda = np.asarray(weight * lambda_of(coding.quality_index), dtype=np.float32)
+    trial = _Trial.of(picture, prediction, coding, lmbda)
     code_inter(trial, context, coding, _Nothing())
     return code_inter(trial.again(), context, coding, coder)
 
@@ -73,19 +79,20 @@ class _Trial:
     def __init__(
         self, real: Floats, worth: Floats, outward: Floats, allowed: NDArray[np.bool_], coding: InterCoding
     ) -> None:
-        """real: (places, M) steps; worth: (M,) bits for a squared step; outward: (M,) symbols."""
+        """real: (places, M) steps; worth: the same shape, bits for a squared step; outward: (M,) symbols."""
         self._real, self._worth, self._outward, self._allowed, self._coding = real, worth, outward, allowed, coding
         self._gain = np.zeros(len(real), dtype=np.float32)  # bits, of symbols against none
         self._any = np.zeros(len(real), dtype=bool)
 
     @classmethod
-    def of(cls, picture: Picture, prediction: Picture, coding: InterCoding, lmbda: float) -> _Trial:
-        """For a picture and its prediction."""
+    def of(cls, picture: Picture, prediction: Picture, coding: InterCoding, lmbda: Floats) -> _Trial:
+        """For a picture and its prediction. lmbda: of all places, or (places,)."""
         x, shown = (planes_to_channels(*(p.float() for p in padded_planes(each))) for each in (picture, prediction))
         units = coding.model.analysis((x - shown).to(coding.device, torch.float64))[0].flatten(1).T.cpu()
         inverse = coding.steps.inverse.flatten().cpu()
         real = np.asarray((units / inverse).float().numpy())
-        worth = np.asarray((lmbda * (inverse / UNITS_PER_COEFFICIENT).square()).float().numpy())
+        each = np.asarray((inverse / UNITS_PER_COEFFICIENT).square().float().numpy())
+        worth = np.broadcast_to(lmbda, len(real))[:, None] * each
         size = np.abs(real)
         near = np.rint(size)
         promised = np.maximum(worth * near * (2 * size - near) - PRICE_OF_SYMBOL, 0).sum(axis=1)
@@ -103,7 +110,7 @@ class _Trial:
 
     def symbols(self, number: int, places: Indices, index: Ints) -> Ints:
         group = self._coding.model.group(number)
-        real, worth, outward = self._real[places, group], self._worth[group], self._outward[group]
+        real, worth, outward = self._real[places, group], self._worth[places, group], self._outward[group]
         zero, one, further = _costs(self._coding.tables["inter"], index)
         size = np.abs(real)
         near = np.maximum(np.rint(size), 1)

@@ -28,6 +28,8 @@ from lvcodec.video.picture import Picture
 BITS = 2.0  # what one doubling of the distance to one neighbour is taken to cost
 # docs/decisions.md#price-of-a-bit-of-motion
 PRICE = 2.5  # of a bit, where one that squared errors are weighed against costs 1: residuals mend errors too
+# docs/decisions.md#errors-that-residuals-mend
+MENDED = 100.0  # bits: a block's error that costs more counts by its logarithm, as residuals mend it
 ONE_REFERENCE_BITS = 3.0  # what a block of a B-picture that shows one reference is taken to cost
 # docs/decisions.md#groups-of-the-search
 GROUPS = (8, 4, 2)  # blocks
@@ -46,7 +48,7 @@ def search(
     """
     y = picture.y
     bit = _bit(quality)
-    errors = ErrorsOfOne(y, reference.y, predicted.shape)
+    errors = ErrorsOfOne(y, reference.y, predicted.shape, MENDED * bit)
     start = _smoothed(errors, _of_blocks(_flow(y, reference.y)), [np.zeros_like(predicted), predicted], bit)
     tree = Tree(start, predicted, errors, PRICE * bit, Rates.of(counts, two=False))
     tree.decide(rounds)
@@ -66,7 +68,8 @@ def search_both(
 ) -> Motion:
     """The motion of a B-picture. direct: temporal direct; to_before, to_after: as for `predict_both`; else as above."""
     y, distance, bit = picture.y, max(to_before, to_after), _bit(quality)
-    errors = ErrorsOfBoth(y, before.y, after.y, direct, to_before, to_after, ONE_REFERENCE_BITS * PRICE * bit)
+    one_reference = ONE_REFERENCE_BITS * PRICE * bit
+    errors = ErrorsOfBoth(y, before.y, after.y, direct, to_before, to_after, one_reference, MENDED * bit)
     here = scaled(_of_blocks(_flow(y, before.y)), distance, to_before) - direct
     there = -scaled(_of_blocks(_flow(y, after.y)), distance, to_after) - direct
     still = np.zeros_like(direct)

@@ -26,6 +26,8 @@ from lvcodec.exact import warp
 # docs/decisions.md#blocks-of-several-sizes
 LATER = 0.5  # of the bits that a vector costs or saves those that it predicts: they may change too
 DIRECTION_ROUNDS = 3
+# docs/decisions.md#steps-of-the-search
+STEPS = np.concatenate([size * NUDGES for size in (1, 2, 4, 8)], axis=1)  # up to two pels away
 LIKELY = 5  # vectors that are tried first: others must be able to win against them
 HOPELESS = np.float32(1e9)
 
@@ -111,7 +113,7 @@ class Tree:
             self._expected(sized.first).candidates.transpose(1, 0, 2),
             own,
             self._vectors[:, sized.beside],
-            own + NUDGES[:, :, None],
+            own + STEPS[:, :, None],
             np.zeros_like(own),
         ]
         if level + 1 < len(SIZES):

@@ -1,0 +1,31 @@
+"""What comes in over the edges: which blocks of a P-picture show what the reference has not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lvcodec.encoder.entering import WEIGHT, weights
+
+ROWS, COLUMNS = 3, 4
+HEIGHT, WIDTH = 40, 64  # the last row of blocks has 8 pels
+ALL, NONE = slice(None), slice(0)
+
+
+@pytest.mark.parametrize(
+    ("vector", "rows", "columns"),
+    [
+        ((0, 0), NONE, NONE),
+        ((-3, 3), NONE, NONE),  # less than a pel
+        ((-4, 0), slice(0, 1), ALL),
+        ((4, 0), slice(2, 3), ALL),
+        ((0, -4), ALL, slice(0, 1)),
+        ((0, 4 * 17), ALL, slice(2, 4)),
+        ((4 * 9, 0), slice(1, 3), ALL),  # of the second row of blocks, whose last pel is at 31, one pel
+    ],
+)
+def test_blocks_that_reach_beyond_an_edge(vector: tuple[int, int], rows: slice, columns: slice) -> None:
+    field = np.broadcast_to(np.array(vector, dtype=np.int32)[:, None, None], (2, ROWS, COLUMNS))
+    want = np.ones((ROWS, COLUMNS))
+    want[rows, columns] = WEIGHT
+    np.testing.assert_array_equal(weights(field, HEIGHT, WIDTH), want.ravel())
