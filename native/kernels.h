@@ -81,7 +81,7 @@ typedef struct {
     const int32_t *others_vectors;  /* errors are (3, count) then: of the sum of both to twice what is wanted, of each */
 } Errors;
 
-enum { MOST_CHANNELS = 256, MOST_HIDDEN = 512, MOST_INPUTS = 1024 };
+enum { MOST_CHANNELS = 256, MOST_HIDDEN = 512, MOST_INPUTS = 1024, MOST_TAPS_OF_LAYER = 25 };
 enum { RELU, CLAMP, WIDE, ADD }; /* what becomes of a layer's sums */
 
 /* A layer's integers. weights: within +-64; ((outputs + 63) / 64, taps, inputs / 4, 64, 4), or of a layer within each

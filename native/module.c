@@ -284,8 +284,9 @@ static PyObject *py_layer(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "w*y*iiiiiiiy*y*y*z*", &b[0], &b[1], &l.height, &l.width, &l.channels, &outputs, &taps,
                           &l.zero, &l.kind, &b[2], &b[3], &b[4], &b[5]))
         return NULL;
-    int right = (l.channels >= 1 && outputs >= 1 && (taps == 1 || (taps == 9 && l.channels % 4 == 0)) && l.height >= 1 &&
-                 l.width >= 1 && (int64_t)l.height * l.width <= INT32_MAX && l.kind >= RELU && l.kind <= WIDE &&
+    const int known = taps == 1 || ((taps == 9 || taps == 25) && l.channels % 4 == 0);
+    int right = (known && l.channels >= 1 && outputs >= 1 && l.height >= 1 && l.width >= 1 &&
+                 (int64_t)l.height * l.width <= INT32_MAX && l.kind >= RELU && l.kind <= WIDE &&
                  l.channels <= MOST_INPUTS - 3 && l.zero >= 0 && l.zero <= 255) ||
                 wrong("a layer of no known form");
     if (right) {
@@ -401,7 +402,7 @@ static PyMethodDef methods[] = {
     {"phases", py_phases, METH_VARARGS, "A plane at every fraction of a pel."},
     {"errors", py_errors, METH_VARARGS, "Squared errors of blocks."},
     {"block", py_block, METH_VARARGS, "A residual block."},
-    {"layer", py_layer, METH_VARARGS, "A 1x1 or 3x3 layer."},
+    {"layer", py_layer, METH_VARARGS, "A 1x1, 3x3 or 5x5 layer."},
     {"errors_of_both", py_errors_of_both, METH_VARARGS, "Squared errors of blocks with two references."},
     {"linear", py_linear, METH_VARARGS, "A product with weights of more than 8 bits."},
     {"read", py_read, METH_VARARGS, "Symbols from the words of a range coder."},
