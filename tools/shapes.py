@@ -36,7 +36,8 @@ from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv, layers
 from lvcodec.exact.packed import Units
 from lvcodec.models import export, loading, store, untrained
-from lvcodec.nets.swift import Swift, SwiftShape
+from lvcodec.nets.shapes import SwiftShape
+from lvcodec.nets.swift import Swift
 from lvcodec.nets.swift_coding import SwiftCoding
 from lvcodec.sizes import padded
 from lvcodec.stream.structure import Structure

@@ -20,9 +20,11 @@ from lvcodec.exact.ops import use_backend
 from lvcodec.models import export, loading
 from lvcodec.models.inter_steps import inter_arrays
 from lvcodec.names import BACKENDS
-from lvcodec.nets.inter import Inter, InterShape, change_planes, context_planes, motion_features
-from lvcodec.nets.inter_coding import InterCoding, InterContext
+from lvcodec.nets.inter import Inter
+from lvcodec.nets.inter_coding import InterCoding
+from lvcodec.nets.inter_context import InterContext, change_planes, context_planes, motion_features
 from lvcodec.nets.linear import PATCH_CHANNELS
+from lvcodec.nets.shapes import InterShape
 from lvcodec.nets.swift import step_tables
 from lvcodec.video.picture import Picture
 

@@ -106,7 +106,9 @@ def random_layer(random: np.random.Generator, shape: tuple[int, int, int], act: 
     return Given(weight, random.integers(-4000, 4001, outputs), random.integers(4, 12, outputs), act, groups)
 
 
-@pytest.mark.parametrize("shape", [(64, 194, 1), (96, 64, 1), (1, 33, 1), (85, 257, 1), (70, 36, 3), (128, 97, 3), (24, 21, 5)])
+@pytest.mark.parametrize(
+    "shape", [(64, 194, 1), (96, 64, 1), (1, 33, 1), (85, 257, 1), (70, 36, 3), (128, 97, 3), (24, 21, 5)]
+)
 @pytest.mark.parametrize("act", ["relu", "clamp", "wide"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 13), (7, 6)])
 def test_layers(kernels: ModuleType, shape: tuple[int, int, int], act: str, size: tuple[int, int]) -> None:

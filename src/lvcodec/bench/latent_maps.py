@@ -49,8 +49,8 @@ from lvcodec.entropy.coder import Reader, Writer
 from lvcodec.entropy.tables import TableSet, bits_of
 from lvcodec.errors import UsageError
 from lvcodec.exact.settings import whole_products
-from lvcodec.nets.inter import DEAD_ZONES
 from lvcodec.nets.inter_coding import InterCoding
+from lvcodec.nets.inter_context import DEAD_ZONES
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.files import open_stream
 from lvcodec.stream.header import Header

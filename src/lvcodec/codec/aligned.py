@@ -18,7 +18,7 @@ from lvcodec.codec.network import Network
 from lvcodec.codec.prediction import Prediction, code_prediction
 from lvcodec.codec.state import State
 from lvcodec.entropy.coder import Coder
-from lvcodec.nets.inter_coding import InterContext
+from lvcodec.nets.inter_context import InterContext
 from lvcodec.stream.structure import Step
 
 

@@ -11,8 +11,16 @@ from numpy.typing import NDArray
 from lvcodec.arrays import Indices, Ints
 from lvcodec.entropy.coder import Coder
 from lvcodec.nets.coding import Planes
-from lvcodec.nets.inter import HEADS, change_planes, context_planes, motion_features
-from lvcodec.nets.inter_coding import History, InterCoding, InterContext, together
+from lvcodec.nets.inter_coding import InterCoding
+from lvcodec.nets.inter_context import (
+    HEADS,
+    History,
+    InterContext,
+    change_planes,
+    context_planes,
+    motion_features,
+    together,
+)
 from lvcodec.video.picture import Picture
 
 PATCH = 16  # luma pels of the side of a place

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lvcodec.arrays import Ints
 from lvcodec.codec.counts import Counts, Seen
 from lvcodec.codec.motion import Field
-from lvcodec.nets.inter_coding import History
+from lvcodec.nets.inter_context import History
 from lvcodec.video.picture import Picture
 
 

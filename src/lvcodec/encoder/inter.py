@@ -19,8 +19,8 @@ from lvcodec.codec.inter import code_inter, padded_planes
 from lvcodec.entropy.coder import Coder, Writer
 from lvcodec.entropy.tables import TableSet
 from lvcodec.exact.planes import planes_to_channels
-from lvcodec.nets.inter import KNOTS
-from lvcodec.nets.inter_coding import InterCoding, InterContext
+from lvcodec.nets.inter_coding import InterCoding
+from lvcodec.nets.inter_context import KNOTS, InterContext
 from lvcodec.nets.linear import UNITS_PER_COEFFICIENT
 from lvcodec.quality import INDICES_A_QUALITY, LAMBDAS
 from lvcodec.video.picture import Picture

@@ -76,8 +76,14 @@ def _inter_path(inter: InterCoding, planes: Planes) -> Iterator[Tensor]:
     import torch
 
     from lvcodec.exact.self_test import numbers
-    from lvcodec.nets.inter import HEADS, MAGNITUDES, change_planes, context_planes, motion_features
-    from lvcodec.nets.inter_coding import InterContext
+    from lvcodec.nets.inter_context import (
+        HEADS,
+        MAGNITUDES,
+        InterContext,
+        change_planes,
+        context_planes,
+        motion_features,
+    )
 
     rows, columns, channels = HEIGHT // 16, WIDTH // 16, inter.model.shape.latent
     field = numbers((2, rows, columns), -REACH, REACH, 48271).to(torch.int32).numpy()

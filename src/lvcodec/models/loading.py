@@ -103,7 +103,8 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.de
 
     from lvcodec.exact.ops import use_backend
     from lvcodec.nets.inter_coding import InterCoding
-    from lvcodec.nets.swift import Swift, SwiftShape, load_constants, step_tables
+    from lvcodec.nets.shapes import SwiftShape
+    from lvcodec.nets.swift import Swift, load_constants, step_tables
     from lvcodec.nets.swift_coding import SwiftCoding
 
     key = (info.weights_id, str(device), backend.name)

@@ -27,9 +27,8 @@ from lvcodec.exact.ops import Conv
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import CONTEXT, ONE, SYMBOL_MAX, Cheng2020, causal_taps
 from lvcodec.nets.coding import Parameters, Planes
-from lvcodec.nets.compensation import LATENT_GRID
 from lvcodec.nets.inter_coding import InterCoding
-from lvcodec.nets.temporal import PARAMETER_GRID
+from lvcodec.nets.shapes import LATENT_GRID, PARAMETER_GRID
 
 ROW_STEP = CONTEXT // 2 + 1  # passes between a position and the one below it
 # log2 of the scale grid's steps, for EPM's natural logarithm: 6 / ln 2 levels to 1.0, and 6 * log2(1 / 0.05)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from lvcodec.exact.formats import INT8
 from lvcodec.exact.packed import Units, add_parts, at_places, replaced
 from lvcodec.exact.planes import channels_to_planes
 from lvcodec.nets.coding import Planes
-from lvcodec.nets.inter import (
+from lvcodec.nets.inter import Inter, InterSteps
+from lvcodec.nets.inter_context import (
     DEAD_ZONES,
     DECAY_BITS,
     INVERSE_BITS,
@@ -24,26 +24,10 @@ from lvcodec.nets.inter import (
     MAGNITUDES,
     OFFSET_BITS,
     OUTWARD_BITS,
-    Inter,
-    InterSteps,
+    History,
+    InterContext,
 )
 from lvcodec.nets.linear import UNITS_PER_LEVEL
-
-History = NDArray[np.uint8]  # (M, H/16, W/16), of a picture, for those that refer to it
-
-
-@dataclass(frozen=True, eq=False)
-class InterContext:
-    """What is known of a picture before its symbols are.
-
-    history: (M, H/16, W/16), of its references together; motion: (MOTION_FEATURES, H/16, W/16) units; planes:
-    (CONTEXT_PLANES,), change: (CHANGE_PLANES,) units (nets/inter.py).
-    """
-
-    history: History
-    motion: Ints
-    planes: Ints
-    change: Ints
 
 
 class InterCoding:
@@ -127,11 +111,6 @@ class InterCoding:
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device)
-
-
-def together(one: History, other: History) -> History:
-    """The history of two references together, or of a P-picture's one, given twice."""
-    return ((one.astype(np.uint16) + other + 1) >> 1).astype(np.uint8)
 
 
 def _ints(levels: Tensor) -> Ints:
