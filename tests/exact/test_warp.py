@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from lvcodec import native
-from lvcodec.exact import warp
+from lvcodec.exact import warp, warp_blocks
 from lvcodec.exact.warp import BLOCK, CHROMA_TAPS, FINE, LUMA_TAPS, MAX_VECTOR, ONE, STEPS, field_shape
 
 Plane = NDArray[np.uint8]
@@ -149,7 +149,7 @@ def test_sums_are_exact(taps: warp.Taps) -> None:
                 assert (largest * FINE / ONE**2 + 1) * (2 * side) ** 2 < 2**24  # four blocks, weights of (2 side)^2
     ramp = np.concatenate([np.arange(1, 2 * side, 2), np.arange(2 * side - 1, 0, -2)])
     assert (ramp[:side] + ramp[side:] == 2 * side).all()
-    assert np.array_equal(warp._weights(side).numpy(), np.outer(ramp, ramp))
+    assert np.array_equal(warp_blocks._weights(side).numpy(), np.outer(ramp, ramp))
 
 
 @pytest.mark.parametrize("chroma", [False, True])

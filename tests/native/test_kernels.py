@@ -19,7 +19,7 @@ from lvcodec import native
 from lvcodec.entropy.coder import Writer
 from lvcodec.entropy.tables import TableSet
 from lvcodec.errors import UsageError
-from lvcodec.exact import warp
+from lvcodec.exact import warp, warp_blocks
 from lvcodec.exact.backend import Integers
 from lvcodec.exact.formats import INT8, Format
 from lvcodec.exact.packed import Packed, Units, add, floats
@@ -51,9 +51,9 @@ def test_the_self_test_is_of_the_right_warp() -> None:
     for plane, field, taps, side in self_test.warp_inputs():
         form = tuple(map(tuple, taps.tolist())), side
         which = self_test.which_of(field)
-        outputs.append(warp.moved(plane, field, *form))
+        outputs.append(warp_blocks.moved(plane, field, *form))
         shown = which & 1 != 0, which & 2 != 0
-        outputs.append(warp.both_moved((plane, plane[::-1].copy()), (field, -field), shown, *form))
+        outputs.append(warp_blocks.both_moved((plane, plane[::-1].copy()), (field, -field), shown, *form))
     assert self_test.hashed(outputs) == self_test.SHA256["warp"]
 
 

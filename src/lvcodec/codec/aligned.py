@@ -18,7 +18,7 @@ from lvcodec.codec.network import Network
 from lvcodec.codec.prediction import Prediction, code_prediction
 from lvcodec.codec.state import State
 from lvcodec.entropy.coder import Coder
-from lvcodec.nets.inter_context import InterContext
+from lvcodec.nets.inter_context import InterContext, remembered
 from lvcodec.stream.structure import Step
 
 
@@ -56,5 +56,5 @@ def state_after(prediction: Prediction, symbols: Ints, context: InterContext, ne
         span=prediction.span,
         counts=prediction.counts,
         seen=prediction.seen,
-        history=net.inter.remembered(context, symbols),
+        history=remembered(context, symbols),
     )

@@ -26,11 +26,10 @@ from lvcodec.codec.network import Network
 from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.codec.state import State
 from lvcodec.entropy import grid
+from lvcodec.nets.coding import Array
 from lvcodec.stream.structure import Step
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from lvcodec.entropy.coder import Coder
 
 
@@ -49,7 +48,7 @@ class Mode(Protocol):
 class Reference:
     """What a P-picture's latents are predicted from: in the networks' units, and in whole steps."""
 
-    latents: Tensor
+    latents: Array
     steps: Ints
 
 
@@ -141,8 +140,8 @@ def _code_lds(symbols: Symbols | None, reference: Reference, net: Network, coder
 
 def _reconstruct_lds(symbols: Symbols, reference: Reference, net: Network) -> State:
     streams = symbols.streams
-    change = net.compensate(streams["z_bfd"], streams["y_shift"], streams["undo"], reference.latents)
-    return State(net.pixels(net.latents(change + net.steps(reference.steps))), net.quality_index)
+    latents = net.compensated(reference.steps, streams["z_bfd"], streams["y_shift"], streams["undo"], reference.latents)
+    return State(net.pixels(latents), net.quality_index)
 
 
 MFVC = LatentMode(_code_mfvc, _reconstruct_mfvc)

@@ -14,7 +14,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,11 +29,9 @@ from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.symbols import decide, decide_shifted
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder
+from lvcodec.nets.coding import Array
 from lvcodec.stream.structure import MAX_LAYER, Step
 from lvcodec.video.picture import Picture
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 # docs/decisions.md#rounds-of-the-search
 REFINED_ROUNDS = 3  # times as many of the search for motion where the encoder takes its time
@@ -83,7 +80,7 @@ class LatentDecisions(Decisions):
     """
 
     mode: LatentMode
-    analyse: Callable[[Tensor, Reference, EncoderNetwork, Fraction, float], Symbols]
+    analyse: Callable[[Array, Reference, EncoderNetwork, Fraction, float], Symbols]
     refined: str
     distortion_weight: float = 1.0
 
@@ -166,7 +163,7 @@ def _search(picture: Picture, references: tuple[State, ...], step: Step, net: En
     )
 
 
-def _residual(latents: Tensor, reference: Reference, net: EncoderNetwork) -> Reals:
+def _residual(latents: Array, reference: Reference, net: EncoderNetwork) -> Reals:
     """In steps, not rounded."""
     return net.scaled(latents) - reference.steps
 
@@ -177,16 +174,14 @@ def _prior(residual: Reals, reference: Reference, net: EncoderNetwork) -> tuple[
     return z, net.p_parameters(z, reference.latents)
 
 
-def _analyse_mfvc(
-    latents: Tensor, reference: Reference, net: EncoderNetwork, alpha: Fraction, weight: float
-) -> Symbols:
+def _analyse_mfvc(latents: Array, reference: Reference, net: EncoderNetwork, alpha: Fraction, weight: float) -> Symbols:
     residual = _residual(latents, reference, net)
     z, prior = _prior(residual, reference, net)
     y_res = decide(residual, net.distortion_weights(weight), net.tables["laplace"], grid.locate(*prior))
     return Symbols({"z_t": z, "y_res": y_res}, prior)
 
 
-def _analyse_lds(latents: Tensor, reference: Reference, net: EncoderNetwork, alpha: Fraction, weight: float) -> Symbols:
+def _analyse_lds(latents: Array, reference: Reference, net: EncoderNetwork, alpha: Fraction, weight: float) -> Symbols:
     residual = _residual(latents, reference, net)
     z, prior = _prior(residual, reference, net)
     located, weights = grid.locate(*prior), net.distortion_weights(weight)

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
-import torch
-
 from lvcodec import names, quality
 from lvcodec.codec.decoding import decoded
 from lvcodec.codec.jobs import ahead_of, default_jobs
@@ -30,6 +28,7 @@ from lvcodec.encoder.groups import CodedGroup, CodedPicture, GroupCoder
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.encoder.scenes import Marked, marked
 from lvcodec.errors import InputError, MissingPicturesError, UsageError
+from lvcodec.exact.loaded import threads, without_gradients
 from lvcodec.exact.settings import whole_products
 from lvcodec.measure.psnr import PsnrMeter
 from lvcodec.models import loading, store
@@ -102,7 +101,7 @@ def encode(
             on_notice=notices,
             effort=options.effort,
         )
-        side_by_side = stack.enter_context(ThreadPoolExecutor(torch.get_num_threads(), "lvcodec structure"))
+        side_by_side = stack.enter_context(ThreadPoolExecutor(threads(), "lvcodec structure"))
         layers = _layers(options, info, pictures.format.rate)
         length, frames = _alpha(options, networks, index, iter(pictures))
         if options.chosen_mode not in names.PAPER_MODES:
@@ -244,7 +243,7 @@ class _Written:
     ) -> None:
         """Write all pictures and the end of the stream. Raises InputError if there are none."""
         try:
-            with torch.inference_mode():
+            with without_gradients():
                 for group in coded:
                     self._write(group)
                     notices.pass_on(source)

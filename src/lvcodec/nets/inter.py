@@ -127,10 +127,6 @@ class Inter(nn.Module):
     def coding(self) -> bool:
         return self.dec_linear.coding
 
-    def group(self, number: int) -> slice:
-        """The channels that a head codes."""
-        return slice(0, self.shape.first) if number < 2 else slice(self.shape.first, None)
-
     # ---- the entropy model --------------------------------------------------------------------------------------
 
     def features(self, history: Units, motion: Units, planes: Units) -> Units:

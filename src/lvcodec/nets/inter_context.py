@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lvcodec import quality
 from lvcodec.arrays import Ints
+from lvcodec.nets.shapes import InterShape
 
 KNOTS = 9  # qualities whose steps and scales are learned, 1 ... 9; between them they are interpolated
 MOTION_FEATURES = 8
@@ -49,9 +50,36 @@ class InterContext:
     change: Ints
 
 
+def group_of(number: int, shape: InterShape) -> slice:
+    """The channels that a head codes."""
+    return slice(0, shape.first) if number < 2 else slice(shape.first, None)
+
+
+def is_even(rows: int, columns: int) -> NDArray[np.bool_]:
+    """(rows, columns): where row + column is even."""
+    return (np.arange(rows)[:, None] + np.arange(columns)) % 2 == 0
+
+
+def sizes_of(symbols: Ints) -> NDArray[np.uint8]:
+    """How symbols enter the networks, of the same shape."""
+    return np.asarray(MAGNITUDES, dtype=np.uint8)[np.minimum(np.abs(symbols), len(MAGNITUDES) - 1)]
+
+
+def remembered(context: InterContext, symbols: Ints) -> History:
+    """The history of a picture: its symbols' magnitudes, or what is left of its references' where that is more.
+
+    symbols: (places, M). nets/inter.py has the same for training.
+    """
+    history = context.history.reshape(len(context.history), -1)
+    left = history - ((history + np.uint8(2**DECAY_BITS - 1)) >> DECAY_BITS)
+    some = np.flatnonzero(symbols.any(axis=1))
+    left[:, some] = np.maximum(left[:, some], sizes_of(symbols[some]).T)
+    return left.reshape(context.history.shape)
+
+
 def together(one: History, other: History) -> History:
     """The history of two references together, or of a P-picture's one, given twice."""
-    return ((one.astype(np.uint16) + other + 1) >> 1).astype(np.uint8)
+    return one if one is other else ((one.astype(np.uint16) + other + 1) >> 1).astype(np.uint8)
 
 
 def motion_features(field: Ints, single: NDArray[np.bool_]) -> Ints:

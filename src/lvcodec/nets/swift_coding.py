@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,6 +47,10 @@ class SwiftCoding:
         """(Z, H/64, W/64) of a hyper-latent, by the name of its prior."""
         shape = self.model.shape
         return shape.z_channels if stream == "z_intra" else shape.temporal, height // 64, width // 64
+
+    def given(self, array: NDArray[Any]) -> Tensor:
+        """See Coding."""
+        return torch.from_numpy(array).to(self.steps.gain.device)
 
     def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """U_ENC: padded planes of bytes to latent units."""
