@@ -56,6 +56,7 @@ def test_all_right(model: ModelInfo, capsys) -> None:
         (subject, backend)
         for backend in here
         for subject in ("layers", "golden-swift, quality 1", "golden-swift, quality 6")
+        if (subject, backend) != ("layers", "native")  # torch's alone
     }
     assert all(row["got"] == row["expected"] and row["agrees"] for row in told["canary"])
     code, out, _ = doctor(capsys)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from lvcodec import native
 from lvcodec.exact import warp, warp_blocks
-from lvcodec.exact.warp import BLOCK, CHROMA_TAPS, FINE, LUMA_TAPS, MAX_VECTOR, ONE, STEPS, field_shape
+from lvcodec.exact.taps import CHROMA_TAPS, FINE, LUMA_TAPS, ONE, Taps
+from lvcodec.exact.warp import BLOCK, MAX_VECTOR, STEPS, field_shape
 
 Plane = NDArray[np.uint8]
 Field = NDArray[np.int32]
@@ -135,7 +136,7 @@ def test_black_and_white(chroma: bool) -> None:
 
 
 @pytest.mark.parametrize("taps", [LUMA_TAPS, CHROMA_TAPS])
-def test_sums_are_exact(taps: warp.Taps) -> None:
+def test_sums_are_exact(taps: Taps) -> None:
     """The largest sums that any plane can give, tap by tap and block by block, are below 2^24."""
     table = np.array(taps, dtype=np.int64)
     side = BLOCK if taps is LUMA_TAPS else BLOCK // 2

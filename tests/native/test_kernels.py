@@ -19,11 +19,12 @@ from lvcodec import native
 from lvcodec.entropy.coder import Writer
 from lvcodec.entropy.tables import TableSet
 from lvcodec.errors import UsageError
-from lvcodec.exact import warp, warp_blocks
+from lvcodec.exact import warp_blocks
 from lvcodec.exact.backend import Integers
 from lvcodec.exact.formats import INT8, Format
 from lvcodec.exact.packed import Packed, Units, add, floats
 from lvcodec.exact.reference import REFERENCE
+from lvcodec.exact.taps import LUMA_TAPS
 from lvcodec.native import self_test
 from lvcodec.native.layers import Block, Given, Layer, Linear
 from lvcodec.nets.linear import LINEAR
@@ -291,7 +292,7 @@ WRONG_WARPS: dict[str, Callable[[dict[str, Any]], object]] = {
 @pytest.mark.parametrize("wrong", WRONG_WARPS)
 def test_the_warp_checks_sizes(wrong: str) -> None:
     plane, field = np.zeros((20, 30), np.uint8), np.zeros((2, 2, 2), np.int32)
-    taps, which = np.array(warp.LUMA_TAPS, np.int16), np.full((2, 2), 3, np.uint8)
+    taps, which = np.array(LUMA_TAPS, np.int16), np.full((2, 2), 3, np.uint8)
     values = plane.copy(), plane, field, taps, plane.copy(), field.copy(), which, 2, 2, 16
     given: dict[str, Any] = dict(zip(WARP_ARGUMENTS, values, strict=True))
 

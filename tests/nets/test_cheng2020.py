@@ -75,7 +75,7 @@ def small_coding(tmp_path: Path, channels: int = 12) -> Cheng2020Coding:
 
 def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: Fraction) -> list[tuple[bytes, Picture]]:
     """Payload and picture of each; the decoder's equal the encoder's."""
-    net = EncoderNetwork(coding, clip[0].width, clip[0].height, torch.device("cpu"), 0)
+    net = EncoderNetwork(coding, clip[0].width, clip[0].height, 0)
     mode = MODES[name]
     sent: State | None = None
     got: State | None = None

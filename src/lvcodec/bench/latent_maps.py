@@ -41,7 +41,7 @@ from lvcodec.codec.motion import Motion
 from lvcodec.codec.network import Network
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.picture import code_intra
-from lvcodec.codec.prediction import code_prediction
+from lvcodec.codec.prediction import code_picture_motion
 from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.codec.state import State
 from lvcodec.entropy import grid
@@ -188,10 +188,10 @@ def _take_apart(
             *told, _intra(code_intra(None, None, net, coder).streams["z"], net, coder), "bits", streams, shown
         )
     if not isinstance(mode, LatentMode):
-        prediction = code_prediction(None, references, record.step, coder)
-        walk = _Walk(net.inter, coder, *prediction.motion.field.shape[1:])
-        code_inter(walk, inter_context(prediction, references, net), net.inter, Writer())
-        return PictureMaps(*told, walk.arrays(), "symbol_bits", streams, shown, motion=prediction.motion)
+        moved = code_picture_motion(None, references, record.step, coder)
+        walk = _Walk(net.inter, coder, *moved.motion.field.shape[1:])
+        code_inter(walk, inter_context(moved, references, net), net.inter, Writer())
+        return PictureMaps(*told, walk.arrays(), "symbol_bits", streams, shown, motion=moved.motion)
     mode.code(None, last_latents(references[0], net), net, coder, header.alpha)
     [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]
     merged = block.tables is net.tables["laplace_shifted"]

@@ -98,7 +98,7 @@ class Network:
     def _ask(self, parameters: Callable[[Array], Parameters], y_hat: Ints) -> tuple[Ints, Ints]:
         # As it is: cheng2020 asks thousands of times and looks at few symbols of the latent each time.
         mean8, level = parameters(self.coding.given(y_hat[None]))
-        return ints(mean8), ints(level)
+        return ints(mean8).ravel(), ints(level).ravel()
 
     def p_parameters(self, z: Ints, y_ref: Array) -> tuple[Ints, Ints]:
         """P-HD, TPM, EPM: means (eighths of a step) and levels of a P-picture's residuals, (M, H, W)."""

@@ -19,9 +19,11 @@ import numpy as np
 
 from lvcodec.arrays import Ints, Reals
 from lvcodec.codec.aligned import inter_context, state_after
+from lvcodec.codec.inter import reconstruct_inter
+from lvcodec.codec.later import at_once
 from lvcodec.codec.modes import LDS, MFVC, LatentMode, Reference, Symbols, last_latents
 from lvcodec.codec.motion import Motion
-from lvcodec.codec.prediction import code_prediction, expected
+from lvcodec.codec.prediction import code_picture_motion, expected, predicted
 from lvcodec.codec.shift import shift_direction
 from lvcodec.codec.state import State
 from lvcodec.encoder.inter import encode_inter
@@ -101,7 +103,7 @@ class LatentDecisions(Decisions):
         reference = last_latents(references[0], net)
         symbols = self.analyse(net.analyse(picture), reference, net, alpha, self.distortion_weight_at(alpha))
         symbols = self.mode.code(self._refine(symbols, picture, reference, net, alpha), reference, net, coder, alpha)
-        return self.mode.reconstruct(symbols, reference, net)
+        return self.mode.reconstruct(symbols, reference, net, at_once)
 
     def _refine(
         self, symbols: Symbols, picture: Picture, reference: Reference, net: EncoderNetwork, alpha: Fraction
@@ -137,10 +139,10 @@ class AlignedDecisions(Decisions):
         coder: Coder,
     ) -> State:
         """See Decisions."""
-        prediction = code_prediction(_search(picture, references, step, net), references, step, coder)
-        context = inter_context(prediction, references, net)
-        symbols = encode_inter(picture, prediction.picture, context, net.inter, coder, self.distortion_weight)
-        return state_after(prediction, symbols, context, net)
+        coded = code_picture_motion(_search(picture, references, step, net), references, step, coder)
+        prediction, context = predicted(coded.motion, references, step), inter_context(coded, references, net)
+        symbols = encode_inter(picture, prediction, context, net.inter, coder, self.distortion_weight)
+        return state_after(reconstruct_inter(prediction, symbols, context, net.inter), coded, symbols, context, net)
 
 
 def _search(picture: Picture, references: tuple[State, ...], step: Step, net: EncoderNetwork) -> Motion:

@@ -40,7 +40,7 @@ class Layers:
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], prefix: str) -> None:
         self._arrays, self._prefix = arrays, prefix
-        self._ready: dict[tuple[str, int], Callable[..., Any]] = {}
+        self._ready: dict[tuple[str, int], tuple[int, Any]] = {}  # with the channels that each takes
 
     def clamp(
         self, name: str, x: Bytes, places: Indices | None = None, *, zero: int = SIGNED, stride: int = 1
@@ -87,7 +87,7 @@ class Layers:
         kept = np.arange(rows)[:, None] * (stride * x.shape[1]) + np.arange(columns) * stride
         return layer(x, kept.ravel()).reshape(rows, columns, -1)
 
-    def _laid_out(self, name: str, key: int, channels: int, lay_out: Callable[[], Any]) -> Any:
+    def _laid_out(self, name: str, key: int, channels: int, lay_out: Callable[[], tuple[int, Any]]) -> Any:
         """What computes a layer, or blocks. key: what its form depends on besides the name; channels: of its input."""
         if (name, key) not in self._ready:
             self._ready[name, key] = lay_out()
@@ -177,13 +177,13 @@ class _Product:
         self._given, self._zero = given, zero
 
     def __call__(self, x: Bytes, places: Indices | None = None) -> Any:
-        units = _requantised(_products(x.astype(np.float32) - np.float32(self._zero), self._given), self._given)
+        out = _requantised(_products(x.astype(np.float32) - np.float32(self._zero), self._given), self._given)
         if places is not None:
-            units = units.reshape(-1, units.shape[2])[places]
+            out = out.reshape(-1, out.shape[2])[places]
         if self._given.act == "wide":
-            return units
+            return out
         zero = SIGNED if self._given.act == "clamp" else RECTIFIED
-        return np.clip(units + np.float32(zero), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(out + np.float32(zero), 0, 255), dtype=np.uint8)
 
 
 def _products(x: NDArray[Any], given: Given) -> NDArray[Any]:
@@ -206,7 +206,8 @@ def _requantised(sums: NDArray[Any], given: Given) -> NDArray[Any]:
     """Sums, used up, in units: each step is exact but the rounding, half to even."""
     sums += given.bias.astype(sums.dtype)
     sums *= np.ldexp(1.0, -given.shift.astype(np.int32)).astype(sums.dtype)
-    return np.rint(sums, out=sums)
+    np.rint(sums, out=sums)
+    return sums
 
 
 # ---- between the layers ---------------------------------------------------------------------------------------------

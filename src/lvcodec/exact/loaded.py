@@ -23,10 +23,7 @@ def loaded_torch() -> Any | None:
 
 def has_torch() -> bool:
     """Whether torch is installed."""
-    try:
-        return find_spec("torch") is not None
-    except ValueError:  # it is kept from being imported
-        return False
+    return find_spec("torch") is not None
 
 
 def needed(what: str) -> Any:

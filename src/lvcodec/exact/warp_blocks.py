@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Ints
-from lvcodec.exact.warp import FINE, ONE, Flags, Plane, Taps
+from lvcodec.exact.taps import FINE, ONE, Flags, Plane, Taps
 
 
 def moved(plane: Plane, field: Ints, taps: Taps, side: int) -> Plane:

@@ -73,7 +73,7 @@ class InterCoding:
         """See InterPath."""
         return self.model.analysis(self._tensor(residual))
 
-    def changed(self, prediction: tuple[Bytes, Bytes, Bytes], symbols: Ints, context: InterContext) -> Planes:
+    def changed(self, prediction: tuple[Bytes, ...], symbols: Ints, context: InterContext) -> Planes:
         """See InterPath."""
         has_any = symbols.any(axis=1)
         some = self._tensor(has_any)
@@ -92,8 +92,8 @@ class InterCoding:
     def _units(self, part: NDArray[np.generic]) -> Units:
         return self._backend.units(self._tensor(np.ascontiguousarray(part, dtype=np.float32))[None], 1.0)
 
-    def _even(self, shape: tuple[int, int]) -> Tensor:
-        return self._tensor(is_even(*shape).astype(np.float32))[None, None]
+    def _even(self, shape: tuple[int, ...]) -> Tensor:
+        return self._tensor(is_even(shape[0], shape[1]).astype(np.float32))[None, None]
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self._device)

@@ -97,9 +97,7 @@ class InterKernels:
         x = np.ascontiguousarray(residual[0].transpose(1, 2, 0))
         return self._layers.transform("enc_linear", unshuffled(x, 2), LINEAR).transpose(2, 0, 1)[None]
 
-    def changed(
-        self, prediction: tuple[Array, Array, Array], symbols: Ints, context: InterContext
-    ) -> tuple[Array, ...]:
+    def changed(self, prediction: tuple[Array, ...], symbols: Ints, context: InterContext) -> tuple[Array, ...]:
         """See InterPath."""
         layers, (rows, columns) = self._layers, context.history.shape[1:]
         has_any = symbols.any(axis=1)
@@ -109,8 +107,10 @@ class InterKernels:
         before = rows_at(planes, places)
         linear = self._linear(symbols[has_any], has_any, places, columns)
         told = np.broadcast_to(_signed(context.change), (len(places), len(context.change)))
-        hidden = np.concatenate([before, units(linear, np.float32(SEEN_PART)), told], axis=1)[None]
-        hidden = layers.blocks_at("change_blocks", layers.clamp("change_in", hidden)[0], places, near.shape)
+        hidden = np.concatenate([before, units(linear, SEEN_PART), told], axis=1)[None]
+        hidden = layers.blocks_at(
+            "change_blocks", layers.clamp("change_in", hidden)[0], places, (2 * rows, 2 * columns)
+        )
         shown = near.ravel()[places]
         change = linear[shown] + layers.wide("change_out", hidden[None, shown])[0]
         change *= np.float32(1.0 / UNITS_PER_LEVEL)

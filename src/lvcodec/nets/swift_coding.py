@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lvcodec.entropy.tables import TableSet
 from lvcodec.exact.planes import channels_to_planes
-from lvcodec.nets.coding import Parameters, Planes
+from lvcodec.nets.coding import InterPath, Parameters, Planes
 from lvcodec.nets.inter_coding import InterCoding
 from lvcodec.nets.linear import LATENT_MAX, UNITS_PER_LEVEL
 from lvcodec.nets.swift import Swift, steps_from_tables
@@ -35,7 +35,7 @@ class SwiftCoding:
         inter: InterCoding | None = None,
     ) -> None:
         self.model, self.tables, self.centres = model, tables, centres
-        self.inter = inter
+        self.inter: InterPath | None = inter
         self.steps, self.quality_index = steps_from_tables(steps, quality_index), quality_index
         self._backend = model.enc_out.backend
 

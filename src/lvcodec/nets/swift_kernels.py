@@ -20,6 +20,7 @@ from lvcodec.entropy.tables import TableSet
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.layers import RECTIFIED, SIGNED, Bytes, Layers, added, shuffled, units, unshuffled
 from lvcodec.exact.patches import channels_of, planes_of
+from lvcodec.nets.coding import InterPath
 from lvcodec.nets.inter_context import is_even
 from lvcodec.nets.inter_kernels import InterKernels
 from lvcodec.nets.linear import LATENT_MAX, LINEAR, UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
@@ -69,7 +70,7 @@ class SwiftKernels:
     def __init__(self, model: SwiftModel, quality_index: int) -> None:
         self._model, self._layers, self._shape = model, model.layers, model.shape
         self.tables, self.centres, self.quality_index = model.tables, model.centres, quality_index
-        self.inter: InterKernels | None = None
+        self.inter: InterPath | None = None
         if model.shape.inter:
             self.inter = InterKernels(model.inter_layers, model.steps, model.tables, quality_index)
         self._gain = self._step("gain", GAIN_BITS)
@@ -257,7 +258,7 @@ def _planar(x: Array) -> Array:
 
 def _symbol_view(symbols: Array) -> Bytes:
     """Small symbols (residuals, directions, hyper-latents), (1, C, H, W), as bytes."""
-    return units(_channels_last(symbols), np.float64(INT8.per_symbol))
+    return units(_channels_last(symbols), float(INT8.per_symbol))
 
 
 @lru_cache(maxsize=4)
