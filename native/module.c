@@ -203,6 +203,32 @@ static PyObject *py_errors_of_both(PyObject *self, PyObject *args) {
     return run_errors(&e, b, 2);
 }
 
+/* (errors, missing, vectors, blocks, known, found) -> how many are missing */
+static PyObject *py_recall(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer b[6] = {{0}};
+    Recall r;
+    int64_t missing = 0;
+    if (!PyArg_ParseTuple(args, "w*w*y*y*y*y*", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5])) return NULL;
+    r.count = b[3].len / 8, r.block_count = b[4].len / (8 * SLOTS * SLOTS);
+    int right = holds(&b[0], r.count, 4, "errors") && holds(&b[1], r.count, 8, "missing") &&
+                holds(&b[2], 2 * r.count, 4, "vectors") && holds(&b[3], r.count, 8, "blocks") &&
+                holds(&b[4], r.block_count * SLOTS * SLOTS, 8, "known") &&
+                holds(&b[5], r.block_count * SLOTS * SLOTS, 4, "found");
+    if (right) {
+        r.errors = b[0].buf, r.missing = b[1].buf, r.vectors = b[2].buf, r.blocks = b[3].buf;
+        r.known = b[4].buf, r.found = b[5].buf;
+        for (int64_t i = 0; right && i < r.count; i++)
+            if (r.blocks[i] < 0 || r.blocks[i] >= r.block_count) right = wrong("there is no such block");
+    }
+    if (right) {
+        Py_BEGIN_ALLOW_THREADS missing = kernels->recall(&r);
+        Py_END_ALLOW_THREADS
+    }
+    release(b, 6);
+    return right ? PyLong_FromLongLong(missing) : NULL;
+}
+
 /* The weights, biases and shifts of a product from three buffers. */
 static int take_product(Product *p, const Py_buffer *b) {
     if (p->inputs < 1 || p->outputs < 1 || p->inputs > MOST_INPUTS || p->outputs > 4096)
@@ -401,6 +427,7 @@ static PyMethodDef methods[] = {
     {"warp", py_warp, METH_VARARGS, "A plane moved along a field."},
     {"phases", py_phases, METH_VARARGS, "A plane at every fraction of a pel."},
     {"errors", py_errors, METH_VARARGS, "Squared errors of blocks."},
+    {"recall", py_recall, METH_VARARGS, "Errors of blocks that are known from before."},
     {"block", py_block, METH_VARARGS, "A residual block."},
     {"layer", py_layer, METH_VARARGS, "A 1x1, 3x3 or 5x5 layer."},
     {"errors_of_both", py_errors_of_both, METH_VARARGS, "Squared errors of blocks with two references."},
