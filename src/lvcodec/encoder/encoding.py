@@ -12,6 +12,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, BinaryIO
 
 from lvcodec import names, quality
@@ -67,6 +68,7 @@ def encode(
 ) -> EncodeReport:
     """See lvcodec.encode."""
     options.validate()
+    _check_opencv(options)
     if options.verify and not is_path(target):
         raise UsageError("verify reads the stream back and needs a file to write to")
     check_output(target, source, overwrite=options.overwrite)
@@ -210,6 +212,16 @@ def _coded(frames: Iterator[Picture], encoder: GopEncoder, options: Encoding, pi
 def _marked(frames: Iterator[Picture], options: Encoding) -> Iterator[Marked]:
     """The pictures, with their cuts where GOPs follow them; else none is read before it is coded."""
     return marked(frames) if _follows_cuts(options) else (Marked(picture, is_cut=False) for picture in frames)
+
+
+def _check_opencv(options: Encoding) -> None:
+    """Raises UsageError where OpenCV is needed and not installed."""
+    searches = options.chosen_mode not in names.PAPER_MODES or _follows_cuts(options)
+    if searches and find_spec("cv2") is None:
+        raise UsageError(
+            f"mode {options.chosen_mode} needs OpenCV to encode, which is not installed",
+            "pip install opencv-python-headless",
+        )
 
 
 def _follows_cuts(options: Encoding) -> bool:

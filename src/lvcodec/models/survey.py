@@ -42,7 +42,8 @@ def plan(models: list[ModelInfo]) -> list[tuple[ModelInfo | None, int, str, str]
     subjects = [(model, index) for model in models for index in loading.qualities(model)]
     # The kernels' layers have been checked by native/self_test.py where they work.
     layers: list[tuple[ModelInfo | None, int, str, str]] = [(None, 0, *place) for place in places if place[1] != NATIVE]
-    return layers + [(model, index, *place) for model, index in subjects for place in places]
+    tried = [(model, index, *place) for model, index in subjects for place in places]
+    return layers + [one for one in tried if has_torch() or not loading.needs_torch(one[0], one[3])]
 
 
 def findings(models: list[ModelInfo]) -> Iterator[Finding]:
