@@ -82,7 +82,7 @@ class _Trial:
         """For a picture and its prediction."""
         x, shown = (padded_to_places(each) for each in (picture, prediction))
         residual = channels_of([np.subtract(a[0, 0], b[0, 0], dtype=np.int16) for a, b in zip(x, shown, strict=True)])
-        units = as_numpy(coding.analysis(residual.astype(np.float64).transpose(2, 0, 1)[None]))[0]
+        units = as_numpy(coding.analysis(residual.transpose(2, 0, 1)[None]))[0]
         real = np.asarray(units.reshape(len(units), -1).T / coding.inverse, dtype=np.float32)
         worth = np.asarray(lmbda * np.square(coding.inverse / UNITS_PER_COEFFICIENT), dtype=np.float32)
         size = np.abs(real)

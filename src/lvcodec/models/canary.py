@@ -108,7 +108,7 @@ def _inter_path(inter: InterPath, planes: tuple[NDArray[np.uint8], ...]) -> Iter
         yield from inter.changed(planes, symbols * factor, context)
     yield remembered(context, symbols)
     residual = numbers((1, 96, HEIGHT // 8, WIDTH // 8), -255, 255, 48271)
-    yield inter.analysis(residual.astype(np.float64))
+    yield inter.analysis(residual.astype(np.int16))
 
 
 def _planes(move: int) -> tuple[NDArray[np.uint8], ...]:

@@ -102,7 +102,7 @@ class InterPath(Protocol):
         """
         ...
 
-    def analysis(self, residual: NDArray[np.float64]) -> Array:
+    def analysis(self, residual: NDArray[np.int16]) -> Array:
         """(1, M, H/16, W/16) latent units of a residual, (1, 96, H/8, W/8) levels. For the encoder alone."""
         ...
 

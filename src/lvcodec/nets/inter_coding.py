@@ -69,9 +69,9 @@ class InterCoding:
         level = self.model.levels(number, features, known, self._even(live.shape), self._tensor(places), offset)
         return np.asarray(_ints(level) * len(DEAD_ZONES) + self._classes[group], dtype=np.int32)
 
-    def analysis(self, residual: NDArray[np.float64]) -> Tensor:
+    def analysis(self, residual: NDArray[np.int16]) -> Tensor:
         """See InterPath."""
-        return self.model.analysis(self._tensor(residual))
+        return self.model.analysis(self._tensor(residual).double())
 
     def changed(self, prediction: tuple[Bytes, ...], symbols: Ints, context: InterContext) -> Planes:
         """See InterPath."""

@@ -92,10 +92,12 @@ class InterKernels:
 
     # ---- the picture ------------------------------------------------------------------------------------------------
 
-    def analysis(self, residual: Reals) -> Reals:
+    def analysis(self, residual: NDArray[np.int16]) -> Reals:
         """See InterPath."""
         x = np.ascontiguousarray(residual[0].transpose(1, 2, 0))
-        return self._layers.transform("enc_linear", unshuffled(x, 2), LINEAR).transpose(2, 0, 1)[None]
+        return self._layers.transform("enc_linear", unshuffled(x, 2).astype(np.float64), LINEAR).transpose(2, 0, 1)[
+            None
+        ]
 
     def changed(self, prediction: tuple[Array, ...], symbols: Ints, context: InterContext) -> tuple[Array, ...]:
         """See InterPath."""

@@ -23,24 +23,12 @@ from lvcodec.exact.formats import INT8, to_units
 from lvcodec.exact.ops import Conv, subpixel
 from lvcodec.exact.packed import Units, add, expand, join, keep, planar, shuffle, unshuffle
 from lvcodec.exact.rounding import round_ste
+from lvcodec.nets import shapes
 from lvcodec.nets.compensation import ShiftCompensation
 from lvcodec.nets.inter import Inter
 from lvcodec.nets.layers import residuals
 from lvcodec.nets.linear import LATENT_MAX, LINEAR, PATCH_CHANNELS, UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
-from lvcodec.nets.shapes import (
-    GAIN_BITS,
-    INVERSE_BITS,
-    LATENT_GRID,
-    MEAN_BITS,
-    MIDDLE_INDEX,
-    NORM_BITS,
-    OFFSET_BITS,
-    PARAMETER_GRID,
-    SPREAD_BITS,
-    STEPS,
-    InterShape,
-    SwiftShape,
-)
+from lvcodec.nets.shapes import LATENT_GRID, MIDDLE_INDEX, PARAMETER_GRID, STEPS, InterShape, SwiftShape
 from lvcodec.nets.temporal import TemporalPrior, hyper_decoder, hyper_encoder, unit_bits_for
 
 
@@ -268,14 +256,14 @@ def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
     def row(name: str, bits: int) -> Tensor:
         return (tables[name][quality_index].to(torch.float64) * 2.0**-bits).view(1, -1, 1, 1)
 
-    offset = row("offset", OFFSET_BITS)
+    offset = row("offset", shapes.OFFSET_BITS)
     if bool((offset.abs() <= 2**16).all()):
         # Added to whole numbers times 2^-5, it is exact in float32 below 2^19, and a level is clamped to 0..67.
         offset = offset.float()
     return Steps(
-        row("gain", GAIN_BITS),
-        row("inverse", INVERSE_BITS),
-        row("mean", MEAN_BITS),
+        row("gain", shapes.GAIN_BITS),
+        row("inverse", shapes.INVERSE_BITS),
+        row("mean", shapes.MEAN_BITS),
         offset,
         torch.full((1, 1, 1, 1), float(quality_index - MIDDLE_INDEX), device=offset.device),
     )
@@ -283,5 +271,5 @@ def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
 
 def load_constants(model: Swift, tables: dict[str, Tensor]) -> None:
     """Set the deviations from exported integers (float64, exact)."""
-    model.norm = (tables["norm"].double() * 2.0**-NORM_BITS).view(1, -1, 1, 1)
-    model.spread = (tables["spread"].double() * 2.0**-SPREAD_BITS).view(1, -1, 1, 1)
+    model.norm = (tables["norm"].double() * 2.0**-shapes.NORM_BITS).view(1, -1, 1, 1)
+    model.spread = (tables["spread"].double() * 2.0**-shapes.SPREAD_BITS).view(1, -1, 1, 1)

@@ -20,23 +20,12 @@ from lvcodec.entropy.tables import TableSet
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.layers import RECTIFIED, SIGNED, Bytes, Layers, added, shuffled, units, unshuffled
 from lvcodec.exact.patches import channels_of, planes_of
+from lvcodec.nets import shapes
 from lvcodec.nets.coding import InterPath
 from lvcodec.nets.inter_context import is_even
 from lvcodec.nets.inter_kernels import InterKernels
 from lvcodec.nets.linear import LATENT_MAX, LINEAR, UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
-from lvcodec.nets.shapes import (
-    GAIN_BITS,
-    INVERSE_BITS,
-    LATENT_GRID,
-    MEAN_BITS,
-    MIDDLE_INDEX,
-    NORM_BITS,
-    OFFSET_BITS,
-    PARAMETER_GRID,
-    SPREAD_BITS,
-    STEPS,
-    SwiftShape,
-)
+from lvcodec.nets.shapes import LATENT_GRID, MIDDLE_INDEX, PARAMETER_GRID, STEPS, SwiftShape
 
 Array = NDArray[Any]
 LEVELS_PER_OUTPUT = 8 / PARAMETER_GRID  # 1.0 of log-scale is eight levels
@@ -73,12 +62,12 @@ class SwiftKernels:
         self.inter: InterPath | None = None
         if model.shape.inter:
             self.inter = InterKernels(model.inter_layers, model.steps, model.tables, quality_index)
-        self._gain = self._step("gain", GAIN_BITS)
-        self._inverse = self._step("inverse", INVERSE_BITS)
-        self._mean = self._step("mean", MEAN_BITS)
-        self._offset = self._step("offset", OFFSET_BITS)
-        self._norm = model.steps["norm"] * 2.0**-NORM_BITS  # 8-bit units for one latent unit
-        self._spread = model.steps["spread"] * 2.0**-SPREAD_BITS  # latent units for one output of enc_out
+        self._gain = self._step("gain", shapes.GAIN_BITS)
+        self._inverse = self._step("inverse", shapes.INVERSE_BITS)
+        self._mean = self._step("mean", shapes.MEAN_BITS)
+        self._offset = self._step("offset", shapes.OFFSET_BITS)
+        self._norm = model.steps["norm"] * 2.0**-shapes.NORM_BITS  # 8-bit units for one latent unit
+        self._spread = model.steps["spread"] * 2.0**-shapes.SPREAD_BITS  # latent units for one output of enc_out
         self._plane = np.clip(quality_index - MIDDLE_INDEX, INT8.low, INT8.high) + SIGNED  # byte that tells the quality
 
     def _step(self, name: str, bits: int) -> Reals:
