@@ -13,5 +13,6 @@ const Kernels NAME = {
     .phases = phases,
     .errors = errors,
     .errors_of_both = errors_of_both,
+    .recall = recall,
     .code = code,
 };

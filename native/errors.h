@@ -178,3 +178,16 @@ static void errors_of_both(const Errors *e) {
     else
         all_errors(e, 16, 2);
 }
+
+/* Errors that are known from before, for most vectors are tried again and again. */
+static int64_t recall(const Recall *r) {
+    int64_t missing = 0;
+    for (int64_t i = 0; i < r->count; i++) {
+        const int32_t v = r->vectors[i], h = r->vectors[r->count + i];
+        const int64_t slot = (r->blocks[i] * SLOTS + (v & (SLOTS - 1))) * SLOTS + (h & (SLOTS - 1));
+        r->errors[i] = r->found[slot];
+        r->missing[missing] = i;
+        missing += r->known[slot] != (int64_t)v * 65536 + h;
+    }
+    return missing;
+}

@@ -81,7 +81,19 @@ typedef struct {
     const int32_t *others_vectors;  /* errors are (3, count) then: of the sum of both to twice what is wanted, of each */
 } Errors;
 
-enum { MOST_CHANNELS = 256, MOST_HIDDEN = 512, MOST_INPUTS = 1024 };
+enum { SLOTS = 8 }; /* of each part of a vector, a power of 2: a block keeps errors of SLOTS^2 vectors */
+
+typedef struct {
+    int64_t count, block_count;
+    const int32_t *vectors; /* (2, count) */
+    const int64_t *blocks;  /* (count,), < block_count */
+    const int64_t *known;   /* (block_count, SLOTS, SLOTS) vectors, 2^16 times the first part and the second */
+    const float *found;     /* the same: their errors */
+    float *errors;          /* (count,), of those that are known */
+    int64_t *missing;       /* (count,), which are not, as many as `recall` returns */
+} Recall;
+
+enum { MOST_CHANNELS = 256, MOST_HIDDEN = 512, MOST_INPUTS = 1024, MOST_TAPS_OF_LAYER = 25 };
 enum { RELU, CLAMP, WIDE, ADD }; /* what becomes of a layer's sums */
 
 /* A layer's integers. weights: within +-64; ((outputs + 63) / 64, taps, inputs / 4, 64, 4), or of a layer within each
@@ -134,6 +146,7 @@ typedef struct {
     int (*phases)(const Phases *);
     void (*errors)(const Errors *);
     void (*errors_of_both)(const Errors *);
+    int64_t (*recall)(const Recall *);
     int (*code)(Symbols *, int writes);
 } Kernels;
 

@@ -203,6 +203,32 @@ static PyObject *py_errors_of_both(PyObject *self, PyObject *args) {
     return run_errors(&e, b, 2);
 }
 
+/* (errors, missing, vectors, blocks, known, found) -> how many are missing */
+static PyObject *py_recall(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer b[6] = {{0}};
+    Recall r;
+    int64_t missing = 0;
+    if (!PyArg_ParseTuple(args, "w*w*y*y*y*y*", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5])) return NULL;
+    r.count = b[3].len / 8, r.block_count = b[4].len / (8 * SLOTS * SLOTS);
+    int right = holds(&b[0], r.count, 4, "errors") && holds(&b[1], r.count, 8, "missing") &&
+                holds(&b[2], 2 * r.count, 4, "vectors") && holds(&b[3], r.count, 8, "blocks") &&
+                holds(&b[4], r.block_count * SLOTS * SLOTS, 8, "known") &&
+                holds(&b[5], r.block_count * SLOTS * SLOTS, 4, "found");
+    if (right) {
+        r.errors = b[0].buf, r.missing = b[1].buf, r.vectors = b[2].buf, r.blocks = b[3].buf;
+        r.known = b[4].buf, r.found = b[5].buf;
+        for (int64_t i = 0; right && i < r.count; i++)
+            if (r.blocks[i] < 0 || r.blocks[i] >= r.block_count) right = wrong("there is no such block");
+    }
+    if (right) {
+        Py_BEGIN_ALLOW_THREADS missing = kernels->recall(&r);
+        Py_END_ALLOW_THREADS
+    }
+    release(b, 6);
+    return right ? PyLong_FromLongLong(missing) : NULL;
+}
+
 /* The weights, biases and shifts of a product from three buffers. */
 static int take_product(Product *p, const Py_buffer *b) {
     if (p->inputs < 1 || p->outputs < 1 || p->inputs > MOST_INPUTS || p->outputs > 4096)
@@ -284,8 +310,9 @@ static PyObject *py_layer(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "w*y*iiiiiiiy*y*y*z*", &b[0], &b[1], &l.height, &l.width, &l.channels, &outputs, &taps,
                           &l.zero, &l.kind, &b[2], &b[3], &b[4], &b[5]))
         return NULL;
-    int right = (l.channels >= 1 && outputs >= 1 && (taps == 1 || (taps == 9 && l.channels % 4 == 0)) && l.height >= 1 &&
-                 l.width >= 1 && (int64_t)l.height * l.width <= INT32_MAX && l.kind >= RELU && l.kind <= WIDE &&
+    const int known = taps == 1 || ((taps == 9 || taps == 25) && l.channels % 4 == 0);
+    int right = (known && l.channels >= 1 && outputs >= 1 && l.height >= 1 && l.width >= 1 &&
+                 (int64_t)l.height * l.width <= INT32_MAX && l.kind >= RELU && l.kind <= WIDE &&
                  l.channels <= MOST_INPUTS - 3 && l.zero >= 0 && l.zero <= 255) ||
                 wrong("a layer of no known form");
     if (right) {
@@ -400,8 +427,9 @@ static PyMethodDef methods[] = {
     {"warp", py_warp, METH_VARARGS, "A plane moved along a field."},
     {"phases", py_phases, METH_VARARGS, "A plane at every fraction of a pel."},
     {"errors", py_errors, METH_VARARGS, "Squared errors of blocks."},
+    {"recall", py_recall, METH_VARARGS, "Errors of blocks that are known from before."},
     {"block", py_block, METH_VARARGS, "A residual block."},
-    {"layer", py_layer, METH_VARARGS, "A 1x1 or 3x3 layer."},
+    {"layer", py_layer, METH_VARARGS, "A 1x1, 3x3 or 5x5 layer."},
     {"errors_of_both", py_errors_of_both, METH_VARARGS, "Squared errors of blocks with two references."},
     {"linear", py_linear, METH_VARARGS, "A product with weights of more than 8 bits."},
     {"read", py_read, METH_VARARGS, "Symbols from the words of a range coder."},

@@ -1,5 +1,5 @@
-/* Sums of products of bytes and 8-bit weights, brought back to units: 1x1 and 3x3 layers (exact/ops.py says what a layer
- * is), and whole residual blocks in one pass.
+/* Sums of products of bytes and 8-bit weights, brought back to units: 1x1, 3x3 and 5x5 layers (exact/ops.py says what a
+ * layer is), and whole residual blocks in one pass.
  *
  * Weights are within +-64, so that pairs of products fit 16 bits where a processor adds them so. A sum, with its bias,
  * is below 2^24 (exact/bounds.py), so its float32 is exact, and so is its product with a power of two: the one rounding
@@ -286,12 +286,13 @@ INLINE void each_channel(const uint8_t *const *taps, const Product *p, uint8_t *
 
 /* ---- layers ----------------------------------------------------------------------------------------------------- */
 
-/* Where the inputs of a position's nine taps lie, `step` apart in `taps`; outside: what stands for them beyond edges. */
-INLINE void nine_taps(const uint8_t *x, int height, int width, int channels, int64_t place, const uint8_t *outside,
-                      const uint8_t **taps, int step) {
+/* Where the inputs of a position's taps lie, those `reach` around it, `step` apart in `taps`; outside: what stands for
+ * them beyond edges. */
+INLINE void taps_around(const uint8_t *x, int height, int width, int channels, int64_t place, int reach,
+                        const uint8_t *outside, const uint8_t **taps, int step) {
     const int row = (int)(place / width), column = (int)(place % width);
-    for (int dy = -1; dy <= 1; dy++)
-        for (int dx = -1; dx <= 1; dx++, taps += step) {
+    for (int dy = -reach; dy <= reach; dy++)
+        for (int dx = -reach; dx <= reach; dx++, taps += step) {
             const int inside = row + dy >= 0 && row + dy < height && column + dx >= 0 && column + dx < width;
             *taps = inside ? x + (place + (ptrdiff_t)dy * width + dx) * channels : outside;
         }
@@ -322,7 +323,7 @@ static void block(const Block *b) {
             if (b->rows)
                 nine_rows(b, channels, place, outside, taps);
             else
-                nine_taps(b->x, b->height, b->width, channels, place, outside, taps, 1);
+                taps_around(b->x, b->height, b->width, channels, place, 1, outside, taps, 1);
             places[tile] = b->rows ? done : place;
             each_channel(taps, &b->each, each + tile * channels);
         }
@@ -353,14 +354,14 @@ static void layer(const Layer *l) {
     memset(copies, 0, sizeof copies);
     const size_t item = l->kind == WIDE ? sizeof(float) : 1;
     for (int64_t done = 0; done < l->count; done += ROWS) {
-        const uint8_t *rows[9 * ROWS];
+        const uint8_t *rows[MOST_TAPS_OF_LAYER * ROWS];
         Ends ends = {{0}, {0}};
         const int used = l->count - done < ROWS ? (int)(l->count - done) : ROWS;
         for (int i = 0; i < ROWS; i++) {
             const int64_t at = done + (i < used ? i : 0), place = l->places ? l->places[at] : at;
             ends.out[i] = (uint8_t *)l->out + (size_t)at * outputs * item;
-            if (taps == 9) {
-                nine_taps(l->x, l->height, l->width, inputs, place, outside, rows + i, ROWS);
+            if (taps > 1) {
+                taps_around(l->x, l->height, l->width, inputs, place, taps == 9 ? 1 : 2, outside, rows + i, ROWS);
             } else if (l->channels == inputs) {
                 rows[i] = l->x + (size_t)place * inputs;
             } else { /* inputs are made up to fours */

@@ -169,7 +169,8 @@ def test_bitstream_lists_the_layers(case: str) -> None:
     from lvcodec.exact.gdn import Gdn
     from lvcodec.exact.ops import layers
     from lvcodec.nets.cheng2020 import Cheng2020
-    from lvcodec.nets.swift import Swift, SwiftShape
+    from lvcodec.nets.shapes import SwiftShape
+    from lvcodec.nets.swift import Swift
 
     with torch.device("meta"):
         if case == "cheng2020":

@@ -50,11 +50,10 @@ def test_no_other_family_has_networks() -> None:
 
 
 def test_backends_are_there() -> None:
-    assert tuple(backends.BACKENDS) == names.BACKENDS
     for name in set(names.BACKENDS) - {"native", "int8"}:  # which need a processor that has them
-        assert backends.pick_backend(name, torch.device("cpu")).name == name
+        assert backends.pick_backend(name, "cpu") == name
     with pytest.raises(UsageError, match="there is no backend 'another'"):
-        backends.pick_backend("another", torch.device("cpu"))
+        backends.pick_backend("another", "cpu")
 
 
 @pytest.mark.parametrize("device", names.DEVICES)

@@ -25,7 +25,8 @@ from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import layers
 from lvcodec.models import export, store, untrained
 from lvcodec.nets import cheng2020
-from lvcodec.nets.swift import Swift, SwiftShape
+from lvcodec.nets.shapes import SwiftShape
+from lvcodec.nets.swift import Swift
 from lvcodec.stream.structure import MAX_LAYER
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture

@@ -25,18 +25,19 @@ import numpy as np
 import torch
 from torch import nn
 
+from lvcodec import names
 from lvcodec.codec.modes import MODES
 from lvcodec.codec.network import Network
 from lvcodec.codec.picture import decode_picture
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.picture import encode_intra, encode_predicted
-from lvcodec.exact.backends import BACKENDS
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv, layers
 from lvcodec.exact.packed import Units
 from lvcodec.models import export, loading, store, untrained
-from lvcodec.nets.swift import Swift, SwiftShape
+from lvcodec.nets.shapes import SwiftShape
+from lvcodec.nets.swift import Swift
 from lvcodec.nets.swift_coding import SwiftCoding
 from lvcodec.sizes import padded
 from lvcodec.stream.structure import Structure
@@ -138,7 +139,7 @@ def speeds(
     best, steps = {name: Speed() for name in backends}, {}
     with torch.inference_mode():
         for name in backends:
-            net = EncoderNetwork(loading.coding(info, 60, backend=name), width, height, torch.device("cpu"), 60)
+            net = EncoderNetwork(loading.coding(info, 60, backend=name), width, height, 60)
             _, first, _ = encode_intra(clip[0], net)
             if decisions is None:
                 encode = partial(encode_intra, clip[2], net)
@@ -188,7 +189,12 @@ def seconds(function: Callable[[], object]) -> float:
     "--mode", type=click.Choice([name for name, mode in MODES.items() if mode]), default="lds", show_default=True
 )
 @click.option(
-    "--backend", "backends", type=click.Choice(BACKENDS), multiple=True, default=("float", "int8"), show_default=True
+    "--backend",
+    "backends",
+    type=click.Choice(names.BACKENDS[1:]),
+    multiple=True,
+    default=("float", "int8"),
+    show_default=True,
 )
 def main(shapes: tuple[str, ...], threads: int, mode: str, backends: tuple[str, ...]) -> None:
     """Print a Markdown table of SHAPES ("latent=192,block=depthwise"; "" is the default)."""

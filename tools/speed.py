@@ -27,7 +27,7 @@ from lvcodec import names
 from lvcodec.bench import machine
 from lvcodec.bench.ours import threads_of_torch
 from lvcodec.errors import LvcError
-from lvcodec.exact.backends import pick_backend
+from lvcodec.exact.backends import layers_of, works
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv
 from lvcodec.quality import DEFAULT, HIGHEST, LOWEST
@@ -129,7 +129,7 @@ def products(threads: int) -> dict[str, float]:
             torch.zeros(channels),
             torch.full((channels,), 12),
         )
-        backend = pick_backend("auto", torch.device("cpu"))
+        backend = layers_of("int8" if works("int8", "cpu") else "float")
         layer.use(backend)
         x = backend.units(torch.randint(INT8.low, INT8.high + 1, (1, channels, side, side)).float(), 1.0)
         reached["8-bit layer"] = channels * channels * side * side / best_time(partial(layer, x)) / 1e9

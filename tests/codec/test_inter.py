@@ -9,20 +9,27 @@ import numpy as np
 import pytest
 import torch
 from entropy.judge import RangeDecoder
-from second_decoder.inter import InterPath, Known, motion_of, planes_of, remembered, together
+from second_decoder.inter import InterPath as SecondPath
+from second_decoder.inter import Known, motion_of, planes_of, together
+from second_decoder.inter import remembered as remembered_twice
 from second_decoder.weights import Weights
 
-from lvcodec.codec.inter import InterReference, code_inter, context_of, padded_planes, reconstruct_inter
+from lvcodec.codec.inter import InterReference, code_inter, context_of, padded_to_places, reconstruct_inter
 from lvcodec.encoder.inter import encode_inter
 from lvcodec.entropy.coder import Reader, Writer
-from lvcodec.exact.backends import pick_backend
+from lvcodec.exact.backends import layers_of
+from lvcodec.exact.layers import Layers
 from lvcodec.exact.ops import use_backend
 from lvcodec.models import export, loading
 from lvcodec.models.inter_steps import inter_arrays
 from lvcodec.names import BACKENDS
-from lvcodec.nets.inter import Inter, InterShape, change_planes, context_planes, motion_features
-from lvcodec.nets.inter_coding import InterCoding, InterContext
+from lvcodec.nets.coding import InterPath
+from lvcodec.nets.inter import Inter
+from lvcodec.nets.inter_coding import InterCoding
+from lvcodec.nets.inter_context import InterContext, change_planes, context_planes, motion_features, remembered
+from lvcodec.nets.inter_kernels import InterKernels
 from lvcodec.nets.linear import PATCH_CHANNELS
+from lvcodec.nets.shapes import InterShape
 from lvcodec.nets.swift import step_tables
 from lvcodec.video.picture import Picture
 
@@ -31,7 +38,7 @@ ROWS, COLUMNS = 5, 7
 QUALITY_INDEX = 60
 WEIGHT = 100.0  # of errors: random weights put out tables that make symbols dear
 
-MakeCoding = Callable[[str], InterCoding]
+MakeCoding = Callable[[str], InterPath]
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +65,14 @@ def make_coding(arrays: dict[str, Any]) -> MakeCoding:
     steps = step_tables(arrays)
     tables, _ = loading.table_sets(arrays)
 
-    def made(backend: str) -> InterCoding:
+    def made(backend: str) -> InterPath:
+        if backend == "native":
+            named = {name: table.numpy() for name, table in steps.items()}
+            return InterKernels(Layers(arrays, "layers.inter."), named, tables, QUALITY_INDEX)
         with torch.device("meta"):
             coded = Inter(InterShape())
         loading.load_layers(coded, arrays, "layers.inter.")
-        use_backend(coded, pick_backend(backend, torch.device("cpu")))
+        use_backend(coded, layers_of(backend))
         return InterCoding(coded.eval(), steps, tables, QUALITY_INDEX)
 
     return made
@@ -109,7 +119,7 @@ def test_what_is_written_is_read_and_shows_the_same_on_every_backend(
         np.testing.assert_array_equal(read, symbols)
         assert reader.bits == writer.bits
         x_hat = reconstruct_inter(prediction, read, known, coding)
-        shown.append((payload, *x_hat.planes, coding.remembered(known, read)))
+        shown.append((payload, *x_hat.planes, remembered(known, read)))
     assert symbols.any(axis=1).sum() < symbols.shape[0], "no place is dead"
     for other in shown[1:]:
         for ours, theirs in zip(shown[0], other, strict=True):
@@ -135,14 +145,14 @@ def test_the_second_decoder_reads_and_shows_the_same(
     x_hat = reconstruct_inter(prediction, symbols, known, coding)
     weights = Weights.__new__(Weights)
     weights.arrays, weights._sets = arrays, {}
-    second = InterPath(weights, QUALITY_INDEX)
+    second = SecondPath(weights, QUALITY_INDEX)
     theirs = Known(known.history.astype(np.int64), known.motion, known.planes, b_picture)
     read = second.read(RangeDecoder(writer.finish()), theirs)
     np.testing.assert_array_equal(read.reshape(256, -1).T, symbols)
-    padded = [plane[0, 0].numpy().astype(np.int64) for plane in padded_planes(prediction)]
+    padded = [plane[0, 0].astype(np.int64) for plane in padded_to_places(prediction)]
     for ours, plane in zip(x_hat.planes, second.shown(padded, read, theirs), strict=True):
         np.testing.assert_array_equal(ours, plane[: ours.shape[0], : ours.shape[1]])
-    np.testing.assert_array_equal(coding.remembered(known, symbols), remembered(theirs.history, read))
+    np.testing.assert_array_equal(remembered(known, symbols), remembered_twice(theirs.history, read))
 
 
 def test_the_second_decoder_has_the_same_features() -> None:
@@ -204,12 +214,11 @@ def test_symbols_of_any_size_are_reconstructed(make_coding: MakeCoding) -> None:
             np.testing.assert_array_equal(ours, theirs)
 
 
-def test_history_falls_and_is_forgotten(make_coding: MakeCoding) -> None:
-    coding = make_coding("float")
+def test_history_falls_and_is_forgotten() -> None:
     known, nothing = context(b_picture=False), np.zeros((ROWS * COLUMNS, 256), dtype=np.int32)
     largest = [int(known.history.max())]
     while largest[-1]:
-        known = InterContext(coding.remembered(known, nothing), known.motion, known.planes, known.change)
+        known = InterContext(remembered(known, nothing), known.motion, known.planes, known.change)
         largest.append(int(known.history.max()))
     assert largest == sorted(set(largest), reverse=True)
     assert len(largest) < 20

@@ -288,7 +288,7 @@ def test_what_is_not_sent_is_the_aligned_picture(
     info = store.find(random_model)
     with torch.inference_mode():
         coding = loading.coding(info, quality_index)
-        net = EncoderNetwork(coding, *size, torch.device("cpu"), quality_index)
+        net = EncoderNetwork(coding, *size, quality_index)
         clip = make_clip(*size, 3)
         [step] = Structure(1).steps
         for pictures in ([clip[0], clip[0]], clip):

@@ -97,7 +97,7 @@ def test_the_float_twin_is_the_shipped_network() -> None:
         assert np.array_equal(layer.shape_back(whole).numpy(), arrays[f"layers.{name}.weight"])
     clip = torch.from_numpy(moving(1)[0, :, :, 0].copy())[None, None]
     planes = clip, clip[:, :, ::2, ::2].contiguous(), clip[:, :, 1::2, 1::2].contiguous()
-    exact = loading.coding(info, 60)
+    exact = loading.coding(info, 60, backend="float")
     with torch.inference_mode():
         y = exact.analyse(*planes)
         steps = steps_from_tables(tables, 60)

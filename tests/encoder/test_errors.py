@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lvcodec import native
-from lvcodec.encoder.errors import BORDER, ErrorsOfBoth, ErrorsOfOne, phases
+from lvcodec.encoder.errors import BORDER, SLOTS, ErrorsOfBoth, ErrorsOfOne, phases
 from lvcodec.exact import warp
 
 MENDED = 20.0  # errors above it count by their logarithm
@@ -71,6 +71,41 @@ def test_errors_of_both(kernels: ModuleType, distances: tuple[int, int], monkeyp
         monkeypatch.setattr(native, "kernels", lambda who=who: who)
         found.append(ErrorsOfBoth(y, before, after, direct, *distances, 1.5, MENDED).by_direction(differences, blocks))
     assert np.array_equal(*found) and found[0].shape == (3, 80)
+
+
+def test_what_was_compared_before_is_known(kernels: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors of one block share slots, and some are tried again: the errors are those of a search that forgets."""
+    monkeypatch.setattr(native, "kernels", lambda: kernels)
+    y, ref = planes((48, 64), extreme=False)
+    shape = warp.field_shape(48, 64)
+    random = np.random.Generator(np.random.PCG64(11))
+    kept = ErrorsOfOne(y, ref, shape)
+    compared = []
+    honest = kept._compared
+    monkeypatch.setattr(
+        kept, "_compared", lambda vectors, blocks: compared.append(len(blocks)) or honest(vectors, blocks)
+    )
+    for _ in range(4):
+        blocks = random.integers(0, 3, 300)
+        vectors = random.integers(-9, 10, (2, 300)).astype(np.int32)
+        assert np.array_equal(kept(vectors, blocks), ErrorsOfOne(y, ref, shape)(vectors, blocks))
+    assert compared[0] == 300 > compared[-1] > 0
+
+
+@pytest.mark.parametrize("wrong", ["block", "missing", "errors", "vectors", "found"])
+def test_sizes_of_what_is_known_are_checked(kernels: ModuleType, wrong: str) -> None:
+    given = {
+        "errors": np.empty(4, np.float32),
+        "missing": np.empty(4, np.int64),
+        "vectors": np.zeros((2, 4), np.int32),
+        "blocks": np.arange(4) + 2 * (wrong == "block"),
+        "known": np.zeros((5, SLOTS**2), np.int64),
+        "found": np.zeros((5, SLOTS**2), np.float32),
+    }
+    if wrong != "block":
+        given[wrong] = given[wrong][1:].copy()
+    with pytest.raises(ValueError, match="kernels"):
+        kernels.recall(*given.values())
 
 
 def test_small_blocks(kernels: ModuleType) -> None:

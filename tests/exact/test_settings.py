@@ -21,7 +21,7 @@ from lvcodec.models.store import ModelInfo
 
 CPU = torch.device("cpu")
 ALIGNED = next(golden for golden in STREAMS if golden.name == "swift-aligned")
-MODERN = pytest.mark.skipif(not settings._owners(), reason="this torch has one precision for all")
+MODERN = pytest.mark.skipif(not settings._owners(torch), reason="this torch has one precision for all")
 
 
 def legacy(value: str) -> Callable[[], AbstractContextManager[None]]:
@@ -39,7 +39,7 @@ def legacy(value: str) -> Callable[[], AbstractContextManager[None]]:
 def modern(place: int, value: str) -> Callable[[], AbstractContextManager[None]]:
     @contextmanager
     def context() -> Iterator[None]:
-        owner = settings._owners()[place]
+        owner = settings._owners(torch)[place]
         before = owner.fp32_precision
         owner.fp32_precision = value
         try:
@@ -64,7 +64,7 @@ SETTINGS = [
 
 
 def told() -> tuple[object, ...]:
-    return torch.is_autocast_enabled("cpu"), *(owner.fp32_precision for owner in settings._owners())
+    return torch.is_autocast_enabled("cpu"), *(owner.fp32_precision for owner in settings._owners(torch))
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -95,9 +95,9 @@ def test_autocast_would_change_a_warp_and_the_canary_sees_it(
         with whole_products():
             assert np.array_equal(warp.warp(plane, field), expected)
     coding = loading.coding(golden_models["swift"], 100, CPU, "reference")
-    honest, right = warp.warp, canary.digest(coding, CPU)
+    honest, right = warp.warp, canary.digest(coding)
     monkeypatch.setattr(warp, "warp", lambda *a, chroma: honest(*a, chroma=chroma) ^ np.uint8(chroma))
-    assert canary.digest(coding, CPU) != right
+    assert canary.digest(coding) != right
 
 
 def test_the_last_of_several_threads_restores(golden_models: dict[str, ModelInfo]) -> None:
@@ -114,14 +114,14 @@ def test_the_last_of_several_threads_restores(golden_models: dict[str, ModelInfo
         with whole_products():
             thread.start()
             assert entered.wait(10)
-        assert told()[1:] != before[1:] or not settings._owners()
+        assert told()[1:] != before[1:] or not settings._owners(torch)
         leave.set()
         thread.join()
         assert told() == before
 
 
 def test_a_torch_with_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "_owners", list)
+    monkeypatch.setattr(settings, "_owners", lambda torch: [])
     with legacy("medium")():
         with whole_products():
             assert torch.get_float32_matmul_precision() == "highest"

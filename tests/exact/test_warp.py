@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from lvcodec import native
-from lvcodec.exact import warp
-from lvcodec.exact.warp import BLOCK, CHROMA_TAPS, FINE, LUMA_TAPS, MAX_VECTOR, ONE, STEPS, field_shape
+from lvcodec.exact import warp, warp_blocks
+from lvcodec.exact.taps import CHROMA_TAPS, FINE, LUMA_TAPS, ONE, Taps
+from lvcodec.exact.warp import BLOCK, MAX_VECTOR, STEPS, field_shape
 
 Plane = NDArray[np.uint8]
 Field = NDArray[np.int32]
@@ -135,7 +136,7 @@ def test_black_and_white(chroma: bool) -> None:
 
 
 @pytest.mark.parametrize("taps", [LUMA_TAPS, CHROMA_TAPS])
-def test_sums_are_exact(taps: warp.Taps) -> None:
+def test_sums_are_exact(taps: Taps) -> None:
     """The largest sums that any plane can give, tap by tap and block by block, are below 2^24."""
     table = np.array(taps, dtype=np.int64)
     side = BLOCK if taps is LUMA_TAPS else BLOCK // 2
@@ -149,7 +150,7 @@ def test_sums_are_exact(taps: warp.Taps) -> None:
                 assert (largest * FINE / ONE**2 + 1) * (2 * side) ** 2 < 2**24  # four blocks, weights of (2 side)^2
     ramp = np.concatenate([np.arange(1, 2 * side, 2), np.arange(2 * side - 1, 0, -2)])
     assert (ramp[:side] + ramp[side:] == 2 * side).all()
-    assert np.array_equal(warp._weights(side).numpy(), np.outer(ramp, ramp))
+    assert np.array_equal(warp_blocks._weights(side).numpy(), np.outer(ramp, ramp))
 
 
 @pytest.mark.parametrize("chroma", [False, True])

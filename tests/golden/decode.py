@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from golden import streams
-from lvcodec.exact.backends import BACKENDS
+from lvcodec.exact.backends import works
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
         os.environ["LVCODEC_MODELS"] = base
         streams.make_models(Path(base))
         for backend in args.backends.split(","):
-            if not BACKENDS[backend].works(torch.device(args.device)):
+            if not works(backend, args.device):
                 told[backend] = "does not work here"
                 continue
             told[backend] = {

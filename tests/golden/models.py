@@ -21,19 +21,11 @@ from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import Conv, layers
 from lvcodec.models import store
 from lvcodec.nets.cheng2020 import Cheng2020, causal_taps
-from lvcodec.nets.inter import DEAD_ZONES, LIVE_MIDDLE
-from lvcodec.nets.inter import INVERSE_BITS as INTER_INVERSE_BITS
-from lvcodec.nets.inter import OFFSET_BITS as INTER_OFFSET_BITS
-from lvcodec.nets.swift import (
-    GAIN_BITS,
-    INVERSE_BITS,
-    MEAN_BITS,
-    NORM_BITS,
-    OFFSET_BITS,
-    SPREAD_BITS,
-    Swift,
-    SwiftShape,
-)
+from lvcodec.nets.inter_context import DEAD_ZONES, LIVE_MIDDLE
+from lvcodec.nets.inter_context import INVERSE_BITS as INTER_INVERSE_BITS
+from lvcodec.nets.inter_context import OFFSET_BITS as INTER_OFFSET_BITS
+from lvcodec.nets.shapes import GAIN_BITS, INVERSE_BITS, MEAN_BITS, NORM_BITS, OFFSET_BITS, SPREAD_BITS, SwiftShape
+from lvcodec.nets.swift import Swift
 from lvcodec.quality import LAST_INDEX
 
 Arrays = dict[str, np.ndarray]

@@ -18,16 +18,17 @@ from lvcodec import native
 from lvcodec.errors import WeightsError
 from lvcodec.exact import fused
 from lvcodec.exact.backend import Condition
-from lvcodec.exact.backends import BACKENDS
+from lvcodec.exact.backends import works
 from lvcodec.exact.int8 import Int8Backend
 from lvcodec.exact.packed import Packed
 from lvcodec.models import canary, loading, store
 from lvcodec.models.store import ModelInfo
+from lvcodec.names import BACKENDS
 from lvcodec.native.layers import Layer
 
-CPU = torch.device("cpu")
-HAS_INT8 = pytest.mark.skipif(not BACKENDS["int8"].works(CPU), reason="no fused int8 convolution here")
-HERE = [name for name, backend in BACKENDS.items() if backend.works(CPU)]
+CPU = "cpu"
+HAS_INT8 = pytest.mark.skipif(not works("int8", CPU), reason="no fused int8 convolution here")
+HERE = [name for name in BACKENDS if works(name, CPU)]
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,7 @@ def model(tmp_path: Path) -> Iterator[ModelInfo]:
 def test_backends_agree_on_a_model(golden_models: dict[str, ModelInfo], family: str) -> None:
     model = golden_models[family]
     for index in loading.qualities(model):
-        hashes = {canary.digest(loading.coding(model, index, CPU, backend), CPU) for backend in HERE}
+        hashes = {canary.digest(loading.coding(model, index, CPU, backend)) for backend in HERE}
         assert len(hashes) == 1
 
 
@@ -66,7 +67,7 @@ def test_one_unit_changes_the_hash(model: ModelInfo) -> None:
         units = 16 if any(part in name for part in ("hyper_enc.", "ph_e.", "bfd_e.", "live_out.")) else 1
         off[name] = arrays[name].astype("int64") + (units << scale)  # after the shift, in every channel
         other = replace(model, weights_id=name)
-        if canary.digest(loading.build(other, off, 100, CPU, "float"), CPU) == expected:
+        if canary.digest(loading.build(other, off, 100, CPU, "float")) == expected:
             missed.append(name)
     assert missed == []
 
@@ -158,15 +159,15 @@ def test_a_wrong_backend_is_passed_over(without_native, model: ModelInfo, monkey
     assert len(notices) == 1 and "the int8 backend does not compute right" in notices[0] and "float" in notices[0]
 
 
-@pytest.mark.skipif(not BACKENDS["native"].works(CPU), reason="no compiled kernels here")
+@pytest.mark.skipif(not works("native", CPU), reason="no compiled kernels here")
 def test_kernels_that_are_wrong_are_passed_over(model: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     """One unit, in one layer of the network; what the kernels' self-test tries is right."""
     honest = Layer.__call__
 
-    def wrong(layer: Layer, x: np.ndarray) -> np.ndarray:
-        out = honest(layer, x)
+    def wrong(layer: Layer, x: np.ndarray, places: np.ndarray | None = None) -> np.ndarray:
+        out = honest(layer, x, places)
         if layer.outputs == 24 and out.dtype == np.float32:
-            out[0, 0, 0] += 1
+            out.flat[0] += 1
         return out
 
     monkeypatch.setattr(Layer, "__call__", wrong)

@@ -75,7 +75,7 @@ def small_coding(tmp_path: Path, channels: int = 12) -> Cheng2020Coding:
 
 def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: Fraction) -> list[tuple[bytes, Picture]]:
     """Payload and picture of each; the decoder's equal the encoder's."""
-    net = EncoderNetwork(coding, clip[0].width, clip[0].height, torch.device("cpu"), 0)
+    net = EncoderNetwork(coding, clip[0].width, clip[0].height, 0)
     mode = MODES[name]
     sent: State | None = None
     got: State | None = None
@@ -244,9 +244,9 @@ def test_forged_symbols_stay_in_range(tmp_path: Path) -> None:
 def test_a_pass_converts_what_it_looks_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of passes over a latent of gigabytes: no more is made a tensor of than the hyper-latent, once."""
     made: list[tuple[int, ...]] = []
-    honest = Network._tensor
-    monkeypatch.setattr(Network, "_tensor", lambda net, array: made.append(array.shape) or honest(net, array))
-    net = Network(small_coding(tmp_path), 64, 64, torch.device("cpu"), 0)
+    honest = Network._given
+    monkeypatch.setattr(Network, "_given", lambda net, array: made.append(array.shape) or honest(net, array))
+    net = Network(small_coding(tmp_path), 64, 64, 0)
     z, y_hat = np.zeros((12, 1, 1), np.int32), np.zeros(net.latent_shape(), np.int32)
     asked = [parameters(y_hat)[0].size for _, parameters in net.intra_passes(z)]
     assert sum(asked) == y_hat.size and len(asked) == 13 and made == [z.shape]

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 pytest.importorskip("compressai", reason="what is counted is a training step: pip install '.[train]'")
 
-from lvcodec.nets.swift import Swift, SwiftShape
+from lvcodec.nets.shapes import SwiftShape
+from lvcodec.nets.swift import Swift
 
 M, C8, C16, N = 24, 8, 16, 9  # latent channels, widths at 1/8 and 1/16, hidden width of P-pictures
 SHAPE = f"latent={M},width8={C8},depth8=1,width16={C16},depth16=2,hyper=8,z_channels=8,context=8,temporal={N}"

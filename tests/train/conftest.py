@@ -52,7 +52,8 @@ def fresh(clips) -> Callable[..., Run]:
     pytest.importorskip("compressai", reason="training's priors are CompressAI's: pip install '.[train]'")
     import torch
 
-    from lvcodec.nets.swift import Swift, SwiftShape
+    from lvcodec.nets.shapes import SwiftShape
+    from lvcodec.nets.swift import Swift
     from lvcodec.train.data.crops import Crops
     from lvcodec.train.run.run import Run
     from lvcodec.train.settings import Settings
@@ -100,7 +101,8 @@ def started(chains_folder: Path) -> dict[str, Any]:
     """The weights of an inter path that has been started."""
     import torch
 
-    from lvcodec.nets.inter import Inter, InterShape
+    from lvcodec.nets.inter import Inter
+    from lvcodec.nets.shapes import InterShape
     from lvcodec.train.stages.inter import start as inter_start
     from lvcodec.train.stages.inter.pool import Pool
 
@@ -119,7 +121,8 @@ def with_path(started: dict[str, Any], tmp_path_factory) -> ModelInfo:
 
     from lvcodec.models import store
     from lvcodec.models.untrained import randomise
-    from lvcodec.nets.swift import Swift, SwiftShape
+    from lvcodec.nets.shapes import SwiftShape
+    from lvcodec.nets.swift import Swift
     from lvcodec.train.results import export
     from lvcodec.train.stages.priors import swift_priors
 

@@ -13,9 +13,10 @@ pytest.importorskip("compressai", reason="training's priors are CompressAI's: pi
 
 from lvcodec.codec.motion import Motion, predict, predict_both  # noqa: E402
 from lvcodec.errors import InputError  # noqa: E402
-from lvcodec.nets.inter import Inter, InterShape  # noqa: E402
+from lvcodec.nets.inter import Inter  # noqa: E402
 from lvcodec.nets.linear import UNITS_PER_LEVEL  # noqa: E402
-from lvcodec.nets.swift import Swift, SwiftShape  # noqa: E402
+from lvcodec.nets.shapes import InterShape, SwiftShape  # noqa: E402
+from lvcodec.nets.swift import Swift  # noqa: E402
 from lvcodec.train.data import chains  # noqa: E402
 from lvcodec.train.data.chains import AFTER, BEFORE, BOTH, NONE  # noqa: E402
 from lvcodec.train.results import checkpoint  # noqa: E402

@@ -41,16 +41,17 @@ from lvcodec.codec.motion import Motion
 from lvcodec.codec.network import Network
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.picture import code_intra
-from lvcodec.codec.prediction import code_prediction
+from lvcodec.codec.prediction import code_picture_motion
 from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.codec.state import State
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Reader, Writer
 from lvcodec.entropy.tables import TableSet, bits_of
 from lvcodec.errors import UsageError
+from lvcodec.exact.loaded import without_gradients
 from lvcodec.exact.settings import whole_products
-from lvcodec.nets.inter import DEAD_ZONES
-from lvcodec.nets.inter_coding import InterCoding
+from lvcodec.nets.coding import InterPath
+from lvcodec.nets.inter_context import DEAD_ZONES, group_of
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.files import open_stream
 from lvcodec.stream.header import Header
@@ -144,9 +145,7 @@ def picture_maps(
     on_picture(done, total): called after each picture that is decoded on the way.
     Raises UsageError if there is no such picture, StreamError, MismatchError, WeightsError, InputError.
     """
-    import torch
-
-    with open_stream(source) as file, whole_products(), torch.inference_mode():
+    with open_stream(source) as file, whole_products(), without_gradients():
         reader = StreamReader(file)
         networks = Networks.of_stream(reader.header)
         reader.index()
@@ -189,10 +188,10 @@ def _take_apart(
             *told, _intra(code_intra(None, None, net, coder).streams["z"], net, coder), "bits", streams, shown
         )
     if not isinstance(mode, LatentMode):
-        prediction = code_prediction(None, references, record.step, coder)
-        walk = _Walk(net.inter, coder, *prediction.motion.field.shape[1:])
-        code_inter(walk, inter_context(prediction, references, net), net.inter, Writer())
-        return PictureMaps(*told, walk.arrays(), "symbol_bits", streams, shown, motion=prediction.motion)
+        moved = code_picture_motion(None, references, record.step, coder)
+        walk = _Walk(net.inter, coder, *moved.motion.field.shape[1:])
+        code_inter(walk, inter_context(moved, references, net), net.inter, Writer())
+        return PictureMaps(*told, walk.arrays(), "symbol_bits", streams, shown, motion=moved.motion)
     mode.code(None, last_latents(references[0], net), net, coder, header.alpha)
     [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]
     merged = block.tables is net.tables["laplace_shifted"]
@@ -205,9 +204,9 @@ def _take_apart(
 class _Walk:
     """Reads what a walk through a picture of the inter path asks for, and keeps it with its bits, place by place."""
 
-    def __init__(self, coding: InterCoding, coder: Reader, rows: int, columns: int) -> None:
+    def __init__(self, coding: InterPath, coder: Reader, rows: int, columns: int) -> None:
         self._coding, self._coder = coding, coder
-        places, channels = rows * columns, coding.model.shape.latent
+        places, channels = rows * columns, coding.shape.latent
         self._shape = rows, columns
         self._live, self._live_bits = np.zeros(places, np.int32), np.zeros(places)
         self._symbols, self._bits = np.zeros((places, channels), np.int32), np.zeros((places, channels))
@@ -223,7 +222,7 @@ class _Walk:
     def symbols(self, number: int, places: Indices, index: Ints) -> Ints:
         """See codec.inter.Chooser."""
         tables = self._coding.tables["inter"]
-        at = places, self._coding.model.group(number)
+        at = places, group_of(number, self._coding.shape)
         self._symbols[at] = symbols = self._coder.code(None, tables, index)
         self._bits[at] = bits_of(tables, index, _ZERO, _ONE, symbols)
         self._level[at] = index // len(DEAD_ZONES)

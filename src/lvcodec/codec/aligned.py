@@ -13,48 +13,57 @@ import numpy as np
 
 from lvcodec.arrays import Ints
 from lvcodec.codec.inter import InterReference, code_inter, context_of, reconstruct_inter
+from lvcodec.codec.later import Pixels, When
 from lvcodec.codec.motion import BOTH
 from lvcodec.codec.network import Network
-from lvcodec.codec.prediction import Prediction, code_prediction
+from lvcodec.codec.prediction import CodedMotion, code_picture_motion, predicted
 from lvcodec.codec.state import State
 from lvcodec.entropy.coder import Coder
-from lvcodec.nets.inter_coding import InterContext
+from lvcodec.nets.inter_context import InterContext, remembered
 from lvcodec.stream.structure import Step
+from lvcodec.video.picture import Picture
 
 
 @dataclass(frozen=True)
 class Aligned:
     """What both sides do."""
 
-    def decode(self, references: tuple[State, ...], step: Step, net: Network, coder: Coder, alpha: Fraction) -> State:
+    def decode(
+        self, references: tuple[State, ...], step: Step, net: Network, coder: Coder, alpha: Fraction, when: When
+    ) -> State:
         """See codec.modes.Mode."""
-        prediction = code_prediction(None, references, step, coder)
-        context = inter_context(prediction, references, net)
-        return state_after(prediction, code_inter(None, context, net.inter, coder), context, net)
+        coded = code_picture_motion(None, references, step, coder)
+        context = inter_context(coded, references, net)
+        symbols = code_inter(None, context, net.inter, coder)
+
+        def pixels() -> Picture:
+            return reconstruct_inter(predicted(coded.motion, references, step), symbols, context, net.inter)
+
+        return state_after(when(pixels), coded, symbols, context, net)
 
 
-def inter_context(prediction: Prediction, references: tuple[State, ...], net: Network) -> InterContext:
+def inter_context(coded: CodedMotion, references: tuple[State, ...], net: Network) -> InterContext:
     """What is known of a picture before its symbols are."""
     kept = [InterReference(state.quality_index, state.history) for state in references]
-    field, direction = prediction.motion.field, prediction.motion.direction
+    field, direction = coded.motion.field, coded.motion.direction
     return context_of(
         (kept[0], kept[-1]),
         field,
         np.zeros(field.shape[1:], dtype=bool) if direction is None else direction != BOTH,
         net.inter,
-        distance=prediction.span,
+        distance=coded.span,
         b_picture=direction is not None,
     )
 
 
-def state_after(prediction: Prediction, symbols: Ints, context: InterContext, net: Network) -> State:
-    """The picture of a prediction and its symbols, (places, M), and the state after it."""
+def state_after(pixels: Pixels, coded: CodedMotion, symbols: Ints, context: InterContext, net: Network) -> State:
+    """The state after a picture of these pixels, motion and symbols, (places, M)."""
     return State(
-        reconstruct_inter(prediction.picture, symbols, context, net.inter),
+        pixels,
         net.quality_index,
-        field=prediction.motion.field,
-        span=prediction.span,
-        counts=prediction.counts,
-        seen=prediction.seen,
-        history=net.inter.remembered(context, symbols),
+        field=coded.motion.field,
+        span=coded.span,
+        counts=coded.counts,
+        seen=coded.seen,
+        history=remembered(context, symbols),
     )

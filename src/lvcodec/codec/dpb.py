@@ -10,10 +10,10 @@ before.
 from __future__ import annotations
 
 from lvcodec.codec.counts import Counts, Seen
+from lvcodec.codec.later import Pixels
 from lvcodec.codec.prediction import after_group
 from lvcodec.codec.state import State
 from lvcodec.stream.records import PictureRecord
-from lvcodec.video.picture import Picture
 
 
 class DecodedPictures:
@@ -21,7 +21,7 @@ class DecodedPictures:
 
     def __init__(self) -> None:
         self._states: dict[int, State] = {}
-        self._hidden: dict[int, Picture] = {}
+        self._hidden: dict[int, Pixels] = {}
         self._next: int | None = None  # number of the picture to show next; None before the first
         self._counts = Counts.fresh()  # before the group
         self._seen: list[Seen | None] = []  # in it so far
@@ -32,11 +32,11 @@ class DecodedPictures:
         present = tuple(state for state in states if state is not None)
         return present if len(present) == len(states) else None
 
-    def add(self, record: PictureRecord, state: State | None) -> list[tuple[int, Picture]]:
+    def add(self, record: PictureRecord, state: State | None) -> list[tuple[int, Pixels]]:
         """Keep a picture, None if it is missing; then the pictures that can be shown, with their numbers, in order."""
         if state is not None:
             self._states[record.number] = state
-            self._hidden[record.number] = state.x_hat
+            self._hidden[record.number] = state.pixels
             self._seen.append(state.seen)
         if record.last_of_group:
             self._end_group(record)
@@ -44,7 +44,7 @@ class DecodedPictures:
             self._next = record.base + (record.structure is not None)
         needed = _needed_after(record)
         self._states = {number: kept for number, kept in self._states.items() if number in needed}
-        shown: list[tuple[int, Picture]] = []
+        shown: list[tuple[int, Pixels]] = []
         for number in sorted(self._hidden):
             if number == self._next or record.last_of_group:
                 shown.append((number, self._hidden.pop(number)))

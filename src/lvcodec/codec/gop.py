@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from lvcodec.codec.dpb import DecodedPictures
+from lvcodec.codec.later import Compute, Later, Pixels, When, at_once, ready
 from lvcodec.codec.modes import MODES
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.picture import decode_picture
@@ -22,9 +24,14 @@ from lvcodec.video.picture import Picture
 class Shown:
     """A decoded picture, its number in the stream, and whether it stands in for a damaged one."""
 
-    picture: Picture
+    pixels: Pixels
     number: int
     concealed: bool = False
+
+    @property
+    def picture(self) -> Picture:
+        """Waited for. Raises MismatchError if it is not the encoder's and that is checked."""
+        return ready(self.pixels)
 
 
 def gops_of(records: Iterator[PictureRecord | StreamError]) -> Iterator[Iterator[PictureRecord | StreamError]]:
@@ -46,10 +53,17 @@ def gops_of(records: Iterator[PictureRecord | StreamError]) -> Iterator[Iterator
 def decode_gop(
     records: Iterable[PictureRecord | StreamError], header: Header, networks: Networks, options: Decoding
 ) -> Iterator[Shown | StreamError]:
-    """Decode one GOP, and show its pictures in the order of display.
+    """Decode one GOP, and show its pictures in the order of display, as soon as their symbols are read.
 
     With `options.conceal`, damage is passed on as the error, and what depends on it is left out.
     """
+    with Later() as later:
+        yield from _decoded(records, header, networks, options, later)
+
+
+def _decoded(
+    records: Iterable[PictureRecord | StreamError], header: Header, networks: Networks, options: Decoding, later: When
+) -> Iterator[Shown | StreamError]:
     decoded = DecodedPictures()
     for record in records:
         if isinstance(record, StreamError):
@@ -60,28 +74,39 @@ def decode_gop(
         references = decoded.references(record)
         if references is not None:  # else after damage: the reader lets no stream begin with a P-picture
             try:
-                state, _ = decode_record(record, references, header, networks)
+                when = partial(_checked, later, record) if options.check else later
+                state, _ = decode_record(record, references, header, networks, when)
             except StreamError as error:
                 if not options.conceal:
                     raise
                 yield error
-        if state is not None and options.check:
-            check_picture(state.x_hat, record, "--no-check decodes on")
-        for number, picture in decoded.add(record, state):
-            yield Shown(picture, number)
+        for number, pixels in decoded.add(record, state):
+            yield Shown(pixels, number)
+
+
+def _checked(when: When, record: PictureRecord, compute: Compute) -> Pixels:
+    """A picture's pixels, compared with the encoder's when they are computed."""
+
+    def checked() -> Picture:
+        picture = compute()
+        check_picture(picture, record, "--no-check decodes on")
+        return picture
+
+    return when(checked)
 
 
 def decode_record(
-    record: PictureRecord, references: tuple[State, ...], header: Header, networks: Networks
+    record: PictureRecord, references: tuple[State, ...], header: Header, networks: Networks, when: When = at_once
 ) -> tuple[State, Coder]:
     """Decode a picture. references: states after the pictures it refers to. Returns its own, and the coder.
+
+    when: its pixels are computed.
 
     Raises StreamError that names the picture if it is damaged, or of a quality that the weights lack.
     """
     try:
-        return decode_picture(
-            record.payload, references, record.step, networks.at(record.quality_index), MODES[header.mode], header.alpha
-        )
+        net = networks.at(record.quality_index)
+        return decode_picture(record.payload, references, record.step, net, MODES[header.mode], header.alpha, when)
     except (StreamError, UsageError) as error:  # the quality is the user's in encoding, here the stream's
         raise StreamError(
             f"picture {record.number}: {error.message}", error.hint, offset=record.offset, picture=record.number

@@ -9,10 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Indices, Ints
+from lvcodec.codec.network import padded_planes
 from lvcodec.entropy.coder import Coder
-from lvcodec.nets.coding import Planes
-from lvcodec.nets.inter import HEADS, change_planes, context_planes, motion_features
-from lvcodec.nets.inter_coding import History, InterCoding, InterContext, together
+from lvcodec.nets.coding import InterPath, as_numpy
+from lvcodec.nets.inter_context import (
+    HEADS,
+    History,
+    InterContext,
+    change_planes,
+    context_planes,
+    group_of,
+    motion_features,
+    sizes_of,
+    together,
+)
 from lvcodec.video.picture import Picture
 
 PATCH = 16  # luma pels of the side of a place
@@ -37,7 +47,7 @@ def context_of(
     references: tuple[InterReference, InterReference],
     field: Ints,
     single: NDArray[np.bool_],
-    coding: InterCoding,
+    coding: InterPath,
     *,
     distance: int,
     b_picture: bool,
@@ -47,8 +57,8 @@ def context_of(
     references: a P-picture's one twice; field: (2, H/16, W/16), its motion; single: where a block of a B-picture has
     one reference alone; distance: in pictures, to the farther one.
     """
-    shape = coding.model.shape.latent, *field.shape[1:]
-    one, other = (np.zeros(shape, np.uint8) if r.history is None else r.history for r in references)
+    nothing = np.zeros((*field.shape[1:], coding.shape.latent), np.uint8).transpose(2, 0, 1)
+    one, other = (nothing if reference.history is None else reference.history for reference in references)
     index = coding.quality_index
     qualities = references[0].quality_index, references[1].quality_index
     intra = sum(reference.is_intra for reference in references)
@@ -72,7 +82,7 @@ class Chooser(Protocol):
         ...
 
 
-def code_inter(chooser: Chooser | None, context: InterContext, coding: InterCoding, coder: Coder) -> Ints:
+def code_inter(chooser: Chooser | None, context: InterContext, coding: InterPath, coder: Coder) -> Ints:
     """Walk a picture's sub-streams: which places are live, then the symbols of those, head by head.
 
     chooser: what to write; None to read. Returns symbols, (places, M).
@@ -84,7 +94,7 @@ def code_inter(chooser: Chooser | None, context: InterContext, coding: InterCodi
     live = np.zeros(rows * columns, dtype=bool)
     for parity in (0, 1):
         places = np.flatnonzero(odd == parity)
-        index = coding.live_levels(parity, features, live.reshape(rows, columns)).ravel()[places]
+        index = coding.live_levels(parity, features, live.reshape(rows, columns), places)
         live[places] = coder.code(chooser.live(places, index) if chooser else None, coding.tables["live"], index) != 0
     coder.begin("residual")
     symbols = np.zeros((rows * columns, channels), dtype=np.int32)
@@ -95,32 +105,24 @@ def code_inter(chooser: Chooser | None, context: InterContext, coding: InterCodi
             index = coding.indices(number, features, live.reshape(rows, columns), sizes, places)
             values = chooser.symbols(number, places, index) if chooser else None
             coded = coder.code(values, coding.tables["inter"], index)
-            group = coding.model.group(number)
-            symbols[places, group], sizes[places, group] = coded, coding.sizes(coded)
+            group = group_of(number, coding.shape)
+            symbols[places, group], sizes[places, group] = coded, sizes_of(coded)
     return symbols
 
 
-def reconstruct_inter(prediction: Picture, symbols: Ints, context: InterContext, coding: InterCoding) -> Picture:
+def reconstruct_inter(prediction: Picture, symbols: Ints, context: InterContext, coding: InterPath) -> Picture:
     """The picture of a prediction and symbols, (places, M)."""
     if not symbols.any():
         return prediction
-    planes = coding.changed(padded_planes(prediction), symbols, context)
+    planes = coding.changed(padded_to_places(prediction), symbols, context)
     cut = [
-        np.ascontiguousarray(plane[0, 0, : own.shape[0], : own.shape[1]].cpu().numpy().astype(np.uint8))
+        np.ascontiguousarray(as_numpy(plane)[0, 0, : own.shape[0], : own.shape[1]], dtype=np.uint8)
         for plane, own in zip(planes, prediction.planes, strict=True)
     ]
     return Picture(*cut)
 
 
-def padded_planes(picture: Picture) -> Planes:
+def padded_to_places(picture: Picture) -> tuple[NDArray[np.uint8], ...]:
     """Planes of bytes, gone on as their edges to whole places, (1, 1, H, W)."""
-    import torch
-
     height, width = (-(-size // PATCH) * PATCH for size in picture.y.shape)
-    y, u, v = (
-        torch.from_numpy(
-            np.pad(plane, ((0, height // part - plane.shape[0]), (0, width // part - plane.shape[1])), mode="edge")
-        )[None, None]
-        for plane, part in zip(picture.planes, (1, 2, 2), strict=True)
-    )
-    return y, u, v
+    return padded_planes(picture, height, width)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lvcodec.exact.loaded import threads
+
 # docs/decisions.md#gops-side-by-side
 MOST_JOBS = 4
 MOST_PIXELS = 2**22  # of pictures coded side by side, unless more is asked for
@@ -14,9 +16,7 @@ def default_jobs(width: int, height: int) -> int:
 
     Layers of small pictures are too small to share among many threads, and large pictures take much memory each.
     """
-    import torch
-
-    return max(1, min(MOST_JOBS, torch.get_num_threads(), MOST_PIXELS // (width * height)))
+    return max(1, min(MOST_JOBS, threads(), MOST_PIXELS // (width * height)))
 
 
 def ahead_of(picture_bytes: int) -> int:

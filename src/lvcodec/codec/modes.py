@@ -22,25 +22,28 @@ from numpy.typing import NDArray
 
 from lvcodec.arrays import Ints
 from lvcodec.codec.aligned import Aligned
+from lvcodec.codec.later import When
 from lvcodec.codec.network import Network
 from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.codec.state import State
 from lvcodec.entropy import grid
+from lvcodec.nets.coding import Array
 from lvcodec.stream.structure import Step
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from lvcodec.entropy.coder import Coder
 
 
 class Mode(Protocol):
     """A way to predict a picture from others."""
 
-    def decode(self, references: tuple[State, ...], step: Step, net: Network, coder: Coder, alpha: Fraction) -> State:
+    def decode(
+        self, references: tuple[State, ...], step: Step, net: Network, coder: Coder, alpha: Fraction, when: When
+    ) -> State:
         """Read a picture from the coder, and return the state after it.
 
-        references: the states after those that its step tells. Raises StreamError if the payload is damaged.
+        references: the states after those that its step tells; when: its pixels may be computed, where no symbols need
+        them. Raises StreamError if the payload is damaged.
         """
         ...
 
@@ -49,7 +52,7 @@ class Mode(Protocol):
 class Reference:
     """What a P-picture's latents are predicted from: in the networks' units, and in whole steps."""
 
-    latents: Tensor
+    latents: Array
     steps: Ints
 
 
@@ -72,12 +75,14 @@ class LatentMode:
     """
 
     code: Callable[[Symbols | None, Reference, Network, Coder, Fraction], Symbols]
-    reconstruct: Callable[[Symbols, Reference, Network], State]
+    reconstruct: Callable[[Symbols, Reference, Network, When], State]
 
-    def decode(self, references: tuple[State, ...], step: Step, net: Network, coder: Coder, alpha: Fraction) -> State:
+    def decode(
+        self, references: tuple[State, ...], step: Step, net: Network, coder: Coder, alpha: Fraction, when: When
+    ) -> State:
         """See Mode."""
         reference = last_latents(references[0], net)
-        return self.reconstruct(self.code(None, reference, net, coder, alpha), reference, net)
+        return self.reconstruct(self.code(None, reference, net, coder, alpha), reference, net, when)
 
 
 def last_latents(state: State, net: Network) -> Reference:
@@ -114,9 +119,9 @@ def _code_mfvc(symbols: Symbols | None, reference: Reference, net: Network, code
     return Symbols({"z_t": z, "y_res": y_res}, prior)
 
 
-def _reconstruct_mfvc(symbols: Symbols, reference: Reference, net: Network) -> State:
+def _reconstruct_mfvc(symbols: Symbols, reference: Reference, net: Network, when: When) -> State:
     y_hat = reference.steps + symbols.streams["y_res"]
-    return State(net.pixels(net.latents(y_hat)), net.quality_index, y_hat)
+    return State(when(lambda: net.pixels(net.latents(y_hat))), net.quality_index, y_hat)
 
 
 # ---- lds: the shifted residual ------------------------------------------------------------------------------------
@@ -139,10 +144,10 @@ def _code_lds(symbols: Symbols | None, reference: Reference, net: Network, coder
     return Symbols({"z_t": z, "y_shift": y_shift, "undo": undo, "z_bfd": z_bfd}, prior)
 
 
-def _reconstruct_lds(symbols: Symbols, reference: Reference, net: Network) -> State:
+def _reconstruct_lds(symbols: Symbols, reference: Reference, net: Network, when: When) -> State:
     streams = symbols.streams
-    change = net.compensate(streams["z_bfd"], streams["y_shift"], streams["undo"], reference.latents)
-    return State(net.pixels(net.latents(change + net.steps(reference.steps))), net.quality_index)
+    latents = net.compensated(reference.steps, streams["z_bfd"], streams["y_shift"], streams["undo"], reference.latents)
+    return State(when(lambda: net.pixels(latents)), net.quality_index)
 
 
 MFVC = LatentMode(_code_mfvc, _reconstruct_mfvc)

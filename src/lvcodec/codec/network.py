@@ -1,7 +1,7 @@
-"""What the loop asks of a family's networks at one quality, in numpy; the one place that converts to tensors.
+"""What the loop asks of a family's networks at one quality, in numpy; the one place that converts to their arrays.
 
-Symbols are int32 arrays (M, H, W) at 1/16 of the padded picture, hyper-latents (Z, H/4, W/4). `Latents` stay
-tensors: only the networks look into them.
+Symbols are int32 arrays (M, H, W) at 1/16 of the padded picture, hyper-latents (Z, H/4, W/4). Latents stay as the
+networks have them, (1, M, H, W): only they look into them.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 
 from lvcodec.arrays import Ints
 from lvcodec.errors import WeightsError
-from lvcodec.nets.coding import Coding, Parameters, Planes
+from lvcodec.nets.coding import Array, Coding, InterPath, Parameters, Planes, as_numpy
 from lvcodec.sizes import padded
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from lvcodec.entropy.tables import TableSet
-    from lvcodec.nets.inter_coding import InterCoding
+
+Bytes = NDArray[np.uint8]
 
 
 class Network:
@@ -32,9 +31,9 @@ class Network:
     quality_index: which of the qualities; streams carry it.
     """
 
-    def __init__(self, coding: Coding, width: int, height: int, device: Any, quality_index: int) -> None:
+    def __init__(self, coding: Coding, width: int, height: int, quality_index: int) -> None:
         self.quality_index = quality_index
-        self.coding, self.width, self.height, self.device = coding, width, height, device
+        self.coding, self.width, self.height = coding, width, height
         self._height, self._width = padded(height), padded(width)
 
     @property
@@ -42,53 +41,37 @@ class Network:
         return self.coding.tables
 
     @property
-    def inter(self) -> InterCoding:
+    def inter(self) -> InterPath:
         """The inter path, of `aligned`. Raises WeightsError if the weights have none."""
         if self.coding.inter is None:
             raise WeightsError("these weights have no inter path", "--mode lds codes without, or take newer weights")
         return self.coding.inter
 
-    def analyse(self, picture: Picture) -> Tensor:
+    def analyse(self, picture: Picture) -> Array:
         """U_ENC: the picture's latents, unrounded."""
-        return self.coding.analyse(*self._padded(picture))
+        y, u, v = (self.coding.given(plane) for plane in self.padded(picture))
+        return self.coding.analyse(y, u, v)
 
-    def symbols(self, latents: Tensor) -> Ints:
+    def symbols(self, latents: Array) -> Ints:
         """Latents, or a difference of two, rounded to whole quantiser steps."""
-        return ints(self.coding.symbols(latents))
+        return ints(self.coding.symbols(latents)[0])
 
-    def latents(self, steps: NDArray[Any] | Tensor) -> Tensor:
-        """Latents of quantiser steps: whole ones, (M, H, W), or a tensor as `compensate` gives it."""
-        return self.coding.units(self._tensor(steps) if isinstance(steps, np.ndarray) else steps)
+    def latents(self, steps: Ints) -> Array:
+        """Latents of whole quantiser steps, (M, H, W)."""
+        return self.coding.units(self._given(steps))
 
-    def steps(self, symbols: NDArray[Any]) -> Tensor:
-        """Quantiser steps as a tensor, (1, M, H, W) float64."""
-        return self._tensor(symbols)
-
-    def pixels(self, latents: Tensor) -> Picture:
+    def pixels(self, latents: Array) -> Picture:
         """U_DEC: the picture of latents."""
         return self._picture(self.coding.pixels(latents))
 
-    def _padded(self, picture: Picture) -> Planes:
-        import torch
-
-        y, u, v = (
-            torch.from_numpy(
-                np.pad(
-                    plane,
-                    ((0, self._height // part - plane.shape[0]), (0, self._width // part - plane.shape[1])),
-                    mode="edge",
-                )
-            ).to(self.device)[None, None]
-            for plane, part in zip(picture.planes, (1, 2, 2), strict=True)
-        )
-        return y, u, v
+    def padded(self, picture: Picture) -> Planes:
+        """Planes of bytes, gone on as their edges to the size that the networks take, (1, 1, H, W)."""
+        return padded_planes(picture, self._height, self._width)
 
     def _picture(self, planes: Planes) -> Picture:
-        import torch
-
         chroma = (self.height + 1) // 2, (self.width + 1) // 2
         cut = [
-            np.ascontiguousarray(p[0, 0, :h, :w].to(torch.uint8).cpu().numpy())
+            np.ascontiguousarray(as_numpy(p)[0, 0, :h, :w], dtype=np.uint8)
             for p, (h, w) in zip(planes, ((self.height, self.width), chroma, chroma), strict=True)
         ]
         return Picture(*cut)
@@ -109,42 +92,41 @@ class Network:
         For each pass the flat positions in (M, H, W), and a function that gives their means (eighths of a step) and
         levels from the symbols known so far, (M, H, W) contiguous.
         """
-        for positions, parameters in self.coding.intra_passes(self._tensor(z)):
+        for positions, parameters in self.coding.intra_passes(self._given(z)):
             yield positions, partial(self._ask, parameters)
 
-    def _ask(self, parameters: Callable[[Tensor], Parameters], y_hat: Ints) -> tuple[Ints, Ints]:
-        import torch
+    def _ask(self, parameters: Callable[[Array], Parameters], y_hat: Ints) -> tuple[Ints, Ints]:
+        # As it is: cheng2020 asks thousands of times and looks at few symbols of the latent each time.
+        mean8, level = parameters(self.coding.given(y_hat[None]))
+        return ints(mean8).ravel(), ints(level).ravel()
 
-        # Not converted here: cheng2020 asks thousands of times and looks at few symbols of the latent each time.
-        return _pair(parameters(torch.from_numpy(y_hat).to(self.device)[None]))
-
-    def p_parameters(self, z: Ints, y_ref: Tensor) -> tuple[Ints, Ints]:
+    def p_parameters(self, z: Ints, y_ref: Array) -> tuple[Ints, Ints]:
         """P-HD, TPM, EPM: means (eighths of a step) and levels of a P-picture's residuals, (M, H, W)."""
-        mean8, level = _pair(self.coding.p_parameters(self._tensor(z), y_ref))
-        return mean8.reshape(self.latent_shape()), level.reshape(self.latent_shape())
+        mean8, level = self.coding.p_parameters(self._given(z), y_ref)
+        return ints(mean8[0]), ints(level[0])
 
-    def compensate(self, z: Ints, y_shift: NDArray[Any], undo: NDArray[Any], y_ref: Tensor) -> Tensor:
-        """LCM: the change of y_ref in quantiser steps, (1, M, H, W) multiples of 1/64, float64.
+    def compensated(self, steps: Ints, z: Ints, y_shift: NDArray[Any], undo: NDArray[Any], y_ref: Array) -> Array:
+        """The latents that LCM makes of a reference, whose quantiser steps and latents are `steps` and `y_ref`.
 
         undo: what takes the shift back where the mean tells that there was one.
         """
-        return self.coding.compensate(self._tensor(z), self._tensor(y_shift), self._tensor(undo), y_ref)
+        change = self.coding.compensate(self._given(z), self._given(y_shift), self._given(undo), y_ref)
+        return self.coding.units(change + self._given(steps))
 
-    def _tensor(self, array: NDArray[Any]) -> Tensor:
-        import torch
-
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device, torch.float64)[None]
-
-
-def ints(tensor: Tensor) -> Ints:
-    """The first of a batch of whole numbers, as an array."""
-    import torch
-
-    from lvcodec.exact.packed import planar
-
-    return np.asarray(planar(tensor.to(torch.int32))[0].cpu().numpy())
+    def _given(self, array: NDArray[Any]) -> Array:
+        """A batch of one, float64."""
+        return self.coding.given(np.ascontiguousarray(array, dtype=np.float64)[None])
 
 
-def _pair(parameters: Parameters) -> tuple[Ints, Ints]:
-    mean8, level = (ints(part if part.dim() == 4 else part.view(1, 1, 1, -1)) for part in parameters)
-    return mean8.ravel(), level.ravel()
+def ints(array: Array) -> Ints:
+    """Whole numbers that networks have put out."""
+    return np.ascontiguousarray(as_numpy(array), dtype=np.int32)
+
+
+def padded_planes(picture: Picture, height: int, width: int) -> tuple[Bytes, Bytes, Bytes]:
+    """Planes of bytes, gone on as their edges to a size of luma, (1, 1, H, W)."""
+    y, u, v = (
+        np.pad(plane, ((0, height // part - plane.shape[0]), (0, width // part - plane.shape[1])), mode="edge")
+        for plane, part in zip(picture.planes, (1, 2, 2), strict=True)
+    )
+    return y[None, None], u[None, None], v[None, None]

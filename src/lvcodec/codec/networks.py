@@ -13,6 +13,7 @@ from lvcodec import names
 from lvcodec.codec.network import Network
 from lvcodec.errors import StreamError
 from lvcodec.exact.backends import pick_device
+from lvcodec.exact.loaded import needed
 from lvcodec.models import canary, loading, store
 from lvcodec.report import OnNotice
 from lvcodec.stream.header import Header
@@ -44,6 +45,8 @@ class Networks:
         self.info, self.video = info, video
         self.device = pick_device(device)
         self.backend = canary.choose(info, quality_index, self.device, backend, on_notice)
+        if loading.needs_torch(info, self.backend):
+            needed(f"the {info.family} family by the {self.backend} backend")  # before threads are told about it
         self._networks: dict[int, Network] = {}
 
     @classmethod
@@ -71,7 +74,7 @@ class Networks:
         return self._networks[quality_index]
 
     def _network(self, quality_index: int) -> Network:
-        return Network(self._coding(quality_index), self.video.width, self.video.height, self.device, quality_index)
+        return Network(self._coding(quality_index), self.video.width, self.video.height, quality_index)
 
     def _coding(self, quality_index: int) -> Coding:
         return loading.coding(self.info, quality_index, self.device, self.backend)

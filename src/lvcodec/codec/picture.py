@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from lvcodec.arrays import Indices, Ints
+from lvcodec.codec.later import When, at_once
 from lvcodec.codec.modes import Mode, Symbols, code_hyper
 from lvcodec.codec.network import Network
 from lvcodec.codec.state import State
@@ -24,17 +25,23 @@ Decide = Callable[[Indices, tuple[Ints, Ints, Ints]], Ints]  # what to code at f
 
 
 def decode_picture(
-    payload: bytes, references: tuple[State, ...], step: Step | None, net: Network, mode: Mode | None, alpha: Fraction
+    payload: bytes,
+    references: tuple[State, ...],
+    step: Step | None,
+    net: Network,
+    mode: Mode | None,
+    alpha: Fraction,
+    when: When = at_once,
 ) -> tuple[State, Coder]:
     """Decode a picture. references: the states after those that its step tells; step: None for an I-picture.
 
-    Returns its own state, and the coder, which has the bits by sub-stream. Raises StreamError if the payload is
-    damaged.
+    when: its pixels are computed. Returns its own state, and the coder, which has the bits by sub-stream. Raises
+    StreamError if the payload is damaged.
     """
     coder = Reader(payload)
     if step is None or mode is None:
-        return reconstruct_intra(code_intra(None, None, net, coder), net), coder
-    return mode.decode(references, step, net, coder, alpha), coder
+        return reconstruct_intra(code_intra(None, None, net, coder), net, when), coder
+    return mode.decode(references, step, net, coder, alpha, when), coder
 
 
 def code_intra(z: Ints | None, decide: Decide | None, net: Network, coder: Coder) -> Symbols:
@@ -52,7 +59,7 @@ def code_intra(z: Ints | None, decide: Decide | None, net: Network, coder: Coder
     return Symbols({"z": z, "y": y_hat})
 
 
-def reconstruct_intra(symbols: Symbols, net: Network) -> State:
+def reconstruct_intra(symbols: Symbols, net: Network, when: When = at_once) -> State:
     """The picture of an I-picture's latents, and the state after it."""
     y_hat = symbols.streams["y"]
-    return State(net.pixels(net.latents(y_hat)), net.quality_index, y_hat)
+    return State(when(lambda: net.pixels(net.latents(y_hat))), net.quality_index, y_hat)

@@ -15,6 +15,8 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Any, Generic, TypeVar
 
+from lvcodec.exact.loaded import shared_out, without_gradients
+
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -35,14 +37,8 @@ def pipelined(
     many if None) wait for each of jobs + 2 groups. An exception comes after the results that came before it. torch's
     threads are shared out among the jobs.
     """
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads // jobs))
-    try:
+    with shared_out(jobs):
         yield from _Pipeline(groups, work, jobs, ahead, results_ahead or ahead).results()
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _Pipeline(Generic[In, Out]):
@@ -107,9 +103,7 @@ class _Pipeline(Generic[In, Out]):
             self._open.put(None)
 
     def _run(self) -> None:
-        import torch
-
-        with torch.inference_mode():
+        with without_gradients():
             while (lane := self._open.get()) is not None and not self._stop.is_set():
                 lane.run(self._work)
 

@@ -1,7 +1,7 @@
 """What a P- or B-picture of `aligned` is predicted from: its references, seen through its motion.
 
-    references ─► the motion that is expected ─► motion, coded against that ─► prediction
-                                                           └─► what motion's tables learn
+    references ─► the motion that is expected ─► motion, coded against that ──┬─► what motion's tables learn
+    their pixels ─────────────────────────────────────────────────────────────┴─► prediction
 
 A P-picture's motion is expected to be that of its reference, as fast in time. A B-picture's is expected to be that of
 the picture between whose references it lies (temporal direct), as long as one of its own references is away.
@@ -34,10 +34,9 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """A picture's prediction, and what its motion leaves behind."""
+class CodedMotion:
+    """A picture's motion, and what it leaves behind."""
 
-    picture: Picture
     motion: Motion
     span: int
     counts: Counts
@@ -53,16 +52,19 @@ def expected(references: tuple[State, ...], step: Step) -> Expected:
     return Expected(field, span, parent.counts)
 
 
-def code_prediction(found: Motion | None, references: tuple[State, ...], step: Step, coder: Coder) -> Prediction:
-    """Code a picture's motion, and predict it. found: the motion to write, None to read it."""
+def code_picture_motion(found: Motion | None, references: tuple[State, ...], step: Step, coder: Coder) -> CodedMotion:
+    """Code a picture's motion. found: the motion to write, None to read it."""
     before = expected(references, step)
     found, seen = motion.code_motion(found, before.field, before.counts, coder, two=step.after is not None)
+    return CodedMotion(found, before.span, before.counts.updated([seen]), seen)
+
+
+def predicted(found: Motion, references: tuple[State, ...], step: Step) -> Picture:
+    """What its motion makes of a picture's references."""
     if step.after is None:
-        picture = motion.predict(references[0].x_hat, found)
-    else:
-        earlier, later = (reference.x_hat for reference in references)
-        picture = motion.predict_both(earlier, later, found, step.at - step.before, step.after - step.at)
-    return Prediction(picture, found, before.span, before.counts.updated([seen]), seen)
+        return motion.predict(references[0].x_hat, found)
+    earlier, later = (reference.x_hat for reference in references)
+    return motion.predict_both(earlier, later, found, step.at - step.before, step.after - step.at)
 
 
 def after_group(structure: Structure, last: State, counts: Counts, seen: Sequence[Seen | None]) -> State:

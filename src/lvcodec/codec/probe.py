@@ -61,17 +61,16 @@ def _beside(reader: StreamReader) -> tuple[Sequence[str] | None, Presentation]:
 
 def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mapping[str, float]]:
     """Bits of each picture's sub-streams, by decoding the symbols."""
-    import torch
-
     from lvcodec.codec.dpb import DecodedPictures
     from lvcodec.codec.gop import decode_record
     from lvcodec.codec.networks import Networks
+    from lvcodec.exact.loaded import without_gradients
     from lvcodec.exact.settings import whole_products
 
     networks = Networks.of_stream(header)
     bits: list[Mapping[str, float]] = []
     decoded = DecodedPictures()
-    with whole_products(), torch.inference_mode():
+    with whole_products(), without_gradients():
         for record in records:
             state, coder = decode_record(record, decoded.references(record) or (), header, networks)
             decoded.add(record, state)

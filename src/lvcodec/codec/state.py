@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from lvcodec.arrays import Ints
 from lvcodec.codec.counts import Counts, Seen
+from lvcodec.codec.later import Pixels, ready
 from lvcodec.codec.motion import Field
-from lvcodec.nets.inter_coding import History
+from lvcodec.nets.inter_context import History
 from lvcodec.video.picture import Picture
 
 
@@ -16,12 +17,13 @@ from lvcodec.video.picture import Picture
 class State:
     """The state after a picture.
 
-    x_hat: as it is shown; quality_index: its own; y_hat: its latents, where they are whole steps; field: its motion,
-    where it has any, and span: the pictures that its vectors span; counts: what motion's tables have seen up to it
-    since the I-picture, and seen: what they saw in it; history: of the inter path, None after an I-picture.
+    pixels: as it is shown, now or later; quality_index: its own; y_hat: its latents, where they are whole steps;
+    field: its motion, where it has any, and span: the pictures that its vectors span; counts: what motion's tables have
+    seen up to it since the I-picture, and seen: what they saw in it; history: of the inter path, None after an
+    I-picture.
     """
 
-    x_hat: Picture
+    pixels: Pixels
     quality_index: int
     y_hat: Ints | None = None
     field: Field | None = None
@@ -29,3 +31,8 @@ class State:
     counts: Counts = dataclasses.field(default_factory=Counts.fresh)
     seen: Seen | None = None
     history: History | None = None
+
+    @property
+    def x_hat(self) -> Picture:
+        """As it is shown, waited for."""
+        return ready(self.pixels)

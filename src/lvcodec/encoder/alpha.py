@@ -7,11 +7,11 @@ from fractions import Fraction
 from itertools import chain, islice
 
 import numpy as np
-import torch
 
 from lvcodec.arrays import Ints
 from lvcodec.codec.network import Network
 from lvcodec.errors import LvcError
+from lvcodec.exact.loaded import without_gradients
 from lvcodec.video.picture import Picture
 
 # Share of latents that change where hardly anything moves; by trial (docs/decisions.md#where-hardly-anything-moves)
@@ -31,7 +31,7 @@ def length_for(first: Ints, second: Ints) -> Fraction:
 def choose_alpha(pictures: Iterator[Picture], net: Network) -> tuple[Fraction, Iterator[Picture]]:
     """The length for a clip, and all of its pictures again. An error in reading them comes after those before it."""
     first, every = _ahead(pictures, 2)
-    with torch.inference_mode():
+    with without_gradients():
         symbols = [net.symbols(net.analyse(picture)) for picture in first]
     return length_for(symbols[0], symbols[-1]) if symbols else Fraction(1), every
 

@@ -14,15 +14,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lvcodec.arrays import Floats, Ints, Reals
 from lvcodec.codec.aligned import inter_context, state_after
+from lvcodec.codec.inter import reconstruct_inter
+from lvcodec.codec.later import at_once
 from lvcodec.codec.modes import LDS, MFVC, LatentMode, Reference, Symbols, last_latents
 from lvcodec.codec.motion import Motion
-from lvcodec.codec.prediction import code_prediction, expected
+from lvcodec.codec.prediction import code_picture_motion, expected, predicted
 from lvcodec.codec.shift import shift_direction
 from lvcodec.codec.state import State
 from lvcodec.encoder import entering
@@ -31,11 +32,9 @@ from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.symbols import decide, decide_shifted
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder
+from lvcodec.nets.coding import Array
 from lvcodec.stream.structure import MAX_LAYER, Step
 from lvcodec.video.picture import Picture
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 # docs/decisions.md#rounds-of-the-search
 REFINED_ROUNDS = 3  # times as many of the search for motion where the encoder takes its time
@@ -84,7 +83,7 @@ class LatentDecisions(Decisions):
     """
 
     mode: LatentMode
-    analyse: Callable[[Tensor, Reference, EncoderNetwork, Fraction, float], Symbols]
+    analyse: Callable[[Array, Reference, EncoderNetwork, Fraction, float], Symbols]
     refined: str
     distortion_weight: float = 1.0
 
@@ -105,7 +104,7 @@ class LatentDecisions(Decisions):
         reference = last_latents(references[0], net)
         symbols = self.analyse(net.analyse(picture), reference, net, alpha, self.distortion_weight_at(alpha))
         symbols = self.mode.code(self._refine(symbols, picture, reference, net, alpha), reference, net, coder, alpha)
-        return self.mode.reconstruct(symbols, reference, net)
+        return self.mode.reconstruct(symbols, reference, net, at_once)
 
     def _refine(
         self, symbols: Symbols, picture: Picture, reference: Reference, net: EncoderNetwork, alpha: Fraction
@@ -141,13 +140,13 @@ class AlignedDecisions(Decisions):
         coder: Coder,
     ) -> State:
         """See Decisions."""
-        prediction = code_prediction(_search(picture, references, step, net), references, step, coder)
-        context = inter_context(prediction, references, net)
+        coded = code_picture_motion(_search(picture, references, step, net), references, step, coder)
+        prediction, context = predicted(coded.motion, references, step), inter_context(coded, references, net)
         weight: float | Floats = self.distortion_weight
         if step.after is None:  # B-pictures show what lies on either side
-            weight = weight * entering.weights(prediction.motion.field, picture.height, picture.width)
-        symbols = encode_inter(picture, prediction.picture, context, net.inter, coder, weight)
-        return state_after(prediction, symbols, context, net)
+            weight = weight * entering.weights(coded.motion.field, picture.height, picture.width)
+        symbols = encode_inter(picture, prediction, context, net.inter, coder, weight)
+        return state_after(reconstruct_inter(prediction, symbols, context, net.inter), coded, symbols, context, net)
 
 
 def _search(picture: Picture, references: tuple[State, ...], step: Step, net: EncoderNetwork) -> Motion:
@@ -170,7 +169,7 @@ def _search(picture: Picture, references: tuple[State, ...], step: Step, net: En
     )
 
 
-def _residual(latents: Tensor, reference: Reference, net: EncoderNetwork) -> Reals:
+def _residual(latents: Array, reference: Reference, net: EncoderNetwork) -> Reals:
     """In steps, not rounded."""
     return net.scaled(latents) - reference.steps
 
@@ -181,16 +180,14 @@ def _prior(residual: Reals, reference: Reference, net: EncoderNetwork) -> tuple[
     return z, net.p_parameters(z, reference.latents)
 
 
-def _analyse_mfvc(
-    latents: Tensor, reference: Reference, net: EncoderNetwork, alpha: Fraction, weight: float
-) -> Symbols:
+def _analyse_mfvc(latents: Array, reference: Reference, net: EncoderNetwork, alpha: Fraction, weight: float) -> Symbols:
     residual = _residual(latents, reference, net)
     z, prior = _prior(residual, reference, net)
     y_res = decide(residual, net.distortion_weights(weight), net.tables["laplace"], grid.locate(*prior))
     return Symbols({"z_t": z, "y_res": y_res}, prior)
 
 
-def _analyse_lds(latents: Tensor, reference: Reference, net: EncoderNetwork, alpha: Fraction, weight: float) -> Symbols:
+def _analyse_lds(latents: Array, reference: Reference, net: EncoderNetwork, alpha: Fraction, weight: float) -> Symbols:
     residual = _residual(latents, reference, net)
     z, prior = _prior(residual, reference, net)
     located, weights = grid.locate(*prior), net.distortion_weights(weight)

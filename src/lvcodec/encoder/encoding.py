@@ -12,9 +12,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, BinaryIO
-
-import torch
 
 from lvcodec import names, quality
 from lvcodec.codec.decoding import decoded
@@ -30,6 +29,7 @@ from lvcodec.encoder.groups import CodedGroup, CodedPicture, GroupCoder
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.encoder.side import Side, side_of
 from lvcodec.errors import InputError, MissingPicturesError, UsageError
+from lvcodec.exact.loaded import threads, without_gradients
 from lvcodec.exact.settings import whole_products
 from lvcodec.measure.psnr import PsnrMeter
 from lvcodec.options import Decoding, Encoding
@@ -64,6 +64,7 @@ def encode(
     starts: numbers of the pictures that GOPs begin with, from 0, where that is known already.
     """
     options.validate()
+    _check_opencv(options)
     if options.verify and not is_path(target):
         raise UsageError("verify reads the stream back and needs a file to write to")
     check_output(target, source, overwrite=options.overwrite)
@@ -90,7 +91,7 @@ def encode(
             on_notice=notices,
             effort=options.effort,
         )
-        side_by_side = stack.enter_context(ThreadPoolExecutor(torch.get_num_threads(), "lvcodec structure"))
+        side_by_side = stack.enter_context(ThreadPoolExecutor(threads(), "lvcodec structure"))
         layers = layers_of(options, info, pictures.format.rate)
         length, frames = alpha_of(options, networks, index, iter(pictures))
         if options.chosen_mode not in names.PAPER_MODES:
@@ -155,6 +156,16 @@ def _coded(
     return pipelined(runs, encoder.encode, jobs, ahead, max(1, ahead // encoder.run))
 
 
+def _check_opencv(options: Encoding) -> None:
+    """Raises UsageError where OpenCV is needed and not installed."""
+    searches = options.chosen_mode not in names.PAPER_MODES or options.longest_gop is None
+    if searches and find_spec("cv2") is None:
+        raise UsageError(
+            f"mode {options.chosen_mode} needs OpenCV to encode, which is not installed",
+            "pip install opencv-python-headless",
+        )
+
+
 @dataclass
 class _Written:
     """What has been written of a video: the stream, and beside it what the decoder will show, and its distortion."""
@@ -177,7 +188,7 @@ class _Written:
     ) -> None:
         """Write all pictures and the end of the stream. Raises InputError if there are none."""
         try:
-            with torch.inference_mode():
+            with without_gradients():
                 for group in coded:
                     self._write(group)
                     notices.pass_on(source)

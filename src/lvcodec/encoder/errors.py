@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from functools import lru_cache
 from itertools import product
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from lvcodec import native
 from lvcodec.arrays import Floats, Indices
 from lvcodec.codec.motion import Field, both_fields
-from lvcodec.exact import warp
+from lvcodec.exact import taps, warp
 
 # docs/decisions.md#constants-of-the-search-that-only-save-time
 SLOTS = 8  # of each part of a vector, a power of 2: a block keeps the errors of SLOTS^2 vectors, those tried last
@@ -57,7 +58,6 @@ class Errors(ABC):
     What is above `mended` counts by its logarithm alone: a residual mends it, at bits that grow so.
 
     What a block's error with a vector is, is kept, SLOTS^2 of each block: most candidates are what was tried before.
-    Compiled kernels find it as quickly anew.
     """
 
     def __init__(self, y: NDArray[np.uint8], shape: tuple[int, ...], mended: float) -> None:
@@ -69,8 +69,9 @@ class Errors(ABC):
 
     def __call__(self, vectors: Field, blocks: Indices) -> Floats:
         """(n,): errors of blocks, by their numbers (n,), each with its vector of (2, n)."""
-        if native.kernels() is not None:
-            return self._compared(vectors, blocks)
+        kernels = native.kernels()
+        if kernels is not None:
+            return self._recalled(kernels, vectors, blocks)
         vector = vectors[0].astype(np.int64) * 2**16 + vectors[1]
         slot = (vectors[0] & (SLOTS - 1)) * SLOTS + (vectors[1] & (SLOTS - 1))
         error: Floats = self._found[blocks, slot]
@@ -88,6 +89,19 @@ class Errors(ABC):
             at, slot = blocks[once], slot[once]
             self._found[at, slot], self._vectors[at, slot] = found, vector[once]
             error[new] = found[again]
+        return error
+
+    def _recalled(self, kernels: ModuleType, vectors: Field, blocks: Indices) -> Floats:
+        """The same by the kernels."""
+        vectors, blocks = np.ascontiguousarray(vectors, dtype=np.int32), np.ascontiguousarray(blocks, dtype=np.int64)
+        error, missing = np.empty(blocks.size, dtype=np.float32), np.empty(blocks.size, dtype=np.int64)
+        count = kernels.recall(error, missing, vectors, blocks, self._vectors, self._found)
+        if count:
+            new = missing[:count]
+            vector, block = vectors[:, new], blocks[new]
+            slot = (vector[0] & (SLOTS - 1)) * SLOTS + (vector[1] & (SLOTS - 1))
+            error[new] = self._found[block, slot] = self._compared(vector, block)
+            self._vectors[block, slot] = vector[0].astype(np.int64) * 2**16 + vector[1]
         return error
 
     def of(self, field: Field) -> Floats:
@@ -215,13 +229,13 @@ def phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     shown = np.empty((warp.STEPS**2, height + 2 * BORDER, width + 2 * BORDER), dtype=np.uint8)
     kernels = native.kernels()
     if kernels is not None:
-        taps = np.array(warp.LUMA_TAPS, dtype=np.int16)
-        kernels.phases(shown, np.ascontiguousarray(plane), taps, height, width, BORDER, *taps.shape)
+        rows = np.array(taps.LUMA_TAPS, dtype=np.int16)
+        kernels.phases(shown, np.ascontiguousarray(plane), rows, height, width, BORDER, *rows.shape)
         return shown
     import cv2
 
     grown = np.pad(plane, BORDER, mode="edge")
-    parts = np.array(warp.LUMA_TAPS, dtype=np.float32) / warp.ONE
+    parts = np.array(taps.LUMA_TAPS, dtype=np.float32) / taps.ONE
     middle = parts.shape[1] // 2 - 1
     # of whole pels one tap is enough
     filters = [(row[middle : middle + 1], 0) if number == 0 else (row, middle) for number, row in enumerate(parts)]

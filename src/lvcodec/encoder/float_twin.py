@@ -11,7 +11,8 @@ from torch import Tensor
 from lvcodec.exact.convolution import scale_of_shift
 from lvcodec.exact.ops import layers
 from lvcodec.models import store
-from lvcodec.nets.swift import Swift, SwiftShape, load_constants, step_tables
+from lvcodec.nets.shapes import SwiftShape
+from lvcodec.nets.swift import Swift, load_constants, step_tables
 
 
 @lru_cache(maxsize=1)

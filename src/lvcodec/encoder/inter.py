@@ -11,16 +11,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Floats, Indices, Ints
-from lvcodec.codec.inter import code_inter, padded_planes
+from lvcodec.codec.inter import code_inter, padded_to_places
 from lvcodec.entropy.coder import Coder, Writer
 from lvcodec.entropy.tables import TableSet
-from lvcodec.exact.planes import planes_to_channels
-from lvcodec.nets.inter import KNOTS
-from lvcodec.nets.inter_coding import InterCoding, InterContext
+from lvcodec.exact.patches import channels_of
+from lvcodec.nets.coding import InterPath, as_numpy
+from lvcodec.nets.inter_context import KNOTS, InterContext, group_of
 from lvcodec.nets.linear import UNITS_PER_COEFFICIENT
 from lvcodec.quality import INDICES_A_QUALITY, LAMBDAS
 from lvcodec.video.picture import Picture
@@ -48,7 +47,7 @@ def encode_inter(
     picture: Picture,
     prediction: Picture,
     context: InterContext,
-    coding: InterCoding,
+    coding: InterPath,
     coder: Coder,
     weight: float | Floats = 1.0,
 ) -> Ints:
@@ -77,7 +76,7 @@ class _Trial:
     """Decides symbols as their tables become known, at the places that are allowed."""
 
     def __init__(
-        self, real: Floats, worth: Floats, outward: Floats, allowed: NDArray[np.bool_], coding: InterCoding
+        self, real: Floats, worth: Floats, outward: Floats, allowed: NDArray[np.bool_], coding: InterPath
     ) -> None:
         """real: (places, M) steps; worth: the same shape, bits for a squared step; outward: (M,) symbols."""
         self._real, self._worth, self._outward, self._allowed, self._coding = real, worth, outward, allowed, coding
@@ -85,18 +84,18 @@ class _Trial:
         self._any = np.zeros(len(real), dtype=bool)
 
     @classmethod
-    def of(cls, picture: Picture, prediction: Picture, coding: InterCoding, lmbda: Floats) -> _Trial:
+    def of(cls, picture: Picture, prediction: Picture, coding: InterPath, lmbda: Floats) -> _Trial:
         """For a picture and its prediction. lmbda: of all places, or (places,)."""
-        x, shown = (planes_to_channels(*(p.float() for p in padded_planes(each))) for each in (picture, prediction))
-        units = coding.model.analysis((x - shown).to(coding.device, torch.float64))[0].flatten(1).T.cpu()
-        inverse = coding.steps.inverse.flatten().cpu()
-        real = np.asarray((units / inverse).float().numpy())
-        each = np.asarray((inverse / UNITS_PER_COEFFICIENT).square().float().numpy())
+        x, shown = (padded_to_places(each) for each in (picture, prediction))
+        residual = channels_of([np.subtract(a[0, 0], b[0, 0], dtype=np.int16) for a, b in zip(x, shown, strict=True)])
+        units = as_numpy(coding.analysis(residual.transpose(2, 0, 1)[None]))[0]
+        real = np.asarray(units.reshape(len(units), -1).T / coding.inverse, dtype=np.float32)
+        each = np.square(coding.inverse / UNITS_PER_COEFFICIENT).astype(np.float32)
         worth = np.broadcast_to(lmbda, len(real))[:, None] * each
         size = np.abs(real)
         near = np.rint(size)
         promised = np.maximum(worth * near * (2 * size - near) - PRICE_OF_SYMBOL, 0).sum(axis=1)
-        outward = np.asarray(coding.steps.outward.flatten().float().cpu().numpy())
+        outward = coding.outward.astype(np.float32)
         return cls(real, worth, outward, promised > PRICE_OF_PLACE, coding)
 
     def again(self) -> _Trial:
@@ -109,7 +108,7 @@ class _Trial:
         return self._allowed[places].astype(np.int32)
 
     def symbols(self, number: int, places: Indices, index: Ints) -> Ints:
-        group = self._coding.model.group(number)
+        group = group_of(number, self._coding.shape)
         real, worth, outward = self._real[places, group], self._worth[places, group], self._outward[group]
         zero, one, further = _costs(self._coding.tables["inter"], index)
         size = np.abs(real)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,12 @@ from lvcodec.arrays import Ints
 from lvcodec.codec.network import Network, ints
 from lvcodec.codec.networks import Networks
 from lvcodec.encoder.distortion import step_weight
+from lvcodec.nets.coding import Array, as_numpy
 from lvcodec.report import OnNotice
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from lvcodec.encoder.refine import Refiner
     from lvcodec.models.store import ModelInfo
     from lvcodec.nets.coding import Coding
@@ -36,11 +35,10 @@ class EncoderNetwork(Network):
         coding: Coding,
         width: int,
         height: int,
-        device: Any,
         quality_index: int,
         refiner: Refiner | None = None,
     ) -> None:
-        super().__init__(coding, width, height, device, quality_index)
+        super().__init__(coding, width, height, quality_index)
         self.refiner = refiner
 
     @property
@@ -48,9 +46,9 @@ class EncoderNetwork(Network):
         """The quality 1..6 that the network is for."""
         return quality.of_index(self.quality_index)
 
-    def scaled(self, latents: Tensor) -> NDArray[np.float64]:
+    def scaled(self, latents: Array) -> NDArray[np.float64]:
         """Latents, or a difference of two, in quantiser steps, not rounded, (M, H, W)."""
-        return np.asarray(self.coding.scaled(latents)[0].cpu().numpy(), dtype=np.float64)
+        return np.ascontiguousarray(as_numpy(self.coding.scaled(latents))[0], dtype=np.float64)
 
     def distortion_weights(self, factor: float) -> NDArray[np.float64] | None:
         """Bits that a squared step of each latent is worth, times the factor, (M, H, W).
@@ -65,31 +63,33 @@ class EncoderNetwork(Network):
         sizes = self.coding.step_sizes()
         if sizes is None:
             return None
-        weights: NDArray[np.float64] = step_weight(sizes, quality.lambda_of(self.quality))[0].double().cpu().numpy()
+        weights: NDArray[np.float64] = step_weight(as_numpy(sizes).astype(np.float64), quality.lambda_of(self.quality))[
+            0
+        ]
         return weights
 
-    def hyper(self, latents: Tensor) -> Ints:
+    def hyper(self, latents: Array) -> Ints:
         """h_a: the intra hyper-latent."""
-        return ints(self.coding.hyper(latents))
+        return ints(self.coding.hyper(latents)[0])
 
-    def p_hyper(self, y_ref: Tensor, y_res: Ints) -> Ints:
+    def p_hyper(self, y_ref: Array, y_res: Ints) -> Ints:
         """P-HE: the hyper-latent of a P-picture. y_ref: latents."""
-        return ints(self.coding.p_hyper(y_ref, self._tensor(y_res)))
+        return ints(self.coding.p_hyper(y_ref, self._given(y_res))[0])
 
-    def shift_hyper(self, direction: Ints, latents: Tensor) -> Ints:
+    def shift_hyper(self, direction: Ints, latents: Array) -> Ints:
         """BFD-E: what is sent about the shift."""
-        return ints(self.coding.shift_hyper(self._tensor(direction), latents))
+        return ints(self.coding.shift_hyper(self._given(direction), latents)[0])
 
     def refine_intra(self, picture: Picture, z: Ints, symbols: Ints) -> Ints:
         """Better symbols of an I-picture for its rate and distortion; the same without a refiner."""
         if self.refiner is None:
             return symbols
-        return self.refiner.intra(self._padded(picture), (self.height, self.width), z, symbols)
+        return self.refiner.intra(self.padded(picture), (self.height, self.width), z, symbols)
 
     def refine_residual(
         self,
         picture: Picture,
-        reference: Tensor,
+        reference: Array,
         coded: Ints,
         prior: tuple[Ints, Ints],
         *,
@@ -105,9 +105,9 @@ class EncoderNetwork(Network):
         if self.refiner is None:
             return coded
         return self.refiner.residual(
-            self._padded(picture),
+            self.padded(picture),
             (self.height, self.width),
-            reference,
+            as_numpy(reference),
             coded,
             prior,
             shifted=shifted,
@@ -146,6 +146,6 @@ class EncoderNetworks(Networks):
 
                 refiner = refiner_of(self.info, quality_index, self._effort)
             self._for_encoding[quality_index] = EncoderNetwork(
-                self._coding(quality_index), self.video.width, self.video.height, self.device, quality_index, refiner
+                self._coding(quality_index), self.video.width, self.video.height, quality_index, refiner
             )
         return self._for_encoding[quality_index]

@@ -7,7 +7,6 @@ x, state ─► analyse ─► symbols ─► code (codec/picture.py, codec/mode
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from lvcodec.arrays import Indices, Ints
 from lvcodec.codec.modes import Symbols
@@ -17,11 +16,9 @@ from lvcodec.encoder.decisions import Decisions
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.symbols import Located, decide
 from lvcodec.entropy.coder import Coder, Writer
+from lvcodec.nets.coding import Array
 from lvcodec.stream.structure import Step
 from lvcodec.video.picture import Picture
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 # Of an I-picture's errors when its symbols are decided, by trial (docs/decisions.md#distortion-weight-of-i-pictures)
 I_DISTORTION_WEIGHT = 1.75
@@ -54,7 +51,7 @@ def _code_intra(picture: Picture, net: EncoderNetwork, coder: Coder) -> Symbols:
     return code_intra(z, _intra_decision(picture, latents, z, net), net, coder)
 
 
-def _intra_decision(picture: Picture, latents: Tensor, z: Ints, net: EncoderNetwork) -> Decide:
+def _intra_decision(picture: Picture, latents: Array, z: Ints, net: EncoderNetwork) -> Decide:
     """Decides an I-picture's symbols, pass by pass as their tables become known."""
     real, weights = net.scaled(latents).ravel(), net.distortion_weights(I_DISTORTION_WEIGHT)
     each = None if weights is None else weights.ravel()

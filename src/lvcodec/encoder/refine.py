@@ -14,9 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lvcodec import names, quality
@@ -114,7 +116,7 @@ class Refiner:
         self,
         planes: Planes,
         size: tuple[int, int],
-        reference: Tensor,
+        reference: NDArray[Any],
         coded: Ints,
         prior: tuple[Ints, Ints],
         *,
@@ -131,10 +133,10 @@ class Refiner:
         """
         with _gradients():
             x, pixel_weights = _target(planes, size)
-            reference = reference.clone().float()
+            units = torch.from_numpy(np.ascontiguousarray(reference)).float()
             z = None if z_bfd is None else _batch(z_bfd)
             return self._residual(
-                x, pixel_weights, reference, _batch(coded), _batch(prior[0]), _batch(prior[1]), shifted, weight, z
+                x, pixel_weights, units, _batch(coded), _batch(prior[0]), _batch(prior[1]), shifted, weight, z
             )
 
     def _residual(
@@ -196,13 +198,13 @@ class Refiner:
 
 @contextmanager
 def _gradients() -> Iterator[None]:
-    """Gradients inside the codec, which works without; tensors from outside have to be copied."""
+    """Gradients inside the codec, which works without."""
     with torch.inference_mode(mode=False), torch.enable_grad():
         yield
 
 
 def _channels(planes: Planes) -> Tensor:
-    y, u, v = (plane.clone().float() for plane in planes)
+    y, u, v = (torch.from_numpy(plane).float() for plane in planes)
     return planes_to_channels(y, u, v).contiguous(memory_format=torch.channels_last)
 
 

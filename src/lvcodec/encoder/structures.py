@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-import torch
-
 from lvcodec.codec.state import State
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
+from lvcodec.exact.loaded import without_gradients
 from lvcodec.quality import lambda_of
 from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
@@ -85,7 +84,7 @@ class Chooser:
 
     def _coded(self, way: tuple[Structure, ...], pictures: Sequence[Picture], before: State) -> Coded:
         groups, state, at = [], before, 0
-        with torch.inference_mode():  # it is a thread's own
+        with without_gradients():  # it is a thread's own
             for structure in way:
                 group, state = self.coder.group(structure, pictures[at : at + structure.pictures], state)
                 groups.append(group)

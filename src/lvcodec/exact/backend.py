@@ -1,27 +1,26 @@
-"""What a backend is: who computes a network's layers from their integers, and how activations lie between them.
+"""What a backend of torch is: who computes a network's layers from their integers, and how activations lie between.
 
     reference.py   sums in int64, requantised by integer shifts: obviously exact, and slow. The judge of the others
     floats.py      sums in float32 or float64 that cannot round (bounds.py)
     int8.py        bytes and fused convolutions for the layers in 8 bits, floats for the rest
-    compiled.py    the same bytes, and our own kernels for those layers and for whole residual blocks
 
 All give the same numbers; tests/exact/test_backends.py compares them. backends.py lists and picks them. A further one
 is a module with a class like theirs and a place in that list: networks ask a backend for what they hold
-(`units`, `levels`) and never which one it is.
+(`units`, `levels`) and never which one it is. Our own kernels compute whole networks, without torch (layers.py).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from lvcodec.exact import convolution, formats
+from lvcodec.exact.condition import Condition
 from lvcodec.exact.formats import INT8, Format, to_units
 from lvcodec.exact.packed import Units
 from lvcodec.exact.planes import planes_to_channels
@@ -60,26 +59,6 @@ class Integers:
         return formats.activate(acc, self.fmt, self.act, whole=True)
 
 
-class InOne(ABC):
-    """A residual block in one pass: x + f(x), clamped to 8 signed bits. x, and what it gives: (N, C, H, W) units."""
-
-    @abstractmethod
-    def __call__(self, x: Units) -> Units:
-        """All of it."""
-
-    @abstractmethod
-    def at(self, x: Units, places: Tensor, shape: Sequence[int]) -> Units:
-        """At some places alone, (1, C, 1, n), as if x were 0 at all others. places: (n,), flat in shape, N * H * W."""
-
-
-class Condition(Enum):
-    """Whether a backend can be used; in words for people."""
-
-    WORKS = "works"
-    WRONG = "computes wrong, not used"
-    ABSENT = "not available here, not used"
-
-
 class Backend(ABC):
     """Who computes layers, and what lies between them: floats, unless a class says otherwise.
 
@@ -88,13 +67,9 @@ class Backend(ABC):
 
     name: ClassVar[str]
 
-    def condition(self, device: torch.device) -> Condition:
+    def condition(self, device: str | torch.device) -> Condition:
         """Whether it can be used on a device."""
         return Condition.WORKS
-
-    def works(self, device: torch.device) -> bool:
-        """Whether it is there and computes right, as far as it can tell by itself."""
-        return self.condition(device) is Condition.WORKS
 
     @property
     def for_wide_networks(self) -> Backend:
@@ -104,10 +79,6 @@ class Backend(ABC):
     @abstractmethod
     def layer(self, integers: Integers) -> Computed:
         """What computes a layer: called with (N, I, H, W) units, as this backend holds them."""
-
-    def residual(self, layers: Sequence[Integers]) -> InOne | None:
-        """What computes x + f(x), clamped to 8 signed bits, f being these layers in turn; None: it has none."""
-        return None
 
     def units(self, x: Tensor, factor: float | Tensor) -> Units:
         """x * factor as 8-bit units: rounded half to even, clamped to -128..127. Exact as far as the product is."""

@@ -7,27 +7,30 @@ sum(|w|) * max|x| + |bias|, so that one number, worked out in 64-bit integers, i
 
 from __future__ import annotations
 
-import torch
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lvcodec.errors import WeightsError
 
 
-def sum_bound(weight: torch.Tensor, bias: torch.Tensor, in_max: int) -> torch.Tensor:
+def sum_bound(weight: NDArray[Any], bias: NDArray[Any], in_max: int) -> NDArray[np.int64]:
     """The largest absolute value any partial sum of each output channel can take.
 
     weight: (O, ...) integers; bias: (O,) integers; in_max: bound of the input's absolute values.
     Returns (O,) int64.
     """
-    absolute = weight.reshape(weight.shape[0], -1).to(torch.int64).abs().sum(dim=1)
-    return absolute * in_max + bias.to(torch.int64).abs()
+    absolute = np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(axis=1)
+    return np.asarray(absolute * in_max + np.abs(bias.astype(np.int64)))
 
 
-def prove(name: str, weight: torch.Tensor, bias: torch.Tensor, in_max: int, limit: int, weight_max: int) -> int:
+def prove(name: str, weight: NDArray[Any], bias: NDArray[Any], in_max: int, limit: int, weight_max: int) -> int:
     """Check a layer's bound and return it.
 
     Raises WeightsError if a weight is above `weight_max` or a sum could reach `limit`.
     """
-    largest = int(weight.abs().max()) if weight.numel() else 0
+    largest = int(np.abs(weight.astype(np.int64)).max()) if weight.size else 0
     if largest > weight_max:
         raise WeightsError(f"layer {name}: a weight of {largest} is above {weight_max}")
     bound = int(sum_bound(weight, bias, in_max).max())

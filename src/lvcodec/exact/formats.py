@@ -7,12 +7,11 @@ and what range they have. Training carries the same numbers unrounded, so each f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
-from lvcodec.exact.rounding import round_ste
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,8 @@ class Format:
 
     one: units that make 1.0; per_symbol: units that one quantiser step takes where integers enter a network;
     low, high: range of a signed activation; high_relu: top of a rectified one;
-    weight_max: largest absolute integer weight; limit: no sum may reach it; dtype: what sums are computed in;
-    leak: slope of the rectifier below zero (0 for ReLU).
+    weight_max: largest absolute integer weight; limit: no sum may reach it; leak: slope of the rectifier below zero (0
+    for ReLU).
     """
 
     one: int
@@ -32,8 +31,14 @@ class Format:
     high_relu: int
     weight_max: int
     limit: int
-    dtype: torch.dtype
     leak: float
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What torch computes sums in: the shortest floats that hold all below the limit."""
+        import torch
+
+        return torch.float32 if self.limit <= 2**24 else torch.float64
 
 
 # The form that fused int8 convolutions run: 8-bit activations, weights within +-64 (pairs of products then stay
@@ -47,7 +52,6 @@ INT8 = Format(
     high_relu=255,
     weight_max=64,
     limit=2**24,
-    dtype=torch.float32,
     leak=0.0,
 )
 # For networks that were not trained for 8 bits: 24-bit activations in steps of 2^-12, 16-bit weights (half the file
@@ -61,7 +65,6 @@ WIDE = Format(
     high_relu=2**23 - 1,
     weight_max=2**15 - 1,
     limit=2**53,
-    dtype=torch.float64,
     leak=0.01,
 )
 
@@ -70,6 +73,8 @@ def to_units(x: Tensor, factor: float | Tensor, fmt: Format, *, rounded: bool) -
     """Bring numbers into a network: one product, one rounding (if `rounded`), one clamp to the signed range."""
     scaled = x * factor
     if rounded:
+        from lvcodec.exact.rounding import round_ste
+
         scaled = round_ste(scaled)
     return clamp(scaled, fmt)
 
@@ -92,10 +97,16 @@ def activate(acc: Tensor, fmt: Format, act: str, *, whole: bool) -> Tensor:
         return clamp(acc, fmt)
     if not fmt.leak:
         return _between(acc, 0, fmt.high_relu)
+    import torch
+
     leaked = torch.where(acc < 0, acc * fmt.leak, acc)
     return _between(leaked.round_() if whole else leaked, fmt.low, fmt.high_relu)
 
 
 def _between(x: Tensor, low: int, high: int) -> Tensor:
     """A clamp; in training the form whose gradient is one pass instead of four."""
-    return F.hardtanh(x, low, high) if x.requires_grad else x.clamp(low, high)
+    if not x.requires_grad:
+        return x.clamp(low, high)
+    import torch.nn.functional as F
+
+    return F.hardtanh(x, low, high)

@@ -27,7 +27,6 @@ SQUARES = Format(
     high_relu=SQUARE_MAX,
     weight_max=2**15 - 1,
     limit=2**53,
-    dtype=torch.float64,
     leak=0.0,
 )
 ROOT_BITS = 16

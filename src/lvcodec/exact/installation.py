@@ -12,9 +12,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import torch
-
 from lvcodec import native
+from lvcodec.exact.loaded import loaded_torch, needed
 from lvcodec.version import __version__
 
 PACKAGES = ("torch", "numpy", "constriction", "safetensors", "imageio-ffmpeg")
@@ -32,7 +31,8 @@ def versions() -> dict[str, str]:
 
 def version_of(package: str) -> str:
     """The installed version of a package."""
-    if package == "torch":
+    torch = loaded_torch()
+    if package == "torch" and torch is not None:
         return str(torch.__version__)  # with the kind of build
     try:
         return version(package)
@@ -58,22 +58,23 @@ def processor() -> tuple[str, list[str]]:
     return name, sorted(flag for flag in flags if flag.startswith(starts))
 
 
-def device_name(device: torch.device) -> str:
+def device_name(device: str) -> str:
     """The device and, if it is a GPU, what it is."""
-    return f"{device}: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else str(device)
+    return f"{device}: {needed('a CUDA device').cuda.get_device_name(device)}" if device == "cuda" else device
 
 
-def installation(device: torch.device) -> dict[str, str]:
+def installation(device: str) -> dict[str, str]:
     """What the bits of a sum could depend on if a library were wrong."""
     name, sets = processor()
+    torch = loaded_torch()  # networks that do without it do not depend on it
     return {
         **versions(),
         "processor": name,
         "instruction sets": " ".join(sets),
         "device": device_name(device),
-        "torch uses": torch.backends.cpu.get_cpu_capability(),
+        "torch uses": "" if torch is None else torch.backends.cpu.get_cpu_capability(),
         "kernels": native.condition(),
-        "oneDNN": str(torch.backends.mkldnn.enabled),
+        "oneDNN": "" if torch is None else str(torch.backends.mkldnn.enabled),
         **{variable: os.environ.get(variable, "") for variable in LIMITS},
     }
 
@@ -81,14 +82,14 @@ def installation(device: torch.device) -> dict[str, str]:
 # ---- verdicts -----------------------------------------------------------------------------------------------------
 
 
-def _marker(subject: str, device: torch.device) -> tuple[Path, str]:
+def _marker(subject: str, device: str) -> tuple[Path, str]:
     """The file that stands for a verdict, and what it says."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     text = "".join(f"{name}: {value}\n" for name, value in {"right": subject, **installation(device)}.items())
     return Path(base) / "lvcodec" / "canary" / hashlib.sha256(text.encode()).hexdigest()[:32], text
 
 
-def known(subject: str, device: torch.device) -> bool:
+def known(subject: str, device: str) -> bool:
     """Whether `subject` was found right on this installation before."""
     try:
         marker, text = _marker(subject, device)
@@ -97,7 +98,7 @@ def known(subject: str, device: torch.device) -> bool:
         return False
 
 
-def remember(subject: str, device: torch.device) -> None:
+def remember(subject: str, device: str) -> None:
     """Keep that `subject` is right on this installation; where nothing can be kept, it is found out again."""
     try:
         marker, text = _marker(subject, device)

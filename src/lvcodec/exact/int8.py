@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from lvcodec.exact import fused
-from lvcodec.exact.backend import Backend, Computed, Condition, Integers
+from lvcodec.exact.backend import Backend, Computed, Integers
+from lvcodec.exact.condition import Condition
 from lvcodec.exact.convolution import pointwise, scale_of_shift
 from lvcodec.exact.floats import FLOAT, FloatLayer
 from lvcodec.exact.formats import INT8
@@ -30,8 +31,8 @@ class Int8Backend(Backend):
 
     name = "int8"
 
-    def condition(self, device: torch.device) -> Condition:
-        if device.type != "cpu" or not fused.available():
+    def condition(self, device: str | torch.device) -> Condition:
+        if str(device) != "cpu" or not fused.available():
             return Condition.ABSENT
         return Condition.WORKS if fused_agrees() else Condition.WRONG
 

@@ -76,5 +76,6 @@ def integers(name: str, layer: Conv) -> tuple[Tensor, Tensor, Tensor]:
         bias = layer.bias.detach().to(torch.float64).cpu() * layer.fmt.one * 2.0**layer.unit_bits
         bias = torch.round(bias * torch.exp2(shift.double()))
         weight = layer.shape_back(whole).to(torch.int32).contiguous()
-    bounds.prove(name, layer.per_output(weight), bias, layer.in_max, layer.fmt.limit, layer.fmt.weight_max)
+    rows = layer.per_output(weight).numpy()
+    bounds.prove(name, rows, bias.numpy(), layer.in_max, layer.fmt.limit, layer.fmt.weight_max)
     return weight, bias.to(torch.int32 if layer.fmt is INT8 else torch.int64), shift.to(torch.int32)

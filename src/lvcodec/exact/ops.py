@@ -106,7 +106,8 @@ class Conv(nn.Module):
 
     def load_integers(self, name: str, weight: Tensor, bias: Tensor, shift: Tensor) -> None:
         """Switch to coding with these integers. Raises WeightsError if their bound does not hold."""
-        bounds.prove(name, self.per_output(weight), bias, self.in_max, self.fmt.limit, self.fmt.weight_max)
+        flat = self.per_output(weight).cpu().numpy()
+        bounds.prove(name, flat, bias.cpu().numpy(), self.in_max, self.fmt.limit, self.fmt.weight_max)
         self.integers = Integers(weight, bias, shift, self.fmt, self.act, self.stride, self.groups, self.transposed)
         self._computed = None
         self.coding = True

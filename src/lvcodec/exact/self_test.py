@@ -17,11 +17,12 @@ from lvcodec.exact.gdn import Gdn
 from lvcodec.exact.ops import Conv
 from lvcodec.exact.packed import Units, floats
 from lvcodec.exact.settings import whole_products
+from lvcodec.native import self_test
 
 LAYERS_SHA256 = "89a8a6df00bb22602db08299cc810b104cb39ac71905cd4fdd43716d8654e4d0"
 
 
-def layer_digest(backend: Backend, device: torch.device) -> str:
+def layer_digest(backend: Backend, device: str | torch.device) -> str:
     """SHA-256, hexadecimal, of what layers of all forms put out; LAYERS_SHA256 if the backend is right."""
     digest = hashlib.sha256()
     with whole_products(), torch.inference_mode():
@@ -40,12 +41,8 @@ def whole(x: Units, factor: int = 1) -> Tensor:
 
 
 def numbers(shape: tuple[int, ...], low: int, high: int, step: int) -> Tensor:
-    """low <= v <= high, int64, in a fixed disorder. step: another prime gives another one."""
-    size = 1
-    for side in shape:
-        size *= side
-    place = torch.arange(1, size + 1)
-    return (low + place * step % 2147483647 // 7 % (high - low + 1)).view(shape)
+    """See native/self_test.py."""
+    return torch.from_numpy(self_test.numbers(shape, low, high, step))
 
 
 def _layers() -> Iterator[tuple[Conv, Tensor]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import torch
+from lvcodec.exact.loaded import loaded_torch
 
 _lock = threading.Lock()
 _users = 0  # calls that are inside
@@ -25,49 +25,53 @@ def whole_products() -> Iterator[None]:
 
     Autocast is the calling thread's: threads that are started within begin without it. The precision of products is the
     process's: it is set when the first of several calls enters and restored when the last one leaves. A program that
-    changes it from another thread meanwhile is not hindered.
+    changes it from another thread meanwhile is not hindered. Where torch is not loaded nobody has told it anything yet.
     """
+    torch = loaded_torch()
+    if torch is None:
+        yield
+        return
     with ExitStack() as stack:
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
-        _enter()
+        _enter(torch)
         try:
             yield
         finally:
-            _leave()
+            _leave(torch)
 
 
-def _enter() -> None:
+def _enter(torch: Any) -> None:
     global _users, _before
     with _lock:
         if not _users:
-            _before = _set_exact()
+            _before = _set_exact(torch)
         _users += 1
 
 
-def _leave() -> None:
+def _leave(torch: Any) -> None:
     global _users
     with _lock:
         _users -= 1
         if not _users:
-            _restore(_before)
+            _restore(torch, _before)
 
 
-def _owners() -> list[Any]:
+def _owners(torch: Any) -> list[Any]:
     """What holds an `fp32_precision`, parents first; none in a torch that has only the one function.
 
     A child that was not set takes its parent's.
     """
-    all_of: Any = torch.backends
+    all_of = torch.backends
     onednn = all_of.mkldnn
     owners = [all_of, onednn, getattr(onednn, "matmul", None), getattr(onednn, "conv", None)]
     return owners if all(hasattr(owner, "fp32_precision") for owner in owners) else []
 
 
-def _set_exact() -> list[str]:
+def _set_exact(torch: Any) -> list[str]:
     """Returns the settings from before, in the order of `_owners`."""
-    owners = _owners()
+    owners = _owners(torch)
     if not owners:
         before = [torch.get_float32_matmul_precision()]
         torch.set_float32_matmul_precision("highest")
@@ -81,8 +85,8 @@ def _set_exact() -> list[str]:
     return before
 
 
-def _restore(before: list[str]) -> None:
-    owners = _owners()
+def _restore(torch: Any, before: list[str]) -> None:
+    owners = _owners(torch)
     if not owners:
         torch.set_float32_matmul_precision(before[0])
     # Parents last: in torch 2.14 what is said of all of oneDNN is said of everything.

@@ -9,19 +9,32 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lvcodec import names
 from lvcodec.errors import LvcError, WeightsError
+from lvcodec.exact import backends, installation, warp
+from lvcodec.exact.condition import Condition
+from lvcodec.exact.loaded import without_gradients
+from lvcodec.exact.settings import whole_products
 from lvcodec.models import loading, store
 from lvcodec.models.store import ModelInfo
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
-    from lvcodec.nets.coding import Coding, Planes
-    from lvcodec.nets.inter_coding import InterCoding
+from lvcodec.native.self_test import numbers
+from lvcodec.nets.coding import Array, Coding, InterPath, as_numpy
+from lvcodec.nets.inter_context import (
+    HEADS,
+    MAGNITUDES,
+    InterContext,
+    change_planes,
+    context_planes,
+    is_even,
+    motion_features,
+    remembered,
+    sizes_of,
+)
 
 KEY = "canary"  # in the manifest
 VERSION = 3  # of what is run and hashed: hashes of other versions are not compared
@@ -31,93 +44,83 @@ REACH = 99  # quarters of a pel that vectors of the canary go, at most
 FORGED = 2**14  # factor to symbols, as only a forged stream has them: clamps
 
 
-def digest(coding: Coding, device: torch.device) -> str:
+def digest(coding: Coding) -> str:
     """SHA-256, hexadecimal, of all that a model's networks put out at one quality, and the warp."""
-    import torch
-
-    from lvcodec.exact import warp
-    from lvcodec.exact.self_test import numbers, whole
-    from lvcodec.exact.settings import whole_products
-
     hashed = hashlib.sha256()
 
-    def keep(*outputs: Tensor) -> None:
+    def keep(*outputs: Array) -> None:
         for output in outputs:
-            hashed.update(whole(output, 64).numpy().astype("<i8").tobytes())
+            hashed.update((as_numpy(output).astype(np.float64) * 64).astype("<i8").tobytes())
 
-    with whole_products(), torch.inference_mode():
-        latents, later = (coding.analyse(*_planes(move, device)) for move in (0, SHIFTED))
-        y, y_next = coding.symbols(latents).double(), coding.symbols(later).double()
-        z = coding.hyper(latents).double()
+    def reals(output: Array) -> NDArray[np.float64]:
+        return np.ascontiguousarray(as_numpy(output), dtype=np.float64)
+
+    given = coding.given
+    with whole_products(), without_gradients():
+        latents, later = (coding.analyse(*(given(plane) for plane in _planes(move))) for move in (0, SHIFTED))
+        y, y_next = reals(coding.symbols(latents)), reals(coding.symbols(later))
+        z = reals(coding.hyper(latents))
         keep(latents, later, y, z)
-        for _, parameters in coding.intra_passes(z):
-            keep(*parameters(y))
-        reference, forged = coding.units(y), coding.units(y * FORGED)
+        for _, parameters in coding.intra_passes(given(z)):
+            keep(*parameters(given(y)))
+        reference, forged = coding.units(given(y)), coding.units(given(y * FORGED))
         keep(*coding.pixels(reference), *coding.pixels(forged))
         residual = y_next - y
-        z = coding.p_hyper(reference, residual).double()
-        keep(z, *coding.p_parameters(z, reference), *coding.p_parameters(z, forged))
-        direction = residual.clamp(-1, 1)
-        z = coding.shift_hyper(direction, later).double()
-        change = coding.compensate(z, residual - direction, direction, reference)
-        keep(z, change, *coding.pixels(coding.units(y + change)))
-        y_plane, u_plane, v_plane = _planes(0, device)
+        z = reals(coding.p_hyper(reference, given(residual)))
+        keep(z, *coding.p_parameters(given(z), reference), *coding.p_parameters(given(z), forged))
+        direction = np.clip(residual, -1, 1)
+        z = reals(coding.shift_hyper(given(direction), later))
+        change = reals(coding.compensate(given(z), given(residual - direction), given(direction), reference))
+        keep(z, change, *coding.pixels(coding.units(given(y + change))))
+        planes = _planes(0)
         if coding.inter is not None:
-            keep(*_inter_path(coding.inter, (y_plane, u_plane, v_plane)))
+            keep(*_inter_path(coding.inter, planes))
         for far in (REACH, warp.MAX_VECTOR):
-            field = numbers(warp.field_shape(HEIGHT, WIDTH), -far, far, 48271).to(torch.int32).numpy()
-            for plane, chroma in ((y_plane, False), (u_plane, True)):
-                keep(torch.from_numpy(warp.warp(plane[0, 0].cpu().numpy(), field, chroma=chroma)))
+            field = numbers(warp.field_shape(HEIGHT, WIDTH), -far, far, 48271).astype(np.int32)
+            for plane, chroma in ((planes[0], False), (planes[1], True)):
+                keep(warp.warp(plane[0, 0], field, chroma=chroma))
     return hashed.hexdigest()
 
 
-def _inter_path(inter: InterCoding, planes: Planes) -> Iterator[Tensor]:
+def _inter_path(inter: InterPath, planes: tuple[NDArray[np.uint8], ...]) -> Iterator[Array]:
     """All that the inter path puts out for a made-up B-picture, in which few places are live."""
-    import torch
-
-    from lvcodec.exact.self_test import numbers
-    from lvcodec.nets.inter import HEADS, MAGNITUDES, change_planes, context_planes, motion_features
-    from lvcodec.nets.inter_coding import InterContext
-
-    rows, columns, channels = HEIGHT // 16, WIDTH // 16, inter.model.shape.latent
-    field = numbers((2, rows, columns), -REACH, REACH, 48271).to(torch.int32).numpy()
-    single = numbers((rows, columns), 0, 1, 16807).bool().numpy()
+    rows, columns, channels = HEIGHT // 16, WIDTH // 16, inter.shape.latent
+    field = numbers((2, rows, columns), -REACH, REACH, 48271).astype(np.int32)
+    single = numbers((rows, columns), 0, 1, 16807).astype(bool)
     index = inter.quality_index
     context = InterContext(
-        numbers((channels, rows, columns), 0, MAGNITUDES[-1], 69621).to(torch.uint8).numpy(),
+        numbers((channels, rows, columns), 0, MAGNITUDES[-1], 69621).astype(np.uint8),
         motion_features(field, single),
         context_planes(index, (40, 90), 1, 3, b_picture=True),
         change_planes(index, b_picture=True),
     )
-    symbols = numbers((rows * columns, channels), -2, 2, 39373).to(torch.int32).numpy()
-    symbols[numbers((rows * columns,), 0, 2, 48271).bool().numpy()] = 0
-    live = symbols.any(axis=1).reshape(rows, columns)
+    symbols = numbers((rows * columns, channels), -2, 2, 39373).astype(np.int32)
+    symbols[numbers((rows * columns,), 0, 2, 48271).astype(bool)] = 0
+    live, every = symbols.any(axis=1).reshape(rows, columns), np.arange(rows * columns)
     features = inter.features(context)
-    yield from (torch.from_numpy(inter.live_levels(parity, features, live)) for parity in (0, 1))
-    odd = (torch.arange(rows)[:, None] + torch.arange(columns)).flatten().numpy() % 2
+    yield from (inter.live_levels(parity, features, live, every) for parity in (0, 1))
+    odd = ~is_even(rows, columns).ravel()
     for number in range(HEADS):
         places = (live.ravel() & (odd == number % 2)).nonzero()[0]
         if places.size:
-            yield torch.from_numpy(inter.indices(number, features, live, inter.sizes(symbols), places))
+            yield inter.indices(number, features, live, sizes_of(symbols), places)
     for factor in (1, FORGED):
         yield from inter.changed(planes, symbols * factor, context)
-    yield torch.from_numpy(inter.remembered(context, symbols))
+    yield remembered(context, symbols)
     residual = numbers((1, 96, HEIGHT // 8, WIDTH // 8), -255, 255, 48271)
-    yield inter.model.analysis(residual.to(inter.device, torch.float64))
+    yield inter.analysis(residual.astype(np.int16))
 
 
-def _planes(move: int, device: torch.device) -> list[Tensor]:
+def _planes(move: int) -> tuple[NDArray[np.uint8], ...]:
     """A picture as the networks take it: a slope with blocks and noise, `move` samples to the left."""
-    import torch
-
     planes = []
     for side in (1, 2, 2):
-        rows = torch.arange(0, HEIGHT, side)[:, None]
-        columns = torch.arange(0, WIDTH, side)[None] + move
+        rows = np.arange(0, HEIGHT, side)[:, None]
+        columns = np.arange(0, WIDTH, side)[None] + move
         blocks = (rows // 11 * 7 + columns // 13 * 5) % 4 * 40
         noise = (rows * 1103 + columns * 4057 + rows * columns) % 23
-        planes.append((16 + rows // 2 + columns // 4 + blocks + noise).to(torch.uint8).to(device)[None, None])
-    return planes
+        planes.append((16 + rows // 2 + columns // 4 + blocks + noise).astype(np.uint8)[None, None])
+    return tuple(planes)
 
 
 def recorded(info: ModelInfo) -> dict[int, str]:
@@ -136,15 +139,7 @@ def record(info: ModelInfo) -> ModelInfo:
 
     Raises WeightsError if the weights are damaged or the manifest cannot be written.
     """
-    import torch
-
-    from lvcodec.exact.reference import REFERENCE
-
-    device = torch.device("cpu")
-    hashes = {
-        str(index): digest(loading.coding(info, index, device, REFERENCE.name), device)
-        for index in loading.qualities(info)
-    }
+    hashes = {str(index): digest(loading.coding(info, index, backend="reference")) for index in loading.qualities(info)}
     manifest = {**info.manifest, KEY: {"version": VERSION, "sha256": hashes}}
     store.write_manifest(info.path, manifest)
     return replace(info, manifest=manifest)
@@ -154,22 +149,19 @@ def record(info: ModelInfo) -> ModelInfo:
 
 
 def choose(
-    info: ModelInfo, quality_index: int, device: torch.device, name: str, notify: Callable[[str], None] | None = None
+    info: ModelInfo, quality_index: int, device: str, name: str, notify: Callable[[str], None] | None = None
 ) -> str:
     """The name of the backend to code with: that of exact/backends.py for `name`, if it is right on this installation.
 
     One that was chosen by "auto" and gives other hashes than the manifest's is passed over, with a word to `notify`;
     the last of names.BACKENDS is not tried. A backend that was named is taken as it is.
     """
-    from lvcodec.exact.backend import Condition
-    from lvcodec.exact.backends import BACKENDS, asked_for, pick_backend
-
-    picked = pick_backend(name, device).name
-    if asked_for(name) != names.AUTO:
+    picked = backends.pick_backend(name, device)
+    if backends.asked_for(name) != names.AUTO:
         return picked
     place = names.BACKENDS.index(picked)
     for faster in names.BACKENDS[:place]:
-        if notify and BACKENDS[faster].condition(device) is Condition.WRONG:
+        if notify and backends.condition(faster, device) is Condition.WRONG:
             notify(_passed_over(faster, picked))
     order = names.BACKENDS[place:]
     for backend, next_one in zip(order, order[1:], strict=False):
@@ -187,10 +179,8 @@ def _passed_over(backend: str, next_one: str) -> str:
     )
 
 
-def _right(info: ModelInfo, quality_index: int, device: torch.device, backend: str) -> bool:
+def _right(info: ModelInfo, quality_index: int, device: str, backend: str) -> bool:
     """Whether a backend gives the manifest's hashes; True where there are none."""
-    from lvcodec.exact import installation
-
     hashes = recorded(info)
     if quality_index in hashes:
         hashes = {quality_index: hashes[quality_index]}
@@ -203,10 +193,10 @@ def _right(info: ModelInfo, quality_index: int, device: torch.device, backend: s
     return True
 
 
-def attempt(info: ModelInfo, quality_index: int, device: torch.device, backend: str) -> str:
+def attempt(info: ModelInfo, quality_index: int, device: str, backend: str) -> str:
     """The hash that a backend gives, or what hinders it."""
     try:
-        return digest(loading.coding(info, quality_index, device, backend), device)
+        return digest(loading.coding(info, quality_index, device, backend))
     except LvcError:
         raise
     except (RuntimeError, TypeError, MemoryError) as error:  # operators that are private, and devices that are odd

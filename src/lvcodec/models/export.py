@@ -43,7 +43,7 @@ def largest_sums(model: nn.Module) -> dict[str, int]:
     largest = {}
     for name, layer in layers(model):
         weight, bias, _ = masters.integers(name, layer)
-        largest[name] = int(bounds.sum_bound(layer.per_output(weight), bias, layer.in_max).max())
+        largest[name] = int(bounds.sum_bound(layer.per_output(weight).numpy(), bias.numpy(), layer.in_max).max())
     return largest
 
 
@@ -87,7 +87,7 @@ def swift_arrays(model: Swift, pmfs: Mapping[str, NDArray[np.float64]]) -> dict[
     """All integers of a swift model; pmfs: by the names of PRIORS."""
     from lvcodec.models.inter_steps import inter_arrays
     from lvcodec.models.steps import export_steps
-    from lvcodec.nets.swift import STEPS
+    from lvcodec.nets.shapes import STEPS
 
     arrays = layer_arrays(model)
     arrays.update({STEPS + k: v.numpy() for k, v in export_steps(model).items()})

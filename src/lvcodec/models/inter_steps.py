@@ -13,7 +13,8 @@ from torch import Tensor
 from lvcodec.entropy import grid
 from lvcodec.entropy.builders import dead_zone_tables, odds_tables
 from lvcodec.exact.rounding import round_ste
-from lvcodec.nets.inter import (
+from lvcodec.nets.inter import Inter, InterSteps
+from lvcodec.nets.inter_context import (
     DEAD_ZONES,
     INVERSE_BITS,
     KNOTS,
@@ -23,8 +24,6 @@ from lvcodec.nets.inter import (
     OFFSET_BITS,
     OUTWARD_BITS,
     TABLES,
-    Inter,
-    InterSteps,
 )
 from lvcodec.nets.linear import UNITS_PER_COEFFICIENT
 from lvcodec.quality import INDICES_A_QUALITY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,13 +10,14 @@ from numpy.typing import NDArray
 
 from lvcodec import names, quality
 from lvcodec.errors import UsageError, WeightsError
+from lvcodec.exact.backends import NATIVE, layers_of, pick_backend
+from lvcodec.exact.loaded import needed
 from lvcodec.models.store import Arrays, ModelInfo, cached_integers
 
 if TYPE_CHECKING:
     import torch
 
     from lvcodec.entropy.tables import TableSet
-    from lvcodec.exact.backend import Backend
     from lvcodec.nets.coding import Coding
 
 
@@ -42,6 +44,11 @@ def is_continuous(info: ModelInfo) -> bool:
     return info.family in names.ONE_NETWORK_FAMILIES
 
 
+def needs_torch(info: ModelInfo, backend: str) -> bool:
+    """Whether networks that code are torch's. backend: a name of exact/backends.py, not "auto"."""
+    return not (backend == NATIVE and info.family == "swift")
+
+
 def coding(info: ModelInfo, quality_index: int, device: torch.device | str = "cpu", backend: str = "auto") -> Coding:
     """The networks of a model at one quality. backend: a name of exact/backends.py, or "auto".
 
@@ -54,16 +61,14 @@ def build(
     info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device | str = "cpu", backend: str = "auto"
 ) -> Coding:
     """The networks of a model at one quality, from integers that are at hand already. Raises as `coding` does."""
-    import torch
-
-    from lvcodec.exact.backends import pick_backend
-
-    device = torch.device(device)
     if info.family not in _BUILDERS:
         raise WeightsError(
             f"{info.path} holds a model of an unknown family, {info.family}", "a newer lvcodec may know it"
         )
-    return _BUILDERS[info.family](info, arrays, quality_index, device, pick_backend(backend, device))
+    backend = pick_backend(backend, device)
+    if needs_torch(info, backend):
+        needed(f"the {info.family} family" if backend == NATIVE else f"the {backend} backend")
+    return _BUILDERS[info.family](info, arrays, quality_index, str(device), backend)
 
 
 def table_sets(arrays: Arrays, prefix: str = "tables.") -> tuple[dict[str, TableSet], dict[str, NDArray[np.int32]]]:
@@ -98,37 +103,60 @@ def load_layers(model: torch.nn.Module, arrays: Arrays, prefix: str) -> None:
 _built: dict[tuple[str, str, str], Any] = {}  # networks do not depend on the quality in swift: built once
 
 
-def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: Backend) -> Coding:
-    import torch
-
-    from lvcodec.exact.ops import use_backend
-    from lvcodec.nets.inter_coding import InterCoding
-    from lvcodec.nets.swift import Swift, SwiftShape, load_constants, step_tables
-    from lvcodec.nets.swift_coding import SwiftCoding
-
-    key = (info.weights_id, str(device), backend.name)
+def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: str, backend: str) -> Coding:
+    key = (info.weights_id, device, backend)
     if key not in _built:
-        with torch.device("meta"):  # float masters take no memory: only integers are loaded
-            model = Swift(SwiftShape(**info.manifest["shape"]))
-        load_layers(model, arrays, "layers.")
-        use_backend(model, backend)
-        steps = {name: table.to(device) for name, table in step_tables(arrays).items()}
-        load_constants(model, steps)
-        model.eval()
+        made = _swift_by_kernels(info, arrays) if backend == NATIVE else _swift_by_torch(info, arrays, device, backend)
         _built.clear()
-        _built[key] = (model, steps, *table_sets(arrays))
-    model, steps, tables, centres = _built[key]
-    last = len(steps["gain"]) - 1
+        _built[key] = made
+    last, at = _built[key]
     if quality_index > last:
         raise UsageError(
             f"quality {quality.of_index(quality_index):g} is not in this swift model",
             f"it has {quality.LOWEST} to {quality.of_index(last):g}",
         )
-    inter = InterCoding(model.inter, steps, tables, quality_index) if model.shape.inter else None
-    return SwiftCoding(model, steps, tables, centres, quality_index, inter)
+    coding: Coding = at(quality_index)
+    return coding
 
 
-def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torch.device, backend: Backend) -> Coding:
+AtQuality = Callable[[int], "Coding"]
+
+
+def _swift_by_kernels(info: ModelInfo, arrays: Arrays) -> tuple[int, AtQuality]:
+    """The last quality index, and what gives the networks of each."""
+    from lvcodec.nets.shapes import SwiftShape
+    from lvcodec.nets.swift_kernels import SwiftKernels, SwiftModel
+
+    model = SwiftModel.of(SwiftShape(**info.manifest["shape"]), arrays, *table_sets(arrays))
+    return len(model.steps["gain"]) - 1, lambda quality_index: SwiftKernels(model, quality_index)
+
+
+def _swift_by_torch(info: ModelInfo, arrays: Arrays, device: str, backend: str) -> tuple[int, AtQuality]:
+    import torch
+
+    from lvcodec.exact.ops import use_backend
+    from lvcodec.nets.inter_coding import InterCoding
+    from lvcodec.nets.shapes import SwiftShape
+    from lvcodec.nets.swift import Swift, load_constants, step_tables
+    from lvcodec.nets.swift_coding import SwiftCoding
+
+    with torch.device("meta"):  # float masters take no memory: only integers are loaded
+        model = Swift(SwiftShape(**info.manifest["shape"]))
+    load_layers(model, arrays, "layers.")
+    use_backend(model, layers_of(backend))
+    steps = {name: table.to(device) for name, table in step_tables(arrays).items()}
+    load_constants(model, steps)
+    model.eval()
+    tables, centres = table_sets(arrays)
+
+    def at(quality_index: int) -> Coding:
+        inter = InterCoding(model.inter, steps, tables, quality_index) if model.shape.inter else None
+        return SwiftCoding(model, steps, tables, centres, quality_index, inter)
+
+    return len(steps["gain"]) - 1, at
+
+
+def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: str, backend: str) -> Coding:
     import torch
 
     from lvcodec.exact.ops import use_backend
@@ -139,7 +167,7 @@ def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torc
     if number not in listed:
         raise UsageError(f"quality {number:g} is not in this cheng2020 model", f"it has {', '.join(map(str, listed))}")
     whole = int(number)
-    key = (f"{info.weights_id} {whole}", str(device), backend.name)
+    key = (f"{info.weights_id} {whole}", device, backend)
     if key not in _built:
         try:
             width, thresholds = info.manifest["shape"]["channels"][str(whole)], arrays["grid.thresholds"]
@@ -148,7 +176,7 @@ def _cheng2020(info: ModelInfo, arrays: Arrays, quality_index: int, device: torc
         with torch.device("meta"):
             model = Cheng2020(width)
         load_layers(model, arrays, f"q{whole}.layers.")
-        use_backend(model, backend.for_wide_networks)
+        use_backend(model, layers_of("float" if backend == NATIVE else backend).for_wide_networks)
         model.eval()
         shared, _ = table_sets(arrays)
         own, centres = table_sets(arrays, f"q{whole}.tables.")

@@ -8,18 +8,17 @@ from torch import Tensor
 from lvcodec.entropy import grid
 from lvcodec.exact.formats import INT8
 from lvcodec.nets.linear import UNITS_PER_COEFFICIENT
-from lvcodec.nets.swift import (
+from lvcodec.nets.shapes import (
     GAIN_BITS,
     INVERSE_BITS,
     MEAN_BITS,
     MIDDLE_INDEX,
     NORM_BITS,
     OFFSET_BITS,
+    PARAMETER_GRID,
     SPREAD_BITS,
-    Steps,
-    Swift,
 )
-from lvcodec.nets.temporal import PARAMETER_GRID
+from lvcodec.nets.swift import Steps, Swift
 from lvcodec.quality import HIGHEST, INDICES_A_QUALITY, LAMBDAS, LAST_INDEX, LOWEST
 
 

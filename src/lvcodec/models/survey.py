@@ -10,6 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lvcodec import names, native
+from lvcodec.exact import installation
+from lvcodec.exact.backends import NATIVE, condition, layers_of, pick_device, works
+from lvcodec.exact.loaded import has_torch, needed, threads
 from lvcodec.models import canary, loading
 from lvcodec.models.store import ModelInfo
 from lvcodec.quality import of_index
@@ -29,41 +33,31 @@ class Finding:
 
 def devices() -> list[str]:
     """The devices that networks can run on, here."""
-    import torch
-
-    return ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    return ["cpu", *(["cuda"] if has_torch() and needed("a CUDA device").cuda.is_available() else [])]
 
 
 def plan(models: list[ModelInfo]) -> list[tuple[ModelInfo | None, int, str, str]]:
     """Model (None for the layers), quality index, device and backend of each check; the reference comes first."""
-    import torch
-
-    from lvcodec.exact.backends import BACKENDS
-
-    places = [
-        (device, backend.name)
-        for device in devices()
-        for backend in reversed(BACKENDS.values())
-        if backend.works(torch.device(device))
-    ]
-    subjects: list[tuple[ModelInfo | None, int]] = [(None, 0)]
-    subjects += [(model, index) for model in models for index in loading.qualities(model)]
-    return [(model, index, *place) for model, index in subjects for place in places]
+    places = [(device, name) for device in devices() for name in reversed(names.BACKENDS) if works(name, device)]
+    subjects = [(model, index) for model in models for index in loading.qualities(model)]
+    # The kernels' layers have been checked by native/self_test.py where they work.
+    layers: list[tuple[ModelInfo | None, int, str, str]] = [(None, 0, *place) for place in places if place[1] != NATIVE]
+    tried = [(model, index, *place) for model, index in subjects for place in places]
+    return layers + [one for one in tried if has_torch() or not loading.needs_torch(one[0], one[3])]
 
 
 def findings(models: list[ModelInfo]) -> Iterator[Finding]:
     """Make every check of `plan`, and compare: with what is recorded, else with the first of its subject."""
-    from lvcodec.exact import self_test
-    from lvcodec.exact.backends import BACKENDS, pick_device
-
     first: dict[str, str] = {}
+    expected: str | None
     for model, index, where, backend in plan(models):
         device = pick_device(where)
-        expected: str | None = self_test.LAYERS_SHA256
         if model is None:
-            subject = "layers"
+            from lvcodec.exact import self_test
+
+            subject, expected = "layers", self_test.LAYERS_SHA256
             try:
-                got = self_test.layer_digest(BACKENDS[backend], device)
+                got = self_test.layer_digest(layers_of(backend), device)
             except (RuntimeError, TypeError) as error:
                 got = canary.in_a_line(error)
         else:
@@ -75,21 +69,15 @@ def findings(models: list[ModelInfo]) -> Iterator[Finding]:
 
 def machine() -> dict[str, Any]:
     """Versions, processor, limits, kernels, devices and backends of this installation, for people."""
-    import torch
-
-    from lvcodec import native
-    from lvcodec.exact import installation
-    from lvcodec.exact.backends import BACKENDS
-
     processor, sets = installation.processor()
     return {
         "versions": installation.versions(),
         "processor": processor,
         "instruction_sets": sets,
-        "torch_uses": torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
+        "torch_uses": needed("doctor").backends.cpu.get_cpu_capability() if has_torch() else "not installed",
+        "threads": threads(),
         "kernels": native.condition(),
         "limits": {name: os.environ[name] for name in installation.LIMITS if name in os.environ},
-        "devices": [installation.device_name(torch.device(device)) for device in devices()],
-        "backends": {name: backend.condition(torch.device("cpu")).value for name, backend in BACKENDS.items()},
+        "devices": [installation.device_name(device) for device in devices()],
+        "backends": {name: condition(name, "cpu").value for name in names.BACKENDS},
     }

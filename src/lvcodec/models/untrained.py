@@ -47,7 +47,8 @@ def init_random(
 
 def random_swift(target: Path, about: dict[str, Any], *, overwrite: bool) -> store.ModelInfo:
     """A swift model of the default shape, with an inter path, with random weights."""
-    from lvcodec.nets.swift import Swift, SwiftShape
+    from lvcodec.nets.shapes import SwiftShape
+    from lvcodec.nets.swift import Swift
 
     shape = SwiftShape(inter=True)
     model = Swift(shape)
@@ -106,7 +107,7 @@ def _start_inter(model: Inter, basis: NDArray[np.float64], frequency: NDArray[np
     """The same transform for residuals, with steps, scales and odds by which some places are live."""
     import torch
 
-    from lvcodec.nets.inter import KNOTS
+    from lvcodec.nets.inter_context import KNOTS
 
     order = np.argsort(frequency, kind="stable")[: model.shape.latent]
     deviation = torch.from_numpy(INTER_SHARE * _deviation(frequency[order])).float()

@@ -1,6 +1,6 @@
 """Layers of 8 bits as the compiled kernels want them: weights laid out, bytes of positions, channels last.
 
-`Layer` is a 1x1 or 3x3 layer, `Block` a residual block of three (nets/layers.py). What they compute is what the integer
+`Layer` is a dense layer, `Block` a residual block of three (nets/layers.py). What they compute is what the integer
 layers of exact/ops.py say; here all are arrays of numpy.
 """
 
@@ -19,6 +19,7 @@ LANES = 64  # outputs that are computed together
 MOST_CHANNELS, MOST_HIDDEN, MOST_INPUTS = 256, 512, 1021  # as in native/kernels.h
 MOST_LINEAR, MOST_LINEAR_SHIFT = 512, 62
 SHIFTS = range(-6, 31)
+SIDES = 1, 3, 5  # of a layer's taps
 RELU, CLAMP, WIDE = range(3)
 KINDS = {"relu": RELU, "clamp": CLAMP, "wide": WIDE}
 SIGNED = 128  # the byte that stands for 0 of -128..127
@@ -41,7 +42,7 @@ class Given:
 
 
 class Layer:
-    """A 1x1 or 3x3 layer, stride 1. zero: the byte that stands for 0 in its input."""
+    """A 1x1, 3x3 or 5x5 layer, stride 1. zero: the byte that stands for 0 in its input."""
 
     def __init__(self, kernels: ModuleType, given: Given, zero: int) -> None:
         self._kernels, self._zero, self._kind = kernels, zero, KINDS[given.act]
@@ -53,11 +54,12 @@ class Layer:
     def fits(given: Given) -> bool:
         """Whether the kernel can be such a layer."""
         _, inputs, side, _ = given.weight.shape
-        known = side == 1 or (side == 3 and inputs % 4 == 0)
-        return known and given.groups == 1 and inputs <= MOST_INPUTS and given.has_known_shifts
+        return side in SIDES and given.groups == 1 and inputs <= MOST_INPUTS and given.has_known_shifts
 
     def __call__(self, x: Bytes, places: NDArray[np.int64] | None = None) -> NDArray[Any]:
         """x: (H, W, I). Returns (H, W, O) bytes, float32 of a wide layer; (n, O) at places (n,), numbers in H * W."""
+        if self._taps > 1 and x.shape[2] % 4:  # as the kernel wants them
+            x = np.pad(x, ((0, 0), (0, 0), (0, -x.shape[2] % 4)), constant_values=self._zero)
         height, width, channels = x.shape
         shape = (height, width) if places is None else (places.size,)
         out = np.empty((*shape, self.outputs), dtype=np.float32 if self._kind == WIDE else np.uint8)

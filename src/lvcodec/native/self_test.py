@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lvcodec.native.layers import Block, Given, Layer, Linear
 
 SHA256 = {
-    "layers": "3ee7528bd0b313c73e229c3d54d2628f443b825f449cd3000ff62e64f7ebc376",
+    "layers": "6a6a1acf772c97bbf2fc142be3218d1c449c00f45d9e66125f6a933fc6b95ecc",
     "coder": "462383839253dc8262dd8ef50197295eed1a6063b6df2e4c5f0c97de9e030d16",
     "warp": "ea60fd59d40c9f3fab9be64efcf3a0530a112a248aa22f00bcb6f987bb61d74b",
 }
@@ -140,7 +140,12 @@ def _coder(kernels: ModuleType) -> list[NDArray[Any]]:
 SIDES = 7, 9  # of activations
 BLOCK = 64, 128  # channels, hidden
 LINEAR = 24, 32  # inputs, outputs
-LAYERS = ((66, 70, 1, "wide", 0), (66, 70, 1, "clamp", 128), (20, 150, 3, "relu", 128))  # inputs ... zero of the input
+LAYERS = (  # inputs, outputs, side, activation, zero of the input
+    (66, 70, 1, "wide", 0),
+    (66, 70, 1, "clamp", 128),
+    (20, 150, 3, "relu", 128),
+    (42, 21, 5, "wide", 128),
+)
 
 
 def given_layer(inputs: int, outputs: int, kernel: int, act: str, *, groups: int = 1) -> Given:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,10 +27,8 @@ from lvcodec.exact.formats import WIDE, clamp, to_units
 from lvcodec.exact.ops import Conv
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import CONTEXT, ONE, SYMBOL_MAX, Cheng2020, causal_taps
-from lvcodec.nets.coding import Parameters, Planes
-from lvcodec.nets.compensation import LATENT_GRID
-from lvcodec.nets.inter_coding import InterCoding
-from lvcodec.nets.temporal import PARAMETER_GRID
+from lvcodec.nets.coding import InterPath, Parameters, Planes
+from lvcodec.nets.shapes import LATENT_GRID, PARAMETER_GRID
 
 ROW_STEP = CONTEXT // 2 + 1  # passes between a position and the one below it
 # log2 of the scale grid's steps, for EPM's natural logarithm: 6 / ln 2 levels to 1.0, and 6 * log2(1 / 0.05)
@@ -45,7 +44,7 @@ class Cheng2020Coding:
     Raises WeightsError if the thresholds are not such.
     """
 
-    inter: InterCoding | None = None
+    inter: InterPath | None = None
 
     def __init__(
         self,
@@ -70,6 +69,10 @@ class Cheng2020Coding:
         return self.model.n, height // 64, width // 64
 
     # ---- pictures and latents -------------------------------------------------------------------------------
+
+    def given(self, array: NDArray[Any]) -> Tensor:
+        """See Coding."""
+        return torch.from_numpy(array).to(self.thresholds.device)
 
     def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """U_ENC: padded planes in levels to latents, ONE units to a symbol."""

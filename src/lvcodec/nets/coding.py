@@ -1,4 +1,4 @@
-"""What the loop asks of a family at one quality: nets/swift_coding.py and nets/cheng2020_coding.py implement it.
+"""What the loop asks of a family at one quality.
 
     analyse (U_ENC), pixels (U_DEC)               planes of bytes to latents and back
     scaled, symbols, units, step_sizes            latents in quantiser steps and back
@@ -7,48 +7,107 @@
     shift_hyper, compensate                       the shift (BFD-E; BFD-D, LCM)
     inter                                         P- and B-pictures of `aligned`, where the model has it
 
-`scaled`, `step_sizes`, `hyper`, `p_hyper` and `shift_hyper` are for the encoder alone.
+`scaled`, `step_sizes`, `hyper`, `p_hyper` and `shift_hyper` are for the encoder alone. Networks compute with arrays of
+their own kind, torch's or numpy's: swift_coding.py and cheng2020_coding.py by torch, swift_kernels.py without it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.arrays import Ints
+from lvcodec.arrays import Indices, Ints
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from lvcodec.entropy.tables import TableSet
-    from lvcodec.nets.inter_coding import InterCoding
+    from lvcodec.nets.inter_context import InterContext
+    from lvcodec.nets.shapes import InterShape
 
-Parameters = tuple["Tensor", "Tensor"]
-Planes = tuple["Tensor", "Tensor", "Tensor"]
+Array = Any  # torch's or numpy's, as the networks compute with
+Parameters = tuple[Array, Array]
+Planes = tuple[Array, Array, Array]
+
+
+def as_numpy(array: Tensor | NDArray[Any]) -> NDArray[Any]:
+    """What networks put out, in numpy."""
+    return array if isinstance(array, np.ndarray) else np.asarray(array.cpu().numpy())
 
 
 class Coding(Protocol):
-    """A family at one quality; tensors have a batch of one and hold whole numbers, exact."""
+    """A family at one quality; arrays have a batch of one and hold whole numbers, exact.
+
+    Latents are the networks' own affair: they go from `analyse` and `units` to where latents are asked for.
+    """
 
     tables: dict[str, TableSet]
     centres: dict[str, Ints]
-    inter: InterCoding | None
+    inter: InterPath | None
 
-    def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor: ...
-    def scaled(self, latents: Tensor) -> Tensor: ...
-    def step_sizes(self) -> Tensor | None: ...
-    def symbols(self, latents: Tensor) -> Tensor: ...
-    def units(self, symbols: Tensor) -> Tensor: ...
-    def pixels(self, units: Tensor) -> Planes: ...
-    def hyper(self, latents: Tensor) -> Tensor: ...
+    def given(self, array: NDArray[Any]) -> Array:
+        """An array as the networks take it."""
+        ...
+
+    def analyse(self, y: Array, u: Array, v: Array) -> Array: ...
+    def scaled(self, latents: Array) -> Array: ...
+    def step_sizes(self) -> Array | None: ...
+    def symbols(self, latents: Array) -> Array: ...
+    def units(self, symbols: Array) -> Array: ...
+    def pixels(self, latents: Array) -> Planes: ...
+    def hyper(self, latents: Array) -> Array: ...
     # The functions that it yields take symbols of any numeric type.
-    def intra_passes(self, z: Tensor) -> Iterator[tuple[NDArray[np.intp], Callable[[Tensor], Parameters]]]: ...
-    def p_hyper(self, y_ref: Tensor, y_res: Tensor) -> Tensor: ...
-    def p_parameters(self, z: Tensor, y_ref: Tensor) -> Parameters: ...
-    def shift_hyper(self, direction: Tensor, latents: Tensor) -> Tensor: ...
-    def compensate(self, z: Tensor, y_shift: Tensor, undo: Tensor, y_ref: Tensor) -> Tensor: ...
+    def intra_passes(self, z: Array) -> Iterator[tuple[Indices, Callable[[Array], Parameters]]]: ...
+    def p_hyper(self, y_ref: Array, y_res: Array) -> Array: ...
+    def p_parameters(self, z: Array, y_ref: Array) -> Parameters: ...
+    def shift_hyper(self, direction: Array, latents: Array) -> Array: ...
+    def compensate(self, z: Array, y_shift: Array, undo: Array, y_ref: Array) -> Array: ...
     def z_shape(self, stream: str, height: int, width: int) -> tuple[int, int, int]: ...
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]: ...
+
+
+class InterPath(Protocol):
+    """The inter path at one quality. Symbols are int32 arrays with a row for each place, (H/16 * W/16, M).
+
+    inverse, outward: (M,) latent units for a symbol; how much further out than its whole step a symbol is put, in
+    symbols.
+    """
+
+    shape: InterShape
+    tables: dict[str, TableSet]
+    quality_index: int
+    inverse: NDArray[np.float64]
+    outward: NDArray[np.float64]
+
+    def features(self, context: InterContext) -> Any:
+        """What the entropy model has from before the picture."""
+        ...
+
+    def live_levels(self, odd: int, features: Any, live: NDArray[np.bool_], places: Indices) -> Ints:
+        """Tables of whether places are live, (n,): where row + column is even or, with `odd`, odd.
+
+        live: (H/16, W/16), the even ones known for the odd; places: flat.
+        """
+        ...
+
+    def indices(
+        self, number: int, features: Any, live: NDArray[np.bool_], sizes: NDArray[np.uint8], places: Indices
+    ) -> Ints:
+        """Tables of a head's symbols at some places, (n, channels of its group).
+
+        sizes: (H/16 * W/16, M), of the symbols that are known to the head, anything elsewhere.
+        """
+        ...
+
+    def analysis(self, residual: NDArray[np.int16]) -> Array:
+        """(1, M, H/16, W/16) latent units of a residual, (1, 96, H/8, W/8) levels. For the encoder alone."""
+        ...
+
+    def changed(
+        self, prediction: tuple[NDArray[np.uint8], ...], symbols: Ints, context: InterContext
+    ) -> tuple[Array, ...]:
+        """The picture: padded planes of bytes of the prediction, (1, 1, H, W), and what the symbols add."""
+        ...

@@ -14,9 +14,9 @@ from lvcodec.entropy import grid
 from lvcodec.exact.formats import Format
 from lvcodec.exact.ops import Conv
 from lvcodec.exact.packed import Units, join
+from lvcodec.nets.shapes import LATENT_GRID
 from lvcodec.nets.temporal import hyper_decoder, hyper_encoder, unit_bits_for
 
-LATENT_GRID = 64  # compensated latents are whole multiples of 1/64 of a quantiser step
 HALF_STEP = grid.MEAN_STEPS // 2  # of the quantiser, in eighths
 
 

@@ -19,57 +19,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lvcodec import quality
-from lvcodec.arrays import Ints
 from lvcodec.entropy import grid
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv
 from lvcodec.exact.packed import Units, add, at_places, expand, floats, join, keep, rectified, unshuffle
 from lvcodec.exact.rounding import round_ste
+from lvcodec.nets.inter_context import (
+    CHANGE_MAX,
+    CHANGE_PLANES,
+    CONTEXT_PLANES,
+    DECAY_BITS,
+    KNOTS,
+    LEVELS_PER_UNIT,
+    LIVE_LEVELS,
+    LIVE_PER_UNIT,
+    LIVE_UNITS,
+    LIVE_WIDTH,
+    MAGNITUDES,
+    MOTION_FEATURES,
+    SEEN_PART,
+)
 from lvcodec.nets.layers import Residual, residuals
 from lvcodec.nets.linear import LATENT_MAX, LINEAR, PATCH_CHANNELS, UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
-from lvcodec.nets.temporal import PARAMETER_GRID, unit_bits_for
-
-KNOTS = 9  # qualities whose steps and scales are learned, 1 ... 9; between them they are interpolated
-MOTION_FEATURES = 8
-CONTEXT_PLANES = 5  # quality, references' quality, I-pictures among them, B-picture, distance
-CHANGE_PLANES = 2  # quality, B-picture
-HEADS = 4
-LIVE_WIDTH = 32
-LIVE_LEVELS, LIVE_MIDDLE, LIVE_PER_UNIT = 65, 32, 4  # of the odds of a live place: natural logarithms in quarters
-LEVELS_PER_UNIT = 8  # of scales
-LIVE_UNITS = 64  # how a live place enters the networks
-CHANGE_MAX = 2.0**16  # of what the linear layer adds, UNITS_PER_LEVEL a level
-SEEN_PART = 0.25  # 8-bit units of the network at 1/8 for one of the linear layer's, UNITS_PER_LEVEL a level
-# How a symbol's magnitude enters the networks: 16 log2(1 + |k|), in units.
-MAGNITUDES = (0, 16, 25, 32, 37, 41, 45, 48, 51, 53, 55, 57, 59, 61, 63, 64)
-# What enters beside them: lengths of vectors (quarters of a pel) and distances of pictures by half octaves, flags.
-HALF_OCTAVES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)
-UNITS_PER_HALF_OCTAVE, FLAG = 7, 32
-MIDDLE_INDEX = (KNOTS - 1) * quality.INDICES_A_QUALITY // 2  # a quality enters as how far its index is from this one
-TABLES = "steps.inter."  # how names of the quantiser's integer tables begin among a model's integers
-INVERSE_BITS, OFFSET_BITS, OUTWARD_BITS = 8, 5, 8  # their binary places
-DEAD_ZONES = (-0.125, 0.0, 0.125, 0.25, 0.375, 0.5)  # symbols, of the classes that channels have
-DECAY_BITS = 2  # what is remembered of past magnitudes falls by a quarter a picture
-
-
-@dataclass(frozen=True)
-class InterShape:
-    """Sizes: latent channels, those of the first group; widths and depths of the entropy model and of the change."""
-
-    latent: int = 256
-    first: int = 48
-    trunk: int = 128
-    trunk_depth: int = 2
-    head: int = 96
-    squeezed: int = 48
-    width8: int = 64
-    depth8: int = 3
+from lvcodec.nets.shapes import PARAMETER_GRID, InterShape
+from lvcodec.nets.temporal import unit_bits_for
 
 
 @dataclass(frozen=True)
@@ -150,10 +126,6 @@ class Inter(nn.Module):
     @property
     def coding(self) -> bool:
         return self.dec_linear.coding
-
-    def group(self, number: int) -> slice:
-        """The channels that a head codes."""
-        return slice(0, self.shape.first) if number < 2 else slice(self.shape.first, None)
 
     # ---- the entropy model --------------------------------------------------------------------------------------
 
@@ -278,37 +250,3 @@ def remembered(history: Tensor, symbols: Tensor) -> Tensor:
     """
     left = history - torch.floor((history + (2**DECAY_BITS - 1)) * 2.0**-DECAY_BITS)
     return torch.maximum(magnitudes(symbols), left)
-
-
-def motion_features(field: Ints, single: NDArray[np.bool_]) -> Ints:
-    """(MOTION_FEATURES, rows, columns) units of a field of vectors, one for each position at 1/16.
-
-    How far the neighbours above, below, left and right are off, in half octaves; how long the vector is; whether its
-    parts lie between pels; whether the block is predicted from one of two references. field: (2, rows, columns)
-    quarters of a pel; single: (rows, columns).
-    """
-    grown = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    near = (grown[:, :-2, 1:-1], grown[:, 2:, 1:-1], grown[:, 1:-1, :-2], grown[:, 1:-1, 2:])
-    lengths = [np.abs(part).sum(axis=0) for part in (*(field - other for other in near), field)]
-    octaves = np.searchsorted(HALF_OCTAVES, np.stack(lengths), side="right") * UNITS_PER_HALF_OCTAVE
-    flags = np.stack([field[0] & 3 != 0, field[1] & 3 != 0, single]) * FLAG
-    return np.concatenate([octaves, flags]).astype(np.int32)
-
-
-def context_planes(
-    quality_index: int, references: tuple[int, int], intra: int, distance: int, *, b_picture: bool
-) -> Ints:
-    """(CONTEXT_PLANES,) units of a picture.
-
-    quality_index: its own; references: those of its two references, a P-picture's one twice, like intra, how many of
-    them are I-pictures; distance: in pictures, to the farther one.
-    """
-    coarser = 2 * quality_index - sum(references)
-    octave = int(np.searchsorted(HALF_OCTAVES, distance, side="right")) * UNITS_PER_HALF_OCTAVE
-    planes = quality_index - MIDDLE_INDEX, coarser // 2, FLAG // 2 * intra, FLAG * b_picture, octave
-    return np.clip(np.array(planes, dtype=np.int32), -128, 127)
-
-
-def change_planes(quality_index: int, *, b_picture: bool) -> Ints:
-    """(CHANGE_PLANES,) units of a picture."""
-    return np.clip(np.array([quality_index - MIDDLE_INDEX, FLAG * b_picture], dtype=np.int32), -128, 127)

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from lvcodec.exact.backend import Backend, InOne, Integers
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv
-from lvcodec.exact.packed import Packed, Units, add, at_places, spread
+from lvcodec.exact.packed import Units, add, at_places, spread
 
 
 class Residual(nn.Module):
@@ -33,29 +32,15 @@ class Residual(nn.Module):
             )
         else:
             raise ValueError(f"unknown block kind {kind!r}")
-        self._in_one: tuple[Backend, Integers, InOne | None] | None = None  # for which integers, by whom
 
     def forward(self, x: Units) -> Units:
-        in_one = self._in_one_pass() if isinstance(x, Packed) else None
-        return in_one(x) if in_one else add(x, self.body(x), INT8)
-
-    def _in_one_pass(self) -> InOne | None:
-        """What computes all of the block, if the backend can."""
-        layers = [layer for layer in self.body if isinstance(layer, Conv)]
-        given = [layer.integers for layer in layers if layer.integers is not None]
-        backend = layers[0].backend
-        if self._in_one is None or self._in_one[0] is not backend or self._in_one[1] is not given[0]:
-            self._in_one = backend, given[0], backend.residual(given)
-        return self._in_one[2]
+        return add(x, self.body(x), INT8)
 
     def at(self, x: Units, places: Tensor, shape: Sequence[int]) -> Units:
         """The same of a depthwise block at some places alone, (1, C, 1, n): right where all around one is among them.
 
         places: (n,), flat in N * H * W; shape: N, H, W.
         """
-        in_one = self._in_one_pass() if isinstance(x, Packed) else None
-        if in_one:
-            return in_one.at(x, places, shape)
         moved = at_places(self.body[0](spread(x, places, shape)), places)
         return add(x, self.body[2](self.body[1](moved)), INT8)
 

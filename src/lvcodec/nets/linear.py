@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-
 from lvcodec.exact.formats import Format
 
 PATCH_CHANNELS = 384  # 256 of Y, 64 of U, 64 of V: one 16x16 patch in 4:2:0
@@ -19,6 +17,5 @@ LINEAR = Format(
     high_relu=LATENT_MAX,
     weight_max=2**16,
     limit=2**53,
-    dtype=torch.float64,
     leak=0.0,
 )

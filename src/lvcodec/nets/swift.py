@@ -9,8 +9,8 @@ y * gain. Networks see latents divided by their deviation (`norm`). Everything i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,56 +19,17 @@ from torch import Tensor, nn
 
 from lvcodec import quality
 from lvcodec.entropy import grid
-from lvcodec.errors import UsageError
 from lvcodec.exact.formats import INT8, to_units
 from lvcodec.exact.ops import Conv, subpixel
 from lvcodec.exact.packed import Units, add, expand, join, keep, planar, shuffle, unshuffle
 from lvcodec.exact.rounding import round_ste
-from lvcodec.nets.compensation import LATENT_GRID, ShiftCompensation
-from lvcodec.nets.inter import Inter, InterShape
+from lvcodec.nets import shapes
+from lvcodec.nets.compensation import ShiftCompensation
+from lvcodec.nets.inter import Inter
 from lvcodec.nets.layers import residuals
 from lvcodec.nets.linear import LATENT_MAX, LINEAR, PATCH_CHANNELS, UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
-from lvcodec.nets.temporal import PARAMETER_GRID, TemporalPrior, hyper_decoder, hyper_encoder, unit_bits_for
-
-MIDDLE_INDEX = quality.LAST_INDEX // 2  # the networks see a quality by how far its index lies from this one
-STEPS = "steps."  # how names of the exported tables begin among a model's integers
-# Binary places of the exported integer tables (models/steps.py).
-GAIN_BITS, INVERSE_BITS, MEAN_BITS, OFFSET_BITS, NORM_BITS, SPREAD_BITS = 28, 8, 20, 5, 24, 12
-
-
-@dataclass(frozen=True)
-class SwiftShape:
-    """Sizes of a swift model: M latent channels, widths and depths at 1/8 and 1/16, hidden widths of the priors.
-
-    inter: whether it has an inter path of its own (nets/inter.py).
-    The defaults were chosen by speed and by short trainings (docs/decisions.md#the-shape-of-swift).
-    """
-
-    latent: int = 256
-    width8: int = 128
-    depth8: int = 3
-    width16: int = 192
-    depth16: int = 3
-    block: str = "depthwise"
-    lapped: bool = False
-    hyper: int = 64
-    z_channels: int = 48
-    context: int = 128
-    temporal: int = 64
-    inter: bool = False
-
-    def as_dict(self) -> dict[str, int | str | bool]:
-        return asdict(self)
-
-    @classmethod
-    def parse(cls, text: str) -> SwiftShape:
-        """A shape from "latent=192,block=depthwise"; empty for the default."""
-        given = dict(item.split("=", 1) for item in text.split(",") if item)
-        as_type: dict[str, Callable[[str], Any]] = {"bool": "True".__eq__, "int": int, "str": str}
-        unknown = given.keys() - {f.name for f in fields(cls)}
-        if unknown:
-            raise UsageError(f"a swift shape has no {', '.join(sorted(unknown))}")
-        return cls(**{f.name: as_type[str(f.type)](given[f.name]) for f in fields(cls) if f.name in given})
+from lvcodec.nets.shapes import LATENT_GRID, MIDDLE_INDEX, PARAMETER_GRID, STEPS, InterShape, SwiftShape
+from lvcodec.nets.temporal import TemporalPrior, hyper_decoder, hyper_encoder, unit_bits_for
 
 
 @dataclass(frozen=True)
@@ -295,14 +256,14 @@ def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
     def row(name: str, bits: int) -> Tensor:
         return (tables[name][quality_index].to(torch.float64) * 2.0**-bits).view(1, -1, 1, 1)
 
-    offset = row("offset", OFFSET_BITS)
+    offset = row("offset", shapes.OFFSET_BITS)
     if bool((offset.abs() <= 2**16).all()):
         # Added to whole numbers times 2^-5, it is exact in float32 below 2^19, and a level is clamped to 0..67.
         offset = offset.float()
     return Steps(
-        row("gain", GAIN_BITS),
-        row("inverse", INVERSE_BITS),
-        row("mean", MEAN_BITS),
+        row("gain", shapes.GAIN_BITS),
+        row("inverse", shapes.INVERSE_BITS),
+        row("mean", shapes.MEAN_BITS),
         offset,
         torch.full((1, 1, 1, 1), float(quality_index - MIDDLE_INDEX), device=offset.device),
     )
@@ -310,5 +271,5 @@ def steps_from_tables(tables: dict[str, Tensor], quality_index: int) -> Steps:
 
 def load_constants(model: Swift, tables: dict[str, Tensor]) -> None:
     """Set the deviations from exported integers (float64, exact)."""
-    model.norm = (tables["norm"].double() * 2.0**-NORM_BITS).view(1, -1, 1, 1)
-    model.spread = (tables["spread"].double() * 2.0**-SPREAD_BITS).view(1, -1, 1, 1)
+    model.norm = (tables["norm"].double() * 2.0**-shapes.NORM_BITS).view(1, -1, 1, 1)
+    model.spread = (tables["spread"].double() * 2.0**-shapes.SPREAD_BITS).view(1, -1, 1, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from lvcodec.entropy.tables import TableSet
 from lvcodec.exact.planes import channels_to_planes
-from lvcodec.nets.coding import Parameters, Planes
+from lvcodec.nets.coding import InterPath, Parameters, Planes
 from lvcodec.nets.inter_coding import InterCoding
 from lvcodec.nets.linear import LATENT_MAX, UNITS_PER_LEVEL
 from lvcodec.nets.swift import Swift, steps_from_tables
@@ -34,7 +35,7 @@ class SwiftCoding:
         inter: InterCoding | None = None,
     ) -> None:
         self.model, self.tables, self.centres = model, tables, centres
-        self.inter = inter
+        self.inter: InterPath | None = inter
         self.steps, self.quality_index = steps_from_tables(steps, quality_index), quality_index
         self._backend = model.enc_out.backend
 
@@ -46,6 +47,10 @@ class SwiftCoding:
         """(Z, H/64, W/64) of a hyper-latent, by the name of its prior."""
         shape = self.model.shape
         return shape.z_channels if stream == "z_intra" else shape.temporal, height // 64, width // 64
+
+    def given(self, array: NDArray[Any]) -> Tensor:
+        """See Coding."""
+        return torch.from_numpy(array).to(self.steps.gain.device)
 
     def analyse(self, y: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """U_ENC: padded planes of bytes to latent units."""

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from lvcodec.exact.formats import Format
 from lvcodec.exact.ops import Conv, subpixel
 from lvcodec.exact.packed import Units, join
-
-PARAMETER_GRID = 256  # EPM and the intra priors put out 256 whole numbers where 1.0 is
+from lvcodec.nets.shapes import PARAMETER_GRID
 
 
 def unit_bits_for(fmt: Format, grid: int) -> int:

@@ -110,7 +110,7 @@ def coded(
     import lvcodec
 
     # The backend is named, so that no short-lived model is remembered as right.
-    backend = pick_backend(names.AUTO, torch.device("cpu")).name
+    backend = pick_backend(names.AUTO, "cpu")
     family = store.read_info(folder).family
     curve = []
     with written(shown) as clip:

@@ -20,7 +20,8 @@ from lvcodec.exact import masters
 from lvcodec.exact.ops import layers
 from lvcodec.models import store
 from lvcodec.models.store import Arrays
-from lvcodec.nets.swift import Swift, SwiftShape
+from lvcodec.nets.shapes import SwiftShape
+from lvcodec.nets.swift import Swift
 from lvcodec.train.stages.priors import Priors, swift_priors
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from lvcodec.errors import UsageError
-from lvcodec.nets.swift import Swift, SwiftShape
+from lvcodec.nets.shapes import SwiftShape
+from lvcodec.nets.swift import Swift
 from lvcodec.report import OnFile, OnNotice
 from lvcodec.train.data.crops import Crops, gather, prepare
 from lvcodec.train.results import checkpoint, curves

@@ -23,8 +23,8 @@ from lvcodec.models.cheng2020_arrays import LOWEST_SCALE
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import ONE, Cheng2020
 from lvcodec.nets.cheng2020_coding import LEVEL_OF_ONE, LEVELS_PER_NAT
-from lvcodec.nets.compensation import LATENT_GRID, shift_direction
-from lvcodec.nets.temporal import PARAMETER_GRID
+from lvcodec.nets.compensation import shift_direction
+from lvcodec.nets.shapes import LATENT_GRID, PARAMETER_GRID
 from lvcodec.train.stages.losses import LUMA_WINDOW, MSE, Measure, ms_ssim
 from lvcodec.train.stages.priors import Priors
 from lvcodec.train.stages.stage import Outcome, Stage, noisy, outcome, per_pixel

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from lvcodec.nets.swift import Swift, SwiftShape
+from lvcodec.nets.shapes import SwiftShape
+from lvcodec.nets.swift import Swift
 from lvcodec.train.stages import cheng2020, cheng2020_networks, compensation, intra, temporal
 from lvcodec.train.stages.encoder_rules import LDS_ALPHA
 from lvcodec.train.stages.inter import unrolled

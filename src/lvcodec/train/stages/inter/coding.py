@@ -17,16 +17,8 @@ from lvcodec.encoder.inter import PRICE_OF_PLACE, PRICE_OF_SYMBOL, lambdas
 from lvcodec.entropy import grid
 from lvcodec.exact.packed import floats, spread
 from lvcodec.models.inter_steps import between_knots, dead_zone_for_training, steps_for_training
-from lvcodec.nets.inter import (
-    HEADS,
-    LIVE_MIDDLE,
-    LIVE_PER_UNIT,
-    LIVE_UNITS,
-    Inter,
-    InterSteps,
-    magnitudes,
-    remembered,
-)
+from lvcodec.nets.inter import Inter, InterSteps, magnitudes, remembered
+from lvcodec.nets.inter_context import HEADS, LIVE_MIDDLE, LIVE_PER_UNIT, LIVE_UNITS, group_of
 from lvcodec.nets.linear import UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
 from lvcodec.train.stages.losses import MSE, errors
 from lvcodec.train.stages.stage import Outcome, per_pixel
@@ -159,7 +151,7 @@ def _walk(
         places = torch.nonzero(tried & (residual.odd == bool(number % 2)))[:, 0]
         if not len(places):
             continue
-        group = model.group(number)
+        group = group_of(number, model.shape)
         known = residual.planes(sizes).clone()  # gradients need what the head saw
         seen = (shown, known[:, : model.shape.first], known[:, model.shape.first :])
         level = model.levels(number, features, seen, residual.even, places, residual.offset[places][:, group])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lvcodec.codec.motion import both_fields
 from lvcodec.errors import InputError
 from lvcodec.exact import warp
-from lvcodec.nets.inter import KNOTS
+from lvcodec.nets.inter_context import KNOTS
 from lvcodec.quality import INDICES_A_QUALITY, of_index
 from lvcodec.stream.structure import LAYER_CHAIN, LAYER_KEY
 from lvcodec.train.data import chains

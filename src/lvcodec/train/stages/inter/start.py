@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lvcodec.encoder.distortion import CHROMA, LUMA
 from lvcodec.models.inter_steps import steps_for_training
-from lvcodec.nets.inter import KNOTS, Inter, remembered
+from lvcodec.nets.inter import Inter, remembered
+from lvcodec.nets.inter_context import KNOTS
 from lvcodec.nets.linear import PATCH_CHANNELS, UNITS_PER_LEVEL
 from lvcodec.train.stages.inter.coding import lmbda_of, promising, reconstructed
 from lvcodec.train.stages.inter.pool import Pool

@@ -14,7 +14,8 @@ from torch import Tensor
 from lvcodec import quality as quality_scale
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels
 from lvcodec.exact.rounding import round_ste
-from lvcodec.nets.inter import Inter, change_planes, context_planes, motion_features
+from lvcodec.nets.inter import Inter
+from lvcodec.nets.inter_context import change_planes, context_planes, motion_features
 from lvcodec.nets.linear import UNITS_PER_LEVEL
 from lvcodec.nets.swift import Swift
 from lvcodec.train.stages.inter.coding import PictureBatch, code

@@ -1,0 +1,116 @@
+"""What the inter path knows of a picture before its symbols are, as its networks take it: nets/inter.py has those."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lvcodec import quality
+from lvcodec.arrays import Ints
+from lvcodec.nets.shapes import InterShape
+
+KNOTS = 9  # qualities whose steps and scales are learned, 1 ... 9; between them they are interpolated
+MOTION_FEATURES = 8
+CONTEXT_PLANES = 5  # quality, references' quality, I-pictures among them, B-picture, distance
+CHANGE_PLANES = 2  # quality, B-picture
+HEADS = 4
+LIVE_WIDTH = 32
+LIVE_LEVELS, LIVE_MIDDLE, LIVE_PER_UNIT = 65, 32, 4  # of the odds of a live place: natural logarithms in quarters
+LEVELS_PER_UNIT = 8  # of scales
+LIVE_UNITS = 64  # how a live place enters the networks
+CHANGE_MAX = 2.0**16  # of what the linear layer adds, UNITS_PER_LEVEL a level
+SEEN_PART = 0.25  # 8-bit units of the network at 1/8 for one of the linear layer's, UNITS_PER_LEVEL a level
+# How a symbol's magnitude enters the networks: 16 log2(1 + |k|), in units.
+MAGNITUDES = (0, 16, 25, 32, 37, 41, 45, 48, 51, 53, 55, 57, 59, 61, 63, 64)
+# What enters beside them: lengths of vectors (quarters of a pel) and distances of pictures by half octaves, flags.
+HALF_OCTAVES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)
+UNITS_PER_HALF_OCTAVE, FLAG = 7, 32
+MIDDLE_INDEX = (KNOTS - 1) * quality.INDICES_A_QUALITY // 2  # a quality enters as how far its index is from this one
+TABLES = "steps.inter."  # how names of the quantiser's integer tables begin among a model's integers
+INVERSE_BITS, OFFSET_BITS, OUTWARD_BITS = 8, 5, 8  # their binary places
+DEAD_ZONES = (-0.125, 0.0, 0.125, 0.25, 0.375, 0.5)  # symbols, of the classes that channels have
+DECAY_BITS = 2  # what is remembered of past magnitudes falls by a quarter a picture
+
+History = NDArray[np.uint8]  # (M, H/16, W/16), of a picture, for those that refer to it
+
+
+@dataclass(frozen=True, eq=False)
+class InterContext:
+    """What is known of a picture before its symbols are.
+
+    history: (M, H/16, W/16), of its references together; motion: (MOTION_FEATURES, H/16, W/16) units; planes:
+    (CONTEXT_PLANES,), change: (CHANGE_PLANES,) units (nets/inter.py).
+    """
+
+    history: History
+    motion: Ints
+    planes: Ints
+    change: Ints
+
+
+def group_of(number: int, shape: InterShape) -> slice:
+    """The channels that a head codes."""
+    return slice(0, shape.first) if number < 2 else slice(shape.first, None)
+
+
+def is_even(rows: int, columns: int) -> NDArray[np.bool_]:
+    """(rows, columns): where row + column is even."""
+    return (np.arange(rows)[:, None] + np.arange(columns)) % 2 == 0
+
+
+def sizes_of(symbols: Ints) -> NDArray[np.uint8]:
+    """How symbols enter the networks, of the same shape."""
+    return np.asarray(MAGNITUDES, dtype=np.uint8)[np.minimum(np.abs(symbols), len(MAGNITUDES) - 1)]
+
+
+def remembered(context: InterContext, symbols: Ints) -> History:
+    """The history of a picture: its symbols' magnitudes, or what is left of its references' where that is more.
+
+    symbols: (places, M). nets/inter.py has the same for training.
+    """
+    history = context.history.reshape(len(context.history), -1)
+    left = history - ((history + np.uint8(2**DECAY_BITS - 1)) >> DECAY_BITS)
+    some = np.flatnonzero(symbols.any(axis=1))
+    left[:, some] = np.maximum(left[:, some], sizes_of(symbols[some]).T)
+    return left.reshape(context.history.shape)
+
+
+def together(one: History, other: History) -> History:
+    """The history of two references together, or of a P-picture's one, given twice."""
+    return one if one is other else ((one.astype(np.uint16) + other + 1) >> 1).astype(np.uint8)
+
+
+def motion_features(field: Ints, single: NDArray[np.bool_]) -> Ints:
+    """(MOTION_FEATURES, rows, columns) units of a field of vectors, one for each position at 1/16.
+
+    How far the neighbours above, below, left and right are off, in half octaves; how long the vector is; whether its
+    parts lie between pels; whether the block is predicted from one of two references. field: (2, rows, columns)
+    quarters of a pel; single: (rows, columns).
+    """
+    grown = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    near = (grown[:, :-2, 1:-1], grown[:, 2:, 1:-1], grown[:, 1:-1, :-2], grown[:, 1:-1, 2:])
+    lengths = [np.abs(part).sum(axis=0) for part in (*(field - other for other in near), field)]
+    octaves = np.searchsorted(HALF_OCTAVES, np.stack(lengths), side="right") * UNITS_PER_HALF_OCTAVE
+    flags = np.stack([field[0] & 3 != 0, field[1] & 3 != 0, single]) * FLAG
+    return np.concatenate([octaves, flags]).astype(np.int32)
+
+
+def context_planes(
+    quality_index: int, references: tuple[int, int], intra: int, distance: int, *, b_picture: bool
+) -> Ints:
+    """(CONTEXT_PLANES,) units of a picture.
+
+    quality_index: its own; references: those of its two references, a P-picture's one twice, like intra, how many of
+    them are I-pictures; distance: in pictures, to the farther one.
+    """
+    coarser = 2 * quality_index - sum(references)
+    octave = int(np.searchsorted(HALF_OCTAVES, distance, side="right")) * UNITS_PER_HALF_OCTAVE
+    planes = quality_index - MIDDLE_INDEX, coarser // 2, FLAG // 2 * intra, FLAG * b_picture, octave
+    return np.clip(np.array(planes, dtype=np.int32), -128, 127)
+
+
+def change_planes(quality_index: int, *, b_picture: bool) -> Ints:
+    """(CHANGE_PLANES,) units of a picture."""
+    return np.clip(np.array([quality_index - MIDDLE_INDEX, FLAG * b_picture], dtype=np.int32), -128, 127)
