@@ -37,18 +37,12 @@ def _coding(video: VideoFormat) -> Iterator[None]:
     More do not pay: layers of small pictures are too short to share, and threads that wait for each other keep others
     from running.
     """
-    import torch
-
     from lvcodec.codec.jobs import default_jobs
+    from lvcodec.exact.loaded import shared_out, without_gradients
     from lvcodec.exact.settings import whole_products
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads // default_jobs(video.width, video.height)))
-    try:
-        with whole_products(), torch.inference_mode():
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    with shared_out(default_jobs(video.width, video.height)), whole_products(), without_gradients():
+        yield
 
 
 class Access:
