@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from lvcodec.errors import UsageError
 
-LOWEST, HIGHEST, DEFAULT = 1, 6, 4
+LOWEST, HIGHEST, DEFAULT = 1, 9, 4
 WHOLE = tuple(range(LOWEST, HIGHEST + 1))
 INDICES_A_QUALITY = 20
 LAST_INDEX = INDICES_A_QUALITY * (HIGHEST - LOWEST)
-LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483)  # of the whole qualities
+LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.18, 0.348)  # of the whole qualities
 
 
 def index_of(quality: float) -> int:

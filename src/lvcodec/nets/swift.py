@@ -30,7 +30,7 @@ from lvcodec.nets.layers import residuals
 from lvcodec.nets.linear import LATENT_MAX, LINEAR, PATCH_CHANNELS, UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
 from lvcodec.nets.temporal import PARAMETER_GRID, TemporalPrior, hyper_decoder, hyper_encoder, unit_bits_for
 
-MIDDLE_INDEX = quality.LAST_INDEX // 2  # the networks see a quality by how far its index lies from this one
+MIDDLE_INDEX = 50  # the networks see a quality by how far its index lies from this one
 STEPS = "steps."  # how names of the exported tables begin among a model's integers
 # Binary places of the exported integer tables (models/steps.py).
 GAIN_BITS, INVERSE_BITS, MEAN_BITS, OFFSET_BITS, NORM_BITS, SPREAD_BITS = 28, 8, 20, 5, 24, 12

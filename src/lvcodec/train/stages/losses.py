@@ -23,7 +23,7 @@ from lvcodec.nets.linear import UNITS_PER_LEVEL
 from lvcodec.quality import LAMBDAS
 
 PIXELS = 64  # luma pixels of one position at 1/8
-MS_SSIM_LAMBDAS = (2.40, 4.58, 8.73, 16.64, 31.73, 60.50)  # of qualities 1..6
+MS_SSIM_LAMBDAS = (2.40, 4.58, 8.73, 16.64, 31.73, 60.50, 115.3, 220.0, 419.0)  # of the whole qualities
 WEIGHTS = (6 / 8, 1 / 8, 1 / 8)  # Y, U, V
 SCALES = 5
 LUMA_WINDOW, CHROMA_WINDOW = 11, 5  # a window of chroma spans what one of luma does
