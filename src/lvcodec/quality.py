@@ -1,4 +1,4 @@
-"""The scale of qualities: 1 is the smallest stream, 6 the best picture; each whole quality has a lambda.
+"""The scale of qualities: 1 is the smallest stream, 9 the best picture; each whole quality has a lambda.
 
 A stream carries an index: quality = 1 + index / 20. Lambda weighs distortion (255^2 * MSE of pixels in 0..1, planes
 6:1:1) against bits a luma pixel, as CompressAI publishes it; between whole qualities it is geometric.

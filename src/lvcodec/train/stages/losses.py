@@ -65,14 +65,14 @@ def ms_ssim(a: Tensor, b: Tensor, peak: float, window: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Measure:
-    """A distortion and its lambdas, of qualities 1..6. error: (x, x_hat) to (B,)."""
+    """A distortion and its lambdas, of qualities 1..9. error: (x, x_hat) to (B,)."""
 
     name: str
     error: Callable[[Tensor, Tensor], Tensor]
     lambdas: tuple[float, ...]
 
     def lmbda(self, quality: Tensor) -> Tensor:
-        """Lambda at fractional qualities 1..6, (B,): for MSE what quality.lambda_of says of one."""
+        """Lambda at fractional qualities 1..9, (B,): for MSE what quality.lambda_of says of one."""
         return torch.exp(between_qualities(_logs(self.lambdas, quality.dtype, quality.device), quality))
 
 
