@@ -87,7 +87,7 @@ def side_by_side(source: Path, decoded: Path, number: int, target: Path) -> None
 def main() -> None:
     """Code, decode and show each clip, then print a table of what it cost."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quality", default="4", help="1 to 6 (default 4)")
+    parser.add_argument("--quality", default="4", help="1 to 9 (default 4)")
     parser.add_argument("--pictures", type=int, help="code only so many of each clip")
     options = parser.parse_args()
 

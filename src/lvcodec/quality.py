@@ -1,4 +1,4 @@
-"""The scale of qualities: 1 is the smallest stream, 6 the best picture; each whole quality has a lambda.
+"""The scale of qualities: 1 is the smallest stream, 9 the best picture; each whole quality has a lambda.
 
 A stream carries an index: quality = 1 + index / 20. Lambda weighs distortion (255^2 * MSE of pixels in 0..1, planes
 6:1:1) against bits a luma pixel, as CompressAI publishes it; between whole qualities it is geometric.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from lvcodec.errors import UsageError
 
-LOWEST, HIGHEST, DEFAULT = 1, 6, 4
+LOWEST, HIGHEST, DEFAULT = 1, 9, 4
 WHOLE = tuple(range(LOWEST, HIGHEST + 1))
 INDICES_A_QUALITY = 20
 LAST_INDEX = INDICES_A_QUALITY * (HIGHEST - LOWEST)
-LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483)  # of the whole qualities
+LAMBDAS = (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.18, 0.348)  # of the whole qualities
 
 
 def index_of(quality: float) -> int:

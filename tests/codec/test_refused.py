@@ -93,8 +93,8 @@ def test_qualities_that_the_weights_lack(source: Path, make_model: Callable[...,
 def test_qualities_above_the_scale(source: Path, random_model: str) -> None:
     """The format has room for more than the weights."""
     stream = coded(source, model=random_model, bframes=0)
-    refused(with_qualities(stream, None, 101, None), 1, "quality 6.05 is not in this swift model")
-    refused(with_qualities(stream, 200, None, None), 0, "quality 11 is not in this swift model; it has 1 to 6")
+    refused(with_qualities(stream, None, 161, None), 1, "quality 9.05 is not in this swift model")
+    refused(with_qualities(stream, 200, None, None), 0, "quality 11 is not in this swift model; it has 1 to 9")
     finer = replace(StreamReader(io.BytesIO(stream)).header, quality_index=200)
     refused(finer.to_bytes() + stream[HEADER_BYTES:], 0, "quality 11 is not in this swift model")
 
@@ -124,7 +124,7 @@ def test_a_manifest_that_names_no_qualities(golden_models: dict[str, ModelInfo],
         del manifest["qualities"]
     damaged = replace(model, manifest=manifest)
     for use in (loading.qualities, verify, lambda info: loading.coding(info, 20)):
-        with pytest.raises(WeightsError, match="names no qualities from 1 to 6"):
+        with pytest.raises(WeightsError, match="names no qualities from 1 to 9"):
             use(damaged)
 
 

@@ -207,11 +207,11 @@ def linear_path() -> Arrays:
 
 
 def swift_steps() -> dict[str, np.ndarray]:
-    """Quantiser steps from 40 levels (quality 1) to 5 (quality 6), a bit wider in later channels."""
+    """Quantiser steps from 40 levels (quality 1) to 4 (quality 9), a bit wider in later channels."""
     m, quality = SWIFT_SHAPE.latent, np.arange(LAST_INDEX + 1, dtype=np.int64)[:, None]
-    units = 640 - 5 * quality - 6 * quality // 10 + 4 * np.arange(m)  # latent units to a symbol
+    units = 640 - 3 * quality - 6 * quality // 10 + 4 * np.arange(m)  # latent units to a symbol
     deviation = np.int64(2048)  # latent units
-    offset = 36 * 2**OFFSET_BITS + quality * (18 * 2**OFFSET_BITS) // 100 + 0 * units
+    offset = 36 * 2**OFFSET_BITS + quality * (27 * 2**OFFSET_BITS) // LAST_INDEX + 0 * units
     tables = {
         "gain": 2**GAIN_BITS // units,
         "inverse": units << INVERSE_BITS,

@@ -25,6 +25,7 @@ from lvcodec.models import canary, loading, store
 from lvcodec.models.store import ModelInfo
 from lvcodec.names import BACKENDS
 from lvcodec.native.layers import Layer
+from lvcodec.quality import LAST_INDEX
 
 CPU = "cpu"
 HAS_INT8 = pytest.mark.skipif(not works("int8", CPU), reason="no fused int8 convolution here")
@@ -59,22 +60,22 @@ def test_one_unit_changes_the_hash(model: ModelInfo) -> None:
     not run, round so coarsely at their end that it takes more there, and of the few odds of live places the same is
     true."""
     arrays = store.read_integers(model)
-    expected = canary.recorded(model)[100]
+    expected = canary.recorded(model)[LAST_INDEX]
     missed = []
     for name in [name for name in arrays if name.endswith(".bias")]:
         off = dict(arrays)
         scale = arrays[name.replace(".bias", ".shift")].astype(int).clip(0)
-        units = 16 if any(part in name for part in ("hyper_enc.", "ph_e.", "bfd_e.", "live_out.")) else 1
+        units = 16 if any(part in name for part in ("hyper_enc.", "ph_e.", "bfd_e.", "inter.live_")) else 1
         off[name] = arrays[name].astype("int64") + (units << scale)  # after the shift, in every channel
         other = replace(model, weights_id=name)
-        if canary.digest(loading.build(other, off, 100, CPU, "float")) == expected:
+        if canary.digest(loading.build(other, off, LAST_INDEX, CPU, "float")) == expected:
             missed.append(name)
     assert missed == []
 
 
 def test_what_is_recorded(model: ModelInfo) -> None:
     told = json.loads((model.path / store.MANIFEST).read_text(encoding="utf-8"))
-    assert told == dict(model.manifest) and list(canary.recorded(model)) == [0, 100]
+    assert told == dict(model.manifest) and list(canary.recorded(model)) == [0, LAST_INDEX]
     assert canary.recorded(store.read_info(model.path)) == canary.recorded(model)
     assert canary.recorded(replace(model, manifest={})) == {}
     assert canary.recorded(replace(model, manifest={"canary": {"version": canary.VERSION + 1, "sha256": "x"}})) == {}

@@ -48,7 +48,8 @@ _STREAM = (
         type=click.FloatRange(quality.LOWEST, quality.HIGHEST),
         default=float(USUAL.quality),
         show_default=True,
-        help="From 1, the smallest stream, to 6, the best picture; fractions lie between.",
+        help=f"From {quality.LOWEST}, the smallest stream, to {quality.HIGHEST}, the best picture; fractions lie "
+        "between. x264's --crf goes the other way.",
     ),
     click.option(
         "--mode",

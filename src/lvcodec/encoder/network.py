@@ -43,7 +43,7 @@ class EncoderNetwork(Network):
 
     @property
     def quality(self) -> float:
-        """The quality 1..6 that the network is for."""
+        """The quality 1..9 that the network is for."""
         return quality.of_index(self.quality_index)
 
     def scaled(self, latents: Array) -> NDArray[np.float64]:

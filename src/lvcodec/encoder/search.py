@@ -43,7 +43,7 @@ def search(
 ) -> Motion:
     """The motion that brings `reference` near to a P-picture, by rate and distortion.
 
-    predicted, counts: as for `code_motion`. quality: 1..6, says what a bit is worth. rounds: how often all blocks are
+    predicted, counts: as for `code_motion`. quality: 1..9, says what a bit is worth. rounds: how often all blocks are
     decided by their bits.
     """
     y = picture.y

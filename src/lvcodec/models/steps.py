@@ -25,7 +25,7 @@ from lvcodec.quality import HIGHEST, INDICES_A_QUALITY, LAMBDAS, LAST_INDEX, LOW
 def between_qualities(rows: Tensor, quality: Tensor) -> Tensor:
     """Values at fractional qualities, linear between those of the whole ones.
 
-    rows: (6, ...), of the whole qualities; quality: (B,) in 1..6. Returns (B, ...).
+    rows: (9, ...), of the whole qualities; quality: (B,) in 1..9. Returns (B, ...).
     """
     # quality.lambda_of does the same for one number on the host. All of this stays on the device, since a recorded step
     # of training (train/run/cuda_graph.py) cannot ask the host, and lets gradients pass to the rows.

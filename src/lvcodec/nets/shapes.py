@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from lvcodec import quality
 from lvcodec.errors import UsageError
 
-MIDDLE_INDEX = quality.LAST_INDEX // 2  # the networks see a quality by how far its index lies from this one
+MIDDLE_INDEX = 50  # the networks see a quality by how far its index lies from this one
 STEPS = "steps."  # how names of the exported tables begin among a model's integers
 # Binary places of the exported integer tables (models/steps.py).
 GAIN_BITS, INVERSE_BITS, MEAN_BITS, OFFSET_BITS, NORM_BITS, SPREAD_BITS = 28, 8, 20, 5, 24, 12

@@ -26,7 +26,7 @@ class Settings:
     total: what schedules depend on, steps if `by_steps`, else processor seconds. batch: samples a step and process.
     crop: pixels of a sample's side. optimiser: "muon" (hidden layers; Adam for the rest) or "adam"; *_lr: their rates,
     linear_lr Adam's for the linear path. schedule: "cosine", "steps" or "constant". simulated: last part of the run
-    with rounding on. animated: share of samples of several pictures that are stills in made-up motion. quality: 1..6
+    with rounding on. animated: share of samples of several pictures that are stills in made-up motion. quality: 1..9
     where a model has one alone.
     """
 

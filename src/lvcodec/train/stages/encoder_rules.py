@@ -24,5 +24,5 @@ def distortion_weight(mode: str) -> float:
 
 
 def step_weights(steps: Steps, quality: Tensor) -> Tensor:
-    """Bits that a squared step is worth at these qualities 1..6, (B, M, 1, 1). The encoder's lambdas are of MSE."""
+    """Bits that a squared step is worth at these qualities 1..9, (B, M, 1, 1). The encoder's lambdas are of MSE."""
     return step_weight(steps.size.detach(), MSE.lmbda(quality)[:, None, None, None])

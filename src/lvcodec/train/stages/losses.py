@@ -23,7 +23,7 @@ from lvcodec.nets.linear import UNITS_PER_LEVEL
 from lvcodec.quality import LAMBDAS
 
 PIXELS = 64  # luma pixels of one position at 1/8
-MS_SSIM_LAMBDAS = (2.40, 4.58, 8.73, 16.64, 31.73, 60.50)  # of qualities 1..6
+MS_SSIM_LAMBDAS = (2.40, 4.58, 8.73, 16.64, 31.73, 60.50, 115.3, 220.0, 419.0)  # of the whole qualities
 WEIGHTS = (6 / 8, 1 / 8, 1 / 8)  # Y, U, V
 SCALES = 5
 LUMA_WINDOW, CHROMA_WINDOW = 11, 5  # a window of chroma spans what one of luma does
@@ -65,14 +65,14 @@ def ms_ssim(a: Tensor, b: Tensor, peak: float, window: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Measure:
-    """A distortion and its lambdas, of qualities 1..6. error: (x, x_hat) to (B,)."""
+    """A distortion and its lambdas, of qualities 1..9. error: (x, x_hat) to (B,)."""
 
     name: str
     error: Callable[[Tensor, Tensor], Tensor]
     lambdas: tuple[float, ...]
 
     def lmbda(self, quality: Tensor) -> Tensor:
-        """Lambda at fractional qualities 1..6, (B,): for MSE what quality.lambda_of says of one."""
+        """Lambda at fractional qualities 1..9, (B,): for MSE what quality.lambda_of says of one."""
         return torch.exp(between_qualities(_logs(self.lambdas, quality.dtype, quality.device), quality))
 
 
