@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from lvcodec.codec.concealment import fill_gaps, records_of
 from lvcodec.codec.gop import Shown, decode_gop, gops_of
 from lvcodec.codec.jobs import ahead_of, default_jobs
+from lvcodec.codec.later import ready
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
@@ -42,7 +43,11 @@ def decoded(reader: StreamReader, networks: Networks, options: Decoding) -> Iter
     video = reader.header.video
     gops = gops_of(records_of(reader, conceal=options.conceal))
     jobs = options.jobs or default_jobs(video.width, video.height)
-    yield from pipelined(gops, work, jobs, ahead_of(video.picture_bytes))
+    with closing(pipelined(gops, work, jobs, ahead_of(video.picture_bytes))) as items:
+        for item in items:
+            if isinstance(item, Shown):
+                ready(item.pixels)  # so that what goes wrong with them ends the threads
+            yield item
 
 
 @enough_memory()
