@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lvcodec.codec.concealment import fill_gaps, records_of
 from lvcodec.codec.gop import Shown, decode_gop, gops_of
 from lvcodec.codec.jobs import ahead_of, default_jobs
+from lvcodec.codec.later import ready
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
@@ -50,7 +51,11 @@ def decoded(reader: StreamReader, networks: Networks, options: Decoding) -> Iter
     records = records_of(reader, conceal=options.conceal)
     gops = gops_of(_until(records, FrameRange.of(options.frames)))
     jobs = options.jobs or default_jobs(video.width, video.height)
-    yield from pipelined(gops, work, jobs, ahead_of(video.picture_bytes))
+    with closing(pipelined(gops, work, jobs, ahead_of(video.picture_bytes))) as items:
+        for item in items:
+            if isinstance(item, Shown):
+                ready(item.pixels)  # so that what goes wrong with them ends the threads
+            yield item
 
 
 def _until(records: Iterator[PictureRecord | StreamError], asked: FrameRange) -> Iterator[PictureRecord | StreamError]:
