@@ -110,7 +110,7 @@ def count_of_workers(client: Client) -> int:
 
 def check_workers(client: Client, check: Callable[..., Any], *args: Any) -> None:
     """Call `check(*args)` on every worker. Raises what it raises, with the worker's name."""
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     for worker, answer in client.run(check, *args, on_error="return").items():
         if isinstance(answer, LvcError):
