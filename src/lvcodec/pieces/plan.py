@@ -216,7 +216,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, Real):  # rates are fractions, and all that are asked for are as near as a float is
-        return int(value) if value == int(value) else float(value)
+        return int(number) if (number := float(value)).is_integer() else number
     return [_plain(part) for part in value] if isinstance(value, Iterable) else bool(value)  # numpy's
 
 
