@@ -44,6 +44,9 @@ WRONG: dict[str, list[Any]] = {
     "format": [3, b"mkv"],
     "check": ["no", None],
     "conceal": [3],
+    "cluster": [3, b"local"],
+    "ship": ["yes", None, True],
+    "resume": [3, True],
 }
 RIGHT: dict[str, list[Any]] = {
     "quality": [3, 4.5, Fraction(9, 2), np.float32(3), np.int64(2)],

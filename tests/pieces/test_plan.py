@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import lvcodec
@@ -53,6 +54,24 @@ def test_the_longest_piece_comes_first(plan: Plan) -> None:
     assert [piece.first for piece in plan.pieces] == [0, 4, 8]
     assert plan.pieces[2].starts == {0, 2} and plan.pieces[2].end == plan.pictures == 11
     assert plan.title(1) == "piece 1 (pictures 4 to 7)"
+
+
+def test_options_of_other_kinds_are_the_same_plan(clip: Path, random_model: str, tmp_path: Path) -> None:
+    kinds = (
+        {"quality": 4.5, "gop": 2, "frames": (0, 6), "size": (32, 32), "rate": Fraction(25)},
+        {
+            "quality": Fraction(9, 2),
+            "gop": np.int64(2),
+            "frames": [0, np.int64(6)],
+            "size": np.array([32, 32]),
+            "rate": 25,
+        },
+    )
+    for number, options in enumerate(kinds):
+        lvcodec.plan(clip, tmp_path / f"{number}.json", model=random_model, mode="intra", **options)
+    plans = [Plan.read(tmp_path / f"{number}.json") for number in (0, 1)]
+    assert plans[0].identity == plans[1].identity
+    lvcodec.encode_piece(plans[1].path, 0)
 
 
 def test_a_plan_and_its_source_may_be_moved(plan: Plan, clip: Path, tmp_path: Path) -> None:

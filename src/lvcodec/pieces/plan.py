@@ -11,10 +11,11 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -211,10 +212,21 @@ def stream_options(encoding: Encoding) -> dict[str, Any]:
     """The options that decide what the stream is, but for those that are the usual ones, as JSON has them."""
     record: dict[str, Any] = {}
     for field in fields(encoding):
-        value = getattr(encoding, field.name)
-        if field.name not in LOCAL and value != field.default:
-            record[field.name] = str(value) if isinstance(value, Fraction | os.PathLike) else value
+        value = _plain(getattr(encoding, field.name))
+        if field.name not in LOCAL and value != _plain(field.default):
+            record[field.name] = value
     return record
+
+
+def _plain(value: Any) -> Any:
+    """An option's value as JSON has it, whatever kinds of numbers and sequences it was given in."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Real):  # rates are fractions, and all that are asked for are as near as a float is
+        return int(number) if (number := float(value)).is_integer() else number
+    return [_plain(part) for part in value] if isinstance(value, Iterable) else bool(value)  # numpy's
 
 
 def _encoding_of(record: Mapping[str, Any]) -> Encoding:
