@@ -90,8 +90,9 @@ class _Trial:
         residual = channels_of([np.subtract(a[0, 0], b[0, 0], dtype=np.int16) for a, b in zip(x, shown, strict=True)])
         units = as_numpy(coding.analysis(residual.transpose(2, 0, 1)[None]))[0]
         real = np.asarray(units.reshape(len(units), -1).T / coding.inverse, dtype=np.float32)
-        each = np.square(coding.inverse / UNITS_PER_COEFFICIENT).astype(np.float32)
-        worth = np.broadcast_to(lmbda, len(real))[:, None] * each
+        # A step is worth the same in all channels: those whose errors weigh more have finer ones.
+        worth = lmbda * np.float32(coding.inverse.max() / UNITS_PER_COEFFICIENT) ** 2
+        worth = np.broadcast_to(np.expand_dims(worth, -1), real.shape)
         size = np.abs(real)
         near = np.rint(size)
         promised = np.maximum(worth * near * (2 * size - near) - PRICE_OF_SYMBOL, 0).sum(axis=1)

@@ -111,8 +111,9 @@ class _Residual:
     def of(cls, real: Tensor, steps: InterSteps, lmbda: Tensor) -> _Residual:
         """real: (B, M, H, W) steps."""
         count, _, height, width = real.shape
-        # of an orthonormal transform of what the distortion weighs
-        worth = lmbda[:, None] * (steps.inverse.detach() / UNITS_PER_COEFFICIENT).square().flatten(1)
+        # of an orthonormal transform of what the distortion weighs, in channels with the coarsest steps (encoder/inter.py)
+        coarsest = steps.inverse.detach().flatten(1).amax(dim=1, keepdim=True)
+        worth = (lmbda[:, None] * (coarsest / UNITS_PER_COEFFICIENT).square()).expand(-1, real.shape[1])
         sample = torch.arange(count).repeat_interleave(height * width)
         odd = (torch.arange(height)[:, None] + torch.arange(width)) % 2 == 1
         rows = real.permute(0, 2, 3, 1).flatten(0, 2)

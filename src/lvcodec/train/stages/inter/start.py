@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -22,6 +23,9 @@ COUNT = 8
 EDGE = 0.625
 DEAD = 0.65  # symbols: what is smaller is not sent
 LEAST = 1e-5  # chance of a symbol other than 0
+# Channels with so large a part of chroma have steps so much finer, as their errors weigh more in PSNR 6:1:1 than in the
+# squared errors (docs/decisions.md#chroma-in-the-inter-path).
+CHROMA_SHARE, CHROMA_FINER = 0.2, 1.4
 CHANGE_START = 0.25  # of pixels' weights, whose numbers are large
 
 
@@ -34,6 +38,7 @@ def start(model: Inter, pool: Pool, rounds: Sequence[int] = ROUNDS) -> None:
         for number, batches in enumerate(rounds):
             patches, lambdas = _residuals(model, pool, batches, coded=number > 0)
             _transform(model, patches, lambdas)
+        model.log_step[:, _chroma(model) > CHROMA_SHARE] -= math.log(CHROMA_FINER)
         _scales(model, patches, lambdas)
 
 
@@ -73,6 +78,12 @@ def _transform(model: Inter, patches: Tensor, lambdas: Tensor) -> None:
     model.dec_linear.weight.copy_((basis / scale).T[:, :, None, None])
 
 
+def _chroma(model: Inter) -> Tensor:
+    """The part of chroma in each channel of the transform, (M,), as the distortion weighs it."""
+    energy = model.enc_linear.weight[:, :, 0, 0] * model.dec_linear.weight[:, :, 0, 0].T  # of the orthonormal basis
+    return energy[:, PATCH_CHANNELS * 2 // 3 :].sum(dim=1) / energy.sum(dim=1)
+
+
 def _scales(model: Inter, patches: Tensor, lambdas: Tensor) -> None:
     """The scale of each channel at each quality, from how large symbols of live places are on average."""
     knots = lmbda_of(torch.arange(1, KNOTS + 1, dtype=torch.float32)).log()
@@ -80,7 +91,8 @@ def _scales(model: Inter, patches: Tensor, lambdas: Tensor) -> None:
     for knot in range(KNOTS):  # a symbol is 0 within EDGE of 0, with the chance 1 - exp(-EDGE / scale)
         step = model.log_step[knot].exp()
         rows = coefficients / step
-        live = promising(rows.flatten(0, 1), lmbda_of(torch.tensor([knot + 1.0])) * step.square()).view(rows.shape[:2])
+        worth = (lmbda_of(torch.tensor([knot + 1.0])) * step.max().square()).expand_as(step)
+        live = promising(rows.flatten(0, 1), worth).view(rows.shape[:2])
         sizes = torch.where(rows.abs() < DEAD, 0.0, rows.abs()) * live[:, :, None]
         near = torch.exp(-4 * (lambdas.log() - knots[knot]).square())
         share = (near[:, None] * live).sum().clamp_min(1.0)
