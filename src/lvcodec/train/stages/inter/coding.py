@@ -111,7 +111,7 @@ class _Residual:
     def of(cls, real: Tensor, steps: InterSteps, lmbda: Tensor) -> _Residual:
         """real: (B, M, H, W) steps."""
         count, _, height, width = real.shape
-        # of an orthonormal transform of what the distortion weighs, in channels with the coarsest steps (encoder/inter.py)
+        # of an orthonormal transform of what the distortion weighs, where steps are coarsest (encoder/inter.py)
         coarsest = steps.inverse.detach().flatten(1).amax(dim=1, keepdim=True)
         worth = (lmbda[:, None] * (coarsest / UNITS_PER_COEFFICIENT).square()).expand(-1, real.shape[1])
         sample = torch.arange(count).repeat_interleave(height * width)

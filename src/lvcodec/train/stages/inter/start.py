@@ -24,7 +24,7 @@ EDGE = 0.625
 DEAD = 0.65  # symbols: what is smaller is not sent
 LEAST = 1e-5  # chance of a symbol other than 0
 # Channels with so large a part of chroma have steps so much finer, as their errors weigh more in PSNR 6:1:1 than in the
-# squared errors (docs/decisions.md#chroma-in-the-inter-path).
+# squared errors (docs/decisions.md#the-inter-path).
 CHROMA_SHARE, CHROMA_FINER = 0.2, 1.4
 CHANGE_START = 0.25  # of pixels' weights, whose numbers are large
 
