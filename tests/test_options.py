@@ -38,6 +38,7 @@ WRONG: dict[str, list[Any]] = {
     "backend": ["fast", None],
     "overwrite": ["yes"],
     "keep_partial": [[]],
+    "resume": [[]],
     "lenient": ["no", None, 2],
     "format": [3, b"mkv"],
     "check": ["no", None],

@@ -57,6 +57,9 @@ class Encoding:
         is the environment variable LVCODEC_BACKEND, or else the fastest.
     overwrite: replace outputs that exist.
     keep_partial: keep the whole pictures of a stream whose coding was interrupted.
+    resume: go on with TARGET.part, which an interrupted encoding has left, to the bytes that it would have come to; the
+        video is read from its first picture on and compared. Where there is none, begin. Without it such a part is an
+        error, so that it is not lost, unless `overwrite` is set.
     lenient: accept a video of which pictures are missing; without it they are an error, once the others are coded.
     """
 
@@ -80,6 +83,7 @@ class Encoding:
     backend: str = names.AUTO
     overwrite: bool = False
     keep_partial: bool = False
+    resume: bool = False
     lenient: bool = False
 
     @property
@@ -237,6 +241,7 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "backend": _NAME,
     "overwrite": _SWITCH,
     "keep_partial": _SWITCH,
+    "resume": _SWITCH,
     "lenient": _SWITCH,
 }
 

@@ -50,7 +50,8 @@ class EncodeReport:
     size_bytes: the whole stream; payload_bytes: what the entropy coder wrote of it.
     bpp: bits a pixel. kbps: thousand bits a second at the clip's rate. fps: pictures coded a second.
     ratio: bytes of the pictures as 8-bit 4:2:0 over size_bytes. duration_s: how long the clip plays.
-    missing: how many more pictures the video says it has, about.
+    missing: how many more pictures the video says it has, about. kept: how many of the pictures had been coded by an
+        earlier run; fps leaves them out.
     """
 
     pictures: int
@@ -63,6 +64,7 @@ class EncodeReport:
     duration_s: float
     psnr_db: PlanePsnr | None = None
     missing: int = 0
+    kept: int = 0
     notices: Sequence[str] = ()
 
     @classmethod
@@ -76,6 +78,7 @@ class EncodeReport:
         elapsed_s: float,
         psnr_db: PlanePsnr | None = None,
         missing: int = 0,
+        kept: int = 0,
         notices: Sequence[str] = (),
     ) -> EncodeReport:
         """The report with its derived figures, from what was counted; zero where nothing was coded."""
@@ -86,11 +89,12 @@ class EncodeReport:
             payload_bytes=payload_bytes,
             bpp=_ratio(8 * size_bytes, video.width * video.height * pictures),
             kbps=_ratio(8 * size_bytes / 1000, duration_s),
-            fps=_ratio(pictures, elapsed_s),
+            fps=_ratio(pictures - kept, elapsed_s),
             ratio=_ratio(pictures * video.picture_bytes, size_bytes),
             duration_s=duration_s,
             psnr_db=psnr_db,
             missing=missing,
+            kept=kept,
             notices=tuple(notices),
         )
 

@@ -15,6 +15,7 @@ from lvcodec.cli.params import PIPE, bframes_in_a_row, check_source, check_targe
 from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.options import MAX_BFRAMES, MAX_EFFORT, USUAL_BFRAMES, Encoding
 from lvcodec.report import EncodeReport
+from lvcodec.video.part import check_part
 
 USUAL = Encoding()
 
@@ -76,6 +77,12 @@ USUAL = Encoding()
 @device_option("stream")
 @backend_option("stream")
 @click.option("--keep-partial", is_flag=True, help="Keep what is whole of a stream that was interrupted.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with TARGET.part, which an interrupted encoding has left, to the same bytes; begin where there is "
+    "none. Without it such a part is refused, and -y begins anew.",
+)
 @click.option("--lenient", is_flag=True, help="Accept a SOURCE that is damaged or cut, of which pictures are missing.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET (and the --recon file) if it exists.")
 @output_options
@@ -111,6 +118,7 @@ def check(source: str, target: str, encoding: Encoding) -> None:
         raise UsageError("--verify reads the stream back and needs a file as TARGET")
     check_source(source)
     check_target(target, source, overwrite=encoding.overwrite)
+    check_part(target, resume=encoding.resume, overwrite=encoding.overwrite)
     if isinstance(encoding.recon, str):
         if encoding.recon == PIPE == target:
             raise UsageError("the stream and --recon cannot both go to stdout")

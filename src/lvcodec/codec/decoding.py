@@ -6,7 +6,7 @@ stream ──► records ──► GOPs ──► decode, several GOPs side by s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
 
 
-def decoded(reader: StreamReader, networks: Networks, options: Decoding) -> Iterator[Shown | StreamError]:
+def decoded(reader: StreamReader, networks: Networks, options: Decoding) -> Generator[Shown | StreamError, None, None]:
     """The pictures of a stream from where its reader stands; with `options.conceal`, damage as the error."""
 
     def work(gop: Iterable[PictureRecord | StreamError]) -> Iterator[Shown | StreamError]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import torch
 
 from lvcodec import names, quality
 from lvcodec.codec.decoding import decoded
+from lvcodec.codec.gop import Shown
 from lvcodec.codec.jobs import ahead_of, default_jobs
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
@@ -26,23 +27,25 @@ from lvcodec.codec.pipeline import pipelined
 from lvcodec.encoder import alpha
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import GopEncoder, gops
-from lvcodec.encoder.groups import CodedGroup, CodedPicture, GroupCoder
+from lvcodec.encoder.groups import CodedGroup, GroupCoder
 from lvcodec.encoder.network import EncoderNetworks
+from lvcodec.encoder.resume import Begun, begin_stream
 from lvcodec.encoder.scenes import Marked, marked
-from lvcodec.errors import InputError, MissingPicturesError, UsageError
+from lvcodec.errors import InputError, MissingPicturesError, StreamError, UsageError
 from lvcodec.exact.settings import whole_products
 from lvcodec.measure.psnr import PsnrMeter
 from lvcodec.models import loading, store
 from lvcodec.models.store import ModelInfo
 from lvcodec.options import Decoding, Encoding
 from lvcodec.report import EncodeReport, OnNotice, OnPicture
-from lvcodec.stream.container import StreamReader, StreamWriter
-from lvcodec.stream.files import create_stream, is_path, open_stream
+from lvcodec.stream.container import StreamReader
+from lvcodec.stream.files import is_path, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import planes_checksum
 from lvcodec.stream.structure import LAYER_CHAIN, MAX_LAYER
 from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink, Source
+from lvcodec.video.part import check_part
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
 from lvcodec.video.source import open_source
@@ -71,6 +74,7 @@ def encode(
     if options.verify and not is_path(target):
         raise UsageError("verify reads the stream back and needs a file to write to")
     check_output(target, source, overwrite=options.overwrite)
+    check_part(target, resume=options.resume, overwrite=options.overwrite)
     if options.recon is not None:
         check_output(options.recon, source, outputs=[target], overwrite=options.overwrite)
     notices = Notices(on_notice)
@@ -115,10 +119,12 @@ def encode(
             recon = stack.enter_context(
                 open_sink(options.recon, pictures.format, overwrite=options.overwrite, count=pictures.count)
             )
-        out = stack.enter_context(create_stream(target, overwrite=options.overwrite))
-        writer = StreamWriter(out, _header(options, info, index, layers, length, pictures))
-        written = _Written(writer, out, recon, PsnrMeter() if options.psnr else None)
-        written.take(_coded(frames, encoder, options, pictures), pictures, options, notices, on_picture)
+        header = _header(options, info, index, layers, length, pictures)
+        begun = stack.enter_context(begin_stream(target, header, options))
+        written = _Written(begun, recon, PsnrMeter() if options.psnr else None, pictures, on_picture)
+        runs = gops(_marked(frames, options), header.gop)
+        written.keep(runs, networks, options)
+        written.take(_coded(runs, encoder, options, pictures), options, notices)
     elapsed = time.monotonic() - began
     if options.verify:
         _verify(target, options, networks.backend)
@@ -126,8 +132,9 @@ def encode(
     report = EncodeReport.measured(
         pictures.format,
         pictures=written.count,
-        size_bytes=writer.size_bytes,
+        size_bytes=begun.writer.size_bytes,
         payload_bytes=written.payload_bytes,
+        kept=written.kept,
         elapsed_s=elapsed,
         psnr_db=written.meter.mean() if written.meter else None,
         missing=pictures.missing,
@@ -200,10 +207,11 @@ def _header(
     )
 
 
-def _coded(frames: Iterator[Picture], encoder: GopEncoder, options: Encoding, pictures: Source) -> Iterator[CodedGroup]:
+def _coded(
+    runs: Iterator[Iterator[Picture]], encoder: GopEncoder, options: Encoding, pictures: Source
+) -> Iterator[CodedGroup]:
     video = pictures.format
     jobs = options.jobs or default_jobs(video.width, video.height)
-    runs = gops(_marked(frames, options), _longest_gop(options, video.rate))
     ahead = ahead_of(video.picture_bytes)
     return pipelined(runs, encoder.encode, jobs, ahead, max(1, ahead // encoder.run))
 
@@ -225,60 +233,81 @@ def _longest_gop(options: Encoding, rate: Fraction) -> int:
 
 @dataclass
 class _Written:
-    """What has been written of a video: the stream, and beside it what the decoder will show, and its distortion."""
+    """What has been written of a video: the stream, and beside it what the decoder will show, and its distortion.
 
-    writer: StreamWriter
-    out: BinaryIO
+    kept: how many of the `count` pictures an earlier run has left.
+    """
+
+    begun: Begun
     recon: Sink | None
     meter: PsnrMeter | None
+    source: Source
+    on_picture: OnPicture | None
     count: int = 0
     payload_bytes: int = 0
+    kept: int = 0
 
-    def take(
-        self,
-        coded: Iterator[CodedGroup],
-        source: Source,
-        options: Encoding,
-        notices: Notices,
-        on_picture: OnPicture | None,
-    ) -> None:
+    def keep(self, runs: Iterator[Iterator[Picture]], networks: EncoderNetworks, options: Encoding) -> None:
+        """Go over the GOPs that an earlier run has left; they are decoded only if somebody wants to see them."""
+        if self.begun.part is None or not self.begun.part.entries:
+            return
+        self.payload_bytes = self.begun.payload_bytes
+        with ExitStack() as stack:
+            shown: Iterator[Shown | StreamError] = iter(())
+            if self.recon is not None or self.meter is not None:
+                file = stack.enter_context(self.begun.part.read_back())
+                again = decoded(StreamReader(file), networks, Decoding(jobs=options.jobs))
+                shown = stack.enter_context(closing(again))
+            for picture in self.begun.kept(runs, self.source.name):
+                coded = next(shown, None)
+                self._show(picture, coded.picture if isinstance(coded, Shown) else None)
+        self.kept = self.count
+
+    def take(self, coded: Iterator[CodedGroup], options: Encoding, notices: Notices) -> None:
         """Write all pictures and the end of the stream. Raises InputError if there are none."""
         try:
             with torch.inference_mode():
                 for group in coded:
                     self._write(group)
-                    notices.pass_on(source)
+                    notices.pass_on(self.source)
                     for picture in group.shown:
-                        self._show(picture)
-                        if on_picture:
-                            on_picture(self.count, source.expected)
+                        self.begun.saw(picture.source)
+                        self._show(picture.source, picture.x_hat)
         except BaseException:
-            notices.pass_on(source)
+            notices.pass_on(self.source)
             if options.keep_partial and self.count:
-                self.writer.finish()
-                self.out.close()  # into its place; what the context does after that finds nothing left to do
+                self.begun.writer.finish()
+                self.begun.file.close()  # into its place; what the context does after that finds nothing left to do
                 notices(f"the {self.count} pictures coded so far were kept")
+            elif left := self.begun.left():
+                notices(left)
             raise
-        notices.pass_on(source)
+        notices.pass_on(self.source)
         if not self.count:
             raise InputError("the input holds no pictures")
-        self.writer.finish()
+        self.begun.mark()
+        self.begun.writer.finish()
 
     def _write(self, group: CodedGroup) -> None:
+        writer = self.begun.writer
         pictures = [(coded.payload, planes_checksum(coded.x_hat)) for coded in group.pictures]
         qualities = [coded.quality_index for coded in group.pictures]
         if group.structure is None:
-            self.writer.intra(*pictures[0], qualities[0])
+            self.begun.mark()
+            writer.intra(*pictures[0], qualities[0])
         else:
-            self.writer.group(group.structure, pictures, qualities)
+            writer.group(group.structure, pictures, qualities)
         self.payload_bytes += sum(len(payload) for payload, _ in pictures)
 
-    def _show(self, coded: CodedPicture) -> None:
+    def _show(self, picture: Picture, x_hat: Picture | None) -> None:
+        """Count a picture; x_hat: what the decoder will show, where somebody wants to see it."""
         self.count += 1
-        if self.recon is not None:
-            self.recon.write(coded.x_hat)
-        if self.meter is not None:
-            self.meter.add(coded.source, coded.x_hat)
+        if self.recon is not None and x_hat is not None:
+            self.recon.write(x_hat)
+        if self.meter is not None and x_hat is not None:
+            self.meter.add(picture, x_hat)
+        if self.on_picture:
+            self.on_picture(self.count, self.source.expected)
 
 
 def _verify(target: StreamLike, options: Encoding, backend: str) -> None:

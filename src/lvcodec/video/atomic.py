@@ -107,6 +107,16 @@ def remove_partial(partial: Path) -> None:
     _partials.discard(partial)
 
 
+def own_partial(partial: Path) -> None:
+    """Let `remove_partials` remove a file that was not made by `begin_partial`."""
+    _partials.add(partial)
+
+
+def disown_partial(partial: Path) -> None:
+    """Let a partial file outlive the program."""
+    _partials.discard(partial)
+
+
 def remove_partials() -> None:
     """Remove all that is being written: for a program that ends at once."""
     for partial in [*_partials]:
