@@ -26,7 +26,16 @@ from lvcodec.version import __version__
 
 if TYPE_CHECKING:
     from lvcodec.options import Decoding, Encoding
-    from lvcodec.report import DecodeReport, EncodeReport, OnNotice, OnPicture, PictureInfo, PlanePsnr, StreamInfo
+    from lvcodec.report import (
+        DecodeReport,
+        EncodeReport,
+        OnNotice,
+        OnPicture,
+        OnProgress,
+        PictureInfo,
+        PlanePsnr,
+        StreamInfo,
+    )
     from lvcodec.stream.files import StreamLike
     from lvcodec.video.base import VideoLike
 
@@ -41,6 +50,7 @@ __all__ = [
     "MissingPicturesError",
     "PictureInfo",
     "PlanePsnr",
+    "Progress",
     "StreamError",
     "StreamInfo",
     "TruncatedStreamError",
@@ -61,6 +71,7 @@ _RECORDS = {
     "EncodeReport": "report",
     "PictureInfo": "report",
     "PlanePsnr": "report",
+    "Progress": "report",
     "StreamInfo": "report",
 }
 
@@ -79,6 +90,7 @@ def encode(
     encoding: Encoding | None = None,
     *,
     on_picture: OnPicture | None = None,
+    on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
     **options: Any,
 ) -> EncodeReport:
@@ -90,6 +102,7 @@ def encode(
     encoding: how it is to be coded; `options` are fields of Encoding that take the place of its own, so that
         encode("in.y4m", "out.lvc", quality=5, gop=24) does without one.
     on_picture(done, total): called after each picture; total is None where the length is not known.
+    on_progress(progress): the same with speed, bytes, expected bytes and time left, as a Progress.
     on_notice(text): called with what the user should know.
     Raises UsageError, InputError, WeightsError; MismatchError if `verify` finds a difference; MissingPicturesError,
     which has the report, if the video says that it has more pictures than came and `lenient` is not set.
@@ -98,7 +111,7 @@ def encode(
     from lvcodec.options import Encoding, with_changes
 
     settings = with_changes(Encoding, encoding, options)
-    return encoder.encode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
+    return encoder.encode(source, target, settings, on_picture=on_picture, on_progress=on_progress, on_notice=on_notice)
 
 
 def decode(

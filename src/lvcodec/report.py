@@ -29,6 +29,33 @@ class Estimate(int):
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far an encoding has come.
+
+    stage: what is being done. pictures: done, those of an earlier run too. total: how many there will be, about as many
+    where is_about; None where nothing tells. fps: pictures a second since it began. size_bytes: of the stream so far;
+    expected_bytes: of the whole, None until pictures of both kinds tell. left_s: None where the total is unknown.
+    """
+
+    stage: str
+    pictures: int
+    total: int | None
+    is_about: bool
+    fps: float
+    size_bytes: int
+    expected_bytes: int | None
+    elapsed_s: float
+    left_s: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return _record(self)
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
 class PlanePsnr:
     """PSNR of each plane in dB, averaged over pictures, each capped at 100; yuv is (6·y + u + v) / 8."""
 

@@ -130,7 +130,7 @@ def bench(clips: tuple[str, ...], folder: Path, shown: tuple[float, ...], out: O
 
     command = shlex.join(["lvcodec", *sys.argv[1:]])
     request = ComparisonRequest(clips, folder, shown=tuple(int(number) for number in shown), command=command, **options)
-    with out.progress("comparing", unit="points") as step:
+    with out.progress("comparing", unit="points", after_s=0) as step:
         report = compare(request, on_point=step, on_notice=out.notice)
     out.answer(report.record, report.lines)
     out.notice(f"the report is {report.page}")

@@ -84,9 +84,16 @@ USUAL = Encoding()
     "none. Without it such a part is refused, and -y begins anew.",
 )
 @click.option("--lenient", is_flag=True, help="Accept a SOURCE that is damaged or cut, of which pictures are missing.")
+@click.option(
+    "--progress",
+    type=click.Choice(["bar", "json"]),
+    default="bar",
+    show_default=True,
+    help="bar: where stderr is a terminal. json: for programs, all on stderr but errors is objects, one a line.",
+)
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET (and the --recon file) if it exists.")
 @output_options
-def encode(source: str, target: str, alpha: str | None, out: Output, **options: Any) -> None:
+def encode(source: str, target: str, alpha: str | None, progress: str, out: Output, **options: Any) -> None:
     """Code a video into an lvcodec stream.
 
     SOURCE is anything that ffmpeg reads, a .y4m or raw .yuv file, or "-" for Y4M on stdin. TARGET is the
@@ -95,11 +102,12 @@ def encode(source: str, target: str, alpha: str | None, out: Output, **options: 
     """
     encoding = Encoding(alpha=float(alpha) if alpha else None, **options)
     check(source, target, encoding)
+    out.json_progress = progress == "json"
     out.data_on_stdout = PIPE in (target, encoding.recon)
     keep_freed_memory()
     try:
-        with out.progress("encoding") as step:
-            report = lvcodec.encode(source, target, encoding, on_picture=step, on_notice=out.notice)
+        with out.encoding() as step:
+            report = lvcodec.encode(source, target, encoding, on_progress=step, on_notice=out.notice)
     except MissingPicturesError as error:
         if error.report is not None:
             out.summary(error.report.as_dict(), summary_line(error.report))

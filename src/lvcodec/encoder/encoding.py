@@ -29,6 +29,7 @@ from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import GopEncoder, gops
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
 from lvcodec.encoder.network import EncoderNetworks
+from lvcodec.encoder.pace import Pace
 from lvcodec.encoder.resume import Begun, begin_stream
 from lvcodec.encoder.scenes import Marked, marked
 from lvcodec.errors import InputError, MissingPicturesError, StreamError, UsageError
@@ -37,7 +38,7 @@ from lvcodec.measure.psnr import PsnrMeter
 from lvcodec.models import loading, store
 from lvcodec.models.store import ModelInfo
 from lvcodec.options import Decoding, Encoding
-from lvcodec.report import EncodeReport, OnNotice, OnPicture
+from lvcodec.report import EncodeReport, OnNotice, OnPicture, OnProgress
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.files import is_path, open_stream
 from lvcodec.stream.header import Header
@@ -67,6 +68,7 @@ def encode(
     options: Encoding,
     *,
     on_picture: OnPicture | None = None,
+    on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
 ) -> EncodeReport:
     """See lvcodec.encode."""
@@ -121,7 +123,8 @@ def encode(
             )
         header = _header(options, info, index, layers, length, pictures)
         begun = stack.enter_context(begin_stream(target, header, options))
-        written = _Written(begun, recon, PsnrMeter() if options.psnr else None, pictures, on_picture)
+        pace = Pace(pictures, header.gop, on_picture, on_progress)
+        written = _Written(begun, recon, PsnrMeter() if options.psnr else None, pictures, pace)
         runs = gops(_marked(frames, options), header.gop)
         written.keep(runs, networks, options)
         written.take(_coded(runs, encoder, options, pictures), options, notices)
@@ -131,10 +134,10 @@ def encode(
         notices("verified: the stream decodes to the encoder's pictures")
     report = EncodeReport.measured(
         pictures.format,
-        pictures=written.count,
+        pictures=pace.shown,
         size_bytes=begun.writer.size_bytes,
         payload_bytes=written.payload_bytes,
-        kept=written.kept,
+        kept=pace.kept,
         elapsed_s=elapsed,
         psnr_db=written.meter.mean() if written.meter else None,
         missing=pictures.missing,
@@ -233,25 +236,21 @@ def _longest_gop(options: Encoding, rate: Fraction) -> int:
 
 @dataclass
 class _Written:
-    """What has been written of a video: the stream, and beside it what the decoder will show, and its distortion.
-
-    kept: how many of the `count` pictures an earlier run has left.
-    """
+    """What has been written of a video: the stream, and beside it what the decoder will show, and its distortion."""
 
     begun: Begun
     recon: Sink | None
     meter: PsnrMeter | None
     source: Source
-    on_picture: OnPicture | None
-    count: int = 0
+    pace: Pace
     payload_bytes: int = 0
-    kept: int = 0
 
     def keep(self, runs: Iterator[Iterator[Picture]], networks: EncoderNetworks, options: Encoding) -> None:
         """Go over the GOPs that an earlier run has left; they are decoded only if somebody wants to see them."""
         if self.begun.part is None or not self.begun.part.entries:
             return
         self.payload_bytes = self.begun.payload_bytes
+        self.pace.intra, self.pace.others = self.begun.intra, self.begun.others
         with ExitStack() as stack:
             shown: Iterator[Shown | StreamError] = iter(())
             if self.recon is not None or self.meter is not None:
@@ -261,7 +260,7 @@ class _Written:
             for picture in self.begun.kept(runs, self.source.name):
                 coded = next(shown, None)
                 self._show(picture, coded.picture if isinstance(coded, Shown) else None)
-        self.kept = self.count
+        self.pace.keep()
 
     def take(self, coded: Iterator[CodedGroup], options: Encoding, notices: Notices) -> None:
         """Write all pictures and the end of the stream. Raises InputError if there are none."""
@@ -275,21 +274,22 @@ class _Written:
                         self._show(picture.source, picture.x_hat)
         except BaseException:
             notices.pass_on(self.source)
-            if options.keep_partial and self.count:
+            if options.keep_partial and self.pace.shown:
                 self.begun.writer.finish()
                 self.begun.file.close()  # into its place; what the context does after that finds nothing left to do
-                notices(f"the {self.count} pictures coded so far were kept")
+                notices(f"the {self.pace.shown} pictures coded so far were kept")
             elif left := self.begun.left():
                 notices(left)
             raise
         notices.pass_on(self.source)
-        if not self.count:
+        if not self.pace.shown:
             raise InputError("the input holds no pictures")
         self.begun.mark()
         self.begun.writer.finish()
 
     def _write(self, group: CodedGroup) -> None:
         writer = self.begun.writer
+        before = writer.size_bytes
         pictures = [(coded.payload, planes_checksum(coded.x_hat)) for coded in group.pictures]
         qualities = [coded.quality_index for coded in group.pictures]
         if group.structure is None:
@@ -297,17 +297,16 @@ class _Written:
             writer.intra(*pictures[0], qualities[0])
         else:
             writer.group(group.structure, pictures, qualities)
+        self.pace.wrote(intra=group.structure is None, pictures=len(pictures), size_bytes=writer.size_bytes - before)
         self.payload_bytes += sum(len(payload) for payload, _ in pictures)
 
     def _show(self, picture: Picture, x_hat: Picture | None) -> None:
         """Count a picture; x_hat: what the decoder will show, where somebody wants to see it."""
-        self.count += 1
         if self.recon is not None and x_hat is not None:
             self.recon.write(x_hat)
         if self.meter is not None and x_hat is not None:
             self.meter.add(picture, x_hat)
-        if self.on_picture:
-            self.on_picture(self.count, self.source.expected)
+        self.pace.show()
 
 
 def _verify(target: StreamLike, options: Encoding, backend: str) -> None:

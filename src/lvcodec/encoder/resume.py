@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from lvcodec.encoder.pace import Tally
 from lvcodec.errors import InputError, LvcError
 from lvcodec.options import Encoding
 from lvcodec.stream import fields
@@ -36,13 +37,15 @@ class Begun:
     """A stream that is being written, and as a part what an earlier run has left of it.
 
     part: None where the stream goes elsewhere than into a file; then marks are of no use and nothing is kept.
-    payload_bytes: of the pictures that are kept.
+    payload_bytes: of the pictures that are kept; intra, others: their records.
     """
 
     file: BinaryIO
     writer: StreamWriter
     part: PartFile | None = None
     payload_bytes: int = 0
+    intra: Tally = field(default_factory=Tally)
+    others: Tally = field(default_factory=Tally)
     _pictures: int = 0
     _crc: int = field(default=0, repr=False)
 
@@ -100,12 +103,8 @@ def begin_stream(target: StreamLike, header: Header, options: Encoding) -> Itera
             return
         _check_same(part, begun_as)
         with part.read_back() as kept:
-            found = _read(kept, part)
-        if found is None:
-            yield Begun(file, StreamWriter(file, header), part)
-        else:
-            reader, payload_bytes = found
-            yield Begun(file, StreamWriter(file, header, after=reader), part, payload_bytes)
+            begun = _gone_on(kept, part)
+        yield begun or Begun(file, StreamWriter(file, header), part)
 
 
 def coding_of(header: Header, options: Encoding) -> dict[str, str]:
@@ -128,8 +127,8 @@ def _check_same(part: PartFile, begun_as: dict[str, str]) -> None:
             raise InputError(f"{part.part} was begun with {name} {then}, not {now}", AFRESH)
 
 
-def _read(kept: BinaryIO, part: PartFile) -> tuple[StreamReader, int] | None:
-    """A reader that stands at the last mark up to which all is intact, and the payloads' bytes; None if none is."""
+def _gone_on(kept: BinaryIO, part: PartFile) -> Begun | None:
+    """The stream up to the last mark before which all is intact; None if nothing is."""
     ends = [entry["bytes"] for entry in part.entries]
     whole = _intact(kept, ends)
     if whole < len(ends):
@@ -137,12 +136,14 @@ def _read(kept: BinaryIO, part: PartFile) -> tuple[StreamReader, int] | None:
     if not whole:
         return None
     kept.seek(0)
-    reader, payload_bytes = StreamReader(kept), 0
+    reader, payload_bytes, intra, others = StreamReader(kept), 0, Tally(), Tally()
     for record in reader:
         payload_bytes += len(record.payload)
+        (intra if record.kind == "I" else others).add(1, record.size_bytes)
         if record.last_of_group and reader.size_bytes == ends[whole - 1]:
             break
-    return reader, payload_bytes
+    file = cast(BinaryIO, part)
+    return Begun(file, StreamWriter(file, reader.header, after=reader), part, payload_bytes, intra, others)
 
 
 def _intact(kept: BinaryIO, ends: list[int]) -> int:
