@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from lvcodec import names, quality
 from lvcodec.errors import UsageError
 from lvcodec.frames import FrameRange, Frames
+from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS, EncoderPreset
 from lvcodec.stream.fields import MAX_GOP
 
 if TYPE_CHECKING:
@@ -42,12 +43,16 @@ class Encoding:
         read ahead. None: "auto" in mode "aligned", 12 in the others.
     bframes: the most B-pictures in a row, 0 to 15, in mode "aligned"; "auto" is 7 there and 0 in the others. As many
         pictures and one more are read before they are coded, as a chain of P-pictures or in pyramids, whichever costs
-        less. 0: each picture is coded and written before the next is read.
+        less. 0: none; `low_delay` waits for no other picture either.
     size, rate, pix_fmt: (width, height), pictures per second and format of raw video.
     frames: (first, end) of the pictures to code, counted from 0, end not included; None is the clip's own.
     alpha: 1 or 0.5, the length of the shift in "lds". None: 0.5 where things move from the first picture to the second
         and the weights were trained for it (those of "swift"), else 1.
-    effort: rounds of search for symbols that are worth their bits, 0 to 64; above 0 in "swift" only.
+    preset: "fast", "medium" or "slow": how much time the encoder takes to find fewer bits.
+    effort: rounds of search for symbols that are worth their bits, 0 to 64; above 0 in "swift" only. None: the
+        preset's.
+    low_delay: each picture is coded and written before the next is read: no B-pictures, and no I-pictures where shots
+        begin, for which others would be read ahead, but after 250 pictures or 8 seconds, or as `gop` says.
     recon: where to write the pictures that the decoder will show.
     psnr: measure the distortion. verify: decode what was written and compare; needs a target that is a file.
     jobs: GOPs coded side by side, 1 or more; by default as many as torch has threads, up to 4, and fewer of large
@@ -74,7 +79,9 @@ class Encoding:
     pix_fmt: str | None = None
     frames: Frames | None = None
     alpha: float | None = None
-    effort: int = 0
+    preset: str = DEFAULT_PRESET
+    effort: int | None = None
+    low_delay: bool = False
     recon: StreamLike | None = None
     psnr: bool = False
     verify: bool = False
@@ -101,8 +108,20 @@ class Encoding:
     def most_bframes(self) -> int:
         """The most B-pictures in a row."""
         if isinstance(self.bframes, str):
-            return USUAL_BFRAMES if self.chosen_mode in names.PYRAMID_MODES else 0
+            return USUAL_BFRAMES if self.chosen_mode in names.PYRAMID_MODES and not self.low_delay else 0
         return self.bframes
+
+    @property
+    def follows_cuts(self) -> bool:
+        """Whether an I-picture stands where a shot begins."""
+        return self.longest_gop is None and not self.low_delay
+
+    @property
+    def chosen_preset(self) -> EncoderPreset:
+        """What the preset's name stands for, with the effort that was asked for, or that the family has."""
+        named = ENCODER_PRESETS[self.preset]
+        usual = named.effort if self.family in names.REFINED_FAMILIES else 0
+        return replace(named, effort=usual if self.effort is None else self.effort)
 
     def validate(self) -> Self:
         """Itself. Raises UsageError with the value and its range for the first that is out of it."""
@@ -119,7 +138,11 @@ class Encoding:
             _within("bframes", self.bframes, 0, MAX_BFRAMES)
             if self.bframes and self.chosen_mode not in names.PYRAMID_MODES:
                 raise UsageError(f"mode {self.chosen_mode} has no B-pictures", "leave --bframes out")
-        _within("effort", self.effort, 0, MAX_EFFORT)
+            if self.bframes and self.low_delay:
+                raise UsageError("B-pictures wait for later ones", "leave --bframes or --low-delay out")
+        _one_of("preset", self.preset, tuple(ENCODER_PRESETS))
+        if self.effort is not None:
+            _within("effort", self.effort, 0, MAX_EFFORT)
         if self.effort and self.family not in names.REFINED_FAMILIES:
             families = " and ".join(names.REFINED_FAMILIES)
             raise UsageError(f"effort is for the {families} family, not for {self.family}", "leave --effort out")
@@ -230,7 +253,9 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "pix_fmt": _NAME,
     "format": _NAME,
     "alpha": _NUMBER,
+    "preset": _NAME,
     "effort": _WHOLE,
+    "low_delay": _SWITCH,
     "recon": ("a path or a file object", _is_place),
     "psnr": _SWITCH,
     "verify": _SWITCH,

@@ -107,7 +107,9 @@ def test_beside_the_stream_all_is_as_without_interruption(
     assert [getattr(report, name) for name in same] == [getattr(once, name) for name in same]
 
 
-@pytest.mark.parametrize("options", [{"quality": 3}, {"bframes": 0}, {"gop": GOP + 1}, {"effort": 1}])
+@pytest.mark.parametrize(
+    "options", [{"quality": 3}, {"bframes": 0}, {"gop": GOP + 1}, {"effort": 1}, {"preset": "fast"}]
+)
 def test_other_options_are_noticed(clip: Path, begun: Path, random_model: str, options: dict[str, Any]) -> None:
     [name] = options
     with pytest.raises(InputError, match=f"was begun with {name}"):

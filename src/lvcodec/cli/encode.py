@@ -14,6 +14,7 @@ from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, bframes_in_a_row, check_source, check_target, frame_range, gop_length
 from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.options import MAX_BFRAMES, MAX_EFFORT, USUAL_BFRAMES, Encoding
+from lvcodec.presets import ENCODER_PRESETS
 from lvcodec.report import EncodeReport
 from lvcodec.video.part import check_part
 
@@ -52,8 +53,7 @@ USUAL = Encoding()
     default=names.AUTO,
     show_default=True,
     help=f"The most B-pictures in a row, in aligned, up to {MAX_BFRAMES}; the encoder takes them where they pay, and "
-    f"reads so many pictures ahead, and one more. 0, for low delay: each picture is written before the next is read. "
-    f"auto: {USUAL_BFRAMES}.",
+    f"reads so many pictures ahead, and one more. auto: {USUAL_BFRAMES}, and 0 with --low-delay.",
 )
 @raw_video_options
 @click.option("--frames", metavar="A:B", callback=frame_range, help="Only pictures A to B - 1, counted from 0.")
@@ -63,12 +63,23 @@ USUAL = Encoding()
     help="Length of the shift in lds.  [default: 1; in swift 0.5 where things move]",
 )
 @click.option(
+    "--preset",
+    type=click.Choice(list(ENCODER_PRESETS)),
+    default=USUAL.preset,
+    show_default=True,
+    help="How much time the encoder takes to find fewer bits.",
+)
+@click.option(
     "--effort",
     type=click.IntRange(0, MAX_EFFORT),
-    default=USUAL.effort,
-    show_default=True,
     metavar="N",
-    help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.",
+    help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.  [default: the "
+    "preset's: 8 in slow, else 0]",
+)
+@click.option(
+    "--low-delay",
+    is_flag=True,
+    help="Code and write each picture before the next is read: no B-pictures, and no I-pictures where shots begin.",
 )
 @click.option("--recon", metavar="FILE", help="Also write the pictures that the decoder will show.")
 @click.option("--psnr", is_flag=True, help="Measure the PSNR of the planes, in the source's 8-bit 4:2:0.")

@@ -80,8 +80,10 @@ def number_list(ctx: click.Context, param: click.Parameter, value: str | None) -
     return numbers
 
 
-def effort_list(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+def effort_list(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
     """Efforts, separated by commas: whole numbers from 0 to 64."""
+    if value is None:
+        return None
     try:
         efforts = tuple(int(part) for part in value.split(","))
     except ValueError:

@@ -50,6 +50,7 @@ from lvcodec.video.part import check_part
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
 from lvcodec.video.source import open_source
+from lvcodec.video.writing import flush
 
 if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
@@ -106,7 +107,8 @@ def encode(
             device=options.device,
             backend=options.backend,
             on_notice=notices,
-            effort=options.effort,
+            effort=options.chosen_preset.effort,
+            rounds=options.chosen_preset.rounds,
         )
         side_by_side = stack.enter_context(ThreadPoolExecutor(torch.get_num_threads(), "lvcodec structure"))
         layers = _layers(options, info, pictures.format.rate)
@@ -192,7 +194,7 @@ def _gop_encoder(options: Encoding, coder: GroupCoder, side_by_side: Executor, r
         if decisions and coder.nets[0] is not coder.nets[LAYER_CHAIN] and _is_long(options, rate)
         else 0
     )
-    return GopEncoder(coder, side_by_side, options.most_bframes + 1, key_every)
+    return GopEncoder(coder, side_by_side, options.most_bframes + 1, key_every, options.chosen_preset.structures)
 
 
 def _header(
@@ -221,12 +223,7 @@ def _coded(
 
 def _marked(frames: Iterator[Picture], options: Encoding) -> Iterator[Marked]:
     """The pictures, with their cuts where GOPs follow them; else none is read before it is coded."""
-    return marked(frames) if _follows_cuts(options) else (Marked(picture, is_cut=False) for picture in frames)
-
-
-def _follows_cuts(options: Encoding) -> bool:
-    """Whether GOPs are as long as the content allows."""
-    return options.longest_gop is None
+    return marked(frames) if options.follows_cuts else (Marked(picture, is_cut=False) for picture in frames)
 
 
 def _longest_gop(options: Encoding, rate: Fraction) -> int:
@@ -297,6 +294,7 @@ class _Written:
             writer.intra(*pictures[0], qualities[0])
         else:
             writer.group(group.structure, pictures, qualities)
+        flush(self.begun.file, "the stream")  # for those who wait for it
         self.pace.wrote(intra=group.structure is None, pictures=len(pictures), size_bytes=writer.size_bytes - before)
         self.payload_bytes += sum(len(payload) for payload, _ in pictures)
 

@@ -20,20 +20,22 @@ class GopEncoder:
 
     run: so many pictures are read before they are coded together, as a chain of P-pictures or in pyramids; 1: each by
     itself, before the next is read. key_every: P-pictures from one key picture, with which a chain begins, to the next,
-    the I-picture counted as one; 0: there are none. executor: codes what may be coded side by side.
+    the I-picture counted as one; 0: there are none. structures: in how many a run is tried, as for Chooser. executor:
+    codes what may be coded side by side.
     """
 
     coder: GroupCoder
     executor: Executor
     run: int = 1
     key_every: int = 0
+    structures: int = 2
 
     def encode(self, pictures: Iterable[Picture]) -> Iterator[CodedGroup]:
         """Code the pictures of one GOP, each group as soon as its last picture has come.
 
         An exception in reading comes after all pictures that were read before it.
         """
-        chooser = Chooser(self.coder, self.executor)
+        chooser = Chooser(self.coder, self.executor, self.structures)
         state: State | None = None
         done = 0  # pictures after the I-picture
         for run in self._runs(pictures):

@@ -116,7 +116,9 @@ def coding_of(header: Header, options: Encoding) -> dict[str, str]:
         "lvcodec": __version__,
         "gop": "auto" if options.longest_gop is None else str(options.longest_gop),
         "bframes": str(options.most_bframes),
-        "effort": str(options.effort),
+        "preset": options.preset,
+        "effort": str(options.chosen_preset.effort),
+        "low_delay": str(options.low_delay),
     }
 
 

@@ -3,7 +3,7 @@
     cost = bits + WORTH * lambda * squared errors, those of the last picture LAST times: the next ones are made of it
 
 To code all of them every time would take as many times as long. So all are tried where nothing is known, after an
-I-picture, and from then on the one that won last and one of the others in turn, side by side.
+I-picture, and from then on the one that won last and, as the preset says, one of the others in turn, side by side.
 """
 
 from __future__ import annotations
@@ -58,17 +58,22 @@ SPLITS: tuple[Split, ...] = (chain, pyramid, halves)
 
 @dataclass
 class Chooser:
-    """The choice for one GOP after another run of pictures. executor: what codes two of them side by side."""
+    """The choice for one GOP after another run of pictures.
+
+    executor: what codes several of them side by side. tried: how many are, 1 or more, once the GOP's first run has
+    shown which one wins.
+    """
 
     coder: GroupCoder
     executor: Executor
+    tried: int
     _ranked: list[Split] = field(default_factory=lambda: list(SPLITS))  # the last winner first
     _known: bool = False
 
     def code(self, pictures: Sequence[Picture], key: bool, before: State) -> Coded:
         """Code a run of pictures, the cheapest way of those that are tried."""
         tried: dict[tuple[Structure, ...], Split] = {}
-        for split in self._ranked[: 2 if self._known else None]:
+        for split in self._ranked[: self.tried if self._known else None]:
             tried.setdefault(split(len(pictures), key), split)
         ways = list(tried)
         coded = list(self.executor.map(lambda way: self._coded(way, pictures, before), ways))
