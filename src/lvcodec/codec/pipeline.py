@@ -8,7 +8,7 @@ worked on at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
@@ -28,7 +28,7 @@ def pipelined(
     jobs: int,
     ahead: int,
     results_ahead: int | None = None,
-) -> Iterator[Out]:
+) -> Generator[Out, None, None]:
     """Apply `work` to every group and chain the results in order: each is handed out once those before it are.
 
     So input is read, and output written, while the networks run. At most `ahead` items and `results_ahead` results (as

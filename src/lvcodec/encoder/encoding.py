@@ -7,9 +7,9 @@ source ──► GOPs ──► encode, several GOPs side by side ──► reco
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from lvcodec.encoder.gop import GopEncoder, gops
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.encoder.pace import Pace
+from lvcodec.encoder.qualities import Encoders, Planned, Qualities, planned
 from lvcodec.encoder.resume import Begun, begin_stream
 from lvcodec.encoder.scenes import Marked, marked
 from lvcodec.errors import InputError, MissingPicturesError, StreamError, UsageError
@@ -71,8 +72,14 @@ def encode(
     on_picture: OnPicture | None = None,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
+    qualities: Qualities | None = None,
+    whole: Callable[[Begun], None] | None = None,
 ) -> EncodeReport:
-    """See lvcodec.encode."""
+    """See lvcodec.encode.
+
+    qualities: of the GOPs, in place of the options' one. whole: called when the stream is complete, but not yet in its
+    place; an exception leaves it as it is then.
+    """
     options.validate()
     if options.verify and not is_path(target):
         raise UsageError("verify reads the stream back and needs a file to write to")
@@ -81,58 +88,33 @@ def encode(
     if options.recon is not None:
         check_output(options.recon, source, outputs=[target], overwrite=options.overwrite)
     notices = Notices(on_notice)
-    info, index = _model(options), quality.index_of(options.quality)
-    if abs(quality.of_index(index) - options.quality) > 1e-9:
-        notices(
-            f"quality {float(options.quality):g} is coded as {quality.of_index(index):g}: "
-            f"qualities go in steps of {1 / quality.INDICES_A_QUALITY:g}"
-        )
+    if qualities is None:
+        qualities = Qualities(quality.index_of(options.quality))
+        if abs(quality.of_index(qualities.index) - options.quality) > 1e-9:
+            notices(
+                f"quality {float(options.quality):g} is coded as {quality.of_index(qualities.index):g}: "
+                f"qualities go in steps of {1 / quality.INDICES_A_QUALITY:g}"
+            )
     began = time.monotonic()
     with ExitStack() as stack:
-        pictures = stack.enter_context(
-            open_source(
-                source,
-                size=options.size,
-                rate=options.rate,
-                pix_fmt=options.pix_fmt,
-                frames=options.frames,
-                lenient=options.lenient,
-            )
-        )
-        notices.pass_on(pictures)
-        networks = EncoderNetworks(
-            info,
-            pictures.format,
-            index,
-            device=options.device,
-            backend=options.backend,
-            on_notice=notices,
-            effort=options.chosen_preset.effort,
-            rounds=options.chosen_preset.rounds,
-        )
-        side_by_side = stack.enter_context(ThreadPoolExecutor(torch.get_num_threads(), "lvcodec structure"))
-        layers = _layers(options, info, pictures.format.rate)
-        length, frames = _alpha(options, networks, index, iter(pictures))
-        if options.chosen_mode not in names.PAPER_MODES:
-            _ = networks.at(index).inter  # refused before anything is written
-        nets = tuple(networks.at(max(0, index - coarser)) for coarser in (0, *layers))
-        coder = GroupCoder(nets, DECISIONS[options.chosen_mode], length)
-        encoder = _gop_encoder(options, coder, side_by_side, pictures.format.rate)
+        clip = stack.enter_context(opened(source, options, qualities.index, notices))
+        pictures, header = clip.pictures, clip.header
         recon = None
         if options.recon is not None:
             recon = stack.enter_context(
                 open_sink(options.recon, pictures.format, overwrite=options.overwrite, count=pictures.count)
             )
-        header = _header(options, info, index, layers, length, pictures)
-        begun = stack.enter_context(begin_stream(target, header, options))
+        begun = stack.enter_context(begin_stream(target, header, options, qualities))
         pace = Pace(pictures, header.gop, on_picture, on_progress)
         written = _Written(begun, recon, PsnrMeter() if options.psnr else None, pictures, pace)
-        runs = gops(_marked(frames, options), header.gop)
-        written.keep(runs, networks, options)
-        written.take(_coded(runs, encoder, options, pictures), options, notices)
+        written.keep(clip.runs, clip.networks, options)
+        kept = len(begun.part.entries) if begun.part is not None else 0
+        written.take(clip.coded(planned(clip.runs, qualities, first=kept)), options, notices)
+        if whole is not None:
+            whole(begun)
     elapsed = time.monotonic() - began
     if options.verify:
-        _verify(target, options, networks.backend)
+        _verify(target, options, clip.networks.backend)
         notices("verified: the stream decodes to the encoder's pictures")
     report = EncodeReport.measured(
         pictures.format,
@@ -152,6 +134,69 @@ def encode(
             report=report,
         )
     return report
+
+
+@dataclass
+class Clip:
+    """A source that is open, and all that codes it. runs: its GOPs; header: of its stream."""
+
+    pictures: Source
+    runs: Iterator[Iterator[Picture]]
+    header: Header
+    networks: EncoderNetworks
+    encoders: Encoders
+    jobs: int
+
+    def coded(self, runs: Iterable[Iterable[Planned]]) -> Generator[CodedGroup, None, None]:
+        """The groups of GOPs, each once those before it are there."""
+        ahead = ahead_of(self.header.video.picture_bytes)
+        run = self.encoders.at(self.header.quality_index).run
+        return pipelined(runs, self.encoders.encode, self.jobs, ahead, max(1, ahead // run))
+
+
+@contextmanager
+def opened(source: VideoLike, options: Encoding, index: int, notices: Notices) -> Iterator[Clip]:
+    """A source, and what codes it with a header of this quality index. Raises as lvcodec.encode does."""
+    info = _model(options)
+    with ExitStack() as stack:
+        pictures = stack.enter_context(
+            open_source(
+                source,
+                size=options.size,
+                rate=options.rate,
+                pix_fmt=options.pix_fmt,
+                frames=options.frames,
+                lenient=options.lenient,
+            )
+        )
+        notices.pass_on(pictures)
+        video = pictures.format
+        networks = EncoderNetworks(
+            info,
+            video,
+            index,
+            device=options.device,
+            backend=options.backend,
+            on_notice=notices,
+            effort=options.chosen_preset.effort,
+            rounds=options.chosen_preset.rounds,
+        )
+        side_by_side = stack.enter_context(ThreadPoolExecutor(torch.get_num_threads(), "lvcodec structure"))
+        layers = _layers(options, info, video.rate)
+        length, frames = _alpha(options, networks, index, iter(pictures))
+        if options.chosen_mode not in names.PAPER_MODES:
+            _ = networks.at(index).inter  # refused before anything is written
+
+        def encoder_at(index: int) -> GopEncoder:
+            nets = tuple(networks.at(max(0, index - coarser)) for coarser in (0, *layers))
+            coder = GroupCoder(nets, DECISIONS[options.chosen_mode], length)
+            return _gop_encoder(options, coder, side_by_side, video.rate)
+
+        encoders = Encoders(encoder_at)
+        _ = encoders.at(index)
+        header = _header(options, info, index, layers, length, pictures)
+        runs = gops(_marked(frames, options), header.gop)
+        yield Clip(pictures, runs, header, networks, encoders, options.jobs or default_jobs(video.width, video.height))
 
 
 def _model(options: Encoding) -> ModelInfo:
@@ -210,15 +255,6 @@ def _header(
         alpha=length,
         layers=layers,
     )
-
-
-def _coded(
-    runs: Iterator[Iterator[Picture]], encoder: GopEncoder, options: Encoding, pictures: Source
-) -> Iterator[CodedGroup]:
-    video = pictures.format
-    jobs = options.jobs or default_jobs(video.width, video.height)
-    ahead = ahead_of(video.picture_bytes)
-    return pipelined(runs, encoder.encode, jobs, ahead, max(1, ahead // encoder.run))
 
 
 def _marked(frames: Iterator[Picture], options: Encoding) -> Iterator[Marked]:

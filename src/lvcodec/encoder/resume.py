@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from lvcodec.encoder.pace import Tally
+from lvcodec.encoder.qualities import Qualities
 from lvcodec.errors import InputError, LvcError
 from lvcodec.options import Encoding
 from lvcodec.stream import fields
@@ -83,17 +84,17 @@ class Begun:
 
 
 @contextmanager
-def begin_stream(target: StreamLike, header: Header, options: Encoding) -> Iterator[Begun]:
+def begin_stream(target: StreamLike, header: Header, options: Encoding, qualities: Qualities) -> Iterator[Begun]:
     """The stream to write, gone on with where `options.resume` says so and there is a part of it.
 
-    Raises InputError if the target cannot be written, or its part is of another coding.
+    qualities: of its GOPs. Raises InputError if the target cannot be written, or its part is of another coding.
     """
     with ExitStack() as stack:
         if not is_path(target) or is_special(Path(cast(str, target))):
             file = stack.enter_context(create_stream(target, overwrite=options.overwrite))
             yield Begun(file, StreamWriter(file, header))
             return
-        begun_as = coding_of(header, options)
+        begun_as = coding_of(header, options) | {"qualities": qualities.text()}
         part = stack.enter_context(
             PartFile(cast(str, target), begun_as, resume=options.resume, overwrite=options.overwrite)
         )
