@@ -19,6 +19,11 @@ from lvcodec.options import Decoding, Encoding
 
 WRONG: dict[str, list[Any]] = {
     "quality": ["4", None, float("nan"), True, 0, Fraction(99), 1j],
+    "target_size": [0, -1, 1.5, "2M"],
+    "bitrate": [0, "2M"],
+    "target_psnr": [0, 101, "38"],
+    "target_vmaf": [0, 100.5, "90"],
+    "worst_shot": [None, True],
     "mode": [3, ["intra"], "fast"],
     "family": [None, "slow"],
     "model": [3, b"swift"],

@@ -107,7 +107,7 @@ def encode(
     Raises UsageError, InputError, WeightsError; MismatchError if `verify` finds a difference; MissingPicturesError,
     which has the report, if the video says that it has more pictures than came and `lenient` is not set.
     """
-    from lvcodec.encoder import encoding as encoder
+    from lvcodec.encoder import targeting as encoder
     from lvcodec.options import Encoding, with_changes
 
     settings = with_changes(Encoding, encoding, options)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -34,6 +35,10 @@ class Encoding:
     """How a video is to be coded.
 
     quality: 1 (smallest) to 6 (best); fractions lie between.
+    target_size: bytes of the whole stream, in place of `quality`: no more, and less by 2 % at most, if qualities reach
+        that far. bitrate: the same by bits a second. target_psnr, target_vmaf: dB (planes 6:1:1) or VMAF of the clip's
+        mean, or with `worst_shot` of its worst shot. They try qualities on samples of the video, all of a short one, so
+        that it is read more than once.
     mode: "intra", "mfvc", "lds" or, in "swift", "aligned": how a picture uses those before it ("aligned" needs the
         fewest bits). None: "aligned" in "swift", "lds" in "cheng2020".
     family: "swift" or "cheng2020", the kind of networks.
@@ -69,6 +74,11 @@ class Encoding:
     """
 
     quality: float = quality.DEFAULT
+    target_size: int | None = None
+    bitrate: float | None = None
+    target_psnr: float | None = None
+    target_vmaf: float | None = None
+    worst_shot: bool = False
     mode: str | None = None
     family: str = names.DEFAULT_FAMILY
     model: str | os.PathLike[str] | None = None
@@ -92,6 +102,28 @@ class Encoding:
     keep_partial: bool = False
     resume: bool = False
     lenient: bool = False
+
+    @property
+    def has_size(self) -> bool:
+        """Whether a size is aimed at."""
+        return self.target_size is not None or self.bitrate is not None
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the quality is to be found, and not told."""
+        return self.has_size or self.target_psnr is not None or self.target_vmaf is not None
+
+    @property
+    def target_text(self) -> str:
+        """What is aimed at, on one line; empty where nothing is."""
+        worst = " of the worst shot" if self.worst_shot else ""
+        texts = {
+            "{:.0f} bytes": self.target_size,
+            "{:.0f} bits a second": self.bitrate,
+            f"{{:g}} dB{worst}": self.target_psnr,
+            f"VMAF {{:g}}{worst}": self.target_vmaf,
+        }
+        return ", ".join(text.format(value) for text, value in texts.items() if value is not None)
 
     @property
     def chosen_mode(self) -> str:
@@ -127,6 +159,7 @@ class Encoding:
         """Itself. Raises UsageError with the value and its range for the first that is out of it."""
         _check_types(self)
         quality.index_of(self.quality)
+        self._check_target()
         _one_of("mode", self.chosen_mode, names.MODES)
         _one_of("family", self.family, names.FAMILIES)
         if self.family != names.DEFAULT_FAMILY and self.chosen_mode not in names.PAPER_MODES:
@@ -152,6 +185,20 @@ class Encoding:
         FrameRange.of(self.frames)
         _check_where(self.jobs, self.device, self.backend)
         return self
+
+    def _check_target(self) -> None:
+        ranges = {"target_size": math.inf, "bitrate": math.inf, "target_psnr": 100.0, "target_vmaf": 100.0}
+        told = [name for name in ranges if getattr(self, name) is not None]
+        if len(told) > 1:
+            raise UsageError(f"{told[0]} and {told[1]} cannot both be aimed at", "choose one")
+        for name in told:
+            if not 0 < getattr(self, name) <= ranges[name]:
+                most = "" if math.isinf(ranges[name]) else f" and at most {ranges[name]:g}"
+                raise UsageError(f"{name} is {float(getattr(self, name)):g}; it must be above 0{most}")
+        if told and self.family not in names.ONE_NETWORK_FAMILIES:
+            raise UsageError(f"family {self.family} has few qualities, and none to aim with", "say which by quality")
+        if self.worst_shot and self.target_psnr is None and self.target_vmaf is None:
+            raise UsageError("the worst shot is of a PSNR or a VMAF that is aimed at", "leave --worst-shot out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +290,11 @@ _SWITCH = ("True or False", _is_switch)
 # Of which type each field is; `frames` is FrameRange's to check. Those that are None by default may be None.
 _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "quality": _NUMBER,
+    "target_size": _WHOLE,
+    "bitrate": _NUMBER,
+    "target_psnr": _NUMBER,
+    "target_vmaf": _NUMBER,
+    "worst_shot": _SWITCH,
     "mode": _NAME,
     "family": _NAME,
     "model": ("a name or a path", _is_path),

@@ -11,7 +11,17 @@ from lvcodec import names, quality
 from lvcodec.cli.coding_options import backend_option, device_option, jobs_option, network_options, raw_video_options
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import PIPE, bframes_in_a_row, check_source, check_target, frame_range, gop_length
+from lvcodec.cli.params import (
+    PIPE,
+    bframes_in_a_row,
+    bit_rate,
+    byte_count,
+    check_source,
+    check_target,
+    frame_range,
+    given,
+    gop_length,
+)
 from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.options import MAX_BFRAMES, MAX_EFFORT, USUAL_BFRAMES, Encoding
 from lvcodec.presets import ENCODER_PRESETS
@@ -32,6 +42,17 @@ USUAL = Encoding()
     show_default=True,
     help="From 1, the smallest stream, to 6, the best picture; fractions lie between.",
 )
+@click.option(
+    "--target-size",
+    metavar="BYTES",
+    callback=byte_count,
+    help="Bytes that the file may have, as in 700k, 20M or 1.5G; the quality is found by trying, the file is read more "
+    "than once, and comes to within 2 % of it, and no more.",
+)
+@click.option("--bitrate", metavar="R", callback=bit_rate, help="Bits a second, as in 300k or 2M; the same by them.")
+@click.option("--target-psnr", type=float, metavar="DB", help="Mean PSNR to aim at (planes 6:1:1).")
+@click.option("--target-vmaf", type=float, metavar="V", help="Mean VMAF to aim at.")
+@click.option("--worst-shot", is_flag=True, help="Aim with the worst shot's PSNR or VMAF instead of the mean.")
 @click.option(
     "--mode",
     type=click.Choice(names.MODES),
@@ -112,6 +133,8 @@ def encode(source: str, target: str, alpha: str | None, progress: str, out: Outp
     (clip_352x288_25.yuv).
     """
     encoding = Encoding(alpha=float(alpha) if alpha else None, **options)
+    if encoding.has_target and given("quality"):
+        raise UsageError("--quality says what a target finds", "leave one of them out")
     check(source, target, encoding)
     out.json_progress = progress == "json"
     out.data_on_stdout = PIPE in (target, encoding.recon)

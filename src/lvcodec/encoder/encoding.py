@@ -27,7 +27,7 @@ from lvcodec.codec.pipeline import pipelined
 from lvcodec.encoder import alpha
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import GopEncoder, gops
-from lvcodec.encoder.groups import CodedGroup, GroupCoder
+from lvcodec.encoder.groups import CodedGroup, GroupCoder, write_group
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.encoder.pace import Pace
 from lvcodec.encoder.qualities import Encoders, Planned, Qualities, planned
@@ -43,7 +43,6 @@ from lvcodec.report import EncodeReport, OnNotice, OnPicture, OnProgress
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.files import is_path, open_stream
 from lvcodec.stream.header import Header
-from lvcodec.stream.records import planes_checksum
 from lvcodec.stream.structure import LAYER_CHAIN, MAX_LAYER
 from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink, Source
@@ -321,18 +320,12 @@ class _Written:
         self.begun.writer.finish()
 
     def _write(self, group: CodedGroup) -> None:
-        writer = self.begun.writer
-        before = writer.size_bytes
-        pictures = [(coded.payload, planes_checksum(coded.x_hat)) for coded in group.pictures]
-        qualities = [coded.quality_index for coded in group.pictures]
         if group.structure is None:
             self.begun.mark()
-            writer.intra(*pictures[0], qualities[0])
-        else:
-            writer.group(group.structure, pictures, qualities)
+        size_bytes = write_group(self.begun.writer, group)
         flush(self.begun.file, "the stream")  # for those who wait for it
-        self.pace.wrote(intra=group.structure is None, pictures=len(pictures), size_bytes=writer.size_bytes - before)
-        self.payload_bytes += sum(len(payload) for payload, _ in pictures)
+        self.pace.wrote(intra=group.structure is None, pictures=len(group.pictures), size_bytes=size_bytes)
+        self.payload_bytes += sum(len(coded.payload) for coded in group.pictures)
 
     def _show(self, picture: Picture, x_hat: Picture | None) -> None:
         """Count a picture; x_hat: what the decoder will show, where somebody wants to see it."""

@@ -21,12 +21,13 @@ class Qualities:
     """The quality indices of a clip's GOPs: one for all, but for what it takes to hit a size.
 
     index: the header's. finer: the share of GOPs, spread evenly, that are one index above it, 0..1. changes: (GOP,
-    difference): from that GOP on so many indices more or less.
+    difference): from that GOP on so many indices more or less. most_bytes: what they are to bring; None: any size.
     """
 
     index: int
     finer: float = 0.0
     changes: tuple[tuple[int, int], ...] = ()
+    most_bytes: float | None = None
 
     def of(self, gop: int) -> int:
         """The index of a GOP by its number, from 0."""
@@ -40,13 +41,13 @@ class Qualities:
 
     def text(self) -> str:
         """On one line, for `of_text`."""
-        return json.dumps([self.index, self.finer, self.changes])
+        return json.dumps([self.index, self.finer, self.changes, self.most_bytes])
 
     @classmethod
     def of_text(cls, text: str) -> Self:
         """What `text` wrote."""
-        index, finer, changes = json.loads(text)
-        return cls(index, finer, tuple((gop, difference) for gop, difference in changes))
+        index, finer, changes, most_bytes = json.loads(text)
+        return cls(index, finer, tuple((gop, difference) for gop, difference in changes), most_bytes)
 
 
 @dataclass(frozen=True)

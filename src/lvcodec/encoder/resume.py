@@ -24,7 +24,7 @@ from lvcodec.stream.files import create_stream, is_path
 from lvcodec.stream.header import Header
 from lvcodec.version import __version__
 from lvcodec.video.atomic import is_special
-from lvcodec.video.part import PartFile
+from lvcodec.video.part import Entry, PartFile
 from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def begin_stream(target: StreamLike, header: Header, options: Encoding, qualitie
         if not part.entries:
             yield Begun(file, StreamWriter(file, header), part)
             return
-        _check_same(part, begun_as)
+        check_same(part.part, part.begun_as, begun_as)
         with part.read_back() as kept:
             begun = _gone_on(kept, part)
         yield begun or Begun(file, StreamWriter(file, header), part)
@@ -117,17 +117,18 @@ def coding_of(header: Header, options: Encoding) -> dict[str, str]:
         "lvcodec": __version__,
         "gop": "auto" if options.longest_gop is None else str(options.longest_gop),
         "bframes": str(options.most_bframes),
+        "target": options.target_text,
         "preset": options.preset,
         "effort": str(options.chosen_preset.effort),
         "low_delay": str(options.low_delay),
     }
 
 
-def _check_same(part: PartFile, begun_as: dict[str, str]) -> None:
-    for name, now in begun_as.items():
-        then = part.begun_as.get(name)
-        if then != now:
-            raise InputError(f"{part.part} was begun with {name} {then}, not {now}", AFRESH)
+def check_same(part: Path, begun_as: Entry, now: dict[str, str]) -> None:
+    """Compare what a part was begun as with what it is now. Raises InputError if they differ."""
+    for name, value in now.items():
+        if begun_as.get(name) != value:
+            raise InputError(f"{part} was begun with {name} {begun_as.get(name)}, not {value}", AFRESH)
 
 
 def _gone_on(kept: BinaryIO, part: PartFile) -> Begun | None:

@@ -1,0 +1,291 @@
+"""Encoding towards a size, a bit rate, or a figure of quality: which quality that takes, and that a size is hit.
+
+    source ─► samples ─► coded at one quality after another ─► the quality of all ─► encoding.encode ─► size ─► done
+                                                                        ▲                              │
+                                                                        └─── its last GOPs, coarser ◄──┘ or finer
+
+One quality serves the whole clip, so that bits go where they are needed. A size that no quality gives is hit by a share
+of the GOPs that is an index finer.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lvcodec import quality
+from lvcodec.codec.notices import Notices
+from lvcodec.codec.out_of_memory import enough_memory
+from lvcodec.encoder import encoding
+from lvcodec.encoder.probing import Probe, Prober
+from lvcodec.encoder.qualities import Qualities
+from lvcodec.encoder.resume import Begun, check_same
+from lvcodec.encoder.samples import Samples, samples_of
+from lvcodec.errors import InputError, UsageError
+from lvcodec.exact.settings import whole_products
+from lvcodec.options import Encoding
+from lvcodec.report import EncodeReport, Estimate, OnNotice, OnPicture, OnProgress, Progress
+from lvcodec.stream.files import is_path
+from lvcodec.video.atomic import check_output, is_special
+from lvcodec.video.part import check_part, part_of, read_entries
+
+if TYPE_CHECKING:
+    from lvcodec.stream.files import StreamLike
+    from lvcodec.video.base import VideoLike
+
+# docs/decisions.md#rate-control
+WITHIN = 0.02  # of a size: what it may be missed by, below
+AIM = 0.992  # of a size: what is aimed at, so that what is within NEAR of it is within that
+NEAR = {"size": 0.007, "psnr": 0.03, "vmaf": 0.15}  # where a search ends: relative, dB, points
+STEP = {"size": 0.026, "psnr": 0.06, "vmaf": 0.4}  # what an index makes, about
+CORRECTIONS = 6
+GENTLE = 3  # indices that the last GOPs may differ by; more, where fewer would not do for all of the clip
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is aimed at. kind: "size", "psnr" or "vmaf"; worst: of the worst shot, not the mean."""
+
+    kind: str
+    value: float
+    worst: bool = False
+
+    @classmethod
+    def of(cls, options: Encoding, samples: Samples) -> Goal:
+        """That of options which have one, for a clip. A size is of the whole file, in bytes."""
+        if options.target_psnr is not None:
+            return cls("psnr", float(options.target_psnr), options.worst_shot)
+        if options.target_vmaf is not None:
+            return cls("vmaf", float(options.target_vmaf), options.worst_shot)
+        if options.bitrate is not None:
+            return cls("size", float(options.bitrate) / 8 * samples.pictures / float(samples.video.rate))
+        # What else than pictures the file will hold is to be taken off here, and off the bit rate's.
+        return cls("size", float(options.target_size or 0))
+
+    @property
+    def wanted(self) -> float:
+        """What `reached` should be."""
+        return math.log(AIM * self.value) if self.kind == "size" else self.value
+
+    def reached(self, probe: Probe, samples: Samples) -> float:
+        """What a probe comes to: it grows with quality, about evenly."""
+        if self.kind == "size":
+            return math.log(probe.size_bytes)
+        figures = probe.psnr_db if self.kind == "psnr" else probe.vmaf or ()
+        if self.worst:
+            return min(figures)
+        weights = [piece.pictures for piece in samples.pieces]
+        return fmean(figures, weights)
+
+    def shown(self, reached: float) -> str:
+        """What a probe comes to, for people."""
+        what = {"size": f"about {math.exp(min(reached, 50.0)):.0f} bytes", "psnr": f"{reached:.2f} dB"}
+        return what.get(self.kind, f"VMAF {reached:.1f}")
+
+
+class _Again(Exception):
+    """The stream is complete, and misses its size: some of it is to be coded again, at other qualities."""
+
+    def __init__(self, plan: _Plan) -> None:
+        super().__init__()
+        self.plan = plan
+
+
+def encode(
+    source: VideoLike,
+    target: StreamLike,
+    options: Encoding,
+    *,
+    on_picture: OnPicture | None = None,
+    on_progress: OnProgress | None = None,
+    on_notice: OnNotice | None = None,
+) -> EncodeReport:
+    """See lvcodec.encode; at a quality, or towards what `options` aim at."""
+    options.validate()
+    told: dict[str, Any] = {"on_picture": on_picture, "on_progress": on_progress, "on_notice": on_notice}
+    if not options.has_target:
+        return encoding.encode(source, target, options, **told)
+    _check(source, target, options)
+    notices = Notices(on_notice)
+    left = _left(target, options)
+    plan = left or _planned(source, options, notices, on_progress or (lambda progress: None))
+    for _ in range(CORRECTIONS):
+
+        def whole(begun: Begun, plan: _Plan = plan) -> None:
+            plan.check(begun)
+
+        try:
+            report = encoding.encode(source, target, options, qualities=plan.qualities, whole=whole, **told)
+        except _Again as again:
+            plan, options = again.plan, replace(options, resume=True)
+            continue
+        return replace(report, notices=(*notices.texts, *report.notices))
+    raise InputError(f"the size was missed {CORRECTIONS} times", "--quality codes without one")
+
+
+def _check(source: VideoLike, target: StreamLike, options: Encoding) -> None:
+    """Refuse before slow work what cannot work."""
+    again = not hasattr(source, "read")  # an array, or pictures with their format
+    if isinstance(source, str | os.PathLike):
+        again = is_path(source) and not is_special(Path(source))
+    if not again:
+        raise UsageError("a target needs the video twice, and a pipe gives it once", "name a file, or --quality")
+    if options.has_size and (not is_path(target) or is_special(Path(str(target)))):
+        raise UsageError("a size or a bit rate is for a stream that goes into a file", "name one, or --maxrate")
+    check_output(target, source, overwrite=options.overwrite)
+    check_part(target, resume=options.resume, overwrite=options.overwrite)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Qualities of the GOPs.
+
+    grown: the stream was too small, and some of it has been coded finer: if that was too much, too small will do.
+    """
+
+    qualities: Qualities
+    grown: bool = False
+
+    def check(self, begun: Begun) -> None:
+        """Compare a stream that is complete with its size. Raises _Again if it misses that, and could be nearer."""
+        size, most = begun.writer.size_bytes, self.qualities.most_bytes
+        if most is None or begun.part is None or (1 - WITHIN) * most <= size <= most:
+            return
+        if size < most and self.grown:
+            return
+        ends = [entry["bytes"] for entry in begun.part.entries]
+        sizes = [end - start for start, end in pairwise([0, *ends])]
+        gop, qualities = _corrected(self.qualities, sizes, AIM * most - size)
+        if all(qualities.of(gop) == self.qualities.of(gop) for gop in range(len(sizes))):
+            if size > most:
+                raise InputError(f"no quality needs as little as {most:.0f} bytes", "allow more")
+            return
+        begun.part.begun_as["qualities"] = qualities.text()
+        begun.part.cut(begun.part.entries[:gop])
+        raise _Again(replace(self, qualities=qualities, grown=self.grown or size < most))
+
+
+def _corrected(qualities: Qualities, sizes: list[int], missing: float) -> tuple[int, Qualities]:
+    """From which GOP on other qualities bring so many bytes more (or less), and those.
+
+    sizes: of the GOPs. The fewer are coded again the better, as long as they do not look different.
+    """
+    gop, change = len(sizes), math.inf
+    while gop and abs(change) > GENTLE:
+        gop -= 1
+        change = math.log(max(1 + missing / sum(sizes[gop:]), 0.01)) / STEP["size"]
+    difference = round(change) or (1 if missing > 0 else -1)
+    return gop, qualities.changed(gop, difference)
+
+
+def _left(target: StreamLike, options: Encoding) -> _Plan | None:
+    """What an earlier run has found, if it is gone on with. Raises InputError if it aimed at something else."""
+    entries = read_entries(part_of(str(target))) if options.resume and is_path(target) else []
+    if len(entries) < 2:
+        return None
+    begun_as = entries[0]
+    check_same(part_of(str(target)), begun_as, {"target": options.target_text})
+    return _Plan(Qualities.of_text(begun_as["qualities"]))
+
+
+@enough_memory()
+@whole_products()
+def _planned(source: VideoLike, options: Encoding, notices: Notices, on_progress: OnProgress) -> _Plan:
+    """Try samples of the source, and tell by which qualities the target is hit."""
+    first = quality.LAST_INDEX // 2
+    with encoding.opened(source, options, first, Notices(None)) as clip, torch.inference_mode():
+        looking = _Stage("looking", clip.pictures.expected, on_progress)
+        with samples_of(clip.runs, clip.header.video, looking.tell) as samples:
+            goal = Goal.of(options, samples)
+            prober = Prober(clip, samples, goal.kind == "vmaf", lambda done: None)
+            found: dict[int, float] = {}
+
+            def measured(index: int) -> float:
+                stage = _Stage(f"trying quality {quality.of_index(index):g}", samples.sampled, on_progress)
+                prober.on_sample = stage.tell
+                found[index] = goal.reached(prober.at(index), samples)
+                return found[index]
+
+            bracket = search(measured, goal.wanted, STEP[goal.kind], NEAR[goal.kind], first)
+            qualities = _between(goal, bracket, found)
+    chosen = quality.of_index(qualities.index)
+    nearest = found[min(bracket, key=lambda index: abs(found[index] - goal.wanted))]
+    notices(f"{options.target_text}: quality {chosen:g}, {goal.shown(nearest)} on {samples.sampled} pictures")
+    if abs(nearest - goal.wanted) > max(NEAR[goal.kind], STEP[goal.kind]):
+        _tell_missed(goal, nearest, notices)
+    return _Plan(replace(qualities, most_bytes=goal.value) if goal.kind == "size" else qualities)
+
+
+def _tell_missed(goal: Goal, nearest: float, notices: Notices) -> None:
+    """The scale ends before the target. Raises InputError for a size that would be exceeded."""
+    if nearest < goal.wanted:
+        notices(f"the target cannot be hit: the best quality has {goal.shown(nearest)}")
+    elif goal.kind == "size":
+        raise InputError(
+            f"the target of {goal.value:.0f} bytes cannot be hit: the lowest quality has {goal.shown(nearest)}",
+            "allow more, or code fewer or smaller pictures",
+        )
+    else:
+        notices(f"the target is exceeded: the lowest quality has {goal.shown(nearest)}")
+
+
+def _between(goal: Goal, bracket: list[int], found: dict[int, float]) -> Qualities:
+    """Of one or two neighbouring indices: a share of the finer one for a size, else the nearer one."""
+    if goal.kind == "size" and len(bracket) == 2:
+        low, high = bracket
+        return Qualities(low, (goal.wanted - found[low]) / (found[high] - found[low]))
+    return Qualities(min(bracket, key=lambda index: abs(found[index] - goal.wanted)))
+
+
+def search(measure: Callable[[int], float], wanted: float, step: float, near: float, first: int) -> list[int]:
+    """The index whose measure is `near` what is wanted, else the two neighbours that it lies between, or the end.
+
+    measure: grows with the index, by about `step`. first: where to begin.
+    """
+    low, high = -1, quality.LAST_INDEX + 1  # below what is wanted, and above
+    found: dict[int, float] = {}
+    index = first
+    while True:
+        found[index] = measure(index)
+        if abs(found[index] - wanted) <= near:
+            return [index]
+        if found[index] < wanted:
+            low = index
+        else:
+            high = index
+        if high - low == 1:
+            return [each for each in (low, high) if each in found]
+        if low in found and high in found:
+            guess = low + (high - low) * (wanted - found[low]) / (found[high] - found[low])
+        else:
+            guess = index + (wanted - found[index]) / step
+        index = min(max(round(guess), low + 1), high - 1)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Tells how far a stage before the encoding has come."""
+
+    name: str
+    total: int | None
+    on_progress: OnProgress
+    began_s: float = field(default_factory=time.monotonic)
+
+    def tell(self, pictures: int) -> None:
+        """So many pictures are done."""
+        elapsed_s = time.monotonic() - self.began_s
+        fps = pictures / elapsed_s if elapsed_s else 0.0
+        total = self.total if self.total is not None and self.total >= pictures else None
+        left_s = (total - pictures) / fps if total is not None and fps else None
+        self.on_progress(
+            Progress(self.name, pictures, total, isinstance(total, Estimate), fps, 0, None, elapsed_s, left_s)
+        )
