@@ -24,6 +24,8 @@ WRONG: dict[str, list[Any]] = {
     "target_psnr": [0, 101, "38"],
     "target_vmaf": [0, 100.5, "90"],
     "worst_shot": [None, True],
+    "maxrate": [0, "2M"],
+    "bufsize": [1000, "2M"],
     "mode": [3, ["intra"], "fast"],
     "family": [None, "slow"],
     "model": [3, b"swift"],

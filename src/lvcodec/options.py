@@ -39,6 +39,9 @@ class Encoding:
         that far. bitrate: the same by bits a second. target_psnr, target_vmaf: dB (planes 6:1:1) or VMAF of the clip's
         mean, or with `worst_shot` of its worst shot. They try qualities on samples of the video, all of a short one, so
         that it is read more than once.
+    maxrate, bufsize: bits a second, and bits (maxrate's of a second, if None): a decoder whose buffer holds so many,
+        and gets so many a second, always has the next record; what would be too much is coded coarser. GOPs are then
+        coded one after another.
     mode: "intra", "mfvc", "lds" or, in "swift", "aligned": how a picture uses those before it ("aligned" needs the
         fewest bits). None: "aligned" in "swift", "lds" in "cheng2020".
     family: "swift" or "cheng2020", the kind of networks.
@@ -79,6 +82,8 @@ class Encoding:
     target_psnr: float | None = None
     target_vmaf: float | None = None
     worst_shot: bool = False
+    maxrate: float | None = None
+    bufsize: float | None = None
     mode: str | None = None
     family: str = names.DEFAULT_FAMILY
     model: str | os.PathLike[str] | None = None
@@ -191,6 +196,15 @@ class Encoding:
         told = [name for name in ranges if getattr(self, name) is not None]
         if len(told) > 1:
             raise UsageError(f"{told[0]} and {told[1]} cannot both be aimed at", "choose one")
+        if self.maxrate is not None:
+            told.append("maxrate")
+            if len(told) > 1:
+                raise UsageError("maxrate limits a quality, and a target finds one", "choose one")
+        if self.bufsize is not None:
+            told.append("bufsize")
+            if self.maxrate is None:
+                raise UsageError("bufsize is of a maxrate", "say that too")
+        ranges |= {"maxrate": math.inf, "bufsize": math.inf}
         for name in told:
             if not 0 < getattr(self, name) <= ranges[name]:
                 most = "" if math.isinf(ranges[name]) else f" and at most {ranges[name]:g}"
@@ -295,6 +309,8 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "target_psnr": _NUMBER,
     "target_vmaf": _NUMBER,
     "worst_shot": _SWITCH,
+    "maxrate": _NUMBER,
+    "bufsize": _NUMBER,
     "mode": _NAME,
     "family": _NAME,
     "model": ("a name or a path", _is_path),

@@ -54,6 +54,15 @@ USUAL = Encoding()
 @click.option("--target-vmaf", type=float, metavar="V", help="Mean VMAF to aim at.")
 @click.option("--worst-shot", is_flag=True, help="Aim with the worst shot's PSNR or VMAF instead of the mean.")
 @click.option(
+    "--maxrate",
+    metavar="R",
+    callback=bit_rate,
+    help="Bits a second that a stream's reader gets; what would come late at --quality is coded coarser.",
+)
+@click.option(
+    "--bufsize", metavar="BITS", callback=bit_rate, help="Bits that the reader holds.  [default: maxrate's of a second]"
+)
+@click.option(
     "--mode",
     type=click.Choice(names.MODES),
     help="How a picture uses those before it: not at all, the latents of the last one (MFVC), its pixels with latent "

@@ -25,6 +25,7 @@ from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.codec.pipeline import pipelined
 from lvcodec.encoder import alpha
+from lvcodec.encoder.buffer import Buffer, Limit
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import GopEncoder, gops
 from lvcodec.encoder.groups import CodedGroup, GroupCoder, write_group
@@ -88,12 +89,7 @@ def encode(
         check_output(options.recon, source, outputs=[target], overwrite=options.overwrite)
     notices = Notices(on_notice)
     if qualities is None:
-        qualities = Qualities(quality.index_of(options.quality))
-        if abs(quality.of_index(qualities.index) - options.quality) > 1e-9:
-            notices(
-                f"quality {float(options.quality):g} is coded as {quality.of_index(qualities.index):g}: "
-                f"qualities go in steps of {1 / quality.INDICES_A_QUALITY:g}"
-            )
+        qualities = Qualities(_index(options.quality, notices))
     began = time.monotonic()
     with ExitStack() as stack:
         clip = stack.enter_context(opened(source, options, qualities.index, notices))
@@ -107,8 +103,11 @@ def encode(
         pace = Pace(pictures, header.gop, on_picture, on_progress)
         written = _Written(begun, recon, PsnrMeter() if options.psnr else None, pictures, pace)
         written.keep(clip.runs, clip.networks, options)
-        kept = len(begun.part.entries) if begun.part is not None else 0
-        written.take(clip.coded(planned(clip.runs, qualities, first=kept)), options, notices)
+        if clip.limit is not None:
+            clip.limit.go_on(begun.records)
+        written.take(clip.coded(planned(clip.runs, qualities, first=begun.gops)), options, notices)
+        if clip.limit is not None:
+            clip.limit.tell(notices)
         if whole is not None:
             whole(begun)
     elapsed = time.monotonic() - began
@@ -145,6 +144,7 @@ class Clip:
     networks: EncoderNetworks
     encoders: Encoders
     jobs: int
+    limit: Limit | None = None
 
     def coded(self, runs: Iterable[Iterable[Planned]]) -> Generator[CodedGroup, None, None]:
         """The groups of GOPs, each once those before it are there."""
@@ -189,13 +189,28 @@ def opened(source: VideoLike, options: Encoding, index: int, notices: Notices) -
         def encoder_at(index: int) -> GopEncoder:
             nets = tuple(networks.at(max(0, index - coarser)) for coarser in (0, *layers))
             coder = GroupCoder(nets, DECISIONS[options.chosen_mode], length)
-            return _gop_encoder(options, coder, side_by_side, video.rate)
+            return _gop_encoder(options, coder, side_by_side, video.rate, limit)
 
         encoders = Encoders(encoder_at)
+        limit, jobs = None, options.jobs or default_jobs(video.width, video.height)
+        if options.maxrate is not None:  # what a record may have depends on all before it
+            buffer = Buffer(options.maxrate, options.bufsize or options.maxrate, video.rate)
+            limit, jobs = Limit(buffer, lambda index: encoders.at(index).coder), 1
         _ = encoders.at(index)
         header = _header(options, info, index, layers, length, pictures)
         runs = gops(_marked(frames, options), header.gop)
-        yield Clip(pictures, runs, header, networks, encoders, options.jobs or default_jobs(video.width, video.height))
+        yield Clip(pictures, runs, header, networks, encoders, jobs, limit)
+
+
+def _index(asked: float, notices: Notices) -> int:
+    """The index of a quality, with a notice where that is another one."""
+    index = quality.index_of(asked)
+    if abs(quality.of_index(index) - asked) > 1e-9:
+        notices(
+            f"quality {float(asked):g} is coded as {quality.of_index(index):g}: "
+            f"qualities go in steps of {1 / quality.INDICES_A_QUALITY:g}"
+        )
+    return index
 
 
 def _model(options: Encoding) -> ModelInfo:
@@ -231,14 +246,16 @@ def _layers(options: Encoding, info: ModelInfo, rate: Fraction) -> tuple[int, ..
     return decisions.long_layers if _is_long(options, rate) else decisions.layers
 
 
-def _gop_encoder(options: Encoding, coder: GroupCoder, side_by_side: Executor, rate: Fraction) -> GopEncoder:
+def _gop_encoder(
+    options: Encoding, coder: GroupCoder, side_by_side: Executor, rate: Fraction, limit: Limit | None
+) -> GopEncoder:
     decisions = coder.decisions
     key_every = (
         decisions.key_every
         if decisions and coder.nets[0] is not coder.nets[LAYER_CHAIN] and _is_long(options, rate)
         else 0
     )
-    return GopEncoder(coder, side_by_side, options.most_bframes + 1, key_every, options.chosen_preset.structures)
+    return GopEncoder(coder, side_by_side, options.most_bframes + 1, key_every, options.chosen_preset.structures, limit)
 
 
 def _header(

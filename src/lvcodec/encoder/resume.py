@@ -8,7 +8,7 @@ Where a GOP ends depends on pictures before it, so the source is read, and its c
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +38,8 @@ class Begun:
     """A stream that is being written, and as a part what an earlier run has left of it.
 
     part: None where the stream goes elsewhere than into a file; then marks are of no use and nothing is kept.
-    payload_bytes: of the pictures that are kept; intra, others: their records.
+    payload_bytes: of the pictures that are kept; intra, others: their records; records: payload bytes and
+        pictures of each.
     """
 
     file: BinaryIO
@@ -47,8 +48,14 @@ class Begun:
     payload_bytes: int = 0
     intra: Tally = field(default_factory=Tally)
     others: Tally = field(default_factory=Tally)
+    records: Sequence[tuple[int, int]] = ()
     _pictures: int = 0
     _crc: int = field(default=0, repr=False)
+
+    @property
+    def gops(self) -> int:
+        """How many are whole, as far as the part's marks tell."""
+        return 0 if self.part is None else len(self.part.entries)
 
     def saw(self, picture: Picture) -> None:
         """Count a picture of the source into the GOP that is being written. In the order of display."""
@@ -118,6 +125,8 @@ def coding_of(header: Header, options: Encoding) -> dict[str, str]:
         "gop": "auto" if options.longest_gop is None else str(options.longest_gop),
         "bframes": str(options.most_bframes),
         "target": options.target_text,
+        "maxrate": str(options.maxrate),
+        "bufsize": str(options.bufsize),
         "preset": options.preset,
         "effort": str(options.chosen_preset.effort),
         "low_delay": str(options.low_delay),
@@ -141,13 +150,18 @@ def _gone_on(kept: BinaryIO, part: PartFile) -> Begun | None:
         return None
     kept.seek(0)
     reader, payload_bytes, intra, others = StreamReader(kept), 0, Tally(), Tally()
+    records, group = [], Tally()
     for record in reader:
         payload_bytes += len(record.payload)
         (intra if record.kind == "I" else others).add(1, record.size_bytes)
+        group.add(1, len(record.payload))
+        if record.last_of_group:
+            records.append((group.size_bytes, group.pictures))
+            group = Tally()
         if record.last_of_group and reader.size_bytes == ends[whole - 1]:
             break
     file = cast(BinaryIO, part)
-    return Begun(file, StreamWriter(file, reader.header, after=reader), part, payload_bytes, intra, others)
+    return Begun(file, StreamWriter(file, reader.header, after=reader), part, payload_bytes, intra, others, records)
 
 
 def _intact(kept: BinaryIO, ends: list[int]) -> int:

@@ -47,7 +47,8 @@ WITHIN = 0.02  # of a size: what it may be missed by, below
 AIM = 0.992  # of a size: what is aimed at, so that what is within NEAR of it is within that
 NEAR = {"size": 0.007, "psnr": 0.03, "vmaf": 0.15}  # where a search ends: relative, dB, points
 STEP = {"size": 0.026, "psnr": 0.06, "vmaf": 0.4}  # what an index makes, about
-CORRECTIONS = 6
+CORRECTIONS = 12  # of a size, before it is given up
+ENOUGH = 5  # after which it may be smaller than it could be
 GENTLE = 3  # indices that the last GOPs may differ by; more, where fewer would not do for all of the clip
 
 
@@ -128,6 +129,9 @@ def encode(
         except _Again as again:
             plan, options = again.plan, replace(options, resume=True)
             continue
+        most = plan.qualities.most_bytes
+        if most is not None and report.size_bytes < (1 - WITHIN) * most:
+            notices(f"the size is missed by {100 * (1 - report.size_bytes / most):.1f} %")
         return replace(report, notices=(*notices.texts, *report.notices))
     raise InputError(f"the size was missed {CORRECTIONS} times", "--quality codes without one")
 
@@ -146,45 +150,60 @@ def _check(source: VideoLike, target: StreamLike, options: Encoding) -> None:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """Qualities of the GOPs.
+class _Change:
+    """GOPs from one on that are coded again: what they had, and by how many indices they differ now."""
 
-    grown: the stream was too small, and some of it has been coded finer: if that was too much, too small will do.
+    gop: int
+    size_bytes: int
+    difference: int
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Qualities of the GOPs, and what has been learnt of a size that they miss.
+
+    step: what an index makes. change: the last one. tries: how many there have been.
     """
 
     qualities: Qualities
-    grown: bool = False
+    step: float = STEP["size"]
+    change: _Change | None = None
+    tries: int = 0
 
     def check(self, begun: Begun) -> None:
         """Compare a stream that is complete with its size. Raises _Again if it misses that, and could be nearer."""
         size, most = begun.writer.size_bytes, self.qualities.most_bytes
         if most is None or begun.part is None or (1 - WITHIN) * most <= size <= most:
             return
-        if size < most and self.grown:
+        if size < most and self.tries >= ENOUGH:
             return
-        ends = [entry["bytes"] for entry in begun.part.entries]
-        sizes = [end - start for start, end in pairwise([0, *ends])]
-        gop, qualities = _corrected(self.qualities, sizes, AIM * most - size)
-        if all(qualities.of(gop) == self.qualities.of(gop) for gop in range(len(sizes))):
+        sizes = [end - start for start, end in pairwise([0, *(entry["bytes"] for entry in begun.part.entries)])]
+        plan = self._learnt(sizes)._corrected(sizes, AIM * most - size)
+        gops = range(len(sizes))
+        if [plan.qualities.of(gop) for gop in gops] == [self.qualities.of(gop) for gop in gops]:
             if size > most:
                 raise InputError(f"no quality needs as little as {most:.0f} bytes", "allow more")
             return
-        begun.part.begun_as["qualities"] = qualities.text()
-        begun.part.cut(begun.part.entries[:gop])
-        raise _Again(replace(self, qualities=qualities, grown=self.grown or size < most))
+        begun.part.begun_as["qualities"] = plan.qualities.text()
+        begun.part.cut(begun.part.entries[: plan.change.gop if plan.change else 0])
+        raise _Again(plan)
 
+    def _learnt(self, sizes: list[int]) -> _Plan:
+        """The same with the step that the last change showed."""
+        if self.change is None:
+            return self
+        step = math.log(sum(sizes[self.change.gop :]) / self.change.size_bytes) / self.change.difference
+        return replace(self, step=min(max(step, STEP["size"] / 4), 4 * STEP["size"]))
 
-def _corrected(qualities: Qualities, sizes: list[int], missing: float) -> tuple[int, Qualities]:
-    """From which GOP on other qualities bring so many bytes more (or less), and those.
-
-    sizes: of the GOPs. The fewer are coded again the better, as long as they do not look different.
-    """
-    gop, change = len(sizes), math.inf
-    while gop and abs(change) > GENTLE:
-        gop -= 1
-        change = math.log(max(1 + missing / sum(sizes[gop:]), 0.01)) / STEP["size"]
-    difference = round(change) or (1 if missing > 0 else -1)
-    return gop, qualities.changed(gop, difference)
+    def _corrected(self, sizes: list[int], missing: float) -> _Plan:
+        """With so many bytes more, or less: of as few GOPs as can be, as long as they do not look different."""
+        gop, change = len(sizes), math.inf
+        while gop and abs(change) > GENTLE:
+            gop -= 1
+            change = math.log(max(1 + missing / sum(sizes[gop:]), 0.01)) / self.step
+        difference = round(change) or (1 if missing > 0 else -1)
+        told = _Change(gop, sum(sizes[gop:]), difference)
+        return replace(self, qualities=self.qualities.changed(gop, difference), change=told, tries=self.tries + 1)
 
 
 def _left(target: StreamLike, options: Encoding) -> _Plan | None:
@@ -220,7 +239,7 @@ def _planned(source: VideoLike, options: Encoding, notices: Notices, on_progress
     chosen = quality.of_index(qualities.index)
     nearest = found[min(bracket, key=lambda index: abs(found[index] - goal.wanted))]
     notices(f"{options.target_text}: quality {chosen:g}, {goal.shown(nearest)} on {samples.sampled} pictures")
-    if abs(nearest - goal.wanted) > max(NEAR[goal.kind], STEP[goal.kind]):
+    if len(bracket) == 1 and abs(nearest - goal.wanted) > NEAR[goal.kind]:
         _tell_missed(goal, nearest, notices)
     return _Plan(replace(qualities, most_bytes=goal.value) if goal.kind == "size" else qualities)
 
