@@ -110,14 +110,14 @@ def test_what_depends_on_a_damaged_group_is_concealed(clip: Path, random_model: 
 
 def test_the_cheaper_structure_is_taken(clip: Path, random_model: str, tmp_path: Path, monkeypatch) -> None:
     """Where the cost of one structure is made low, the stream has it in all runs, and it is tried every time."""
-    honest = structures.Chooser._cost
+    honest = structures._cost
     for split, kinds in ((chain, {"P"}), (pyramid, {"P", "B"})):
         wanted = set(split(7, False)) | set(split(7, True))
 
-        def cost(self, groups, wanted=wanted):
-            return 0.0 if {group.structure for group in groups} <= wanted else 1 + honest(self, groups)
+        def cost(coded, lmbda, wanted=wanted):
+            return 0.0 if {group.structure for group in coded.groups} <= wanted else 1 + honest(coded, lmbda)
 
-        monkeypatch.setattr(structures.Chooser, "_cost", cost)
+        monkeypatch.setattr(structures, "_cost", cost)
         lvcodec.encode(clip, tmp_path / "a.lvc", model=random_model, bframes=6, overwrite=True)
         assert {p.kind for p in lvcodec.probe(tmp_path / "a.lvc").pictures if p.number} == kinds
 
@@ -141,7 +141,7 @@ def test_modes_of_the_paper_have_no_b_pictures(clip: Path, random_model: str, tm
 def test_presets_try_more_or_less(
     clip: Path, random_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the runs after a GOP's first one; 22 pictures in runs of 4 are an I-picture, 5 runs, and one of a picture."""
+    """Of the runs after a GOP's first one: 17 pictures are an I-picture and four runs of 4."""
     tried: list[int] = []
     code = structures.Chooser.code
 
@@ -152,11 +152,9 @@ def test_presets_try_more_or_less(
         return done
 
     coded: list[object] = []
-    code_way = structures.Chooser._coded
+    code_way = structures._coded
     monkeypatch.setattr(structures.Chooser, "code", counted)
-    monkeypatch.setattr(
-        structures.Chooser, "_coded", lambda self, *args: (coded.append(args), code_way(self, *args))[1]
-    )
+    monkeypatch.setattr(structures, "_coded", lambda *args: (coded.append(args), code_way(*args))[1])
     for preset, each in (("fast", 1), ("medium", 2), ("slow", 3)):
         tried.clear()
         lvcodec.encode(
