@@ -13,13 +13,14 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lvcodec.errors import InputError, UsageError
 from lvcodec.video.atomic import (
+    FileOutput,
     check_output,
     disown_partial,
     is_regular,
@@ -29,7 +30,7 @@ from lvcodec.video.atomic import (
     put_in_place,
     remove_partial,
 )
-from lvcodec.video.writing import Output, refusals_told, write_all
+from lvcodec.video.writing import refusals_told
 
 SYNC_S = 1.0  # between two waits for the disk
 LONGEST_NAME_BYTES = 138  # with ".part" and ".jsonl" behind it, it stays below what systems take: 143 or 255
@@ -58,9 +59,7 @@ def check_part(target: Any, *, resume: bool, overwrite: bool) -> None:
             raise UsageError("resume goes on with a file, and the output is none", "leave --resume out")
         return
     part = part_of(target)
-    if overwrite and not resume:
-        return
-    if not os.path.lexists(part):
+    if (overwrite and not resume) or not os.path.lexists(part) or _is_empty(part):
         return
     entries = read_entries(part)
     if not entries and not overwrite:
@@ -86,7 +85,7 @@ def read_entries(part: Path) -> list[Entry]:
     return entries if entries and entries[0].get("program") == "lvcodec" else []
 
 
-class PartFile(Output):
+class PartFile(FileOutput):
     """A file for writing that becomes `path` with `close`, and after `abort` is left as a part if it has marks.
 
     begun_as: what it is that is being made. entries: the marks of an earlier run, with their "bytes"; none unless
@@ -107,14 +106,20 @@ class PartFile(Output):
         with refusals_told(str(self.part)):
             # readable by nobody who may not read the file that it replaces
             mode = 0o600 if is_regular(self._place) else 0o666
-            self._file: Any = open(os.open(self.part, os.O_RDWR | os.O_CREAT | _FLAGS, mode), "r+b")
+            self._file = open(os.open(self.part, os.O_RDWR | os.O_CREAT | _FLAGS, mode), "r+b")
             try:
                 _lock(self._file.fileno(), self.part)
+            except BaseException:
+                self._file.close()
+                raise
+            try:
                 left = read_entries(self.part) if resume else []
                 self.begun_as = left[0] if len(left) > 1 else {"program": "lvcodec", **begun_as}
                 self.cut(left[1:])
             except BaseException:
                 self._file.close()
+                if _is_empty(self.part):
+                    remove_partial(self.part)
                 raise
 
     @property
@@ -144,20 +149,9 @@ class PartFile(Output):
         """The part's bytes so far, as a file to read."""
         return open(self.part, "rb")
 
-    def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Write all of `data`, and return its size in bytes."""
-        with self._told():
-            write_all(self._file, data, self.name)
-        return memoryview(data).nbytes
-
-    def flush(self) -> None:
-        """Hand what was written to the system."""
-        with self._told():
-            self._file.flush()
-
     def mark(self, entry: Entry) -> None:
         """Say that all bytes so far, entry["bytes"], are whole: a later run may go on from here."""
-        with self._told():
+        with self._aborted_if_refused():
             self._file.flush()
             self._journal.write(json.dumps(entry) + "\n")
             self._journal.flush()
@@ -171,7 +165,7 @@ class PartFile(Output):
         """Complete: the file appears under its name, and is on the disk."""
         if self.closed:
             return
-        with self._told():
+        with self._aborted_if_refused():
             self._sync()
             put_in_place(self.part, self._place, overwrite=self._overwrite)
         self._end()
@@ -199,18 +193,13 @@ class PartFile(Output):
             os.fsync(file.fileno())
         self._synced_s = time.monotonic()
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn the system's refusal into InputError."""
-        try:
-            with refusals_told(self.name):
-                yield
-        except InputError:
-            self.abort()
-            raise
-
 
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+def _is_empty(part: Path) -> bool:
+    """Whether nothing is in it yet: the program may end before it has said what the part is."""
+    return part.is_file() and part.stat().st_size == 0
 
 
 def _journal_of(part: Path) -> Path:
