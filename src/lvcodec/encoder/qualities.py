@@ -31,7 +31,7 @@ class Qualities:
 
     def of(self, gop: int) -> int:
         """The index of a GOP by its number, from 0."""
-        one = floor((gop + 1) * self.finer) - floor(gop * self.finer)
+        one = floor((gop + 1) * self.finer + 0.5) - floor(gop * self.finer + 0.5)
         change = sum(difference for first, difference in self.changes if gop >= first)
         return min(max(self.index + one + change, 0), quality.LAST_INDEX)
 

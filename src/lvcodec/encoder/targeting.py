@@ -4,8 +4,8 @@
                                                                         ▲                              │
                                                                         └─── its last GOPs, coarser ◄──┘ or finer
 
-One quality serves the whole clip, so that bits go where they are needed. A size that no quality gives is hit by a share
-of the GOPs that is an index finer.
+One quality serves the whole clip, so that bits go where they are needed. What lies between two qualities is hit by a
+share of the GOPs that is an index finer.
 """
 
 from __future__ import annotations
@@ -238,7 +238,8 @@ def _planned(source: VideoLike, options: Encoding, notices: Notices, on_progress
             qualities = _between(goal, bracket, found)
     chosen = quality.of_index(qualities.index)
     nearest = found[min(bracket, key=lambda index: abs(found[index] - goal.wanted))]
-    notices(f"{options.target_text}: quality {chosen:g}, {goal.shown(nearest)} on {samples.sampled} pictures")
+    tried = " to ".join(goal.shown(found[index]) for index in bracket)
+    notices(f"{options.target_text}: quality {chosen:g}, {tried} on {samples.sampled} pictures")
     if len(bracket) == 1 and abs(nearest - goal.wanted) > NEAR[goal.kind]:
         _tell_missed(goal, nearest, notices)
     return _Plan(replace(qualities, most_bytes=goal.value) if goal.kind == "size" else qualities)
@@ -258,8 +259,8 @@ def _tell_missed(goal: Goal, nearest: float, notices: Notices) -> None:
 
 
 def _between(goal: Goal, bracket: list[int], found: dict[int, float]) -> Qualities:
-    """Of one or two neighbouring indices: a share of the finer one for a size, else the nearer one."""
-    if goal.kind == "size" and len(bracket) == 2:
+    """Of one or two neighbouring indices: a share of the finer one, or for the worst shot the nearer one."""
+    if len(bracket) == 2 and not goal.worst:
         low, high = bracket
         return Qualities(low, (goal.wanted - found[low]) / (found[high] - found[low]))
     return Qualities(min(bracket, key=lambda index: abs(found[index] - goal.wanted)))
