@@ -104,8 +104,8 @@ def test_a_failure_leaves_no_file(rgb: np.ndarray, tmp_path: Path, random_model:
         raise KeyError
     with pytest.raises(lvcodec.InputError, match="is no picture"):
         iio.imwrite(tmp_path / "a.lvc", rgb[..., 0], plugin="lvcodec", model=random_model)
-    with pytest.raises(UsageError, match="quality is 9"):
-        iio.imwrite(tmp_path / "a.lvc", rgb, plugin="lvcodec", quality=9)
+    with pytest.raises(UsageError, match="quality is 10"):
+        iio.imwrite(tmp_path / "a.lvc", rgb, plugin="lvcodec", quality=10)
     assert list(tmp_path.glob("a*")) == []
 
 

@@ -74,7 +74,7 @@ def test_list_of_commands_tells_what_each_says() -> None:
         ["encode", "only-one"],
         ["encode", "a", "b", "--unknown"],
         ["encode", "a", "b", "-q", "0.9"],
-        ["encode", "a", "b", "-q", "7"],
+        ["encode", "a", "b", "-q", "10"],
         ["encode", "a", "b", "-q", "high"],
         ["encode", "a", "b", "--mode", "aligned?"],
         ["encode", "a", "b", "--gop", "0"],
@@ -185,7 +185,11 @@ def test_a_working_folder_that_has_been_deleted(args: list[str], tmp_path: Path)
         f"sys.argv[1:] = {words!r}; from lvcodec.cli.main import run; run()"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
-    said = "not an lvcodec stream" if args[0] == "info" else "the working folder has been deleted"
+    said = {
+        "encode": "is no Y4M file",
+        "doctor": "the working folder has been deleted",
+        "info": "not an lvcodec stream",
+    }[args[0]]
     assert done.returncode == 3
     assert said in done.stderr and done.stderr.count("\n") == 1 and done.stdout == ""
 

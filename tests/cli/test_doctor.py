@@ -16,6 +16,7 @@ from lvcodec.exact.backends import works
 from lvcodec.exact.packed import Packed
 from lvcodec.models import canary, loading, store
 from lvcodec.models.store import ModelInfo
+from lvcodec.quality import LAST_INDEX
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_all_right(model: ModelInfo, capsys) -> None:
     assert tried == {
         (subject, backend)
         for backend in here
-        for subject in ("layers", "golden-swift, quality 1", "golden-swift, quality 6")
+        for subject in ("layers", "golden-swift, quality 1", "golden-swift, quality 9")
         if (subject, backend) != ("layers", "native")  # torch's alone
     }
     assert all(row["got"] == row["expected"] and row["agrees"] for row in told["canary"])
@@ -92,10 +93,10 @@ def test_a_backend_that_is_off_by_one(model: ModelInfo, capsys, monkeypatch: pyt
 def test_a_recorded_hash_that_none_gives(model: ModelInfo, capsys) -> None:
     info = canary.record(model)
     manifest = json.loads(json.dumps(info.manifest))
-    manifest["canary"]["sha256"]["100"] = "0" * 64
+    manifest["canary"]["sha256"][str(LAST_INDEX)] = "0" * 64
     (info.path / store.MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     code, out, err = doctor(capsys)
-    assert code == 5 and "quality 6: the reference backend on cpu gives" in err and "not 0000000000000000" in err
+    assert code == 5 and "quality 9: the reference backend on cpu gives" in err and "not 0000000000000000" in err
 
 
 def test_damaged_weights(model: ModelInfo, capsys) -> None:

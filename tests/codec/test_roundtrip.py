@@ -327,7 +327,7 @@ def test_arrays_and_file_objects(random_model) -> None:
 def test_unknown_weights_and_wrong_options(clip, tmp_path, random_model, monkeypatch) -> None:
     source = clip(64, 48, 2)
     lvcodec.encode(source, tmp_path / "a.lvc", model=random_model)
-    for bad in ({"quality": 0.9}, {"quality": 6.1}, {"mode": "inter"}, {"alpha": 0.3}, {"gop": 0}, {"jobs": 0}):
+    for bad in ({"quality": 0.9}, {"quality": 9.1}, {"mode": "inter"}, {"alpha": 0.3}, {"gop": 0}, {"jobs": 0}):
         with pytest.raises(UsageError):
             lvcodec.encode(source, tmp_path / "b.lvc", model=random_model, **bad)
     assert not (tmp_path / "b.lvc").exists()

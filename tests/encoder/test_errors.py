@@ -79,7 +79,7 @@ def test_what_was_compared_before_is_known(kernels: ModuleType, monkeypatch: pyt
     y, ref = planes((48, 64), extreme=False)
     shape = warp.field_shape(48, 64)
     random = np.random.Generator(np.random.PCG64(11))
-    kept = ErrorsOfOne(y, ref, shape)
+    kept = ErrorsOfOne(y, ref, shape, MENDED)
     compared = []
     honest = kept._compared
     monkeypatch.setattr(
@@ -88,7 +88,7 @@ def test_what_was_compared_before_is_known(kernels: ModuleType, monkeypatch: pyt
     for _ in range(4):
         blocks = random.integers(0, 3, 300)
         vectors = random.integers(-9, 10, (2, 300)).astype(np.int32)
-        assert np.array_equal(kept(vectors, blocks), ErrorsOfOne(y, ref, shape)(vectors, blocks))
+        assert np.array_equal(kept(vectors, blocks), ErrorsOfOne(y, ref, shape, MENDED)(vectors, blocks))
     assert compared[0] == 300 > compared[-1] > 0
 
 

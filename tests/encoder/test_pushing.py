@@ -149,7 +149,7 @@ def test_what_cannot_be(tmp_path: Path, rgb: np.ndarray) -> None:
     for options, message in (
         ({"target": tmp_path / "there.lvc"}, "there.lvc exists"),
         ({"target": tmp_path / "none" / "a.lvc"}, "there is no folder"),
-        ({"quality": 9}, "quality is 9"),
+        ({"quality": 10}, "quality is 10"),
         ({"rate": "fast"}, "is no picture rate"),
         ({"size": (4, 4)}, "size is for video files"),
         ({"frames": (0, 3)}, "frames is for video files"),

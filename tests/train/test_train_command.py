@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from lvcodec.cli.main import execute
+from lvcodec.quality import WHOLE
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.sink import open_sink
 
@@ -137,7 +138,7 @@ def test_checkpoints_are_validated_and_exported(arguments, videos: Path, tmp_pat
     assert execute(arguments("intra", "--steps", "2", "--validate", clips)) == 0
     assert "step 2, intra: " in capsys.readouterr().err
     rows = (tmp_path / "run" / "validation.csv").read_text().splitlines()
-    assert rows[0] == "step,time_s,mode,clip,quality,bpp,psnr_db,over_x264_percent" and len(rows) == 1 + 6
+    assert rows[0] == "step,time_s,mode,clip,quality,bpp,psnr_db,over_x264_percent" and len(rows) == 1 + len(WHOLE)
     rates = [float(row.split(",")[5]) for row in rows[1:]]
     assert rates == sorted(rates) and rows[1].split(",")[3] == "clip1"
 
@@ -194,7 +195,7 @@ def test_checkpoints_are_validated_and_exported(arguments, videos: Path, tmp_pat
         == 0
     )
     estimated = json.loads(capsys.readouterr().out)[0]["bpp_psnr_db"]["clip1"]
-    assert len(estimated) == 6 and estimated[0][0] == pytest.approx(rates[0], rel=0.4)
+    assert len(estimated) == len(WHOLE) and estimated[0][0] == pytest.approx(rates[0], rel=0.4)
     assert execute(["train", "validate", "--clips", str(clips), "--mode", "lds", str(run)]) == 2
 
 
@@ -278,4 +279,4 @@ def test_a_model_without_an_inter_path_gets_one_that_collects(
     assert execute(arguments("inter", *more, data=chains_folder)) == 0
     assert "step 1, aligned: " in capsys.readouterr().err
     rows = (tmp_path / "run" / "validation.csv").read_text().splitlines()
-    assert [row.split(",")[2] for row in rows[1:]] == ["aligned"] * 6
+    assert [row.split(",")[2] for row in rows[1:]] == ["aligned"] * len(WHOLE)
