@@ -144,7 +144,9 @@ def test_a_piece_that_always_fails(
     assert not target.exists() and folder.exists()
     plan.file_of(1).rmdir()
     done: list[int] = []
-    lvcodec.encode(film, target, cluster=workers, resume=True, on_picture=lambda n, of: done.append(n), **options)
+    lvcodec.encode(
+        film, target, cluster=workers, resume=True, on_progress=lambda told: done.append(told.pictures), **options
+    )
     assert done[0] > 0  # pieces that were coded before
     assert target.read_bytes() == stream.read_bytes()
     assert os.listdir(tmp_path) == ["a.lvc"]

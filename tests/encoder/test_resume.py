@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from video.clips import ffmpeg
 
 import lvcodec
+from lvcodec.encoder.side import Side
 from lvcodec.errors import InputError, UsageError
+from lvcodec.stream.container import StreamWriter
+from lvcodec.video.base import Source
 from lvcodec.video.part import PartFile, check_part, part_of, read_entries
 
 WriteClip = Callable[..., Path]
@@ -88,6 +92,29 @@ def test_killed_and_gone_on_with(clip: Path, whole: bytes, random_model: str, tm
     done = subprocess.run([*command, "--resume"], input=data, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert target.read_bytes() == whole and os.listdir(tmp_path) == ["out.lvc"]
+
+
+def test_interrupted_behind_the_last_picture(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes beside the pictures is put there again."""
+    film, target, whole = (tmp_path / name for name in ("film.mkv", "a.lvc", "whole.lvc"))
+    ffmpeg("-i", clip, "-f", "lavfi", "-i", "sine=440", "-c:v", "ffv1", "-c:a", "flac", "-shortest", film)
+    options: dict[str, Any] = {"gop": GOP, "mode": "intra"}
+    lvcodec.encode(film, whole, **options)
+    write = Side.write
+
+    def interrupted(self: Side, writer: StreamWriter, source: Source, count: int) -> None:
+        write(self, writer, source, count)
+        raise Interrupted
+
+    monkeypatch.setattr(Side, "write", interrupted)
+    with pytest.raises(Interrupted):
+        lvcodec.encode(film, target, **options)
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="was begun with audio True, not False"):
+        lvcodec.encode(film, target, resume=True, audio=False, **options)
+    report = lvcodec.encode(film, target, resume=True, **options)
+    assert report.kept == report.pictures and report.side_bytes > 4000
+    assert target.read_bytes() == whole.read_bytes()
 
 
 def test_beside_the_stream_all_is_as_without_interruption(

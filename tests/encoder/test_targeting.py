@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
+from video.clips import ffmpeg
 
 import lvcodec
 from lvcodec import quality
@@ -103,6 +105,20 @@ def test_a_size_is_hit(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert sorted(os.listdir(tmp_path)) == ["a.lvc", "shown.y4m"]
     lvcodec.decode(target, tmp_path / "decoded.y4m")
     assert (tmp_path / "decoded.y4m").read_bytes() == shown.read_bytes()
+
+
+def test_a_size_counts_what_is_beside_the_pictures(clip: Path, tmp_path: Path) -> None:
+    film, target = tmp_path / "film.mkv", tmp_path / "a.lvc"
+    ffmpeg("-i", clip, "-f", "lavfi", "-i", "sine=440", "-c:v", "ffv1", "-c:a", "flac", "-shortest", film)
+    options: dict[str, Any] = {"gop": GOP, "preset": "fast", "overwrite": True}
+    beside = lvcodec.encode(film, target, **options).side_bytes
+    assert beside > 4000
+    report = lvcodec.encode(film, target, target_size=beside + 2000, **options)
+    assert report.side_bytes == beside and beside + 1940 <= report.size_bytes <= beside + 2000
+    report = lvcodec.encode(film, target, bitrate=16000, **options)
+    assert 15.5 <= report.kbps <= 16 and report.side_bytes == beside
+    with pytest.raises(InputError, match=f"what goes beside the pictures has {beside} bytes"):
+        lvcodec.encode(film, target, target_size=beside, **options)
 
 
 def test_sizes_out_of_reach(clip: Path, tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ class _Written:
         self.begun.writer.finish()
 
     def _write(self, group: CodedGroup) -> None:
-        if group.structure is None:
+        if group.begins_gop:
             self.begun.mark()
         size_bytes = write_group(self.begun.writer, group)
         flush(self.begun.file, "the stream")  # for those who wait for it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from lvcodec.codec.state import State
@@ -49,8 +49,11 @@ class GopEncoder:
                 attempt = partial(_predicted, chooser, run, key, state)
                 coded = self._limited(attempt, len(run), intra=False)
                 done += len(run)
+            if state is None:
+                yield replace(coded.groups[0], begins_gop=True)
+            else:
+                yield from coded.groups
             state = coded.state
-            yield from coded.groups
 
     def _limited(self, attempt: Callable[[GroupCoder], Coded], pictures: int, *, intra: bool) -> Coded:
         """What an attempt comes to with the GOP's own coder, or one that keeps to the limit."""

@@ -44,10 +44,14 @@ class CodedPicture:
 
 @dataclass(frozen=True)
 class CodedGroup:
-    """A group's record to be: its pictures in the order of coding; structure: None for an I-picture alone."""
+    """A group's record to be: its pictures in the order of coding; structure: None for an I-picture alone.
+
+    begins_gop: whether a GOP's pictures begin with it; in mode "intra" not all I-pictures do.
+    """
 
     structure: Structure | None
     pictures: tuple[CodedPicture, ...]
+    begins_gop: bool = False
 
     @property
     def shown(self) -> list[CodedPicture]:

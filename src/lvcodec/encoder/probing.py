@@ -79,7 +79,8 @@ class Prober:
             return size_bytes
         gops, frame = len(self.samples.gops), size_bytes - intra.size_bytes - others.size_bytes  # header, index
         other = others.size_bytes / others.pictures if others.pictures else 0.0
-        pieces = intra.size_bytes / intra.pictures * gops + other * (self.samples.pictures - gops)
+        intras = gops if others.pictures else self.samples.pictures  # all are, in mode "intra"
+        pieces = intra.size_bytes / intra.pictures * intras + other * (self.samples.pictures - intras)
         return round(pieces + frame * gops / len(self.samples.pieces))
 
     def _vmaf(self, shown: Path) -> tuple[float, ...]:

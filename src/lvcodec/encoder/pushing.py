@@ -83,6 +83,9 @@ class _Pushed(Source):
 class Encoder:
     """Codes pictures into a stream as they come: a context manager that closes it, and leaves none after an exception.
 
+    As with `lvcodec.encode`, GOPs that are whole by then stay as TARGET.part, for a later one with the option `resume`
+    that is given the same pictures from the first on.
+
         with lvcodec.Encoder("clip.lvc", rate=30, quality=4) as encoder:
             for picture in pictures:
                 encoder.write(picture)
