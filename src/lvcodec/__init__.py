@@ -232,7 +232,8 @@ def plan(
     source: a file that all of them can read. target: the plan, a JSON file.
     piece_s: seconds of a piece, at least; it ends where a shot does, after five times as long at the latest.
     encoding, options, on_picture, on_notice: as for `encode`.
-    Raises what `encode` does, and UsageError for what only the whole clip could have (recon, psnr, verify).
+    Raises what `encode` does, and UsageError for what only the whole clip could have (recon, psnr, verify, targets,
+    maxrate).
     """
     from lvcodec.options import Encoding, with_changes
     from lvcodec.pieces import planning

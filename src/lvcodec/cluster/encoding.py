@@ -23,7 +23,7 @@ from lvcodec.pieces.fingerprint import Fingerprint
 from lvcodec.pieces.joining import join
 from lvcodec.pieces.machine import fitting_model
 from lvcodec.pieces.plan import Plan, stream_options
-from lvcodec.pieces.planning import make_plan
+from lvcodec.pieces.planning import check_for_pieces, make_plan
 from lvcodec.pieces.receipt import folder_is_there, receipt_of
 from lvcodec.report import EncodeReport, OnNotice, OnPicture, OnProgress
 from lvcodec.stream.files import is_path
@@ -51,6 +51,7 @@ def encode(
 ) -> EncodeReport:
     """What lvcodec.encode does where `cluster` is set. Raises what a piece raises that has failed for good."""
     options.validate()
+    check_for_pieces(options)
     if not is_path(source) or not is_path(target):
         raise UsageError("a cluster codes a file into a file", "pipes and arrays are coded on one machine")
     check_output(target, source, overwrite=options.overwrite)

@@ -41,7 +41,9 @@ def make_plan(
 ) -> Plan:
     """See lvcodec.plan."""
     options.validate()
-    _check(options, piece_s)
+    check_for_pieces(options)
+    if not piece_s > 0:
+        raise UsageError(f"pieces of {piece_s:g} seconds are none", "give a number above 0")
     check_output(target, source, overwrite=options.overwrite)
     notices = Notices(on_notice)
     fingerprint = Fingerprint.of(os.fspath(source))
@@ -96,8 +98,11 @@ def _kept(target: Path, side: Side, pictures: Source, count: int) -> Iterator[Si
         yield kept(folder_of(target), what, chunks)
 
 
-def _check(options: Encoding, piece_s: float) -> None:
-    """Refuse what only the encoder of the whole clip could do: a target is hit, and a buffer filled, by all of it."""
+def check_for_pieces(options: Encoding) -> None:
+    """Refuse what only the encoder of the whole clip could do: a target is hit, and a buffer filled, by all of it.
+
+    Raises UsageError.
+    """
     if options.has_target:
         raise UsageError("a film in pieces is coded at one quality, and none is looked for", "say which by --quality")
     if options.maxrate is not None:
@@ -105,8 +110,6 @@ def _check(options: Encoding, piece_s: float) -> None:
     for field in ("recon", "psnr", "verify"):
         if getattr(options, field):
             raise UsageError(f"a film in pieces is coded without --{field}", "decode the joined stream for that")
-    if not piece_s > 0:
-        raise UsageError(f"pieces of {piece_s:g} seconds are none", "give a number above 0")
 
 
 def _pieces(runs: Iterable[list[int]], crcs: array[int], pictures: Source, before: int) -> Iterator[Piece]:
