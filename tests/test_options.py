@@ -19,6 +19,13 @@ from lvcodec.options import Decoding, Encoding
 
 WRONG: dict[str, list[Any]] = {
     "quality": ["4", None, float("nan"), True, 0, Fraction(99), 1j],
+    "target_size": [0, -1, 1.5, "2M"],
+    "bitrate": [0, "2M"],
+    "target_psnr": [0, 101, "38"],
+    "target_vmaf": [0, 100.5, "90"],
+    "worst_shot": [None, True],
+    "maxrate": [0, "2M"],
+    "bufsize": [1000, "2M"],
     "mode": [3, ["intra"], "fast"],
     "family": [None, "slow"],
     "model": [3, b"swift"],
@@ -29,7 +36,9 @@ WRONG: dict[str, list[Any]] = {
     "pix_fmt": [3, b"gray"],
     "frames": [5, "0:10", "0:", (0,), (0, 2.5), ("0", "3"), (3, 1), (None, None, None)],
     "alpha": ["1", [1], float("nan"), 0.7, np.zeros((2, 2)), Fraction(1, 3)],
-    "effort": [1.5, "3", None, -1, 65],
+    "preset": [None, "best", 1],
+    "effort": [1.5, "3", -1, 65],
+    "low_delay": [None, 2],
     "recon": [3, b"x"],
     "psnr": ["no", None, 2],
     "verify": [None, [], np.zeros(3)],
@@ -38,6 +47,7 @@ WRONG: dict[str, list[Any]] = {
     "backend": ["fast", None],
     "overwrite": ["yes"],
     "keep_partial": [[]],
+    "resume": [[]],
     "lenient": ["no", None, 2],
     "audio": ["no", None, 2],
     "video_only": ["no", None, 2],
@@ -46,7 +56,6 @@ WRONG: dict[str, list[Any]] = {
     "conceal": [3],
     "cluster": [3, b"local"],
     "ship": ["yes", None, True],
-    "resume": [3, True],
 }
 RIGHT: dict[str, list[Any]] = {
     "quality": [3, 4.5, Fraction(9, 2), np.float32(3), np.int64(2)],

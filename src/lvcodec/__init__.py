@@ -33,7 +33,16 @@ if TYPE_CHECKING:
     from lvcodec.codec.pictures import VideoReader
     from lvcodec.encoder.pushing import Encoder
     from lvcodec.options import Decoding, Encoding
-    from lvcodec.report import DecodeReport, EncodeReport, OnNotice, OnPicture, PictureInfo, PlanePsnr, StreamInfo
+    from lvcodec.report import (
+        DecodeReport,
+        EncodeReport,
+        OnNotice,
+        OnPicture,
+        OnProgress,
+        PictureInfo,
+        PlanePsnr,
+        StreamInfo,
+    )
     from lvcodec.stream.files import StreamLike
     from lvcodec.video.base import VideoLike
 
@@ -50,6 +59,7 @@ __all__ = [
     "NoSuchPictureError",
     "PictureInfo",
     "PlanePsnr",
+    "Progress",
     "StreamError",
     "StreamInfo",
     "TruncatedStreamError",
@@ -77,6 +87,7 @@ _CLASSES = {
     "EncodeReport": "report",
     "PictureInfo": "report",
     "PlanePsnr": "report",
+    "Progress": "report",
     "StreamInfo": "report",
 }
 
@@ -95,6 +106,7 @@ def encode(
     encoding: Encoding | None = None,
     *,
     on_picture: OnPicture | None = None,
+    on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
     **options: Any,
 ) -> EncodeReport:
@@ -106,6 +118,7 @@ def encode(
     encoding: how it is to be coded; `options` are fields of Encoding that take the place of its own, so that
         encode("in.y4m", "out.lvc", quality=5, gop=24) does without one.
     on_picture(done, total): called after each picture; total is None where the length is not known.
+    on_progress(progress): the same with speed, bytes, expected bytes and time left, as a Progress.
     on_notice(text): called with what the user should know.
     Raises UsageError, InputError, WeightsError; MismatchError if `verify` finds a difference; MissingPicturesError,
     which has the report, if the video says that it has more pictures than came and `lenient` is not set.
@@ -113,13 +126,14 @@ def encode(
     from lvcodec.options import Encoding, with_changes
 
     settings = with_changes(Encoding, encoding, options)
+    told: dict[str, Any] = {"on_picture": on_picture, "on_progress": on_progress, "on_notice": on_notice}
     if settings.cluster is not None:
         from lvcodec.cluster import encoding as on_cluster
 
-        return on_cluster.encode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
-    from lvcodec.encoder import encoding as encoder
+        return on_cluster.encode(source, target, settings, **told)
+    from lvcodec.encoder import targeting as encoder
 
-    return encoder.encode(source, target, settings, on_picture=on_picture, on_notice=on_notice)
+    return encoder.encode(source, target, settings, **told)
 
 
 def decode(
@@ -218,7 +232,8 @@ def plan(
     source: a file that all of them can read. target: the plan, a JSON file.
     piece_s: seconds of a piece, at least; it ends where a shot does, after five times as long at the latest.
     encoding, options, on_picture, on_notice: as for `encode`.
-    Raises what `encode` does, and UsageError for what only the whole clip could have (recon, psnr, verify).
+    Raises what `encode` does, and UsageError for what only the whole clip could have (recon, psnr, verify, targets,
+    maxrate).
     """
     from lvcodec.options import Encoding, with_changes
     from lvcodec.pieces import planning

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from lvcodec import names, quality
 from lvcodec.errors import UsageError
 from lvcodec.frames import FrameRange, Frames
+from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS, EncoderPreset
 from lvcodec.stream.fields import MAX_GOP
 
 if TYPE_CHECKING:
@@ -32,7 +34,14 @@ Record = TypeVar("Record", "Encoding", "Decoding")
 class Encoding:
     """How a video is to be coded.
 
-    quality: 1 (smallest) to 6 (best); fractions lie between.
+    quality: 1 (smallest) to 9 (best); fractions lie between.
+    target_size: bytes of the whole stream, sound included, in place of `quality`: no more, and less by 2 % at most, if
+        qualities reach that far. bitrate: bits a second of the pictures, in the same way. target_psnr, target_vmaf: dB
+        (planes 6:1:1) or VMAF of the clip's mean, or with `worst_shot` of its worst shot. All try qualities on samples
+        of the video, all of a short one, so that it is read more than once.
+    maxrate, bufsize: bits a second, and bits (maxrate's of a second, if None): a decoder whose buffer holds so many,
+        and gets so many a second, always has the next record; what would be too much is coded coarser. GOPs are then
+        coded one after another.
     mode: "intra", "mfvc", "lds" or, in "swift", "aligned": how a picture uses those before it ("aligned" needs the
         fewest bits). None: "aligned" in "swift", "lds" in "cheng2020".
     family: "swift" or "cheng2020", the kind of networks.
@@ -42,12 +51,16 @@ class Encoding:
         read ahead. None: "auto" in mode "aligned", 12 in the others.
     bframes: the most B-pictures in a row, 0 to 15, in mode "aligned"; "auto" is 7 there and 0 in the others. As many
         pictures and one more are read before they are coded, as a chain of P-pictures or in pyramids, whichever costs
-        less. 0: each picture is coded and written before the next is read.
+        less. 0: none; `low_delay` waits for no other picture either.
     size, rate, pix_fmt: (width, height), pictures per second and format of raw video.
     frames: (first, end) of the pictures to code, counted from 0, end not included; None is the clip's own.
     alpha: 1 or 0.5, the length of the shift in "lds". None: 0.5 where things move from the first picture to the second
         and the weights were trained for it (those of "swift"), else 1.
-    effort: rounds of search for symbols that are worth their bits, 0 to 64; above 0 in "swift" only.
+    preset: "fast", "medium" or "slow": how much time the encoder takes to find fewer bits.
+    effort: rounds of search for symbols that are worth their bits, 0 to 64; above 0 in "swift" only. None: the
+        preset's.
+    low_delay: each picture is coded and written before the next is read: no B-pictures, and no I-pictures where shots
+        begin, for which others would be read ahead, but after 250 pictures or 8 seconds, or as `gop` says.
     recon: where to write the pictures that the decoder will show.
     psnr: measure the distortion. verify: decode what was written and compare; needs a target that is a file.
     jobs: GOPs coded side by side, 1 or more; by default as many as torch has threads, up to 4, and fewer of large
@@ -57,15 +70,25 @@ class Encoding:
         is the environment variable LVCODEC_BACKEND, or else the fastest.
     overwrite: replace outputs that exist.
     keep_partial: keep the whole pictures of a stream whose coding was interrupted.
+    resume: go on with TARGET.part, which an interrupted encoding has left, to the bytes that it would have come to; the
+        video is read from its first picture on and compared. Where there is none, begin. Without it such a part is an
+        error, so that it is not lost, unless `overwrite` is set. With `cluster`: go on with TARGET.cluster.
     lenient: accept a video of which pictures are missing; without it they are an error, once the others are coded.
     audio: keep the sound of a file too. video_only: keep neither sound nor subtitles nor anything else but pictures.
     cluster: code on many machines, to the same bytes: "local", "local:N" for N processes here, or the address of a dask
         scheduler. Source and target must be files, in folders that the workers see by the same names; with `ship` the
-        pictures are sent instead. What is coded lies in the folder TARGET.cluster until it is joined; after a failure
-        `resume` goes on with that.
+        pictures are sent instead. What is coded lies in the folder TARGET.cluster until it is joined. No target, and no
+        maxrate.
     """
 
     quality: float = quality.DEFAULT
+    target_size: int | None = None
+    bitrate: float | None = None
+    target_psnr: float | None = None
+    target_vmaf: float | None = None
+    worst_shot: bool = False
+    maxrate: float | None = None
+    bufsize: float | None = None
     mode: str | None = None
     family: str = names.DEFAULT_FAMILY
     model: str | os.PathLike[str] | None = None
@@ -76,7 +99,9 @@ class Encoding:
     pix_fmt: str | None = None
     frames: Frames | None = None
     alpha: float | None = None
-    effort: int = 0
+    preset: str = DEFAULT_PRESET
+    effort: int | None = None
+    low_delay: bool = False
     recon: StreamLike | None = None
     psnr: bool = False
     verify: bool = False
@@ -85,12 +110,34 @@ class Encoding:
     backend: str = names.AUTO
     overwrite: bool = False
     keep_partial: bool = False
+    resume: bool = False
     lenient: bool = False
     audio: bool = True
     video_only: bool = False
     cluster: str | None = None
     ship: bool = False
-    resume: bool = False
+
+    @property
+    def has_size(self) -> bool:
+        """Whether a size is aimed at."""
+        return self.target_size is not None or self.bitrate is not None
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the quality is to be found, and not told."""
+        return self.has_size or self.target_psnr is not None or self.target_vmaf is not None
+
+    @property
+    def target_text(self) -> str:
+        """What is aimed at, on one line; empty where nothing is."""
+        worst = " of the worst shot" if self.worst_shot else ""
+        texts = {
+            "{:.0f} bytes": self.target_size,
+            "{:.0f} bits a second": self.bitrate,
+            f"{{:g}} dB{worst}": self.target_psnr,
+            f"VMAF {{:g}}{worst}": self.target_vmaf,
+        }
+        return ", ".join(text.format(value) for text, value in texts.items() if value is not None)
 
     @property
     def chosen_mode(self) -> str:
@@ -107,13 +154,26 @@ class Encoding:
     def most_bframes(self) -> int:
         """The most B-pictures in a row."""
         if isinstance(self.bframes, str):
-            return USUAL_BFRAMES if self.chosen_mode in names.PYRAMID_MODES else 0
+            return USUAL_BFRAMES if self.chosen_mode in names.PYRAMID_MODES and not self.low_delay else 0
         return self.bframes
+
+    @property
+    def follows_cuts(self) -> bool:
+        """Whether an I-picture stands where a shot begins."""
+        return self.longest_gop is None and not self.low_delay
+
+    @property
+    def chosen_preset(self) -> EncoderPreset:
+        """What the preset's name stands for, with the effort that was asked for, or that the family has."""
+        named = ENCODER_PRESETS[self.preset]
+        usual = named.effort if self.family in names.REFINED_FAMILIES else 0
+        return replace(named, effort=usual if self.effort is None else self.effort)
 
     def validate(self) -> Self:
         """Itself. Raises UsageError with the value and its range for the first that is out of it."""
         _check_types(self)
         quality.index_of(self.quality)
+        self._check_target()
         _one_of("mode", self.chosen_mode, names.MODES)
         _one_of("family", self.family, names.FAMILIES)
         if self.family != names.DEFAULT_FAMILY and self.chosen_mode not in names.PAPER_MODES:
@@ -125,19 +185,45 @@ class Encoding:
             _within("bframes", self.bframes, 0, MAX_BFRAMES)
             if self.bframes and self.chosen_mode not in names.PYRAMID_MODES:
                 raise UsageError(f"mode {self.chosen_mode} has no B-pictures", "leave --bframes out")
-        _within("effort", self.effort, 0, MAX_EFFORT)
+            if self.bframes and self.low_delay:
+                raise UsageError("B-pictures wait for later ones", "leave --bframes or --low-delay out")
+        _one_of("preset", self.preset, tuple(ENCODER_PRESETS))
+        if self.effort is not None:
+            _within("effort", self.effort, 0, MAX_EFFORT)
         if self.effort and self.family not in names.REFINED_FAMILIES:
             families = " and ".join(names.REFINED_FAMILIES)
             raise UsageError(f"effort is for the {families} family, not for {self.family}", "leave --effort out")
         if self.alpha is not None and self.alpha not in names.ALPHAS:
             lengths = " or ".join(f"{float(length):g}" for length in names.ALPHAS)
             raise UsageError(f"alpha is {float(self.alpha):g}; it must be {lengths}")
-        for name in ("ship", "resume"):
-            if getattr(self, name) and self.cluster is None:
-                raise UsageError(f"--{name} belongs to --cluster")
+        if self.ship and self.cluster is None:
+            raise UsageError("--ship belongs to --cluster")
         FrameRange.of(self.frames)
         _check_where(self.jobs, self.device, self.backend)
         return self
+
+    def _check_target(self) -> None:
+        ranges = {"target_size": math.inf, "bitrate": math.inf, "target_psnr": 100.0, "target_vmaf": 100.0}
+        told = [name for name in ranges if getattr(self, name) is not None]
+        if len(told) > 1:
+            raise UsageError(f"{told[0]} and {told[1]} cannot both be aimed at", "choose one")
+        if self.maxrate is not None:
+            told.append("maxrate")
+            if len(told) > 1:
+                raise UsageError("maxrate limits a quality, and a target finds one", "choose one")
+        if self.bufsize is not None:
+            told.append("bufsize")
+            if self.maxrate is None:
+                raise UsageError("bufsize is of a maxrate", "say that too")
+        ranges |= {"maxrate": math.inf, "bufsize": math.inf}
+        for name in told:
+            if not 0 < getattr(self, name) <= ranges[name]:
+                most = "" if math.isinf(ranges[name]) else f" and at most {ranges[name]:g}"
+                raise UsageError(f"{name} is {float(getattr(self, name)):g}; it must be above 0{most}")
+        if told and self.family not in names.ONE_NETWORK_FAMILIES:
+            raise UsageError(f"family {self.family} has few qualities, and none to aim with", "say which by quality")
+        if self.worst_shot and self.target_psnr is None and self.target_vmaf is None:
+            raise UsageError("the worst shot is of a PSNR or a VMAF that is aimed at", "leave --worst-shot out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +322,13 @@ _SWITCH = ("True or False", _is_switch)
 # Of which type each field is; `frames` is FrameRange's to check. Those that are None by default may be None.
 _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "quality": _NUMBER,
+    "target_size": _WHOLE,
+    "bitrate": _NUMBER,
+    "target_psnr": _NUMBER,
+    "target_vmaf": _NUMBER,
+    "worst_shot": _SWITCH,
+    "maxrate": _NUMBER,
+    "bufsize": _NUMBER,
     "mode": _NAME,
     "family": _NAME,
     "model": ("a name or a path", _is_path),
@@ -246,7 +339,9 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "pix_fmt": _NAME,
     "format": _NAME,
     "alpha": _NUMBER,
+    "preset": _NAME,
     "effort": _WHOLE,
+    "low_delay": _SWITCH,
     "recon": ("a path or a file object", _is_place),
     "psnr": _SWITCH,
     "verify": _SWITCH,
@@ -257,12 +352,12 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "backend": _NAME,
     "overwrite": _SWITCH,
     "keep_partial": _SWITCH,
+    "resume": _SWITCH,
     "lenient": _SWITCH,
     "audio": _SWITCH,
     "video_only": _SWITCH,
     "cluster": _NAME,
     "ship": _SWITCH,
-    "resume": _SWITCH,
 }
 
 

@@ -29,6 +29,33 @@ class Estimate(int):
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far an encoding has come.
+
+    stage: what is being done. pictures: done, those of an earlier run too. total: how many there will be, about as many
+    where is_about; None where nothing tells. fps: pictures a second since it began. size_bytes: of the stream so far;
+    expected_bytes: of the whole, None until pictures of both kinds tell. left_s: None where the total is unknown.
+    """
+
+    stage: str
+    pictures: int
+    total: int | None
+    is_about: bool
+    fps: float
+    size_bytes: int
+    expected_bytes: int | None
+    elapsed_s: float
+    left_s: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return _record(self)
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
 class PlanePsnr:
     """PSNR of each plane in dB, averaged over pictures, each capped at 100; yuv is (6·y + u + v) / 8."""
 
@@ -51,7 +78,8 @@ class EncodeReport:
     whatever else stands beside the pictures, which the figures from here on do not count.
     bpp: bits a pixel. kbps: thousand bits a second at the clip's rate. fps: pictures coded a second.
     ratio: bytes of the pictures as 8-bit 4:2:0 over those of the stream. duration_s: how long the clip plays.
-    missing: how many more pictures the video says it has, about.
+    missing: how many more pictures the video says it has, about. kept: how many of the pictures had been coded by an
+        earlier run; fps leaves them out.
     """
 
     pictures: int
@@ -65,6 +93,7 @@ class EncodeReport:
     psnr_db: PlanePsnr | None = None
     missing: int = 0
     side_bytes: int = 0
+    kept: int = 0
     notices: Sequence[str] = ()
 
     @classmethod
@@ -79,6 +108,7 @@ class EncodeReport:
         psnr_db: PlanePsnr | None = None,
         missing: int = 0,
         side_bytes: int = 0,
+        kept: int = 0,
         notices: Sequence[str] = (),
     ) -> EncodeReport:
         """The report with its derived figures, from what was counted; zero where nothing was coded."""
@@ -89,12 +119,13 @@ class EncodeReport:
             payload_bytes=payload_bytes,
             bpp=_ratio(8 * video_bytes, video.width * video.height * pictures),
             kbps=_ratio(8 * video_bytes / 1000, duration_s),
-            fps=_ratio(pictures, elapsed_s),
+            fps=_ratio(pictures - kept, elapsed_s),
             ratio=_ratio(pictures * video.picture_bytes, video_bytes),
             duration_s=duration_s,
             psnr_db=psnr_db,
             missing=missing,
             side_bytes=side_bytes,
+            kept=kept,
             notices=tuple(notices),
         )
 

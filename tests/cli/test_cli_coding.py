@@ -303,3 +303,15 @@ def test_interrupted(
         assert list(StreamReader(io.BytesIO(left[0].read_bytes())))[0].kind == "I"
     else:
         assert left == []
+
+
+def test_progress_for_programs(here: Here, clip: Path) -> None:
+    """All of stderr is objects, one a line, and --quiet changes nothing of them."""
+    for quiet in ([], ["--quiet"]):
+        done = here("encode", clip, "out.lvc", "-q", "4.01", "-y", "--progress", "json", *quiet, *MODEL)
+        assert done.returncode == 0 and done.stdout == b""
+        lines = [json.loads(line) for line in done.stderr.splitlines()]
+        assert lines[0] == {"notice": "quality 4.01 is coded as 4: qualities go in steps of 0.05"}
+        told = [line for line in lines if line.get("stage") == "encoding"]
+        assert told[0]["pictures"] == 1 and told[-1]["pictures"] == told[-1]["total"] == PICTURES
+        assert lines[-1]["stage"] == "done" and lines[-1]["size_bytes"] > told[-1]["size_bytes"]

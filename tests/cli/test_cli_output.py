@@ -11,7 +11,7 @@ import pytest
 
 from lvcodec.cli import output
 from lvcodec.cli.output import Output, table
-from lvcodec.report import Estimate
+from lvcodec.report import Estimate, Progress
 
 
 class Terminal(io.StringIO):
@@ -104,3 +104,22 @@ def test_table() -> None:
         "z       1.0",
         "y     100.0",
     ]
+
+
+def test_a_bar_with_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = terminal_for(monkeypatch)
+    monkeypatch.setattr(output, "PROGRESS_AFTER_S", 0.0)
+    told = Progress("encoding", 2, 9, True, 1.0, 12_345, 2_000_000, 2.0, 7.0)
+    with Output(as_json=False, quiet=False).encoding() as step:
+        time.sleep(0.15)
+        step(told)
+    text = terminal.getvalue()
+    assert "2/about 9" in text and "12.3 kB of about 2.0 MB" in text
+
+
+def test_a_bar_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first of its points takes minutes."""
+    terminal = terminal_for(monkeypatch)
+    with Output(as_json=False, quiet=False).progress("comparing", unit="points", after_s=0) as step:
+        step(0, 54)
+        assert "0/54" in terminal.getvalue()

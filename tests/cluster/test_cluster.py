@@ -144,7 +144,9 @@ def test_a_piece_that_always_fails(
     assert not target.exists() and folder.exists()
     plan.file_of(1).rmdir()
     done: list[int] = []
-    lvcodec.encode(film, target, cluster=workers, resume=True, on_picture=lambda n, of: done.append(n), **options)
+    lvcodec.encode(
+        film, target, cluster=workers, resume=True, on_progress=lambda told: done.append(told.pictures), **options
+    )
     assert done[0] > 0  # pieces that were coded before
     assert target.read_bytes() == stream.read_bytes()
     assert os.listdir(tmp_path) == ["a.lvc"]
@@ -180,6 +182,7 @@ def test_where_there_is_no_cluster(
             lvcodec.encode(film, tmp_path / "a.lvc", **options | {"cluster": "local:1"} | changes)
         assert os.listdir(tmp_path) == []
 
+    refused(UsageError, "is coded at one quality", cluster="local:1", bitrate=1e6)
     refused(UsageError, "'local:x' names no number of workers", cluster="local:x")
     refused(UsageError, "'local:0' names no number of workers", cluster="local:0")
     refused(InputError, "no dask scheduler answers at tcp://127.0.0.1:1", cluster="tcp://127.0.0.1:1")

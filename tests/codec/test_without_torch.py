@@ -25,6 +25,7 @@ for mode in ("intra", "mfvc", "lds", "aligned"):
     stream = f"{folder}/{mode}.lvc"
     lvcodec.encode(f"{folder}/clip.y4m", stream, mode=mode, quality=4.5, model=model)
     lvcodec.decode(stream, f"{folder}/{mode}.y4m")
+lvcodec.encode(f"{folder}/clip.y4m", f"{folder}/aimed.lvc", target_psnr=20, preset="fast", model=model)
 """
 
 

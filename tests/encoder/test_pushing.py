@@ -153,6 +153,7 @@ def test_what_cannot_be(tmp_path: Path, rgb: np.ndarray) -> None:
         ({"rate": "fast"}, "is no picture rate"),
         ({"size": (4, 4)}, "size is for video files"),
         ({"frames": (0, 3)}, "frames is for video files"),
+        ({"bitrate": 1e6}, "a target needs the pictures twice"),
         ({"colour": Colour(), "fps": 5}, "there is no option 'fps'"),
     ):
         with pytest.raises((UsageError, InputError), match=message):
@@ -163,6 +164,30 @@ def test_what_cannot_be(tmp_path: Path, rgb: np.ndarray) -> None:
         for _ in range(100):  # the first ones wait, and are lost
             encoder.write(rgb[0])
     assert [path.name for path in tmp_path.iterdir()] == ["there.lvc"]
+
+
+def test_gone_on_with(clip: list[Picture], tmp_path: Path, random_model: str) -> None:
+    """What an exception has left is refused, and gone on with to the same bytes; its pictures are written again."""
+    target, options = tmp_path / "a.lvc", {"model": random_model, "mode": "intra", "gop": 1, "jobs": 1}
+    shown: list[int] = []
+    with (
+        pytest.raises(KeyboardInterrupt),
+        lvcodec.Encoder(target, **options, on_picture=lambda done, _: shown.append(done)) as encoder,
+    ):
+        for picture in clip * 9:
+            encoder.write(picture)
+            if len(shown) > 1:
+                raise KeyboardInterrupt
+    with pytest.raises(InputError, match="is what an interrupted run has left"):
+        lvcodec.Encoder(target, **options)
+    with lvcodec.Encoder(target, **options, resume=True) as encoder:
+        for picture in clip * 9:
+            encoder.write(picture)
+    with lvcodec.Encoder(tmp_path / "once.lvc", **options) as once:
+        for picture in clip * 9:
+            once.write(picture)
+    assert encoder.report is not None and 0 < encoder.report.kept < encoder.report.pictures
+    assert target.read_bytes() == (tmp_path / "once.lvc").read_bytes()
 
 
 def test_one_that_is_forgotten(rgb: np.ndarray, tmp_path: Path, random_model: str) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
+import threading
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,14 +110,14 @@ def test_what_depends_on_a_damaged_group_is_concealed(clip: Path, random_model: 
 
 def test_the_cheaper_structure_is_taken(clip: Path, random_model: str, tmp_path: Path, monkeypatch) -> None:
     """Where the cost of one structure is made low, the stream has it in all runs, and it is tried every time."""
-    honest = structures.Chooser._cost
+    honest = structures._cost
     for split, kinds in ((chain, {"P"}), (pyramid, {"P", "B"})):
         wanted = set(split(7, False)) | set(split(7, True))
 
-        def cost(self, groups, wanted=wanted):
-            return 0.0 if {group.structure for group in groups} <= wanted else 1 + honest(self, groups)
+        def cost(coded, lmbda, wanted=wanted):
+            return 0.0 if {group.structure for group in coded.groups} <= wanted else 1 + honest(coded, lmbda)
 
-        monkeypatch.setattr(structures.Chooser, "_cost", cost)
+        monkeypatch.setattr(structures, "_cost", cost)
         lvcodec.encode(clip, tmp_path / "a.lvc", model=random_model, bframes=6, overwrite=True)
         assert {p.kind for p in lvcodec.probe(tmp_path / "a.lvc").pictures if p.number} == kinds
 
@@ -132,3 +136,72 @@ def test_modes_of_the_paper_have_no_b_pictures(clip: Path, random_model: str, tm
     lvcodec.encode(clip, tmp_path / "a.lvc", model=random_model, mode="mfvc", bframes=0)
     with pytest.raises(UsageError, match="bframes is 16; it must be 0 to 15"):
         lvcodec.encode(clip, tmp_path / "b.lvc", model=random_model, bframes=16)
+
+
+def test_presets_try_more_or_less(
+    clip: Path, random_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the runs after a GOP's first one: 17 pictures are an I-picture and four runs of 4."""
+    tried: list[int] = []
+    code = structures.Chooser.code
+
+    def counted(self: structures.Chooser, *args: Any) -> structures.Coded:
+        seen = len(coded)
+        done = code(self, *args)
+        tried.append(len(coded) - seen)
+        return done
+
+    coded: list[object] = []
+    code_way = structures._coded
+    monkeypatch.setattr(structures.Chooser, "code", counted)
+    monkeypatch.setattr(structures, "_coded", lambda *args: (coded.append(args), code_way(*args))[1])
+    for preset, each in (("fast", 1), ("medium", 2), ("slow", 3)):
+        tried.clear()
+        lvcodec.encode(
+            clip,
+            tmp_path / "a.lvc",
+            preset=preset,
+            effort=0,
+            bframes=3,
+            gop=250,
+            model=random_model,
+            overwrite=True,
+            frames=(0, 17),
+        )
+        assert tried == [3, each, each, each]
+
+
+class Told(io.BytesIO):
+    """A stream that says when a record has been handed on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records = threading.Semaphore(0)
+
+    def flush(self) -> None:
+        self.records.release()
+
+
+def test_low_delay_waits_for_no_other_picture(random_model: str, clip: Path) -> None:
+    """A picture is given only when the record of the one before has been written, and none is missed."""
+    header, *frames = clip.read_bytes().split(b"FRAME\n")[:7]
+    out, late = Told(), []
+    reading, writing = os.pipe()
+
+    def feed() -> None:
+        with open(writing, "wb", buffering=0) as pipe:
+            pipe.write(header)
+            for number, frame in enumerate(frames):
+                pipe.write(b"FRAME\n" + frame)
+                if not out.records.acquire(timeout=60):
+                    late.append(number)
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    with open(reading, "rb", buffering=0) as source:
+        lvcodec.encode(source, out, model=random_model, low_delay=True)
+    feeder.join()
+    info = lvcodec.probe(io.BytesIO(out.getvalue()))
+    assert late == [] and "".join(picture.kind for picture in info.pictures) == "IPPPPP" and info.gop == 200
+    with pytest.raises(UsageError, match="B-pictures wait"):
+        lvcodec.encode(clip, io.BytesIO(), model=random_model, low_delay=True, bframes=3)

@@ -237,3 +237,14 @@ def test_a_header_that_this_encoder_would_not_write(plan: Plan, random_model: st
 def test_a_piece_that_is_not_there(plan: Plan) -> None:
     with pytest.raises(UsageError, match="plan.json has no piece 3; its pieces are 0 to 2"):
         lvcodec.encode_piece(plan.path, 3)
+
+
+def test_presets_and_low_delay(long_clip: Path, random_model: str, tmp_path: Path) -> None:
+    """They are the plan's; GOPs that follow no cuts begin at the same pictures, too."""
+    options: dict[str, Any] = {"model": random_model, "preset": "fast", "low_delay": True, "rate": Fraction(2)}
+    count = lvcodec.plan(long_clip, tmp_path / "plan.json", piece_s=7, **options)
+    assert count == 4  # GOPs of 8 seconds
+    all_pieces(tmp_path / "plan.json", count)
+    lvcodec.join(tmp_path / "plan.json", tmp_path / "joined.lvc")
+    lvcodec.encode(long_clip, tmp_path / "whole.lvc", **options)
+    assert (tmp_path / "joined.lvc").read_bytes() == (tmp_path / "whole.lvc").read_bytes()

@@ -119,6 +119,11 @@ def test_options_of_the_whole_clip_are_refused(clip: Path, random_model: str, tm
     for options in ({"psnr": True}, {"verify": True}, {"recon": tmp_path / "r.y4m"}):
         with pytest.raises(UsageError, match="a film in pieces is coded without --"):
             lvcodec.plan(clip, tmp_path / "p.json", model=random_model, **options)
+    for target in ({"target_psnr": 30}, {"target_size": 9000}):
+        with pytest.raises(UsageError, match="is coded at one quality, and none is looked for"):
+            lvcodec.plan(clip, tmp_path / "a.json", model=random_model, **target)
+    with pytest.raises(UsageError, match="is coded without --maxrate"):
+        lvcodec.plan(clip, tmp_path / "a.json", model=random_model, maxrate=1e5)
     with pytest.raises(UsageError, match="pieces of 0 seconds"):
         lvcodec.plan(clip, tmp_path / "p.json", model=random_model, piece_s=0)
     with pytest.raises(UsageError, match="put it into a file first"):

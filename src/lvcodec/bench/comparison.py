@@ -22,6 +22,7 @@ from lvcodec.measure.anchors import Anchor, choose, load_anchors
 from lvcodec.measure.clips import Reading, find_clips
 from lvcodec.measure.filters import FILTERS
 from lvcodec.names import AUTO, DEFAULT_FAMILY, METRICS, MODES
+from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
 from lvcodec.quality import index_of
 from lvcodec.report import OnNotice
 
@@ -30,9 +31,9 @@ from lvcodec.report import OnNotice
 class ComparisonRequest:
     """A comparison as it is asked for; None is the preset's.
 
-    efforts: of lvcodec's encoder; all modes with each. modes, anchors: empty tuples leave them out. anchors: names, or
-    "all". anchor_files: TOML files of further codecs, all of which are taken. shown: pictures from 1 on whose crops are
-    shown. crop: WxH+X+Y.
+    efforts, encoder_presets: of lvcodec's encoder; all modes with each; no efforts are the encoder presets'. modes,
+    anchors: empty tuples leave them out. anchors: names, or "all". anchor_files: TOML files of further codecs, all of
+    which are taken. shown: pictures from 1 on whose crops are shown. crop: WxH+X+Y.
     """
 
     clips: Sequence[str | os.PathLike[str]]
@@ -44,7 +45,8 @@ class ComparisonRequest:
     model: str | None = None
     gop: int | str | None = None
     bframes: int | str | None = None
-    efforts: tuple[int, ...] = (0,)
+    efforts: tuple[int, ...] | None = None
+    encoder_presets: tuple[str, ...] = (DEFAULT_PRESET,)
     anchors: tuple[str, ...] | None = None
     anchor_files: tuple[Path, ...] = ()
     reference: str | None = None
@@ -103,6 +105,8 @@ def _ours(request: ComparisonRequest, preset: Preset) -> list[Lvcodec]:
     qualities = request.qualities or preset.qualities
     for quality in qualities:
         index_of(quality)  # raises UsageError for one that is out of range
+    for name in request.encoder_presets:
+        check_known("encoder preset", name, ENCODER_PRESETS)
     gop = request.gop or preset.gop
     bframes = (AUTO if gop in (None, AUTO) else 0) if request.bframes is None else request.bframes
     return [
@@ -116,8 +120,10 @@ def _ours(request: ComparisonRequest, preset: Preset) -> list[Lvcodec]:
             request.threads,
             request.device,
             effort,
+            encoder_preset,
         )
-        for effort in dict.fromkeys(request.efforts)
+        for encoder_preset in dict.fromkeys(request.encoder_presets)
+        for effort in dict.fromkeys(request.efforts or (None,))
         for mode in dict.fromkeys(modes)
     ]
 

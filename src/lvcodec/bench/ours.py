@@ -16,6 +16,7 @@ from lvcodec import names, quality
 from lvcodec.measure.clips import Clip
 from lvcodec.models import store
 from lvcodec.options import Decoding, Encoding
+from lvcodec.presets import DEFAULT_PRESET
 
 MODELS_VARIABLE = "LVCODEC_MODELS"
 EFFORT = "-effort-"  # in names, before the number
@@ -33,12 +34,15 @@ class Lvcodec:
     bframes: int | str = names.AUTO
     threads: int = 1
     device: str = names.AUTO
-    effort: int = 0
+    effort: int | None = None
+    preset: str = DEFAULT_PRESET
 
     @property
     def name(self) -> str:
         """As it is called in tables."""
         name = f"lvcodec-{self.mode}" if self.family == names.DEFAULT_FAMILY else f"lvcodec-{self.family}-{self.mode}"
+        if self.preset != DEFAULT_PRESET:
+            name = f"{name}-{self.preset}"
         return f"{name}{EFFORT}{self.effort}" if self.effort else name
 
     @property
@@ -56,6 +60,7 @@ class Lvcodec:
             "gop": self.gop,
             "bframes": self.bframes,
             **({"effort": self.effort} if self.effort else {}),
+            **({"preset": self.preset} if self.preset != DEFAULT_PRESET else {}),
         }
 
     def version(self) -> str:
@@ -80,6 +85,7 @@ class Lvcodec:
                 gop=self.gop,
                 bframes=self.bframes,
                 effort=self.effort,
+                preset=self.preset,
                 device=self.device,
                 overwrite=True,
             )
@@ -92,12 +98,12 @@ class Lvcodec:
 
     def prepare(self) -> None:
         """Load what coding needs, so that the first point's time does not hold it. Raises LvcError if that fails."""
-        import lvcodec.encoder.encoding  # noqa: F401
+        import lvcodec.encoder.targeting  # noqa: F401
         from lvcodec.encoder.network import EncoderNetworks
         from lvcodec.video.format import VideoFormat
 
         index, anything = quality.index_of(self.points[0]), VideoFormat(64, 64, Fraction(1))
-        EncoderNetworks(self._info(), anything, index, device=self.device, effort=self.effort).at(index)
+        EncoderNetworks(self._info(), anything, index, device=self.device, effort=self.effort or 0).at(index)
 
     @contextmanager
     def _setting(self) -> Iterator[None]:
@@ -127,6 +133,8 @@ class Lvcodec:
             words += ["--gop", str(self.gop)]
         if self.bframes != names.AUTO:
             words += ["--bframes", str(self.bframes)]
+        if self.preset != DEFAULT_PRESET:
+            words += ["--preset", self.preset]
         if self.effort:
             words += ["--effort", str(self.effort)]
         if self.family != names.DEFAULT_FAMILY:

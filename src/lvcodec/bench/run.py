@@ -76,6 +76,8 @@ def run(plan: Plan, *, on_point: OnPoint | None = None, on_notice: OnNotice | No
     clips = f"{len(plan.clips)} clip{'s' if len(plan.clips) != 1 else ''}"
     notice(f"{plan.total} points of {clips}; the time left is known once the first one is done")
     plan = replace(plan, out=plan.out.absolute())
+    if on_point:
+        on_point(0, plan.total)
     work = Work(plan, PointFile(plan.out / POINTS), on_point, notice)
     with tempfile.TemporaryDirectory(prefix="work-", dir=plan.out, ignore_cleanup_errors=True) as folder:
         with _executor(plan, notice) as (executor, at_once):

@@ -15,6 +15,7 @@ from lvcodec.cli.coding_options import cluster_option, network_options, raw_vide
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import bframes_in_a_row, effort_list, frame_range, gop_length, name_list, number_list
 from lvcodec.errors import LvcError
+from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
 
 
 @click.command(epilog="Example: lvcodec bench clips/ --out report --preset quick")
@@ -65,9 +66,15 @@ from lvcodec.errors import LvcError
     "efforts",
     callback=effort_list,
     metavar="LIST",
-    default="0",
+    help="Of lvcodec's encoder; each number is a curve of its own.  [default: the encoder preset's]",
+)
+@click.option(
+    "--encoder-presets",
+    callback=name_list,
+    metavar="LIST",
+    default=DEFAULT_PRESET,
     show_default=True,
-    help="Of lvcodec's encoder; each number is a curve of its own.",
+    help=f"Of {', '.join(ENCODER_PRESETS)}, as encode's --preset; each is a curve of its own.",
 )
 @click.option(
     "--anchors",
@@ -131,7 +138,7 @@ def bench(clips: tuple[str, ...], folder: Path, shown: tuple[float, ...], out: O
 
     command = shlex.join(["lvcodec", *sys.argv[1:]])
     request = ComparisonRequest(clips, folder, shown=tuple(int(number) for number in shown), command=command, **options)
-    with out.progress("comparing", unit="points") as step:
+    with out.progress("comparing", unit="points", after_s=0) as step:
         report = compare(request, on_point=step, on_notice=out.notice)
     out.answer(report.record, report.lines)
     out.notice(f"the report is {report.page}")

@@ -10,6 +10,7 @@ import click
 from lvcodec import names, quality
 from lvcodec.cli.params import bframes_in_a_row, frame_range, gop_length, picture_rate, picture_size
 from lvcodec.options import MAX_BFRAMES, MAX_EFFORT, USUAL_BFRAMES, Encoding
+from lvcodec.presets import ENCODER_PRESETS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -74,8 +75,7 @@ _STREAM = (
         default=names.AUTO,
         show_default=True,
         help=f"The most B-pictures in a row, in aligned, up to {MAX_BFRAMES}; the encoder takes them where they pay, "
-        f"and reads so many pictures ahead, and one more. 0, for low delay: each picture is written before the next is "
-        f"read. auto: {USUAL_BFRAMES}.",
+        f"and reads so many pictures ahead, and one more. auto: {USUAL_BFRAMES}, and 0 with --low-delay.",
     ),
     *_RAW_VIDEO,
     *_TRACKS,
@@ -86,12 +86,23 @@ _STREAM = (
         help="Length of the shift in lds.  [default: 1; in swift 0.5 where things move]",
     ),
     click.option(
+        "--preset",
+        type=click.Choice(list(ENCODER_PRESETS)),
+        default=USUAL.preset,
+        show_default=True,
+        help="How much time the encoder takes to find fewer bits.",
+    ),
+    click.option(
         "--effort",
         type=click.IntRange(0, MAX_EFFORT),
-        default=USUAL.effort,
-        show_default=True,
         metavar="N",
-        help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.",
+        help="Rounds of search for symbols that are worth their bits: smaller streams, slower encoding.  [default: the "
+        "preset's: 8 in slow, else 0]",
+    ),
+    click.option(
+        "--low-delay",
+        is_flag=True,
+        help="Code and write each picture before the next is read: no B-pictures, and no I-pictures where shots begin.",
     ),
 )
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 import lvcodec
 from lvcodec import names
 from lvcodec.cli.coding_options import backend_option, cluster_option, device_option, jobs_option, stream_options
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import PIPE, check_source, check_target
+from lvcodec.cli.params import PIPE, bit_rate, byte_count, check_source, check_target, given
 from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.options import Encoding
 from lvcodec.report import EncodeReport
+from lvcodec.video.part import check_part
 
 PIECE_OPTIONS = ("jobs", "device", "backend", "overwrite")
 
@@ -24,6 +24,31 @@ PIECE_OPTIONS = ("jobs", "device", "backend", "overwrite")
 @click.argument("source")
 @click.argument("target", required=False)
 @stream_options
+@click.option(
+    "--target-size",
+    metavar="BYTES",
+    callback=byte_count,
+    help="Bytes that the file may have, as in 700k, 20M or 1.5G, sound included; the quality is found by trying, the "
+    "file is read more than once, and comes to within 2 % of it, and no more.",
+)
+@click.option(
+    "--bitrate",
+    metavar="R",
+    callback=bit_rate,
+    help="Bits a second of the pictures, as in 300k or 2M; found in the same way.",
+)
+@click.option("--target-psnr", type=float, metavar="DB", help="Mean PSNR to aim at (planes 6:1:1).")
+@click.option("--target-vmaf", type=float, metavar="V", help="Mean VMAF to aim at.")
+@click.option("--worst-shot", is_flag=True, help="Aim with the worst shot's PSNR or VMAF instead of the mean.")
+@click.option(
+    "--maxrate",
+    metavar="R",
+    callback=bit_rate,
+    help="Bits a second that a stream's reader gets; what would come late at --quality is coded coarser.",
+)
+@click.option(
+    "--bufsize", metavar="BITS", callback=bit_rate, help="Bits that the reader holds.  [default: maxrate's of a second]"
+)
 @click.option("--recon", metavar="FILE", help="Also write the pictures that the decoder will show.")
 @click.option("--psnr", is_flag=True, help="Measure the PSNR of the planes, in the source's 8-bit 4:2:0.")
 @click.option("--verify", is_flag=True, help="Decode what was written and compare.")
@@ -33,12 +58,26 @@ PIECE_OPTIONS = ("jobs", "device", "backend", "overwrite")
 @click.option("--piece", type=click.IntRange(min=0), metavar="K", help="Code piece K of a plan, which is the SOURCE.")
 @cluster_option
 @click.option("--ship", is_flag=True, help="Send pictures to the workers of --cluster, which share no folder with us.")
-@click.option("--resume", is_flag=True, help="Go on with what an earlier run with --cluster has coded.")
 @click.option("--keep-partial", is_flag=True, help="Keep what is whole of a stream that was interrupted.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with TARGET.part, which an interrupted encoding has left, or with --cluster with TARGET.cluster, to "
+    "the same bytes; begin where there is none. Without it what is left is refused, and -y begins TARGET.part anew.",
+)
 @click.option("--lenient", is_flag=True, help="Accept a SOURCE that is damaged or cut, of which pictures are missing.")
+@click.option(
+    "--progress",
+    type=click.Choice(["bar", "json"]),
+    default="bar",
+    show_default=True,
+    help="bar: where stderr is a terminal. json: for programs, all on stderr but errors is objects, one a line.",
+)
 @click.option("-y", "overwrite", is_flag=True, help="Replace TARGET (and the --recon file) if it exists.")
 @output_options
-def encode(source: str, target: str | None, alpha: str | None, piece: int | None, out: Output, **options: Any) -> None:
+def encode(
+    source: str, target: str | None, alpha: str | None, piece: int | None, progress: str, out: Output, **options: Any
+) -> None:
     """Code a video into an lvcodec stream.
 
     SOURCE is anything that ffmpeg reads, a .y4m or raw .yuv file, or "-" for Y4M on stdin. TARGET is the
@@ -46,18 +85,23 @@ def encode(source: str, target: str | None, alpha: str | None, piece: int | None
     tells its size and rate by options or by its name (clip_352x288_25.yuv). With --piece, SOURCE is a plan that lvcodec
     plan has made, and there is no TARGET.
     """
+    out.json_progress = progress == "json"
     if piece is not None:
         _encode_piece(source, target, piece, out, options)
         return
     if target is None:
         raise click.MissingParameter(param_hint="'TARGET'", param_type="argument")
     encoding = Encoding(alpha=float(alpha) if alpha else None, **options)
+    if encoding.has_target and given("quality"):
+        raise UsageError("--quality says what a target finds", "leave one of them out")
     check(source, target, encoding)
+    if encoding.cluster is None:
+        check_part(target, resume=encoding.resume, overwrite=encoding.overwrite)
     out.data_on_stdout = PIPE in (target, encoding.recon)
     keep_freed_memory()
     try:
-        with out.progress("encoding") as step:
-            report = lvcodec.encode(source, target, encoding, on_picture=step, on_notice=out.notice)
+        with out.encoding() as step:
+            report = lvcodec.encode(source, target, encoding, on_progress=step, on_notice=out.notice)
     except MissingPicturesError as error:
         if error.report is not None:
             out.summary(error.report.as_dict(), summary_line(error.report))
@@ -69,11 +113,9 @@ def _encode_piece(plan: str, target: str | None, piece: int, out: Output, option
     """One piece of a plan. Raises UsageError for a TARGET, or an option that is the plan's to say."""
     if target is not None:
         raise UsageError("--piece takes a plan alone: a piece's place is beside it")
-    context = click.get_current_context()
-    for param in context.command.params:
+    for param in click.get_current_context().command.params:
         name = str(param.name)
-        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if given and name in options and name not in PIECE_OPTIONS:
+        if name in options and name not in PIECE_OPTIONS and given(name):
             raise UsageError(f"{param.opts[-1]} cannot be given with --piece", "lvcodec plan takes it")
     check_source(plan)
     keep_freed_memory()

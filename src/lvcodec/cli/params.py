@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+from click.core import ParameterSource
 
 from lvcodec import names
 from lvcodec.errors import InputError, UsageError
@@ -49,6 +51,30 @@ def _auto_or_number(value: str | None, least: int, most: int) -> int | str | Non
     return int(value)
 
 
+def byte_count(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """Bytes: 700000, 700k, 20M, 1.5G, in powers of 1000."""
+    return None if value is None else round(_amount(value))
+
+
+def bit_rate(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Bits a second: 300000, 300k, 2.5M."""
+    return None if value is None else _amount(value)
+
+
+def given(name: str) -> bool:
+    """Whether the command line of the command that runs has the option."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _amount(value: str) -> float:
+    """A number above 0, with k, M or G behind it for thousands, millions and thousands of millions."""
+    found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)([kKMG]?)", value)
+    amount = float(found[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}[found[2].replace("K", "k")] if found else 0.0
+    if amount < 1:
+        raise click.BadParameter(f"{value!r} is no number above 0, as in 300k, 20M or 1.5G")
+    return amount
+
+
 def picture_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
     """WxH in pixels, or a size's name such as cif."""
     return None if value is None else _told_as_usage(parse_size, value)
@@ -80,8 +106,10 @@ def number_list(ctx: click.Context, param: click.Parameter, value: str | None) -
     return numbers
 
 
-def effort_list(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+def effort_list(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
     """Efforts, separated by commas: whole numbers from 0 to 64."""
+    if value is None:
+        return None
     try:
         efforts = tuple(int(part) for part in value.split(","))
     except ValueError:

@@ -15,6 +15,7 @@ from lvcodec.cluster.engine import Piece, Run, check_workers, connected, count_o
 from lvcodec.cluster.worker import at_work
 from lvcodec.codec.notices import Notices
 from lvcodec.encoder.choices import open_clip
+from lvcodec.encoder.pace import Stage
 from lvcodec.errors import InputError, LvcError, MissingPicturesError, UsageError
 from lvcodec.options import Encoding
 from lvcodec.pieces import coding
@@ -22,9 +23,9 @@ from lvcodec.pieces.fingerprint import Fingerprint
 from lvcodec.pieces.joining import join
 from lvcodec.pieces.machine import fitting_model
 from lvcodec.pieces.plan import Plan, stream_options
-from lvcodec.pieces.planning import make_plan
+from lvcodec.pieces.planning import check_for_pieces, make_plan
 from lvcodec.pieces.receipt import folder_is_there, receipt_of
-from lvcodec.report import EncodeReport, OnNotice, OnPicture
+from lvcodec.report import EncodeReport, OnNotice, OnPicture, OnProgress
 from lvcodec.stream.files import is_path
 from lvcodec.video.atomic import AtomicFile, check_output
 from lvcodec.video.sink import open_sink
@@ -45,10 +46,12 @@ def encode(
     options: Encoding,
     *,
     on_picture: OnPicture | None = None,
+    on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
 ) -> EncodeReport:
     """What lvcodec.encode does where `cluster` is set. Raises what a piece raises that has failed for good."""
     options.validate()
+    check_for_pieces(options)
     if not is_path(source) or not is_path(target):
         raise UsageError("a cluster codes a file into a file", "pipes and arrays are coded on one machine")
     check_output(target, source, overwrite=options.overwrite)
@@ -61,9 +64,13 @@ def encode(
         missing = [number for number in range(len(plan.pieces)) if not _is_done(plan, number)]
         done = plan.pictures - sum(plan.pieces[number].pictures for number in missing)
 
+        stage = Stage("encoding", plan.pictures, on_progress, done) if on_progress else None
+
         def on_pictures(pictures: int) -> None:
             if on_picture:
                 on_picture(done + pictures, plan.pictures)
+            if stage:
+                stage.tell(done + pictures)
 
         if missing:
             _code(plan, missing, options, client, on_pictures, notices)

@@ -6,7 +6,7 @@ stream ──► records ──► GOPs ──► decode, several GOPs side by s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
 
 
-def decoded(reader: StreamReader, networks: Networks, options: Decoding) -> Iterator[Shown | StreamError]:
+def decoded(reader: StreamReader, networks: Networks, options: Decoding) -> Generator[Shown | StreamError, None, None]:
     """The pictures of a stream from where its reader stands; with `options.conceal`, damage as the error.
 
     Those after `options.frames` come as far as they are in a group with the last of them.

@@ -19,6 +19,7 @@ from lvcodec.errors import UsageError
 from lvcodec.models import loading, store
 from lvcodec.models.store import ModelInfo
 from lvcodec.options import Encoding
+from lvcodec.report import OnNotice
 from lvcodec.stream.header import Header
 from lvcodec.stream.structure import MAX_LAYER
 from lvcodec.video.base import Source
@@ -52,6 +53,22 @@ def model_of(options: Encoding) -> ModelInfo:
     if info.family != options.family:
         raise UsageError(f"model {info.name} is of the {info.family} family, not {options.family}")
     return info
+
+
+def networks_of(
+    options: Encoding, info: ModelInfo, video: VideoFormat, index: int, on_notice: OnNotice | None
+) -> EncoderNetworks:
+    """The networks, the header's quality index being `index`. Raises UsageError if the family has no refiner."""
+    return EncoderNetworks(
+        info,
+        video,
+        index,
+        device=options.device,
+        backend=options.backend,
+        on_notice=on_notice,
+        effort=options.chosen_preset.effort,
+        rounds=options.chosen_preset.rounds,
+    )
 
 
 def alpha_of(
@@ -106,9 +123,9 @@ def gops_of(
     """The pictures of each GOP; one must be used up before the next.
 
     starts: numbers of the pictures that GOPs begin with, from 0, where that is known already. Else the content decides
-    where GOPs are as long as it allows, and two pictures are read ahead; if not, none is read before it is coded.
+    where GOPs follow cuts, and two pictures are read ahead; if not, none is read before it is coded.
     """
-    if starts is None and options.longest_gop is None:
+    if starts is None and options.follows_cuts:
         found: Iterable[Marked] = marked(pictures)
     else:
         known = starts or ()

@@ -150,9 +150,9 @@ class AlignedDecisions(Decisions):
 
 
 def _search(picture: Picture, references: tuple[State, ...], step: Step, net: EncoderNetwork) -> Motion:
-    from lvcodec.encoder.search import ROUNDS, search, search_both  # a large library, and not every mode sends motion
+    from lvcodec.encoder.search import search, search_both  # a large library, and not every mode sends motion
 
-    rounds = ROUNDS if net.refiner is None else REFINED_ROUNDS * ROUNDS
+    rounds = net.rounds if net.refiner is None else REFINED_ROUNDS * net.rounds
     before = expected(references, step)
     if step.after is None:
         return search(picture, references[0].x_hat, before.field, net.quality, before.counts, rounds)

@@ -7,41 +7,38 @@ source ──► GOPs ──► encode, several GOPs side by side ──► reco
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from fractions import Fraction
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from lvcodec import names, quality
+from lvcodec import quality
 from lvcodec.codec.decoding import decoded
-from lvcodec.codec.jobs import ahead_of, default_jobs
+from lvcodec.codec.gop import Shown
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
-from lvcodec.codec.pipeline import pipelined
-from lvcodec.encoder.choices import alpha_of, gops_of, header_of, is_long, layers_of, model_of, open_clip
-from lvcodec.encoder.decisions import DECISIONS
-from lvcodec.encoder.gop import GopEncoder
-from lvcodec.encoder.groups import CodedGroup, CodedPicture, GroupCoder
+from lvcodec.encoder.clip import opened
+from lvcodec.encoder.groups import CodedGroup, write_group
 from lvcodec.encoder.network import EncoderNetworks
-from lvcodec.encoder.side import Side, side_of
-from lvcodec.errors import InputError, MissingPicturesError, UsageError
-from lvcodec.exact.loaded import threads, without_gradients
+from lvcodec.encoder.pace import Pace
+from lvcodec.encoder.qualities import Qualities, planned
+from lvcodec.encoder.resume import Begun, begin_stream
+from lvcodec.encoder.side import Side
+from lvcodec.errors import InputError, MissingPicturesError, StreamError, UsageError
+from lvcodec.exact.loaded import without_gradients
 from lvcodec.exact.settings import whole_products
 from lvcodec.measure.psnr import PsnrMeter
 from lvcodec.options import Decoding, Encoding
-from lvcodec.report import EncodeReport, OnNotice, OnPicture
-from lvcodec.stream.container import StreamReader, StreamWriter
-from lvcodec.stream.files import create_stream, is_path, open_stream
-from lvcodec.stream.records import planes_checksum
-from lvcodec.stream.structure import LAYER_CHAIN
+from lvcodec.report import EncodeReport, OnNotice, OnPicture, OnProgress
+from lvcodec.stream.container import StreamReader
+from lvcodec.stream.files import is_path, open_stream
 from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink, Source
+from lvcodec.video.part import check_part
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
+from lvcodec.video.writing import flush
 
 if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
@@ -56,70 +53,61 @@ def encode(
     options: Encoding,
     *,
     on_picture: OnPicture | None = None,
+    on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
+    qualities: Qualities | None = None,
+    whole: Callable[[Begun], None] | None = None,
     starts: Collection[int] | None = None,
 ) -> EncodeReport:
     """See lvcodec.encode; source may also be one that is open.
 
-    starts: numbers of the pictures that GOPs begin with, from 0, where that is known already.
+    qualities: of the GOPs, in place of the options' one. whole: called when the stream is complete, but not yet in its
+    place; an exception leaves it as it is then. starts: numbers of the pictures that GOPs begin with, from 0, where
+    that is known already.
     """
     options.validate()
-    _check_opencv(options)
     if options.verify and not is_path(target):
         raise UsageError("verify reads the stream back and needs a file to write to")
     check_output(target, source, overwrite=options.overwrite)
+    check_part(target, resume=options.resume, overwrite=options.overwrite)
     if options.recon is not None:
         check_output(options.recon, source, outputs=[target], overwrite=options.overwrite)
     notices = Notices(on_notice)
-    info, index = model_of(options), quality.index_of(options.quality)
-    if abs(quality.of_index(index) - options.quality) > 1e-9:
-        notices(
-            f"quality {float(options.quality):g} is coded as {quality.of_index(index):g}: "
-            f"qualities go in steps of {1 / quality.INDICES_A_QUALITY:g}"
-        )
+    if qualities is None:
+        qualities = Qualities(_index(options.quality, notices))
     began = time.monotonic()
     with ExitStack() as stack:
-        pictures = stack.enter_context(open_clip(source, options))
-        notices.pass_on(pictures)
-        side = stack.enter_context(side_of(pictures, options, notices))
-        networks = EncoderNetworks(
-            info,
-            pictures.format,
-            index,
-            device=options.device,
-            backend=options.backend,
-            on_notice=notices,
-            effort=options.effort,
-        )
-        side_by_side = stack.enter_context(ThreadPoolExecutor(threads(), "lvcodec structure"))
-        layers = layers_of(options, info, pictures.format.rate)
-        length, frames = alpha_of(options, networks, index, iter(pictures))
-        if options.chosen_mode not in names.PAPER_MODES:
-            _ = networks.at(index).inter  # refused before anything is written
-        nets = tuple(networks.at(max(0, index - coarser)) for coarser in (0, *layers))
-        coder = GroupCoder(nets, DECISIONS[options.chosen_mode], length)
-        encoder = _gop_encoder(options, coder, side_by_side, pictures.format.rate)
+        clip = stack.enter_context(opened(source, options, qualities.index, notices, starts))
+        pictures, header = clip.pictures, clip.header
         recon = None
         if options.recon is not None:
             recon = stack.enter_context(
                 open_sink(options.recon, pictures.format, overwrite=options.overwrite, count=pictures.count)
             )
-        out = stack.enter_context(create_stream(target, overwrite=options.overwrite))
-        writer = StreamWriter(out, header_of(options, info, index, layers, length, pictures.format))
-        written = _Written(writer, out, recon, PsnrMeter() if options.psnr else None, side)
-        written.take(_coded(frames, encoder, options, pictures, starts), pictures, options, notices, on_picture)
+        begun = stack.enter_context(begin_stream(target, header, options, qualities))
+        pace = Pace(pictures, header.gop, on_picture, on_progress)
+        written = _Written(begun, recon, PsnrMeter() if options.psnr else None, pictures, clip.side, pace)
+        written.keep(clip.runs, clip.networks, options)
+        if clip.limit is not None:
+            clip.limit.go_on(begun.records)
+        written.take(clip.coded(planned(clip.runs, qualities, first=begun.gops)), options, notices)
+        if clip.limit is not None:
+            clip.limit.tell(notices)
+        if whole is not None:
+            whole(begun)
     elapsed = time.monotonic() - began
     if options.verify:
-        _verify(target, options, networks.backend)
+        _verify(target, options, clip.networks.backend)
         notices("verified: the stream decodes to the encoder's pictures")
     report = EncodeReport.measured(
         pictures.format,
-        pictures=written.count,
-        size_bytes=writer.size_bytes,
+        pictures=pace.shown,
+        size_bytes=begun.writer.size_bytes,
         payload_bytes=written.payload_bytes,
+        kept=pace.kept,
         elapsed_s=elapsed,
         psnr_db=written.meter.mean() if written.meter else None,
-        side_bytes=writer.side_bytes,
+        side_bytes=begun.writer.side_bytes,
         missing=pictures.missing,
         notices=notices.texts,
     )
@@ -132,98 +120,87 @@ def encode(
     return report
 
 
-def _gop_encoder(options: Encoding, coder: GroupCoder, side_by_side: Executor, rate: Fraction) -> GopEncoder:
-    decisions = coder.decisions
-    key_every = (
-        decisions.key_every
-        if decisions and coder.nets[0] is not coder.nets[LAYER_CHAIN] and is_long(options, rate)
-        else 0
-    )
-    return GopEncoder(coder, side_by_side, options.most_bframes + 1, key_every)
-
-
-def _coded(
-    frames: Iterator[Picture],
-    encoder: GopEncoder,
-    options: Encoding,
-    pictures: Source,
-    starts: Collection[int] | None,
-) -> Iterator[CodedGroup]:
-    video = pictures.format
-    jobs = options.jobs or default_jobs(video.width, video.height)
-    runs = gops_of(frames, options, video.rate, starts)
-    ahead = ahead_of(video.picture_bytes)
-    return pipelined(runs, encoder.encode, jobs, ahead, max(1, ahead // encoder.run))
-
-
-def _check_opencv(options: Encoding) -> None:
-    """Raises UsageError where OpenCV is needed and not installed."""
-    searches = options.chosen_mode not in names.PAPER_MODES or options.longest_gop is None
-    if searches and find_spec("cv2") is None:
-        raise UsageError(
-            f"mode {options.chosen_mode} needs OpenCV to encode, which is not installed",
-            "pip install opencv-python-headless",
+def _index(asked: float, notices: Notices) -> int:
+    """The index of a quality, with a notice where that is another one."""
+    index = quality.index_of(asked)
+    if abs(quality.of_index(index) - asked) > 1e-9:
+        notices(
+            f"quality {float(asked):g} is coded as {quality.of_index(index):g}: "
+            f"qualities go in steps of {1 / quality.INDICES_A_QUALITY:g}"
         )
+    return index
 
 
 @dataclass
 class _Written:
     """What has been written of a video: the stream, and beside it what the decoder will show, and its distortion."""
 
-    writer: StreamWriter
-    out: BinaryIO
+    begun: Begun
     recon: Sink | None
     meter: PsnrMeter | None
+    source: Source
     side: Side
-    count: int = 0
+    pace: Pace
     payload_bytes: int = 0
 
-    def take(
-        self,
-        coded: Iterator[CodedGroup],
-        source: Source,
-        options: Encoding,
-        notices: Notices,
-        on_picture: OnPicture | None,
-    ) -> None:
+    def keep(self, runs: Iterator[Iterator[Picture]], networks: EncoderNetworks, options: Encoding) -> None:
+        """Go over the GOPs that an earlier run has left; they are decoded only if somebody wants to see them."""
+        if self.begun.part is None or not self.begun.part.entries:
+            return
+        self.payload_bytes = self.begun.payload_bytes
+        self.pace.intra, self.pace.others = self.begun.intra, self.begun.others
+        with ExitStack() as stack:
+            shown: Iterator[Shown | StreamError] = iter(())
+            if self.recon is not None or self.meter is not None:
+                file = stack.enter_context(self.begun.part.read_back())
+                again = decoded(StreamReader(file), networks, Decoding(jobs=options.jobs))
+                shown = stack.enter_context(closing(again))
+            for picture in self.begun.kept(runs, self.source.name):
+                coded = next(shown, None)
+                self._show(picture, coded.picture if isinstance(coded, Shown) else None)
+        self.pace.keep()
+
+    def take(self, coded: Iterator[CodedGroup], options: Encoding, notices: Notices) -> None:
         """Write all pictures and the end of the stream. Raises InputError if there are none."""
         try:
             with without_gradients():
                 for group in coded:
                     self._write(group)
-                    notices.pass_on(source)
+                    notices.pass_on(self.source)
                     for picture in group.shown:
-                        self._show(picture)
-                        if on_picture:
-                            on_picture(self.count, source.expected)
+                        self.begun.saw(picture.source)
+                        self._show(picture.source, picture.x_hat)
         except BaseException:
-            notices.pass_on(source)
-            if options.keep_partial and self.count:
-                self.writer.finish()
-                self.out.close()  # into its place; what the context does after that finds nothing left to do
-                notices(f"the {self.count} pictures coded so far were kept")
+            notices.pass_on(self.source)
+            if options.keep_partial and self.pace.shown:
+                self.begun.writer.finish()
+                self.begun.file.close()  # into its place; what the context does after that finds nothing left to do
+                notices(f"the {self.pace.shown} pictures coded so far were kept")
+            elif left := self.begun.left():
+                notices(left)
             raise
-        notices.pass_on(source)
-        if not self.count:
+        notices.pass_on(self.source)
+        if not self.pace.shown:
             raise InputError("the input holds no pictures")
-        self.side.write(self.writer, source, self.count)
-        self.writer.finish()
+        self.begun.mark()
+        self.side.write(self.begun.writer, self.source, self.pace.shown)
+        self.begun.writer.finish()
 
     def _write(self, group: CodedGroup) -> None:
-        pictures = [(coded.payload, planes_checksum(coded.x_hat)) for coded in group.pictures]
-        qualities = [coded.quality_index for coded in group.pictures]
-        if group.structure is None:
-            self.writer.intra(*pictures[0], qualities[0])
-        else:
-            self.writer.group(group.structure, pictures, qualities)
-        self.payload_bytes += sum(len(payload) for payload, _ in pictures)
+        if group.begins_gop:
+            self.begun.mark()
+        size_bytes = write_group(self.begun.writer, group)
+        flush(self.begun.file, "the stream")  # for those who wait for it
+        self.pace.wrote(intra=group.structure is None, pictures=len(group.pictures), size_bytes=size_bytes)
+        self.payload_bytes += sum(len(coded.payload) for coded in group.pictures)
 
-    def _show(self, coded: CodedPicture) -> None:
-        self.count += 1
-        if self.recon is not None:
-            self.recon.write(coded.x_hat)
-        if self.meter is not None:
-            self.meter.add(coded.source, coded.x_hat)
+    def _show(self, picture: Picture, x_hat: Picture | None) -> None:
+        """Count a picture; x_hat: what the decoder will show, where somebody wants to see it."""
+        if self.recon is not None and x_hat is not None:
+            self.recon.write(x_hat)
+        if self.meter is not None and x_hat is not None:
+            self.meter.add(picture, x_hat)
+        self.pace.show()
 
 
 def _verify(target: StreamLike, options: Encoding, backend: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from lvcodec.codec.state import State
+from lvcodec.encoder.buffer import Limit
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
 from lvcodec.encoder.scenes import Marked
-from lvcodec.encoder.structures import Chooser
+from lvcodec.encoder.structures import Chooser, Coded
 from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
 
@@ -20,36 +22,44 @@ class GopEncoder:
 
     run: so many pictures are read before they are coded together, as a chain of P-pictures or in pyramids; 1: each by
     itself, before the next is read. key_every: P-pictures from one key picture, with which a chain begins, to the next,
-    the I-picture counted as one; 0: there are none. executor: codes what may be coded side by side.
+    the I-picture counted as one; 0: there are none. structures: in how many a run is tried, as for Chooser. executor:
+    codes what may be coded side by side.
     """
 
     coder: GroupCoder
     executor: Executor
     run: int = 1
     key_every: int = 0
+    structures: int = 2
+    limit: Limit | None = None
 
     def encode(self, pictures: Iterable[Picture]) -> Iterator[CodedGroup]:
         """Code the pictures of one GOP, each group as soon as its last picture has come.
 
         An exception in reading comes after all pictures that were read before it.
         """
-        chooser = Chooser(self.coder, self.executor)
+        chooser = Chooser(self.executor, self.structures)
         state: State | None = None
         done = 0  # pictures after the I-picture
         for run in self._runs(pictures):
             if state is None or self.coder.decisions is None:
-                group, state = self.coder.intra(run[0])
-                yield group
-                continue
-            key = done > 0 and self.key_every > 0 and done % self.key_every == 0
-            if len(run) == 1:
-                group, state = self.coder.group(Structure(1, key=key), run, state)
-                yield group
+                coded = self._limited(partial(_intra, run[0]), 1, intra=True)
             else:
-                coded = chooser.code(run, key, state)
-                state = coded.state
+                key = done > 0 and self.key_every > 0 and done % self.key_every == 0
+                attempt = partial(_predicted, chooser, run, key, state)
+                coded = self._limited(attempt, len(run), intra=False)
+                done += len(run)
+            if state is None:
+                yield replace(coded.groups[0], begins_gop=True)
+            else:
                 yield from coded.groups
-            done += len(run)
+            state = coded.state
+
+    def _limited(self, attempt: Callable[[GroupCoder], Coded], pictures: int, *, intra: bool) -> Coded:
+        """What an attempt comes to with the GOP's own coder, or one that keeps to the limit."""
+        if self.limit is None:
+            return attempt(self.coder)
+        return self.limit.coded(attempt, self.coder.nets[0].quality_index, pictures, intra=intra)
 
     def _runs(self, pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
         """The first picture, and the others by `run`."""
@@ -67,6 +77,18 @@ class GopEncoder:
                 waiting, first = [], False
         if not isinstance(failure, StopIteration):
             raise failure
+
+
+def _intra(picture: Picture, coder: GroupCoder) -> Coded:
+    group, state = coder.intra(picture)
+    return Coded((group,), state)
+
+
+def _predicted(chooser: Chooser, run: list[Picture], key: bool, before: State, coder: GroupCoder) -> Coded:
+    if len(run) > 1:
+        return chooser.code(coder, run, key, before)
+    group, state = coder.group(Structure(1, key=key), run, before)
+    return Coded((group,), state)
 
 
 def gops(pictures: Iterable[Marked], longest: int) -> Iterator[Iterator[Picture]]:

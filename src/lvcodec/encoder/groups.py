@@ -18,6 +18,8 @@ from lvcodec.encoder.decisions import Decisions
 from lvcodec.encoder.distortion import PLANES
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.picture import encode_intra, encode_predicted
+from lvcodec.stream.container import StreamWriter
+from lvcodec.stream.records import planes_checksum
 from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
 
@@ -42,10 +44,14 @@ class CodedPicture:
 
 @dataclass(frozen=True)
 class CodedGroup:
-    """A group's record to be: its pictures in the order of coding; structure: None for an I-picture alone."""
+    """A group's record to be: its pictures in the order of coding; structure: None for an I-picture alone.
+
+    begins_gop: whether a GOP's pictures begin with it; in mode "intra" not all I-pictures do.
+    """
 
     structure: Structure | None
     pictures: tuple[CodedPicture, ...]
+    begins_gop: bool = False
 
     @property
     def shown(self) -> list[CodedPicture]:
@@ -90,3 +96,15 @@ class GroupCoder:
         return CodedGroup(structure, tuple(coded)), after_group(
             structure, states[structure.pictures], before.counts, seen
         )
+
+
+def write_group(writer: StreamWriter, group: CodedGroup) -> int:
+    """Append a group to a stream. Returns the bytes of its record."""
+    before = writer.size_bytes
+    pictures = [(coded.payload, planes_checksum(coded.x_hat)) for coded in group.pictures]
+    qualities = [coded.quality_index for coded in group.pictures]
+    if group.structure is None:
+        writer.intra(*pictures[0], qualities[0])
+    else:
+        writer.group(group.structure, pictures, qualities)
+    return writer.size_bytes - before

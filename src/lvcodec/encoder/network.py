@@ -14,6 +14,7 @@ from lvcodec.codec.network import Network, ints
 from lvcodec.codec.networks import Networks
 from lvcodec.encoder.distortion import step_weight
 from lvcodec.nets.coding import Array, as_numpy
+from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
 from lvcodec.report import OnNotice
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 class EncoderNetwork(Network):
     """A family at one quality, for the encoder of pictures of one size.
 
-    refiner: what looks for better symbols, if the encoder takes the time.
+    refiner: what looks for better symbols, if the encoder takes the time. rounds: of the search for motion.
     """
 
     def __init__(
@@ -37,9 +38,10 @@ class EncoderNetwork(Network):
         height: int,
         quality_index: int,
         refiner: Refiner | None = None,
+        rounds: int = ENCODER_PRESETS[DEFAULT_PRESET].rounds,
     ) -> None:
         super().__init__(coding, width, height, quality_index)
-        self.refiner = refiner
+        self.refiner, self.rounds = refiner, rounds
 
     @property
     def quality(self) -> float:
@@ -117,7 +119,9 @@ class EncoderNetwork(Network):
 
 
 class EncoderNetworks(Networks):
-    """The networks of a model for encoding. effort: rounds of the refiner at every quality; others as for Networks.
+    """The networks of a model for encoding.
+
+    effort: rounds of the refiner at every quality; rounds: of the search for motion; others as for Networks.
 
     Raises UsageError too if the family has no refiner.
     """
@@ -132,9 +136,10 @@ class EncoderNetworks(Networks):
         backend: str = names.AUTO,
         on_notice: OnNotice | None = None,
         effort: int = 0,
+        rounds: int = ENCODER_PRESETS[DEFAULT_PRESET].rounds,
     ) -> None:
         super().__init__(info, video, quality_index, device=device, backend=backend, on_notice=on_notice)
-        self._effort = effort
+        self._effort, self._rounds = effort, rounds
         self._for_encoding: dict[int, EncoderNetwork] = {}
 
     def at(self, quality_index: int) -> EncoderNetwork:
@@ -146,6 +151,11 @@ class EncoderNetworks(Networks):
 
                 refiner = refiner_of(self.info, quality_index, self._effort)
             self._for_encoding[quality_index] = EncoderNetwork(
-                self._coding(quality_index), self.video.width, self.video.height, quality_index, refiner
+                self._coding(quality_index),
+                self.video.width,
+                self.video.height,
+                quality_index,
+                refiner,
+                self._rounds,
             )
         return self._for_encoding[quality_index]

@@ -26,6 +26,7 @@ from lvcodec.video.atomic import check_output
 from lvcodec.video.base import ASSUMED_RATE, RATE_IS_ASSUMED, Source
 from lvcodec.video.colour import Colour
 from lvcodec.video.format import VideoFormat
+from lvcodec.video.part import check_part
 from lvcodec.video.picture import Picture, Plane
 from lvcodec.video.rawformat import parse_rate
 from lvcodec.video.rgb import rgb_to_planes
@@ -82,12 +83,16 @@ class _Pushed(Source):
 class Encoder:
     """Codes pictures into a stream as they come: a context manager that closes it, and leaves none after an exception.
 
+    As with `lvcodec.encode`, GOPs that are whole by then stay as TARGET.part, for a later one with the option `resume`
+    that is given the same pictures from the first on.
+
         with lvcodec.Encoder("clip.lvc", rate=30, quality=4) as encoder:
             for picture in pictures:
                 encoder.write(picture)
 
     target, encoding, options, on_picture, on_notice: as for `lvcodec.encode`; the callbacks are called in another
-    thread. rate: pictures a second, 25 if it is not given. The options `size`, `pix_fmt` and `frames` are for files.
+    thread. rate: pictures a second, 25 if it is not given. The options `size`, `pix_fmt` and `frames` are for files, as
+    are targets, which need the pictures twice.
     colour: what YUV planes mean; RGB becomes BT.709 of limited range. report: the EncodeReport, once it is closed.
     While it is open torch shares its threads out among the GOPs that are coded side by side, in the whole process.
     Raises UsageError, InputError. WeightsError and what else goes wrong later comes out of `write` or `close`.
@@ -107,11 +112,14 @@ class Encoder:
         for name in OF_FILES:
             if getattr(self._encoding, name) is not None:
                 raise UsageError(f"{name} is for video files", "pictures that are written have their own")
+        if self._encoding.has_target:
+            raise UsageError("a target needs the pictures twice, and here they come once", "name a quality")
         rate = self._encoding.rate
         self._rate = ASSUMED_RATE if rate is None else parse_rate(rate)
         if rate is None and on_notice:
             on_notice(RATE_IS_ASSUMED)
         check_output(target, overwrite=self._encoding.overwrite)
+        check_part(target, resume=self._encoding.resume, overwrite=self._encoding.overwrite)
         self.report: EncodeReport | None = None
         self._target, self._colour = target, colour
         self._on_picture, self._on_notice = on_picture, on_notice

@@ -21,6 +21,7 @@ from lvcodec.encoder.neighbours import NUDGES, neighbours
 from lvcodec.encoder.rates import Rates
 from lvcodec.encoder.tree import Tree
 from lvcodec.exact import warp
+from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
 from lvcodec.quality import lambda_of
 from lvcodec.video.picture import Picture
 
@@ -33,8 +34,7 @@ MENDED = 100.0  # bits: a block's error that costs more counts by its logarithm,
 ONE_REFERENCE_BITS = 3.0  # what a block of a B-picture that shows one reference is taken to cost
 # docs/decisions.md#groups-of-the-search
 GROUPS = (8, 4, 2)  # blocks
-# docs/decisions.md#rounds-of-the-search
-ROUNDS = 3
+ROUNDS = ENCODER_PRESETS[DEFAULT_PRESET].rounds
 SMALLEST = 16  # sides that the optical flow needs
 
 

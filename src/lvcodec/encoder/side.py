@@ -13,6 +13,7 @@ from lvcodec.options import Encoding
 from lvcodec.stream import fields
 from lvcodec.stream.container import StreamWriter
 from lvcodec.stream.presentation import write_presentation
+from lvcodec.stream.side import SideWriter
 from lvcodec.video.base import Source
 from lvcodec.video.side_file import SideFile
 
@@ -29,6 +30,15 @@ class Side:
         """Append it to a stream that has all its `count` pictures."""
         for what, chunks in self.parts(source, count):
             writer.side(what, chunks)
+
+    def size_bytes(self, source: Source, count: int) -> int:
+        """What that will be in the stream."""
+        records: list[int] = []
+        writer = SideWriter(lambda record: records.append(len(record)))
+        for what, chunks in self.parts(source, count):
+            writer.put(what, chunks)
+        writer.finish()
+        return sum(records)
 
     def parts(self, source: Source, count: int) -> Iterator[tuple[int, Iterable[bytes]]]:
         """Each kind of side data (fields.SIDE_TRACKS and others) of a source whose `count` pictures have been read.

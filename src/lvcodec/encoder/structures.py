@@ -3,14 +3,14 @@
     cost = bits + WORTH * lambda * squared errors, those of the last picture LAST times: the next ones are made of it
 
 To code all of them every time would take as many times as long. So all are tried where nothing is known, after an
-I-picture, and from then on the one that won last and one of the others in turn, side by side.
+I-picture, and from then on the one that won last and, as the preset says, one of the others in turn, side by side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lvcodec.codec.state import State
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
@@ -29,11 +29,17 @@ Split = Callable[[int, bool], tuple[Structure, ...]]  # of so many pictures, and
 
 @dataclass(frozen=True)
 class Coded:
-    """A run of pictures, coded: its groups, the state after them, and what they cost."""
+    """A run of pictures, coded: its groups, the state after them, and what they cost where others are compared."""
 
     groups: tuple[CodedGroup, ...]
     state: State
-    cost: float
+    cost: float = 0.0
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the groups' records, about."""
+        coded = [picture for group in self.groups for picture in group.pictures]
+        return len(self.groups) * GROUP_BYTES + sum(len(picture.payload) + PICTURE_BYTES for picture in coded)
 
 
 def chain(pictures: int, key: bool) -> tuple[Structure, ...]:
@@ -57,20 +63,24 @@ SPLITS: tuple[Split, ...] = (chain, pyramid, halves)
 
 @dataclass
 class Chooser:
-    """The choice for one GOP after another run of pictures. executor: what codes two of them side by side."""
+    """The choice for one GOP after another run of pictures.
 
-    coder: GroupCoder
+    executor: what codes several of them side by side. tried: how many are, 1 or more, once the GOP's first run has
+    shown which one wins.
+    """
+
     executor: Executor
+    tried: int
     _ranked: list[Split] = field(default_factory=lambda: list(SPLITS))  # the last winner first
     _known: bool = False
 
-    def code(self, pictures: Sequence[Picture], key: bool, before: State) -> Coded:
+    def code(self, coder: GroupCoder, pictures: Sequence[Picture], key: bool, before: State) -> Coded:
         """Code a run of pictures, the cheapest way of those that are tried."""
         tried: dict[tuple[Structure, ...], Split] = {}
-        for split in self._ranked[: 2 if self._known else None]:
+        for split in self._ranked[: self.tried if self._known else None]:
             tried.setdefault(split(len(pictures), key), split)
         ways = list(tried)
-        coded = list(self.executor.map(lambda way: self._coded(way, pictures, before), ways))
+        coded = list(self.executor.map(lambda way: _coded(coder, way, pictures, before), ways))
         best = min(range(len(ways)), key=lambda way: coded[way].cost)
         if len(ways) > 1:
             self._rank(tried[ways[best]], [tried[way] for way in ways])
@@ -82,19 +92,20 @@ class Chooser:
         rest = [split for split in self._ranked if split is not winner and split not in beaten]
         self._ranked, self._known = [winner, *rest, *beaten], True
 
-    def _coded(self, way: tuple[Structure, ...], pictures: Sequence[Picture], before: State) -> Coded:
-        groups, state, at = [], before, 0
-        with without_gradients():  # it is a thread's own
-            for structure in way:
-                group, state = self.coder.group(structure, pictures[at : at + structure.pictures], state)
-                groups.append(group)
-                at += structure.pictures
-        return Coded(tuple(groups), state, self._cost(groups))
 
-    def _cost(self, groups: Sequence[CodedGroup]) -> float:
-        coded = [picture for group in groups for picture in group.shown]
-        size = len(groups) * GROUP_BYTES + sum(len(picture.payload) + PICTURE_BYTES for picture in coded)
-        errors = [picture.squared_error() for picture in coded]
-        pixels = coded[0].source.width * coded[0].source.height
-        worth = WORTH * lambda_of(self.coder.nets[0].quality) * pixels
-        return 8 * size + worth * (sum(errors) + (LAST - 1) * errors[-1])
+def _coded(coder: GroupCoder, way: tuple[Structure, ...], pictures: Sequence[Picture], before: State) -> Coded:
+    groups, state, at = [], before, 0
+    with without_gradients():  # it is a thread's own
+        for structure in way:
+            group, state = coder.group(structure, pictures[at : at + structure.pictures], state)
+            groups.append(group)
+            at += structure.pictures
+    coded = Coded(tuple(groups), state)
+    return replace(coded, cost=_cost(coded, lambda_of(coder.nets[0].quality)))
+
+
+def _cost(coded: Coded, lmbda: float) -> float:
+    shown = [picture for group in coded.groups for picture in group.shown]
+    errors = [picture.squared_error() for picture in shown]
+    pixels = shown[0].source.width * shown[0].source.height
+    return 8 * coded.size_bytes + WORTH * lmbda * pixels * (sum(errors) + (LAST - 1) * errors[-1])

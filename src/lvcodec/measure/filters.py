@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tempfile
 from pathlib import Path
+from statistics import fmean
 
 from lvcodec.errors import InputError
 from lvcodec.measure import ffmpeg_features, raw
@@ -20,8 +23,22 @@ def vmaf(reference: Path, decoded: Path, video: VideoFormat) -> float | None:
 
     Raises InputError if ffmpeg fails.
     """
-    found = _run("vmaf", "=n_threads=1", (decoded, reference), video, r"VMAF score: ([\d.]+)")
-    return float(found[1]) if found else None
+    each = vmaf_of_pictures(reference, decoded, video)
+    return None if each is None else fmean(each)
+
+
+def vmaf_of_pictures(reference: Path, decoded: Path, video: VideoFormat) -> list[float] | None:
+    """The same of each picture."""
+    with tempfile.TemporaryDirectory(prefix="vmaf-") as folder:
+        log = Path(folder) / "log.json"
+        options = f"=n_threads=1:log_fmt=json:log_path={_in_filter(log)}"
+        if _run("vmaf", options, (decoded, reference), video, "VMAF score:") is None:
+            return None
+        try:
+            frames = json.loads(log.read_text(encoding="utf-8"))["frames"]
+            return [float(frame["metrics"]["vmaf"]) for frame in frames]
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"ffmpeg tells no VMAF of pictures: {error}", "leave vmaf out of the metrics") from error
 
 
 def xpsnr(reference: Path, decoded: Path, video: VideoFormat) -> PlanePsnr | None:
@@ -51,3 +68,11 @@ def _run(
             f"leave {metric} out of the metrics",
         )
     return found
+
+
+def _in_filter(path: Path) -> str:
+    """A path as an option of a filter: what separates options and filters is escaped, once for each."""
+    text = str(path)
+    for _ in range(2):
+        text = "".join(f"\\{letter}" if letter in "\\:',;[]" else letter for letter in text)
+    return text

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from lvcodec import quality
 from lvcodec.codec.notices import Notices
-from lvcodec.encoder.choices import alpha_of, gops_of, header_of, layers_of, model_of, open_clip
-from lvcodec.encoder.network import EncoderNetworks
+from lvcodec.encoder.choices import alpha_of, gops_of, header_of, layers_of, model_of, networks_of, open_clip
 from lvcodec.encoder.side import Side, side_of
 from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.exact.settings import whole_products
@@ -42,7 +41,9 @@ def make_plan(
 ) -> Plan:
     """See lvcodec.plan."""
     options.validate()
-    _check(options, piece_s)
+    check_for_pieces(options)
+    if not piece_s > 0:
+        raise UsageError(f"pieces of {piece_s:g} seconds are none", "give a number above 0")
     check_output(target, source, overwrite=options.overwrite)
     notices = Notices(on_notice)
     fingerprint = Fingerprint.of(os.fspath(source))
@@ -52,9 +53,7 @@ def make_plan(
         notices.pass_on(pictures)
         side = stack.enter_context(side_of(pictures, options, notices))
         video = pictures.format
-        networks = EncoderNetworks(
-            info, video, index, device=options.device, backend=options.backend, on_notice=notices, effort=options.effort
-        )
+        networks = networks_of(options, info, video, index, notices)
         networks.at(index)  # refused before all is read
         length, frames = alpha_of(options, networks, index, iter(pictures))
         crcs = array("I")
@@ -68,8 +67,7 @@ def make_plan(
             gops.append(len(crcs) - before)
         notices.pass_on(pictures)
         header = header_of(options, info, index, layers_of(options, info, video.rate), length, video)
-        cuts_only = options.longest_gop is None
-        runs = grouped(gops, header.gop if cuts_only else 0, float(piece_s * video.rate))
+        runs = grouped(gops, header.gop if options.follows_cuts else 0, float(piece_s * video.rate))
         pieces = _pieces(runs, crcs, pictures, options.frames[0] or 0 if options.frames else 0)
         missing, name = pictures.missing, pictures.name
         beside = tuple(_kept(Path(target), side, pictures, len(crcs)))
@@ -100,13 +98,18 @@ def _kept(target: Path, side: Side, pictures: Source, count: int) -> Iterator[Si
         yield kept(folder_of(target), what, chunks)
 
 
-def _check(options: Encoding, piece_s: float) -> None:
-    """Refuse what only the encoder of the whole clip could do."""
+def check_for_pieces(options: Encoding) -> None:
+    """Refuse what only the encoder of the whole clip could do: a target is hit, and a buffer filled, by all of it.
+
+    Raises UsageError.
+    """
+    if options.has_target:
+        raise UsageError("a film in pieces is coded at one quality, and none is looked for", "say which by --quality")
+    if options.maxrate is not None:
+        raise UsageError("a film in pieces is coded without --maxrate", "what a piece may have depends on those before")
     for field in ("recon", "psnr", "verify"):
         if getattr(options, field):
             raise UsageError(f"a film in pieces is coded without --{field}", "decode the joined stream for that")
-    if not piece_s > 0:
-        raise UsageError(f"pieces of {piece_s:g} seconds are none", "give a number above 0")
 
 
 def _pieces(runs: Iterable[list[int]], crcs: array[int], pictures: Source, before: int) -> Iterator[Piece]:

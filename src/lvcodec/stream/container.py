@@ -42,11 +42,12 @@ from lvcodec.video.writing import Writable, write_all
 class StreamWriter:
     """Writes a stream to any binary file object. It neither opens nor closes it.
 
-    The header is written at once. size_bytes: written so far; side_bytes: of them, side data. Raises InputError for
-    values out of their ranges, and if the file cannot be written.
+    The header is written at once, unless the writer goes on `after` all that a reader has read of the same file, from
+    its first byte on. size_bytes: written so far; side_bytes: of them, side data. Raises InputError for values out of
+    their ranges, and if the file cannot be written.
     """
 
-    def __init__(self, file: Writable, header: Header) -> None:
+    def __init__(self, file: Writable, header: Header, *, after: StreamReader | None = None) -> None:
         self.header = header
         self.size_bytes = self.side_bytes = 0
         self._file = file
@@ -54,7 +55,10 @@ class StreamWriter:
         self._progress = Progress(header)
         self._side = SideWriter(self._append_side)
         self._finished = False
-        self._write(header.to_bytes())
+        if after is None:
+            self._write(header.to_bytes())
+        else:
+            self.size_bytes, self._index, self._progress = after.written()
 
     def intra(self, payload: bytes, checksum: int, quality_index: int | None = None) -> PictureRecord:
         """Append an I-picture, and return it as a reader will.
@@ -187,6 +191,15 @@ class StreamReader:
         except StreamError as error:
             raise self._located(error) from error
         raise StopIteration
+
+    def written(self) -> tuple[int, Index, Progress]:
+        """How far it has come, for a writer that goes on there: bytes, their index, and what may follow.
+
+        Raises InputError after a jump, when it has not seen all that stands before.
+        """
+        if self._index is None:
+            raise InputError("a stream is gone on with after all that stands in it")
+        return self._input.offset, self._index, self._progress
 
     def resync(self) -> None:
         """Leave a damaged record behind: the next picture is the first intact I-picture after it.

@@ -107,6 +107,16 @@ def remove_partial(partial: Path) -> None:
     _partials.discard(partial)
 
 
+def own_partial(partial: Path) -> None:
+    """Let `remove_partials` remove a file that was not made by `begin_partial`."""
+    _partials.add(partial)
+
+
+def disown_partial(partial: Path) -> None:
+    """Let a partial file outlive the program."""
+    _partials.discard(partial)
+
+
 def remove_partials() -> None:
     """Remove all that is being written: for a program that ends at once."""
     for partial in [*_partials]:
@@ -156,7 +166,35 @@ def _rename_to_new(partial: Path, path: Path) -> None:
     os.unlink(partial)
 
 
-class AtomicFile(Output):
+class FileOutput(Output):
+    """A file that is written to. Where the system refuses, that is InputError, and the output is aborted."""
+
+    name: str
+    _file: Any
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Write all of `data`, and return its size in bytes."""
+        with self._aborted_if_refused():
+            write_all(self._file, data, self.name)
+        return memoryview(data).nbytes
+
+    def flush(self) -> None:
+        """Hand what was written to the system."""
+        with self._aborted_if_refused():
+            self._file.flush()
+
+    @contextmanager
+    def _aborted_if_refused(self) -> Iterator[None]:
+        """Turn the system's refusal into InputError, after `abort`."""
+        try:
+            with refusals_told(self.name):
+                yield
+        except InputError:
+            self.abort()
+            raise
+
+
+class AtomicFile(FileOutput):
     """A file for writing that appears under its name with `close`, and not at all after `abort`.
 
     As a context manager it closes on success and aborts on an exception. All methods raise InputError where
@@ -181,17 +219,6 @@ class AtomicFile(Output):
                 remove_partial(self._partial)
             raise write_error(self.name, exc) from exc
 
-    def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Write all of `data`, and return its size in bytes."""
-        with self._removed_if_refused():
-            write_all(self._file, data, self.name)
-        return memoryview(data).nbytes
-
-    def flush(self) -> None:
-        """Hand what was written to the system."""
-        with self._removed_if_refused():
-            self._file.flush()
-
     @property
     def closed(self) -> bool:
         """Whether `close` or `abort` has been called."""
@@ -201,7 +228,7 @@ class AtomicFile(Output):
         """Complete: the file appears under its name."""
         if self._file.closed:
             return
-        with self._removed_if_refused():
+        with self._aborted_if_refused():
             self._file.close()
             if self._partial is not None:
                 put_in_place(self._partial, self._place, overwrite=self._overwrite)
@@ -216,13 +243,3 @@ class AtomicFile(Output):
         if self._partial is not None:
             remove_partial(self._partial)
             self._partial = None
-
-    @contextmanager
-    def _removed_if_refused(self) -> Iterator[None]:
-        """Turn the system's refusal into InputError, with nothing left of the file."""
-        try:
-            with refusals_told(self.name):
-                yield
-        except InputError:
-            self.abort()
-            raise
