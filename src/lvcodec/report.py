@@ -131,6 +131,8 @@ class PictureInfo:
     predicted from. payload_bytes: entropy-coded; overhead_bytes: its share of the rest of its record.
     offset: of its record, which holds one or more pictures, from the stream's first byte.
     streams: bits of each sub-stream (sum of -log2 p), or None where they were not asked for.
+    shift_estimate_bits: of a P-picture of lds, what the paper counts for its y_shift (codec/paper_rate.py). It is not
+    the stream's rate, and after a shift by 1/2 the rate of none. None where there is no y_shift, or not asked for.
     """
 
     number: int
@@ -141,6 +143,7 @@ class PictureInfo:
     overhead_bytes: int
     offset: int
     streams: Mapping[str, float] | None = None
+    shift_estimate_bits: float | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -185,6 +188,21 @@ class StreamInfo:
     @property
     def payload_bytes(self) -> int:
         return sum(picture.payload_bytes for picture in self.pictures)
+
+    @property
+    def paper_estimate_bits(self) -> float | None:
+        """All symbols as the paper of lds counts them (its equation 6), without headers: an estimate, not a rate.
+
+        None where the bits of sub-streams were not asked for.
+        """
+        total = 0.0
+        for picture in self.pictures:
+            if picture.streams is None:
+                return None
+            total += sum(picture.streams.values())
+            if picture.shift_estimate_bits is not None:
+                total += picture.shift_estimate_bits - picture.streams["y_shift"]
+        return total
 
     @property
     def bpp(self) -> float:

@@ -22,6 +22,9 @@ def info(source: str, frames: bool, streams: bool, out: Output) -> None:
     """Show what a stream is and what its pictures cost.
 
     That comes from the header and the records of FILE ("-" is stdin); no picture is decoded.
+
+    With --streams, what the paper of lds would count for a stream of lds stands beside its bits. That is an estimate
+    and not its rate; where the shift is 1/2, no file of so few bits can be decoded.
     """
     check_source(source)
     stream = lvcodec.probe(source, streams=streams)
@@ -34,6 +37,12 @@ def info(source: str, frames: bool, streams: bool, out: Output) -> None:
         record["streams"] = totals
         rows = [[name, f"{bits:.1f}"] for name, bits in totals.items()]
         lines += ["", *table([["sub-stream", "bits"], *rows], right=[1])]
+        if estimate := paper_estimate(stream):
+            decodable = stream.alpha == 1
+            record["paper_estimate"] = {**estimate, "decodable": decodable}
+            rows = [[name, f"{bits:.1f}"] for name, bits in estimate.items()]
+            title = f"paper's estimate, not {'what is coded' if decodable else 'decodable'}"
+            lines += ["", *table([[title, "bits"], *rows], right=[1])]
     if frames:
         lines += ["", *picture_lines(stream)]
     else:
@@ -80,6 +89,13 @@ def stream_totals(stream: StreamInfo) -> Mapping[str, float]:
         for name, bits in (picture.streams or {}).items():
             totals[name] = totals.get(name, 0.0) + bits
     return totals
+
+
+def paper_estimate(stream: StreamInfo) -> Mapping[str, float]:
+    """What the paper of lds counts for y_shift and for all symbols together; nothing where no residual is shifted."""
+    shifted = [picture.shift_estimate_bits for picture in stream.pictures if picture.shift_estimate_bits is not None]
+    total = stream.paper_estimate_bits
+    return {"y_shift": sum(shifted), "all symbols": total} if shifted and total is not None else {}
 
 
 def picture_lines(stream: StreamInfo) -> list[str]:

@@ -11,8 +11,10 @@ from lvcodec.stream.records import PictureRecord
 from lvcodec.video.presentation import Presentation
 
 
-def picture_info(record: PictureRecord, streams: Mapping[str, float] | None = None) -> PictureInfo:
-    """What a record tells of its picture. streams: bits of each sub-stream, where they are known."""
+def picture_info(
+    record: PictureRecord, streams: Mapping[str, float] | None = None, shift_estimate_bits: float | None = None
+) -> PictureInfo:
+    """What a record tells of its picture. streams, shift_estimate_bits: as PictureInfo has them, where known."""
     return PictureInfo(
         number=record.number,
         kind=record.kind,
@@ -22,6 +24,7 @@ def picture_info(record: PictureRecord, streams: Mapping[str, float] | None = No
         overhead_bytes=record.overhead_bytes,
         offset=record.offset,
         streams=streams,
+        shift_estimate_bits=shift_estimate_bits,
     )
 
 
