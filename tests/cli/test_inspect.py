@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +134,8 @@ def encoders_view(
         references: tuple[State, ...] = ()
         for _ in range(number):
             references = decode_record(next(reader), references, header, networks)[:1]
-        index = next(reader).quality_index
+        record = next(reader)
+        index, alpha = record.quality_index, record.alpha
     decisions = DECISIONS[header.mode]
     [state] = references
     assert isinstance(decisions, LatentDecisions)
@@ -143,8 +143,7 @@ def encoders_view(
     net = networks.at(index)
     latents = net.analyse(Picture.frombuffer(planes[number], *size))
     reference = last_latents(state, net)
-    weight = decisions.distortion_weight_at(header.alpha)
-    found = decisions.analyse(latents, reference, net, Fraction(header.alpha), weight)
+    found = decisions.analyse(latents, reference, net, alpha, decisions.distortion_weight_at(alpha))
     chosen = found.streams["y_res" if header.mode == "mfvc" else "y_shift"]
     mean8, level = net.p_parameters(found.streams["z_t"], reference.latents)
     located = grid.locate(mean8, level)

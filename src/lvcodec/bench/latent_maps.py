@@ -195,13 +195,12 @@ def _take_apart(
         walk = _Walk(net.inter, coder, *prediction.motion.field.shape[1:])
         code_inter(walk, inter_context(prediction, references, net), net.inter, Writer())
         return PictureMaps(*told, walk.arrays(), "symbol_bits", streams, shown, motion=prediction.motion)
-    mode.code(None, last_latents(references[0], net), net, coder, header.alpha)
+    mode.code(None, last_latents(references[0], net), net, coder, record.alpha)
     [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]
     merged = block.tables is net.tables["laplace_shifted"]
-    alpha = header.alpha if block.name == "y_shift" else Fraction(1)
-    arrays = _predicted(block, net, alpha, merged=merged)
+    arrays = _predicted(block, net, record.alpha, merged=merged)
     coded = "shifted" if block.name == "y_shift" else "plain"
-    return PictureMaps(*told, arrays, coded, streams, shown, exact=not merged, alpha=alpha)
+    return PictureMaps(*told, arrays, coded, streams, shown, exact=not merged, alpha=record.alpha)
 
 
 class _Walk:

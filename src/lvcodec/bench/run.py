@@ -42,8 +42,8 @@ class Plan:
     """What to compare.
 
     clips: files by name. shown: pictures whose crops are kept, counted from 0. box: the crop; None finds the busiest
-    piece. out: the folder for all that is written. table2: the paper's estimates of rates are wanted. cluster: where points are coded, as in Encoding; its workers see
-    `out` by the same name.
+    piece. out: the folder for all that is written. table2: the paper's estimates of rates are wanted. cluster: where
+    points are coded, as in Encoding; its workers see `out` by the same name.
     """
 
     clips: Mapping[str, Path]

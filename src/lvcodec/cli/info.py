@@ -38,7 +38,7 @@ def info(source: str, frames: bool, streams: bool, out: Output) -> None:
         rows = [[name, f"{bits:.1f}"] for name, bits in totals.items()]
         lines += ["", *table([["sub-stream", "bits"], *rows], right=[1])]
         if estimate := paper_estimate(stream):
-            decodable = stream.alpha == 1
+            decodable = stream.alphas == (1,)
             record["paper_estimate"] = {**estimate, "decodable": decodable}
             rows = [[name, f"{bits:.1f}"] for name, bits in estimate.items()]
             title = f"paper's estimate, not {'what is coded' if decodable else 'decodable'}"
@@ -57,7 +57,7 @@ def header_lines(stream: StreamInfo) -> list[str]:
     groups = len({picture.offset for picture in stream.pictures})
     rows = [
         ("family", stream.family),
-        ("mode", f"{stream.mode}, alpha {float(stream.alpha):g}" if stream.mode in SHIFTING_MODES else stream.mode),
+        ("mode", stream.mode + _shift(stream)),
         ("quality", f"{stream.quality:g}"),
         ("weights", stream.weights_id),
         ("size", f"{stream.width}x{stream.height}"),
@@ -72,6 +72,16 @@ def header_lines(stream: StreamInfo) -> list[str]:
         *_beside(stream),
     ]
     return [f"{name:<9} {value}" for name, value in rows]
+
+
+def _shift(stream: StreamInfo) -> str:
+    """Of a stream that shifts: the lengths, where there are two with the number of pictures that have each."""
+    if stream.mode not in SHIFTING_MODES or not stream.alphas:
+        return ""
+    if len(stream.alphas) == 1:
+        return f", alpha {float(stream.alphas[0]):g}"
+    shifts = [picture.alpha for picture in stream.pictures if picture.kind == "P"]
+    return ", alpha " + " and ".join(f"{float(alpha):g} ({shifts.count(alpha)} P)" for alpha in stream.alphas)
 
 
 def _beside(stream: StreamInfo) -> list[tuple[str, str]]:

@@ -80,7 +80,7 @@ def decode_record(
     """
     try:
         return decode_picture(
-            record.payload, references, record.step, networks.at(record.quality_index), MODES[header.mode], header.alpha
+            record.payload, references, record.step, networks.at(record.quality_index), MODES[header.mode], record.alpha
         )
     except (StreamError, UsageError) as error:  # the quality is the user's in encoding, here the stream's
         raise StreamError(

@@ -43,7 +43,7 @@ def shift_estimate(
     if record.step is None or MODES[header.mode] is not LDS:
         return None
     net = networks.at(record.quality_index)
-    symbols = LDS.code(None, last_latents(references[0], net), net, Reader(record.payload), header.alpha)
+    symbols = LDS.code(None, last_latents(references[0], net), net, Reader(record.payload), record.alpha)
     if symbols.prior is None:
         return None
     return float(estimated_bits(symbols.streams["y_shift"], *symbols.prior, net.tables["laplace"]).sum())

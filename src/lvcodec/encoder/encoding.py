@@ -32,6 +32,7 @@ from lvcodec.encoder.side import Side, side_of
 from lvcodec.errors import InputError, MissingPicturesError, UsageError
 from lvcodec.exact.settings import whole_products
 from lvcodec.measure.psnr import PsnrMeter
+from lvcodec.models.store import ModelInfo
 from lvcodec.options import Decoding, Encoding
 from lvcodec.report import EncodeReport, OnNotice, OnPicture
 from lvcodec.stream.container import StreamReader, StreamWriter
@@ -40,7 +41,6 @@ from lvcodec.stream.records import planes_checksum
 from lvcodec.stream.structure import LAYER_CHAIN
 from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink, Source
-from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
 
 if TYPE_CHECKING:
@@ -92,21 +92,20 @@ def encode(
         )
         side_by_side = stack.enter_context(ThreadPoolExecutor(torch.get_num_threads(), "lvcodec structure"))
         layers = layers_of(options, info, pictures.format.rate)
-        length, frames = alpha_of(options, networks, index, iter(pictures))
         if options.chosen_mode not in names.PAPER_MODES:
             _ = networks.at(index).inter  # refused before anything is written
         nets = tuple(networks.at(max(0, index - coarser)) for coarser in (0, *layers))
-        coder = GroupCoder(nets, DECISIONS[options.chosen_mode], length)
-        encoder = _gop_encoder(options, coder, side_by_side, pictures.format.rate)
+        coder = GroupCoder(nets, DECISIONS[options.chosen_mode])
+        encoder = _gop_encoder(options, info, coder, side_by_side, pictures.format.rate)
         recon = None
         if options.recon is not None:
             recon = stack.enter_context(
                 open_sink(options.recon, pictures.format, overwrite=options.overwrite, count=pictures.count)
             )
         out = stack.enter_context(create_stream(target, overwrite=options.overwrite))
-        writer = StreamWriter(out, header_of(options, info, index, layers, length, pictures.format))
+        writer = StreamWriter(out, header_of(options, info, index, layers, pictures.format))
         written = _Written(writer, out, recon, PsnrMeter() if options.psnr else None, side)
-        written.take(_coded(frames, encoder, options, pictures, starts), pictures, options, notices, on_picture)
+        written.take(_coded(encoder, options, pictures, starts), pictures, options, notices, on_picture)
     elapsed = time.monotonic() - began
     if options.verify:
         _verify(target, options, networks.backend)
@@ -131,18 +130,19 @@ def encode(
     return report
 
 
-def _gop_encoder(options: Encoding, coder: GroupCoder, side_by_side: Executor, rate: Fraction) -> GopEncoder:
+def _gop_encoder(
+    options: Encoding, info: ModelInfo, coder: GroupCoder, side_by_side: Executor, rate: Fraction
+) -> GopEncoder:
     decisions = coder.decisions
     key_every = (
         decisions.key_every
         if decisions and coder.nets[0] is not coder.nets[LAYER_CHAIN] and is_long(options, rate)
         else 0
     )
-    return GopEncoder(coder, side_by_side, options.most_bframes + 1, key_every)
+    return GopEncoder(coder, side_by_side, options.most_bframes + 1, key_every, alpha_of(options, info))
 
 
 def _coded(
-    frames: Iterator[Picture],
     encoder: GopEncoder,
     options: Encoding,
     pictures: Source,
@@ -150,7 +150,7 @@ def _coded(
 ) -> Iterator[CodedGroup]:
     video = pictures.format
     jobs = options.jobs or default_jobs(video.width, video.height)
-    runs = gops_of(frames, options, video.rate, starts)
+    runs = gops_of(pictures, options, video.rate, starts)
     ahead = ahead_of(video.picture_bytes)
     return pipelined(runs, encoder.encode, jobs, ahead, max(1, ahead // encoder.run))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from fractions import Fraction
 
 from lvcodec.codec.state import State
+from lvcodec.encoder.alpha import length_between
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
 from lvcodec.encoder.scenes import Marked
 from lvcodec.encoder.structures import Chooser
@@ -20,13 +22,15 @@ class GopEncoder:
 
     run: so many pictures are read before they are coded together, as a chain of P-pictures or in pyramids; 1: each by
     itself, before the next is read. key_every: P-pictures from one key picture, with which a chain begins, to the next,
-    the I-picture counted as one; 0: there are none. executor: codes what may be coded side by side.
+    the I-picture counted as one; 0: there are none. executor: codes what may be coded side by side. alpha: the length
+    of the shift; None: as each GOP's first two pictures tell.
     """
 
     coder: GroupCoder
     executor: Executor
     run: int = 1
     key_every: int = 0
+    alpha: Fraction | None = Fraction(1)
 
     def encode(self, pictures: Iterable[Picture]) -> Iterator[CodedGroup]:
         """Code the pictures of one GOP, each group as soon as its last picture has come.
@@ -36,14 +40,18 @@ class GopEncoder:
         chooser = Chooser(self.coder, self.executor)
         state: State | None = None
         done = 0  # pictures after the I-picture
+        first, alpha = None, self.alpha
         for run in self._runs(pictures):
             if state is None or self.coder.decisions is None:
-                group, state = self.coder.intra(run[0])
+                first = run[0]
+                group, state = self.coder.intra(first)
                 yield group
                 continue
+            if alpha is None and first is not None:
+                alpha = length_between(first, run[0], self.coder.nets[0])
             key = done > 0 and self.key_every > 0 and done % self.key_every == 0
             if len(run) == 1:
-                group, state = self.coder.group(Structure(1, key=key), run, state)
+                group, state = self.coder.group(Structure(1, key=key, alpha=alpha or Fraction(1)), run, state)
                 yield group
             else:
                 coded = chooser.code(run, key, state)

@@ -12,7 +12,6 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import BinaryIO, cast
 
-from lvcodec import names
 from lvcodec.encoder.encoding import encode
 from lvcodec.errors import InputError, LvcError
 from lvcodec.options import Encoding
@@ -66,8 +65,7 @@ def code(
     info = fitting_model(plan, device=options.device, backend=options.backend)
     folder_is_there(plan.folder)
     own = {field: getattr(options, field) for field in ("jobs", "device", "backend")}
-    alpha = float(plan.header.alpha) if plan.header.mode in names.SHIFTING_MODES else None
-    settings = replace(plan.encoding, model=info.path, alpha=alpha, frames=None, **own)
+    settings = replace(plan.encoding, model=info.path, frames=None, **own)
 
     def attempt(seek_s: Fraction | None) -> Receipt:
         with ExitStack() as stack:

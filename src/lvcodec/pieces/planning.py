@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lvcodec import quality
 from lvcodec.codec.notices import Notices
-from lvcodec.encoder.choices import alpha_of, gops_of, header_of, layers_of, model_of, open_clip
+from lvcodec.encoder.choices import gops_of, header_of, layers_of, model_of, open_clip
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.exact.settings import whole_products
@@ -51,12 +51,11 @@ def make_plan(
             info, video, index, device=options.device, backend=options.backend, on_notice=notices, effort=options.effort
         )
         networks.at(index)  # refused before all is read
-        length, frames = alpha_of(options, networks, index, iter(pictures))
         crcs = array("I")
-        read = _read(frames, crcs, pictures, on_picture)
+        read = _read(pictures, crcs, on_picture)
         gops = [sum(1 for _ in gop) for gop in gops_of(read, options, video.rate)]
         notices.pass_on(pictures)
-        header = header_of(options, info, index, layers_of(options, info, video.rate), length, video)
+        header = header_of(options, info, index, layers_of(options, info, video.rate), video)
         cuts_only = options.longest_gop is None
         runs = grouped(gops, header.gop if cuts_only else 0, float(piece_s * video.rate))
         pieces = _pieces(runs, crcs, pictures, options.frames[0] or 0 if options.frames else 0)
@@ -89,11 +88,9 @@ def _check(options: Encoding, piece_s: float) -> None:
         raise UsageError(f"pieces of {piece_s:g} seconds are none", "give a number above 0")
 
 
-def _read(
-    frames: Iterable[Picture], crcs: array[int], pictures: Source, on_picture: OnPicture | None
-) -> Iterator[Picture]:
+def _read(pictures: Source, crcs: array[int], on_picture: OnPicture | None) -> Iterator[Picture]:
     """All pictures, with the CRC-32 of each noted."""
-    for picture in frames:
+    for picture in pictures:
         crcs.append(picture_crc(picture))
         yield picture
         if on_picture:
