@@ -215,6 +215,22 @@ def test_picture_out_of_range_is_not_written(
     assert len(list(StreamReader(io.BytesIO(file.getvalue())))) == 3
 
 
+def test_the_shift_is_each_groups_own(header: Header) -> None:
+    """By what a group's structure says; it changes neither pictures nor qualities."""
+    file, half = io.BytesIO(), Fraction(1, 2)
+    writer = StreamWriter(file, dataclasses.replace(header, mode="lds", gop=20))
+    writer.intra(b"", 0)
+    structures = [Structure(1), Structure(2, alpha=half), Structure(4, key=True, alpha=half), Structure(1)]
+    for structure in structures:
+        writer.group(structure, [(b"", 0)] * structure.pictures)
+    with pytest.raises(InputError, match="cannot write this stream: a shift by 1/3, not 1 or 1/2"):
+        writer.group(Structure(1, alpha=Fraction(1, 3)), [(b"", 0)])
+    writer.finish()
+    records = list(StreamReader(io.BytesIO(file.getvalue())))
+    assert [record.alpha for record in records] == [1, 1, *[half] * 6, 1]
+    assert list(dict.fromkeys(record.structure for record in records[1:])) == structures[:3]
+
+
 @pytest.mark.parametrize(
     ("structure", "count", "message"),
     [

@@ -5,6 +5,8 @@ docs/bitstream.md prints these tables (a test compares), layout.py writes and re
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from lvcodec.sizes import padded
 from lvcodec.stream.layout import Condition, Count, Field
 from lvcodec.stream.structure import MAX_LAYER
@@ -32,6 +34,7 @@ KINDS = {
 }
 # Of a group's structure: bits 0, 1 and 7, and the pictures less one in bits 2 to 6.
 KEY, PYRAMID, HALF_SHIFT, PICTURES_SHIFT = 1, 2, 128, 2
+ALPHAS = {0: Fraction(1), HALF_SHIFT: Fraction(1, 2)}
 
 BASE_BYTES, BYTES_A_PIXEL = 64, 12
 

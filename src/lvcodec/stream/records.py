@@ -186,8 +186,10 @@ def write_group(group: Group, payload_limit: int) -> bytes:
 def _structure_byte(structure: Structure) -> int:
     if not 1 <= structure.pictures <= MAX_GROUP:
         raise InputError(f"cannot write this stream: a group of {structure.pictures} pictures, not 1 to {MAX_GROUP}")
+    if structure.alpha not in fields.ALPHAS.values():
+        raise InputError(f"cannot write this stream: a shift by {structure.alpha}, not 1 or 1/2")
     bits = fields.KEY * structure.key + fields.PYRAMID * structure.pyramid
-    bits += fields.HALF_SHIFT * (structure.alpha != 1)
+    bits += sum(bit for bit, alpha in fields.ALPHAS.items() if alpha == structure.alpha)
     return bits + ((structure.pictures - 1) << fields.PICTURES_SHIFT)
 
 
@@ -196,7 +198,7 @@ def _structure_of(byte: int) -> Structure:
         fields.pictures_in(byte),
         pyramid=bool(byte & fields.PYRAMID),
         key=bool(byte & fields.KEY),
-        alpha=Fraction(1, 2) if byte & fields.HALF_SHIFT else Fraction(1),
+        alpha=fields.ALPHAS[byte & fields.HALF_SHIFT],
     )
 
 
