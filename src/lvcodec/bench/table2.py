@@ -28,7 +28,7 @@ def table2(rows: Sequence[Row], labels: Mapping[str, str], reference: str, *, on
     on_uvg: the clips are the paper's, so that the published H.264 curve may stand there too.
     """
     modes = [mode for mode, _, _ in paper_table2()[1]]
-    found = {mode: codec for codec in reversed(labels) for mode in modes if _is_ours(codec, mode)}
+    found = {mode: codec for codec in reversed(list(labels)) for mode in modes if _is_ours(codec, mode)}
     ours = _Ours(rows, found, labels, reference)
     tables = [_as_published(), *(_counted(ours, counted, on_uvg=on_uvg) for counted in (ESTIMATE, BYTES))]
     return [*tables, _clip_by_clip(ours)] if {"mfvc", "lds"} <= found.keys() else tables
