@@ -53,8 +53,10 @@ def test_stream() -> None:
         rate=Fraction(30000, 1001),
         colour=VIDEO.colour,
         gop=12,
-        alpha=Fraction(1, 2),
-        pictures=[PictureInfo(0, "I", (), 4.5, 900, 10, 48, {"z": 1.5}), PictureInfo(1, "P", (0,), 4.5, 80, 10, 958)],
+        pictures=[
+            PictureInfo(0, "I", (), 4.5, 900, 10, 48, {"z": 1.5}),
+            PictureInfo(1, "P", (0,), 4.5, 80, 10, 958, alpha=Fraction(1, 2)),
+        ],
         size_bytes=1250,
         duration_s=2.0,
         complete=True,
@@ -62,7 +64,8 @@ def test_stream() -> None:
     assert info.payload_bytes == 980 and info.pictures[0].size_bytes == 910
     assert (info.bpp, info.kbps, info.ratio) == (1.0, 5.0, 12.0)
     record = json.loads(json.dumps(info.as_dict()))
-    assert (record["rate"], record["alpha"], record["bpp"]) == ("30000/1001", "1/2", 1.0)
+    assert (record["rate"], record["pictures"][1]["alpha"], record["bpp"]) == ("30000/1001", "1/2", 1.0)
+    assert info.alphas == (Fraction(1, 2),) and info.paper_estimate_bits is None
     assert record["pictures"][0]["streams"] == {"z": 1.5} and record["pictures"][1]["streams"] is None
     assert record["pictures"][1]["references"] == [0]
     assert record["colour"]["matrix"] == 1

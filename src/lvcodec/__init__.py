@@ -207,8 +207,7 @@ def concat(
     """Join whole streams of one coding, in order, without decoding them.
 
     sources: a list of what `decode` takes. target: as for `encode`.
-    They have to agree in family, weights, mode, alpha, GOP length, size, rate and colour; qualities may differ.
-    Pieces of a clip that are coded with "lds" to be joined need an alpha that is named: else each has its own.
+    They have to agree in family, weights, mode, GOP length, size, rate and colour; qualities may differ.
     video_only: leave out sound and other tracks, which cannot be joined; streams that have any are refused else.
     Raises UsageError, InputError if the streams do not fit together, StreamError; errors name the stream.
     """

@@ -161,7 +161,10 @@ class PictureInfo:
     number: from 0, in the order of display. kind: "I", "P" or "B". references: numbers of the pictures that it is
     predicted from. payload_bytes: entropy-coded; overhead_bytes: its share of the rest of its record.
     offset: of its record, which holds one or more pictures, from the stream's first byte.
+    alpha: the length of the shift of a P-picture of lds, else 1.
     streams: bits of each sub-stream (sum of -log2 p), or None where they were not asked for.
+    shift_estimate_bits: of a P-picture of lds, what the paper counts for its y_shift (codec/paper_rate.py). It is not
+    the stream's rate, and after a shift by 1/2 the rate of none. None where there is no y_shift, or not asked for.
     """
 
     number: int
@@ -172,6 +175,8 @@ class PictureInfo:
     overhead_bytes: int
     offset: int
     streams: Mapping[str, float] | None = None
+    shift_estimate_bits: float | None = None
+    alpha: Fraction = Fraction(1)
 
     @property
     def size_bytes(self) -> int:
@@ -198,7 +203,6 @@ class StreamInfo:
     rate: Fraction
     colour: Colour
     gop: int
-    alpha: Fraction
     pictures: Sequence[PictureInfo]
     size_bytes: int
     duration_s: float
@@ -216,6 +220,26 @@ class StreamInfo:
     @property
     def payload_bytes(self) -> int:
         return sum(picture.payload_bytes for picture in self.pictures)
+
+    @property
+    def alphas(self) -> tuple[Fraction, ...]:
+        """The lengths of the shift that P-pictures have, the longest first."""
+        return tuple(sorted({picture.alpha for picture in self.pictures if picture.kind == "P"}, reverse=True))
+
+    @property
+    def paper_estimate_bits(self) -> float | None:
+        """All symbols as the paper of lds counts them (its equation 6), without headers: an estimate, not a rate.
+
+        None where the bits of sub-streams were not asked for.
+        """
+        total = 0.0
+        for picture in self.pictures:
+            if picture.streams is None:
+                return None
+            total += sum(picture.streams.values())
+            if picture.shift_estimate_bits is not None:
+                total += picture.shift_estimate_bits - picture.streams["y_shift"]
+        return total
 
     @property
     def bpp(self) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +22,7 @@ from lvcodec.errors import InputError, UsageError
 from lvcodec.measure import ffmpeg_features
 
 WriteClip = Callable[..., Path]
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 QUIET = ("--quiet", "--metrics", "psnr")
 
 # a codec that copies the raw file, and counts how often it is run
@@ -76,6 +79,28 @@ def clip(write_clip: WriteClip, tmp_path: Path) -> Path:
 def read(out: Path) -> list[dict[str, Any]]:
     with open(out / "results.csv", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_the_papers_table_by_the_command_of_its_page(
+    clip: Path, tmp_path: Path, random_model: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The command of docs/paper.md, short: one small clip, two qualities, weights that are not trained."""
+    page = (DOCS / "paper.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"^    lvcodec (bench .*)$", page, re.MULTILINE)
+    words = ["DIR", "report", "0:36", "1,2.5,4,6"]
+    short = [str(clip), str(tmp_path / "out"), "0:3", "2,6"]
+    args = [short[words.index(word)] if word in words else word for word in shlex.split(command)]
+    assert not set(words) & set(args)
+    code = execute([*args, "--model", random_model, "--quiet"])
+    printed = capfd.readouterr()
+    assert code == 0, printed.err
+    shown = re.findall(r"^### (.*)$", printed.out, re.MULTILINE)
+    told = [title for title in re.findall(r"^### (.*)$", page, re.MULTILINE) if "(%)" in title]
+    assert len(told) == 4 and [title for title in shown if title in told] == told
+    for row in json.loads((tmp_path / "out" / "results.json").read_text())["rows"]:
+        estimate, rate = row["paper_estimate_bpp"], row["bpp"]
+        assert (estimate is None) == (row["codec"] == "x264-veryfast")
+        assert estimate is None or 0 < estimate < (rate if row["codec"] != "lvcodec-lds" else 2 * rate)
 
 
 def test_lvcodec_and_a_users_anchor(

@@ -62,11 +62,42 @@ def test_averages() -> None:
     steps = table(summary, "Each mode").rows
     assert [line[:2] for line in steps] == [["lvcodec mfvc", "lvcodec intra"], ["lvcodec lds", "lvcodec mfvc"]]
     assert [line[2:] for line in steps] == [["-50.00"] * 4] * 2
-    assert [line[1:] for line in table(summary, "Table 2").rows] == [
-        ["+15.55", "lvcodec intra", "+100.00"],
-        ["-14.78", "lvcodec mfvc", "+0.00"],
-        ["-27.13", "lvcodec lds", "-50.00"],
+
+
+def test_table_2_three_times() -> None:
+    """As published, as the paper counts bits, by bytes; no BD-rate is between two ways of counting."""
+    half = {"lvcodec-intra": 1.0, "lvcodec-mfvc": 1.0, "lvcodec-lds": 0.5}
+    known = [replace(r, paper_estimate_bpp=(r.bpp or 0) * half[r.codec] if r.codec in half else None) for r in rows()]
+    summary = Summary(known, PRESETS["ablation"], metric="psnr_yuv", reference="x264-veryfast")
+    assert [line[1:] for line in table(summary, "Table 2 of Kim").rows] == [
+        ["+15.55", "", ""],
+        ["-14.78", "-26.25", ""],
+        ["-27.13", "-36.94", "-14.49"],
     ]
+    estimates, by_bytes = table(summary, "ours by the paper's estimate"), table(summary, "ours by bytes")
+    assert estimates.heading == by_bytes.heading and len(by_bytes.heading) == 8
+    assert [line[1:5] for line in by_bytes.rows] == [
+        ["lvcodec intra", "+100.00", "", ""],
+        ["lvcodec mfvc", "+0.00", "-50.00", ""],
+        ["lvcodec lds", "-50.00", "-75.00", "-50.00"],
+    ]
+    assert [line[2:5] for line in estimates.rows] == [
+        ["n/a", "", ""],
+        ["n/a", "-50.00", ""],
+        ["n/a", "-87.50", "-75.00"],
+    ]
+    refused = "RGB PSNR by the paper's estimate is not compared with RGB PSNR by bytes of files"
+    assert refused in estimates.note and refused not in by_bytes.note
+    both = table(summary, "lvcodec lds against lvcodec mfvc, both ways")
+    assert [line[2:] for line in both.rows] == [["-75.00"] * 4] * 2 + [["-50.00"] * 4] * 2
+
+
+def test_table_2_of_what_was_not_measured() -> None:
+    known = [r for r in rows() if r.codec != "lvcodec-lds"]
+    summary = Summary(known, PRESETS["ablation"], metric="psnr_yuv", reference="x264-veryfast")
+    for title in ("ours by the paper's estimate", "ours by bytes"):
+        assert table(summary, title).rows[-1][1:5] == ["n/a"] * 4
+    assert not any("both ways" in line.title for line in summary.tables())
 
 
 def test_the_ladder_at_two_efforts() -> None:
@@ -126,8 +157,9 @@ def test_by_each_metric() -> None:
 
 def test_uvg_shows_the_published_curves(tmp_path: Path) -> None:
     summary = Summary(rows(), PRESETS["uvg"], metric="psnr_rgb", reference="x264-veryfast")
-    table2 = table(summary, "Table 2")
-    assert len(table2.heading) == 5 and all(cell not in ("", "n/a") for line in table2.rows for cell in line)
+    by_bytes = table(summary, "ours by bytes")
+    assert "published H.264" in by_bytes.heading[-1] and all(line[-1] not in ("", "n/a") for line in by_bytes.rows)
+    assert all(line[-1] == "n/a" for line in table(summary, "ours by the paper's estimate").rows)
     label = published()["x264-veryfast-mfvcfig"].label
     svgs = draw_curves(summary, tmp_path)
     assert f"<!-- {label} -->" in svgs[AVERAGE].read_text()

@@ -27,7 +27,6 @@ HEADER = Header(
     video=VideoFormat(64, 48, Fraction(30000, 1001), Colour(1, 1, 1, False, 1)),
     gop=3,
     quality_index=60,
-    alpha=Fraction(1),
 )
 
 
@@ -37,7 +36,7 @@ def write(path: Path, header: Header = HEADER, *, complete: bool = True) -> Path
         pictures = [(bytes([number + 1]) * (10 * (number + 1)), number) for number in range(len(KINDS))]
         for first in (0, 3):
             writer.intra(*pictures[first])
-            writer.group(Structure(2), pictures[first + 1 : first + 3])
+            writer.group(Structure(2, alpha=Fraction(1, 2 if first else 1)), pictures[first + 1 : first + 3])
         if complete:
             writer.finish()
     return path
@@ -54,7 +53,7 @@ def test_fields(lvc: Command, stream: Path) -> None:
     text = done.stdout.decode()
     for piece in (
         "swift",
-        "lds, alpha 1",
+        "lds, alpha 1 (2 P) and 0.5 (2 P)",
         "0001020304050607",
         "64x48",
         "30000/1001",
@@ -174,7 +173,7 @@ def test_concat_to_stdout(lvc: Command, stream: Path, tmp_path: Path) -> None:
 
 def test_concat_says_what_must_agree(lvc: Command) -> None:
     words = " ".join(lvc("concat", "--help").stdout.decode().split())
-    assert "agree in family, weights, mode, alpha, GOP length, size, rate and colour" in words
+    assert "agree in family, weights, mode, GOP length, size, rate and colour" in words
 
 
 def test_concat_of_what_does_not_fit(lvc: Command, stream: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +57,27 @@ def test_bits_are_the_coders(streams: dict[str, Path], coding: str, number: int)
     assert told[name] > 100
     assert maps.arrays[maps.coded].sum() == pytest.approx(told[name], rel=1e-9)
     assert dict(maps.streams) == dict(told)
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_the_papers_estimate(streams: dict[str, Path], coding: str, lvc: Command) -> None:
+    """Streams of lds alone have one beside their bits, by `info` as by `inspect`; it is not called a rate."""
+    record = json.loads(lvc("info", streams[coding], "--streams", "--frames", "--json").stdout)
+    told = [picture["shift_estimate_bits"] for picture in record["pictures"]]
+    if coding not in ("lds", "half"):
+        assert told == [None] * 4 and "paper_estimate" not in record
+        return
+    assert told[0] is None and min(told[1:]) > 100
+    maps = picture_maps(streams[coding], NUMBER).arrays
+    assert maps["estimate"].sum() == pytest.approx(told[NUMBER], rel=1e-9)
+    totals, estimate = record["streams"], record["paper_estimate"]
+    assert estimate["y_shift"] == pytest.approx(sum(told[1:]))
+    assert estimate["all symbols"] == pytest.approx(sum(totals.values()) - totals["y_shift"] + estimate["y_shift"])
+    assert estimate["decodable"] == (coding == "lds")
+    # by a half nothing is lost, and still the estimate lies below the bits; by one the push-forward beats it
+    assert (estimate["y_shift"] < totals["y_shift"]) == (coding == "half")
+    text = lvc("info", streams[coding], "--streams").stdout.decode()
+    assert f"paper's estimate, not {'what is coded' if coding == 'lds' else 'decodable'}" in text
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +134,8 @@ def encoders_view(
         references: tuple[State, ...] = ()
         for _ in range(number):
             references = decode_record(next(reader), references, header, networks)[:1]
-        index = next(reader).quality_index
+        record = next(reader)
+        index, alpha = record.quality_index, record.alpha
     decisions = DECISIONS[header.mode]
     [state] = references
     assert isinstance(decisions, LatentDecisions)
@@ -122,8 +143,7 @@ def encoders_view(
     net = networks.at(index)
     latents = net.analyse(Picture.frombuffer(planes[number], *size))
     reference = last_latents(state, net)
-    weight = decisions.distortion_weight_at(header.alpha)
-    found = decisions.analyse(latents, reference, net, Fraction(header.alpha), weight)
+    found = decisions.analyse(latents, reference, net, alpha, decisions.distortion_weight_at(alpha))
     chosen = found.streams["y_res" if header.mode == "mfvc" else "y_shift"]
     mean8, level = net.p_parameters(found.streams["z_t"], reference.latents)
     located = grid.locate(mean8, level)
@@ -168,7 +188,7 @@ def test_what_is_known_of_a_shift(streams: dict[str, Path], planes: list[bytes])
         ("intra", ["(I)", "latent"]),
         ("mfvc", ["(P)", "with the shift", "not coded"]),
         ("lds", ["(P)", "the least possible", "z_bfd"]),
-        ("half", ["(P)", "without the shift"]),
+        ("half", ["(P)", "without the shift", "the paper's estimate", "not decodable"]),
         ("aligned", ["(P)", "symbols", "live places: ", "motion", "residual"]),
     ],
 )

@@ -87,7 +87,7 @@ def test_half_alpha_loses_nothing_to_the_shift(clip, tmp_path, random_model) -> 
     )
     lvcodec.decode(tmp_path / "a.lvc", tmp_path / "o.y4m")
     assert (tmp_path / "r.y4m").read_bytes() == (tmp_path / "o.y4m").read_bytes()
-    assert lvcodec.probe(tmp_path / "a.lvc").alpha == Fraction(1, 2) and report.pictures == 4
+    assert lvcodec.probe(tmp_path / "a.lvc").alphas == (Fraction(1, 2),) and report.pictures == 4
 
 
 @pytest.mark.parametrize(
@@ -103,12 +103,12 @@ def test_the_shift_is_as_long_as_lcm_was_trained_for(clip, tmp_path, random_mode
     (model / store.MANIFEST).write_text(json.dumps(manifest | told))
     for mode, alpha, want in (("lds", asked, lds), ("aligned", None, 1)):
         lvcodec.encode(clip(64, 64, 2), tmp_path / "a.lvc", mode=mode, alpha=alpha, model=model, overwrite=True)
-        assert lvcodec.probe(tmp_path / "a.lvc").alpha == want
+        assert lvcodec.probe(tmp_path / "a.lvc").alphas == (want,)
 
 
 def test_the_shift_is_by_one_where_hardly_anything_moves(make_clip, tmp_path, random_model) -> None:
-    """With weights trained for a half; the pictures that were looked at are coded too. A picture that is there twice
-    tells nothing."""
+    """With weights trained for a half, in each GOP by its own pictures; those that were looked at are coded too. A
+    picture that is there twice tells nothing."""
     model = tmp_path / "model"
     shutil.copytree(store.find(random_model).path, model)
     manifest = json.loads((model / store.MANIFEST).read_text())
@@ -117,19 +117,22 @@ def test_the_shift_is_by_one_where_hardly_anything_moves(make_clip, tmp_path, ra
     touched = Picture(first.y.copy(), first.u, first.v)
     touched.y[:16, :16] = 255 - touched.y[:16, :16]
     for pictures, want in (
-        ([first], 0.5),
-        ([first, first, second], 0.5),
-        ([first, touched, first], 1),
-        ([first, second] * 2, 0.5),
+        ([first], []),
+        ([first, first, second], [0.5, 0.5]),
+        ([first, touched, first] * 2, [1, 1] * 2),
+        ([first, touched, first, first, second, touched], [1, 1, 0.5, 0.5]),
+        ([first, second] * 2, [0.5, 0.5]),
     ):
         source = tmp_path / "clip.y4m"
         with open_sink(source, VideoFormat(256, 256, Fraction(25)), overwrite=True) as sink:
             for picture in pictures:
                 sink.write(picture)
-        lvcodec.encode(source, tmp_path / "a.lvc", mode="lds", model=model, recon=tmp_path / "r.y4m", overwrite=True)
+        recon = tmp_path / "r.y4m"
+        lvcodec.encode(source, tmp_path / "a.lvc", mode="lds", gop=3, model=model, recon=recon, overwrite=True)
         lvcodec.decode(tmp_path / "a.lvc", tmp_path / "o.y4m", overwrite=True)
         told = lvcodec.probe(tmp_path / "a.lvc")
-        assert told.alpha == want and len(told.pictures) == len(pictures)
+        assert [picture.alpha for picture in told.pictures if picture.kind == "P"] == want
+        assert len(told.pictures) == len(pictures)
         assert (tmp_path / "r.y4m").read_bytes() == (tmp_path / "o.y4m").read_bytes()
     cut = source.read_bytes()[:-150_000]  # within the third picture, then within the second
     for length, kept in ((len(cut), 2), (len(cut) - 98_304, 1)):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lvcodec.bench.presets import PRESETS, paper_table2, published
-from lvcodec.measure.bdrate import VMAF_POINTS, Point, distance
+from lvcodec.measure.bdrate import VMAF_POINTS, Measured, Point, distance, measured_distance
 
 CURVES = published()
 RATES = tomllib.loads(Path(__file__).with_name("published_bd_rates.toml").read_text("utf-8"))["values"]
@@ -82,3 +82,15 @@ def test_little_vmaf_in_common() -> None:
     found = distance(vmaf_curve(50, 70), vmaf_curve(66, 90), VMAF_POINTS)
     assert found.rate_percent is None and found.reason == "only 4.00 points in common, less than 5 points"
     assert distance(vmaf_curve(5, 10), vmaf_curve(50, 90), VMAF_POINTS).reason == "the anchor's curve has 0 points"
+
+
+def test_figures_of_two_kinds_are_not_compared() -> None:
+    """Estimated rates and bytes, RGB PSNR and PSNR 6:1:1."""
+    points = [(0.1, 30.0), (0.8, 37.0)]
+    anchor = Measured(points, "bytes", "RGB PSNR")
+    assert measured_distance(anchor, Measured(points, "bytes", "RGB PSNR")).rate_percent == pytest.approx(0)
+    for other in (Measured(points, "estimates", "RGB PSNR"), Measured(points, "bytes", "PSNR-YUV")):
+        found = measured_distance(anchor, other)
+        assert found.rate_percent is None and found.quality is None
+        assert found.reason == f"{other.quality} by {other.rate} is not compared with RGB PSNR by bytes"
+    assert measured_distance(anchor, Measured([], "bytes", "RGB PSNR")).reason == "the curve has 0 points"

@@ -12,7 +12,7 @@ HEADER = struct.Struct("<4s 4B 8s HH II 5B H B 7s B I")
 
 @dataclass(frozen=True)
 class Header:
-    """What decoding needs of the header. layers: how coarse each is; half_shift: bit 0 of the flags, alpha 1/2."""
+    """What decoding needs of the header. layers: how coarse each is."""
 
     family: int
     mode: int
@@ -21,13 +21,13 @@ class Header:
     height: int
     quality: int
     layers: bytes
-    half_shift: bool
 
 
 @dataclass(frozen=True)
 class Record:
     """One picture. number: in the order of display; references: the numbers of those it is predicted from, none for an
-    I-picture; quality: the picture's own index; checksum: what the encoder has made; group: which record it is in."""
+    I-picture; quality: the picture's own index; checksum: what the encoder has made; group: which record it is in.
+    half_shift: bit 7 of its structure, alpha 1/2."""
 
     number: int
     references: tuple[int, ...]
@@ -35,6 +35,7 @@ class Record:
     payload: bytes
     checksum: int
     group: int
+    half_shift: bool
 
     @property
     def kind(self) -> str:
@@ -115,8 +116,8 @@ def read_header(data: bytes) -> Header:
     )
     expect(magic == b"LVC1" and version == 2 and syntax == 3, "not a stream of this version")
     expect(zlib.crc32(data[: HEADER.size - 4]) == crc, "CRC of the header")
-    expect(flags < 2 and quality <= 200, "unknown flags, or no such quality")
-    return Header(family, mode, weights_id, width, height, quality, layers, bool(flags))
+    expect(flags == 0 and quality <= 200, "unknown flags, or no such quality")
+    return Header(family, mode, weights_id, width, height, quality, layers)
 
 
 def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
@@ -129,13 +130,15 @@ def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
         reader.u8()
         if letter in "Ii":
             expect(reader.varint() == sum(counts), "an I-picture's number is another")
-            base, places = sum(counts), [Place(0, (), 0)]
+            base, places, half_shift = sum(counts), [Place(0, (), 0)], False
             starts.append(start)
             counts.append(0)
             implied = [header.quality]
         else:
             expect(bool(starts), "the first picture is no I-picture")
-            base, places = sum(counts) - 1, read_structure(reader.u8(), header.mode)
+            base, byte = sum(counts) - 1, reader.u8()
+            places, half_shift = read_structure(byte % 128, header.mode), byte >= 128
+            expect(header.mode == 2 or not half_shift, "a shift that cannot be")
             implied = [quality_of(place.layer, intra_quality, header) for place in places]
         qualities = [reader.u8() for _ in places] if letter in "ig" else implied
         expect(max(qualities) <= 200, "there is no such quality")
@@ -147,7 +150,7 @@ def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
         if letter in "Ii":
             intra_quality = qualities[0]
         for place, *parts in zip(places, qualities, payloads, checksums, strict=True):
-            yield Record(base + place.at, tuple(base + at for at in place.references), *parts, group)
+            yield Record(base + place.at, tuple(base + at for at in place.references), *parts, group, half_shift)
         group += 1
     read_side(reader)
     read_end(reader, starts, counts)
@@ -156,7 +159,7 @@ def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
 def read_structure(byte: int, mode: int) -> list[Place]:
     """Section "Structure": the places of a group's pictures, in the order of coding."""
     count, pyramid, key = byte // 4 + 1, bool(byte & 2), bool(byte & 1)
-    expect(byte < 128 and mode > 0, "a group that cannot be")
+    expect(mode > 0, "a group that cannot be")
     if pyramid:
         expect(count > 1 and mode == 3, "a pyramid that cannot be")
         places = [Place(count, (0,), 2), *halves(0, count, 1)]

@@ -70,7 +70,8 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
                 parent = max(record.references, key=list(states).index)  # the one that was decoded last
                 state = payload.aligned(record, states, states[parent])
             else:
-                state = {MFVC: payload.mfvc, LDS: payload.lds}[header.mode](states[record.references[0]])
+                before = states[record.references[0]]
+                state = payload.mfvc(before) if header.mode == MFVC else payload.lds(before, half=record.half_shift)
             states[record.number] = state
             decoded.append(Decoded(record, state.x_hat))
         yield from sorted(decoded, key=lambda picture: picture.record.number)
@@ -119,12 +120,11 @@ class Payload:
         y_hat = y_ref + self.latents("laplace", mean8, level)
         return State(self.decoded(y_hat), self.quality, y_hat)
 
-    def lds(self, before: State) -> State:
+    def lds(self, before: State, *, half: bool) -> State:
         """Section "lds"."""
         y_ref = self.reference(before)
         u_ref = self.networks.units(y_ref)
         mean8, level = self.networks.prior(self.hyper("z_p"), u_ref)
-        half = self.header.half_shift
         v = self.latents("laplace" if half else "laplace_shifted", mean8, level)
         apart = 8 * v - mean8
         direction = np.where(np.abs(apart) < 4, 0, np.sign(apart))

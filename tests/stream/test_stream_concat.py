@@ -72,7 +72,6 @@ OTHER: dict[str, tuple[dict[str, Any], str]] = {
     "rate": ({"video": VideoFormat(6, 5, Fraction(25))}, "rate_num is 25, not 30000"),
     "colour": ({"video": VideoFormat(6, 5, Fraction(30000, 1001), Colour(1, 13, 1))}, "matrix is 1, not 5"),
     "gop": ({"gop": 5}, "gop is 5, not 4"),
-    "alpha": ({"alpha": Fraction(1, 2)}, "flags is 1 .alpha 1/2., not 0 .alpha 1."),
 }
 
 

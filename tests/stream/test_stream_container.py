@@ -215,12 +215,29 @@ def test_picture_out_of_range_is_not_written(
     assert len(list(StreamReader(io.BytesIO(file.getvalue())))) == 3
 
 
+def test_the_shift_is_each_groups_own(header: Header) -> None:
+    """By what a group's structure says; it changes neither pictures nor qualities."""
+    file, half = io.BytesIO(), Fraction(1, 2)
+    writer = StreamWriter(file, dataclasses.replace(header, mode="lds", gop=20))
+    writer.intra(b"", 0)
+    structures = [Structure(1), Structure(2, alpha=half), Structure(4, key=True, alpha=half), Structure(1)]
+    for structure in structures:
+        writer.group(structure, [(b"", 0)] * structure.pictures)
+    with pytest.raises(InputError, match="cannot write this stream: a shift by 1/3, not 1 or 1/2"):
+        writer.group(Structure(1, alpha=Fraction(1, 3)), [(b"", 0)])
+    writer.finish()
+    records = list(StreamReader(io.BytesIO(file.getvalue())))
+    assert [record.alpha for record in records] == [1, 1, *[half] * 6, 1]
+    assert list(dict.fromkeys(record.structure for record in records[1:])) == structures[:3]
+
+
 @pytest.mark.parametrize(
     ("structure", "count", "message"),
     [
         (Structure(1, pyramid=True), 1, "a pyramid of one picture"),
-        (Structure(0), 0, "structure -4 is not in"),
-        (Structure(33), 33, "a GOP of more than|structure 128 is not in"),
+        (Structure(1, alpha=Fraction(1, 2)), 1, "a shift in a stream of mode aligned"),
+        (Structure(0), 0, "a group of 0 pictures"),
+        (Structure(33), 33, "a group of 33 pictures, not 1 to 32"),
         (Structure(2), 1, "lengths has 1 numbers instead of 2"),
         (Structure(2), 3, "lengths has 3 numbers instead of 2"),
     ],
@@ -237,7 +254,11 @@ def test_group_that_cannot_be(header: Header, structure: Structure, count: int, 
 def test_structure_that_cannot_be_is_not_read(make: Make, header: Header) -> None:
     data, _ = make("I P", [b""] * 2)
     record = bytearray(data[HEADER_BYTES + 9 : end_of(data)])
-    for structure, message in ((2, "a pyramid of one picture"), (3, "a pyramid of one"), (128, "128 is not in 0..127")):
+    for structure, message in (
+        (2, "a pyramid of one picture"),
+        (3, "a pyramid of one"),
+        (128, "a shift in a stream of mode"),
+    ):
         record[1] = structure
         forged = data[: HEADER_BYTES + 9] + record[:-4] + zlib.crc32(record[:-4]).to_bytes(4, "little")
         with pytest.raises(StreamError, match=message):

@@ -15,6 +15,7 @@ from lvcodec.bench.presets import ALL, AXES, PRESETS, Preset
 from lvcodec.bench.report import Report, write_report
 from lvcodec.bench.run import OnPoint, Plan, run
 from lvcodec.bench.summary import Summary
+from lvcodec.bench.table2 import METRICS as TABLE2_METRICS
 from lvcodec.errors import InputError, UsageError, check_known
 from lvcodec.frames import Frames
 from lvcodec.measure import PAPER_GOP, ffmpeg_features
@@ -90,6 +91,7 @@ def compare(
         metrics=_metrics(request, preset, metric, notice),
         shown=tuple(sorted({number - 1 for number in request.shown})),
         box=parse_box(request.crop) if request.crop else None,
+        table2=preset.table2,
         jobs=request.jobs,
         cluster=request.cluster,
     )
@@ -145,7 +147,7 @@ def _anchors(request: ComparisonRequest, preset: Preset, notice: OnNotice) -> li
 
 
 def _metrics(request: ComparisonRequest, preset: Preset, metric: str, notice: OnNotice) -> tuple[str, ...]:
-    asked = request.metrics or preset.metrics
+    asked = (*(request.metrics or preset.metrics), *(AXES[name].metric for name in TABLE2_METRICS if preset.table2))
     for name in asked:
         check_known("metric", name, METRICS)
     wanted = [name for name in METRICS if name in {*asked, AXES[metric].metric, "psnr"}]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TINTS = {BOTH: "none", BEFORE: (0.2, 0.4, 1.0, 0.25), AFTER: (1.0, 0.3, 0.2, 0.25)}  # of the references shown
 TICKS = {"signs": [-1, 0, 1], "flag": [0, 1]}  # of bars
+ESTIMATE = "estimate"  # the paper's, of the maps of mfvc and lds: counted, not drawn
 PANEL_INCHES = 4.6  # width of a map and its bar
 DPI = 110
 
@@ -51,8 +52,10 @@ class Inspection:
     heading: str
 
     def bits(self) -> dict[str, dict[str, float]]:
-        """Bits of each map of bits, by its array: in the channel, and in all of them."""
-        arrays = {panel.array: self.maps.arrays[panel.array] for panel in panels(self.maps) if panel.kind == "bits"}
+        """Bits of each map of bits, and the paper's estimate, by array: in the channel, and in all of them."""
+        names = [panel.array for panel in panels(self.maps) if panel.kind == "bits"]
+        names += [ESTIMATE] if ESTIMATE in self.maps.arrays else []
+        arrays = {name: self.maps.arrays[name] for name in names}
         return {
             name: {"channel": float(array[self.channel].sum()), "all": float(array.sum())}
             for name, array in arrays.items()

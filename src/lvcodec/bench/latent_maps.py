@@ -10,6 +10,7 @@ A P-picture of mfvc or lds has arrays of what was coded and of what goes with it
     y_shift    y_res moved by the shift: what was coded, or what would have been with a shift by one
     plain      bits of y_res by the plain Laplace table
     shifted    bits of y_shift by the push-forward table; a half shift renames symbols, and its bits are the plain ones
+    estimate   what the paper counts for y_shift, which is no rate (codec/paper_rate.py)
 
 A P- or B-picture of aligned has these, the last three (H/16, W/16):
 
@@ -40,6 +41,7 @@ from lvcodec.codec.modes import MODES, LatentMode, last_latents
 from lvcodec.codec.motion import Motion
 from lvcodec.codec.network import Network
 from lvcodec.codec.networks import Networks
+from lvcodec.codec.paper_rate import estimated_bits
 from lvcodec.codec.picture import code_intra
 from lvcodec.codec.prediction import code_picture_motion
 from lvcodec.codec.shift import shift_direction, shift_undo
@@ -192,13 +194,12 @@ def _take_apart(
         walk = _Walk(net.inter, coder, *moved.motion.field.shape[1:])
         code_inter(walk, inter_context(moved, references, net), net.inter, Writer())
         return PictureMaps(*told, walk.arrays(), "symbol_bits", streams, shown, motion=moved.motion)
-    mode.code(None, last_latents(references[0], net), net, coder, header.alpha)
+    mode.code(None, last_latents(references[0], net), net, coder, record.alpha)
     [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]
     merged = block.tables is net.tables["laplace_shifted"]
-    alpha = header.alpha if block.name == "y_shift" else Fraction(1)
-    arrays = _predicted(block, net, alpha, merged=merged)
+    arrays = _predicted(block, net, record.alpha, merged=merged)
     coded = "shifted" if block.name == "y_shift" else "plain"
-    return PictureMaps(*told, arrays, coded, streams, shown, exact=not merged, alpha=alpha)
+    return PictureMaps(*told, arrays, coded, streams, shown, exact=not merged, alpha=record.alpha)
 
 
 class _Walk:
@@ -279,4 +280,5 @@ def _predicted(block: CodedBlock, net: Network, alpha: Fraction, *, merged: bool
         "y_shift": y_shift,
         "plain": plain,
         "shifted": shifted,
+        "estimate": estimated_bits(y_shift, block.mean8, block.level, net.tables["laplace"]),
     }

@@ -96,6 +96,15 @@ class Lvcodec:
         with self._setting():
             lvcodec.decode(source, target, Decoding(device=self.device, overwrite=True))
 
+    def paper_estimate_bpp(self, source: Path) -> float | None:
+        """Bits a pixel of a stream as the paper counts them, an estimate; None in modes that are not the paper's."""
+        if self.mode not in names.PAPER_MODES:
+            return None
+        with self._setting():
+            info = lvcodec.probe(source, streams=True)
+        bits = info.paper_estimate_bits
+        return None if bits is None else bits / (info.width * info.height * len(info.pictures))
+
     def prepare(self) -> None:
         """Load what coding needs, so that the first point's time does not hold it. Raises LvcError if that fails."""
         import lvcodec.encoder.targeting  # noqa: F401

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from lvcodec.bench.crops import Box, save_crops
 from lvcodec.bench.intra_pictures import intra_pictures
+from lvcodec.bench.ours import Lvcodec
 from lvcodec.bench.rows import Row
 from lvcodec.errors import LvcError
 from lvcodec.measure.clips import Clip
@@ -47,7 +48,7 @@ class Task:
     """A point to be coded.
 
     shown: numbers (from 0) of the pictures whose crops are kept in `crops`. alone: nothing else runs meanwhile, so
-    that times mean something. measured: the row of a point that is coded again for its times only.
+    that times mean something. table2: as in Plan. measured: the row of a point that is coded again for its times only.
     """
 
     clip: Clip
@@ -59,6 +60,7 @@ class Task:
     folder: Path
     crops: Path
     alone: bool
+    table2: bool = False
     measured: Row | None = None
 
     @property
@@ -79,6 +81,8 @@ def key_of(task: Task) -> str:
         task.box.text(),
         task.shown,
     ]
+    if task.table2 and isinstance(task.codec, Lvcodec):
+        facts.append("the paper's estimate")
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -147,6 +151,7 @@ def _run_point(task: Task, folder: Path) -> Row:
         version=codec.version(),
         rgb=conversion_name(clip.video) if "rgb" in task.metrics else "",
         picture_psnr_db=_shown_psnr(measured, task.shown),
+        paper_estimate_bpp=codec.paper_estimate_bpp(coded) if task.table2 and isinstance(codec, Lvcodec) else None,
         notices=list(clip.notices),
         key=key,
     )

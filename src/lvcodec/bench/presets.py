@@ -52,7 +52,7 @@ class Preset:
 
     gop: None: each codec with a structure of its own. metric: of curves and BD-rates. anchor_step: takes every n-th
     point of an anchor. published: names of published curves to draw beside ours. steps: compare each mode with what it
-    has to beat. table2: show the paper's Table 2.
+    has to beat. table2: show the paper's Table 2, and ours as it counts bits and by bytes.
     """
 
     frames: Frames | None = None

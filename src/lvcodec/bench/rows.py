@@ -20,7 +20,8 @@ class Row:
 
     key: hash of all that the figures depend on. q: the codec's own setting. times in seconds, the processes' or
     calls' whole; None where other work ran beside them. scores: see lvcodec.measure.metrics.Scores. picture_psnr_db:
-    (6 Y + U + V) / 8 of the pictures that are shown. error: empty where all went well.
+    (6 Y + U + V) / 8 of the pictures that are shown. paper_estimate_bpp: bits a pixel as the paper of lds counts them,
+    which are an estimate and no rate. error: empty where all went well.
     """
 
     clip: str
@@ -44,6 +45,7 @@ class Row:
     version: str = ""
     rgb: str = ""
     picture_psnr_db: dict[str, float] = field(default_factory=dict)
+    paper_estimate_bpp: float | None = None
     notices: list[str] = field(default_factory=list)
     key: str = ""
 

@@ -42,8 +42,8 @@ class Plan:
     """What to compare.
 
     clips: files by name. shown: pictures whose crops are kept, counted from 0. box: the crop; None finds the busiest
-    piece. out: the folder for all that is written. cluster: where points are coded, as in Encoding; its workers see
-    `out` by the same name.
+    piece. out: the folder for all that is written. table2: the paper's estimates of rates are wanted. cluster: where
+    points are coded, as in Encoding; its workers see `out` by the same name.
     """
 
     clips: Mapping[str, Path]
@@ -53,6 +53,7 @@ class Plan:
     metrics: tuple[str, ...] = METRICS
     shown: tuple[int, ...] = (1, 6, 11)
     box: Box | None = None
+    table2: bool = False
     jobs: int = 1
     cluster: str | None = None
 
@@ -147,7 +148,18 @@ class Work:
         for codec in self.plan.codecs:
             for q in codec.points:
                 alone = self.plan.jobs == 1 and self.plan.cluster is None
-                yield Task(clip, codec, q, self.plan.metrics, box, self.plan.shown, folder, crops, alone=alone)
+                yield Task(
+                    clip,
+                    codec,
+                    q,
+                    self.plan.metrics,
+                    box,
+                    self.plan.shown,
+                    folder,
+                    crops,
+                    alone=alone,
+                    table2=self.plan.table2,
+                )
 
     def _known(self, task: Task) -> bool:
         """Whether a point needs no coding: it is finished, or its codec cannot even tell its version."""

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from lvcodec.bench.ours import EFFORT
-from lvcodec.bench.presets import AXES, Preset, Published, paper_table2, published
+from lvcodec.bench.presets import AXES, Preset, Published, published
 from lvcodec.bench.row_tables import all_points, failures, speed
-from lvcodec.bench.rows import NA, Row
+from lvcodec.bench.rows import Row
 from lvcodec.bench.table import Table, signed
+from lvcodec.bench.table2 import table2
 from lvcodec.measure.bdrate import DECIBELS, VMAF_POINTS, Distance, Point, distance
 from lvcodec.measure.clips import AVERAGE
 from lvcodec.measure.metrics import mean_if_all
@@ -115,7 +116,7 @@ class Summary:
             if self.preset.steps:
                 tables.append(self._steps())
             if self.preset.table2:
-                tables.append(self._table2())
+                tables += table2(self.rows, self.labels, self.reference, on_uvg=bool(self.published))
         if self.clips:
             tables += [speed(self.rows, self.labels), all_points(self.rows)]
         if self.failures:
@@ -253,37 +254,8 @@ class Summary:
         known = {clip: gain for clip, gain in gains.items() if gain is not None}
         return sorted(known, key=lambda clip: -known[clip])[:2] if len(known) == len(gains) else []
 
-    def _table2(self) -> Table:
-        stand_in, lines = paper_table2()
-        heading = ["model", "paper", "ours", "BD-rate against " + self.labels[self.reference]]
-        if self.published:
-            heading.append("against the published H.264 curve")
-        rows = []
-        for mode, model, percent in lines:
-            ours = next((codec for codec in self.labels if codec.startswith("lvcodec") and codec.endswith(mode)), None)
-            cells = [
-                model,
-                signed(percent),
-                self.labels[ours] if ours else NA,
-                signed(self._rate(self.overall(self.reference), ours)),
-            ]
-            if self.published:
-                cells.append(signed(self._rate(published()[stand_in].points, ours)))
-            rows.append(cells)
-        note = (
-            "The paper: UVG, RGB PSNR, BD-rate (%) against the H.264 curve of MFVC's paper. "
-            f"Ours: {AXES[self.metric].title}, {self._of_what(lower=True)}"
-        )
-        if self.published:
-            note += f" That H.264 curve is published as a figure only; {stand_in} was read off it."
-        return Table("Table 2 of Kim et al. 2022, and ours (%)", heading, rows, note)
-
-    def _rate(self, anchor: Iterable[Point], codec: str | None) -> float | None:
-        return self._distance(anchor, self.overall(codec)).rate_percent if codec else None
-
-    def _of_what(self, *, lower: bool = False) -> str:
-        text = "Of the average curve." if len(self.clips) > 1 else f"Of the clip {self.clips[0]}."
-        return text[0].lower() + text[1:] if lower else text
+    def _of_what(self) -> str:
+        return "Of the average curve." if len(self.clips) > 1 else f"Of the clip {self.clips[0]}."
 
 
 def in_db(metric: str, value: float) -> float:

@@ -20,7 +20,7 @@ def concat(sources: tuple[str, ...], target: str, video_only: bool, overwrite: b
     """Join streams of one coding, without decoding them.
 
     SOURCES follow each other in TARGET, in the order given; "-" is stdin or stdout. They must agree in family, weights,
-    mode, alpha, GOP length, size, rate and colour; their quality may differ. The times of pictures are joined too.
+    mode, GOP length, size, rate and colour; their quality may differ. The times of pictures are joined too.
     Streams with sound or other tracks are refused, unless --video-only leaves those out.
     """
     if sources.count(PIPE) > 1:

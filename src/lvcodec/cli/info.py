@@ -22,6 +22,9 @@ def info(source: str, frames: bool, streams: bool, out: Output) -> None:
     """Show what a stream is and what its pictures cost.
 
     That comes from the header and the records of FILE ("-" is stdin); no picture is decoded.
+
+    With --streams, what the paper of lds would count for a stream of lds stands beside its bits. That is an estimate
+    and not its rate; where the shift is 1/2, no file of so few bits can be decoded.
     """
     check_source(source)
     stream = lvcodec.probe(source, streams=streams)
@@ -34,6 +37,12 @@ def info(source: str, frames: bool, streams: bool, out: Output) -> None:
         record["streams"] = totals
         rows = [[name, f"{bits:.1f}"] for name, bits in totals.items()]
         lines += ["", *table([["sub-stream", "bits"], *rows], right=[1])]
+        if estimate := paper_estimate(stream):
+            decodable = all(alpha == 1 for alpha in stream.alphas)
+            record["paper_estimate"] = {**estimate, "decodable": decodable}
+            rows = [[name, f"{bits:.1f}"] for name, bits in estimate.items()]
+            title = f"paper's estimate, not {'what is coded' if decodable else 'decodable'}"
+            lines += ["", *table([[title, "bits"], *rows], right=[1])]
     if frames:
         lines += ["", *picture_lines(stream)]
     else:
@@ -48,7 +57,7 @@ def header_lines(stream: StreamInfo) -> list[str]:
     groups = len({picture.offset for picture in stream.pictures})
     rows = [
         ("family", stream.family),
-        ("mode", f"{stream.mode}, alpha {float(stream.alpha):g}" if stream.mode in SHIFTING_MODES else stream.mode),
+        ("mode", stream.mode + _shift(stream)),
         ("quality", f"{stream.quality:g}"),
         ("weights", stream.weights_id),
         ("size", f"{stream.width}x{stream.height}"),
@@ -63,6 +72,16 @@ def header_lines(stream: StreamInfo) -> list[str]:
         *_beside(stream),
     ]
     return [f"{name:<9} {value}" for name, value in rows]
+
+
+def _shift(stream: StreamInfo) -> str:
+    """Of a stream that shifts: the lengths, where there are two with the number of pictures that have each."""
+    if stream.mode not in SHIFTING_MODES or not stream.alphas:
+        return ""
+    if len(stream.alphas) == 1:
+        return f", alpha {float(stream.alphas[0]):g}"
+    shifts = [picture.alpha for picture in stream.pictures if picture.kind == "P"]
+    return ", alpha " + " and ".join(f"{float(alpha):g} ({shifts.count(alpha)} P)" for alpha in stream.alphas)
 
 
 def _beside(stream: StreamInfo) -> list[tuple[str, str]]:
@@ -80,6 +99,13 @@ def stream_totals(stream: StreamInfo) -> Mapping[str, float]:
         for name, bits in (picture.streams or {}).items():
             totals[name] = totals.get(name, 0.0) + bits
     return totals
+
+
+def paper_estimate(stream: StreamInfo) -> Mapping[str, float]:
+    """What the paper of lds counts for y_shift and for all symbols together; nothing where no residual is shifted."""
+    shifted = [picture.shift_estimate_bits for picture in stream.pictures if picture.shift_estimate_bits is not None]
+    total = stream.paper_estimate_bits
+    return {"y_shift": sum(shifted), "all symbols": total} if shifted and total is not None else {}
 
 
 def picture_lines(stream: StreamInfo) -> list[str]:

@@ -13,7 +13,13 @@ from lvcodec.cli.params import PIPE, check_source, check_target
 if TYPE_CHECKING:
     from lvcodec.bench.latent_figure import Inspection
 
-NAMES = {"plain": "without the shift", "shifted": "with the shift", "bits": "latent", "symbol_bits": "symbols"}
+NAMES = {
+    "plain": "without the shift",
+    "shifted": "with the shift",
+    "estimate": "with the shift, the paper's estimate",
+    "bits": "latent",
+    "symbol_bits": "symbols",
+}
 
 
 @click.command(epilog="Example: lvcodec inspect clip.lvc --frame 2 --channel 19 -o maps.png")
@@ -53,7 +59,8 @@ def inspect(
     y_shift only: beyond half a step from the mean y_res and BFD follow from it; within, the encoder's BFD cannot be
     known from the stream, and the maps show the likeliest residual, so that bits without the shift are the least
     possible. (A shift of alpha 0.5 renames symbols: all is known, and nothing saved.) What z_bfd costs is not in the
-    maps, but in the table of sub-streams.
+    maps, but in the table of sub-streams. The paper's estimate is by the mass of y_res's own table at y_shift: not the
+    rate of the stream, and after a shift of 0.5 of none that could be decoded.
     """
     check_source(source)
     check_target(target, source, overwrite=overwrite)
@@ -92,6 +99,8 @@ def bits_table(inspection: Inspection) -> list[str]:
     rows = []
     for name, bits in inspection.bits().items():
         meaning = "not coded" if inspection.maps.exact else "not coded; the least possible"
+        if name == "estimate":
+            meaning = "not coded" if inspection.maps.alpha == 1 else "not decodable"
         rows.append(
             [
                 NAMES[name],

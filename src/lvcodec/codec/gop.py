@@ -106,7 +106,7 @@ def decode_record(
     """
     try:
         net = networks.at(record.quality_index)
-        return decode_picture(record.payload, references, record.step, net, MODES[header.mode], header.alpha, when)
+        return decode_picture(record.payload, references, record.step, net, MODES[header.mode], record.alpha, when)
     except (StreamError, UsageError) as error:  # the quality is the user's in encoding, here the stream's
         raise StreamError(
             f"picture {record.number}: {error.message}", error.hint, offset=record.offset, picture=record.number

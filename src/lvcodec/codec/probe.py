@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.codec.side import lines_of, presentation_of
 from lvcodec.errors import StreamError, TruncatedStreamError
-from lvcodec.report import StreamInfo
+from lvcodec.report import PictureInfo, StreamInfo
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.files import open_stream
 from lvcodec.stream.header import Header
@@ -30,10 +30,7 @@ def probe(source: StreamLike, *, streams: bool = False) -> StreamInfo:
             records.extend(reader)
         except TruncatedStreamError:
             pass  # `complete` tells; what is there is whole
-        bits: Sequence[Mapping[str, float] | None] = [None] * len(records)
-        if streams:
-            bits = _sub_streams(reader.header, records)
-        pictures = [picture_info(r, b) for r, b in zip(records, bits, strict=True)]
+        pictures = _sub_streams(reader.header, records) if streams else [picture_info(record) for record in records]
         tracks, shown = _beside(reader)
         return stream_info(
             reader.header,
@@ -59,20 +56,23 @@ def _beside(reader: StreamReader) -> tuple[Sequence[str] | None, Presentation]:
     return (None if unread else lines), shown
 
 
-def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[Mapping[str, float]]:
-    """Bits of each picture's sub-streams, by decoding the symbols."""
+def _sub_streams(header: Header, records: Sequence[PictureRecord]) -> list[PictureInfo]:
+    """The pictures with the bits of their sub-streams, by decoding the symbols."""
     from lvcodec.codec.dpb import DecodedPictures
     from lvcodec.codec.gop import decode_record
     from lvcodec.codec.networks import Networks
+    from lvcodec.codec.paper_rate import shift_estimate
     from lvcodec.exact.loaded import without_gradients
     from lvcodec.exact.settings import whole_products
 
     networks = Networks.of_stream(header)
-    bits: list[Mapping[str, float]] = []
+    pictures: list[PictureInfo] = []
     decoded = DecodedPictures()
     with whole_products(), without_gradients():
         for record in records:
-            state, coder = decode_record(record, decoded.references(record) or (), header, networks)
+            references = decoded.references(record) or ()
+            state, coder = decode_record(record, references, header, networks)
             decoded.add(record, state)
-            bits.append(dict(coder.bits))
-    return bits
+            estimate = shift_estimate(record, references, header, networks)
+            pictures.append(picture_info(record, dict(coder.bits), estimate))
+    return pictures

@@ -10,7 +10,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lvcodec import names
-from lvcodec.encoder import alpha
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import gops
 from lvcodec.encoder.network import EncoderNetworks
@@ -71,16 +70,14 @@ def networks_of(
     )
 
 
-def alpha_of(
-    options: Encoding, networks: EncoderNetworks, index: int, frames: Iterator[Picture]
-) -> tuple[Fraction, Iterator[Picture]]:
-    """The length of the shift, which may depend on the first pictures, 1 where none is; and all of the pictures."""
+def alpha_of(options: Encoding, info: ModelInfo) -> Fraction | None:
+    """The length of the shift, 1 where there is none; None where each GOP has its own."""
     if options.chosen_mode not in names.SHIFTING_MODES:
-        return Fraction(1), frames
+        return Fraction(1)
     decisions = DECISIONS[options.chosen_mode]
-    if options.alpha is None and decisions and decisions.alpha is None and networks.info.alpha != 1:
-        return alpha.choose_alpha(frames, networks.at(index))
-    return Fraction(1 if options.alpha is None else options.alpha), frames
+    if options.alpha is None and decisions and decisions.alpha is None and info.alpha != 1:
+        return None
+    return Fraction(1 if options.alpha is None else options.alpha)
 
 
 def is_long(options: Encoding, rate: Fraction) -> bool:
@@ -96,10 +93,8 @@ def layers_of(options: Encoding, info: ModelInfo, rate: Fraction) -> tuple[int, 
     return decisions.long_layers if is_long(options, rate) else decisions.layers
 
 
-def header_of(
-    options: Encoding, info: ModelInfo, index: int, layers: tuple[int, ...], length: Fraction, video: VideoFormat
-) -> Header:
-    """The stream's header. index: of the quality; layers, length: as layers_of and alpha_of have them."""
+def header_of(options: Encoding, info: ModelInfo, index: int, layers: tuple[int, ...], video: VideoFormat) -> Header:
+    """The stream's header. index: of the quality; layers: as layers_of has them."""
     return Header(
         family=info.family,
         mode=options.chosen_mode,
@@ -107,7 +102,6 @@ def header_of(
         video=video,
         gop=longest_gop(options, video.rate),
         quality_index=index,
-        alpha=length,
         layers=layers,
     )
 

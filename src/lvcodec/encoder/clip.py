@@ -88,14 +88,13 @@ def opened(
         networks = networks_of(options, info, video, index, notices)
         side_by_side = stack.enter_context(ThreadPoolExecutor(threads(), "lvcodec structure"))
         layers = layers_of(options, info, video.rate)
-        length, frames = alpha_of(options, networks, index, iter(pictures))
         if options.chosen_mode not in names.PAPER_MODES:
             _ = networks.at(index).inter  # refused before anything is written
 
         def encoder_at(index: int) -> GopEncoder:
             nets = tuple(networks.at(max(0, index - coarser)) for coarser in (0, *layers))
-            coder = GroupCoder(nets, DECISIONS[options.chosen_mode], length)
-            return _gop_encoder(options, coder, side_by_side, video.rate, limit)
+            coder = GroupCoder(nets, DECISIONS[options.chosen_mode])
+            return _gop_encoder(options, coder, side_by_side, video.rate, limit, alpha_of(options, info))
 
         encoders = Encoders(encoder_at)
         limit, jobs = None, options.jobs or default_jobs(video.width, video.height)
@@ -103,13 +102,18 @@ def opened(
             buffer = Buffer(options.maxrate, options.bufsize or options.maxrate, video.rate)
             limit, jobs = Limit(buffer, lambda index: encoders.at(index).coder), 1
         _ = encoders.at(index)
-        header = header_of(options, info, index, layers, length, video)
-        runs = gops_of(frames, options, video.rate, starts)
+        header = header_of(options, info, index, layers, video)
+        runs = gops_of(pictures, options, video.rate, starts)
         yield Clip(pictures, side, runs, header, networks, encoders, jobs, limit)
 
 
 def _gop_encoder(
-    options: Encoding, coder: GroupCoder, side_by_side: Executor, rate: Fraction, limit: Limit | None
+    options: Encoding,
+    coder: GroupCoder,
+    side_by_side: Executor,
+    rate: Fraction,
+    limit: Limit | None,
+    alpha: Fraction | None,
 ) -> GopEncoder:
     decisions = coder.decisions
     key_every = (
@@ -117,7 +121,9 @@ def _gop_encoder(
         if decisions and coder.nets[0] is not coder.nets[LAYER_CHAIN] and is_long(options, rate)
         else 0
     )
-    return GopEncoder(coder, side_by_side, options.most_bframes + 1, key_every, options.chosen_preset.structures, limit)
+    return GopEncoder(
+        coder, side_by_side, options.most_bframes + 1, key_every, options.chosen_preset.structures, limit, alpha
+    )
 
 
 def _check_opencv(options: Encoding) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 
 from lvcodec.codec.state import State
+from lvcodec.encoder.alpha import length_between
 from lvcodec.encoder.buffer import Limit
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
 from lvcodec.encoder.scenes import Marked
@@ -23,7 +25,7 @@ class GopEncoder:
     run: so many pictures are read before they are coded together, as a chain of P-pictures or in pyramids; 1: each by
     itself, before the next is read. key_every: P-pictures from one key picture, with which a chain begins, to the next,
     the I-picture counted as one; 0: there are none. structures: in how many a run is tried, as for Chooser. executor:
-    codes what may be coded side by side.
+    codes what may be coded side by side. alpha: the length of the shift; None: as each GOP's first two pictures tell.
     """
 
     coder: GroupCoder
@@ -32,6 +34,7 @@ class GopEncoder:
     key_every: int = 0
     structures: int = 2
     limit: Limit | None = None
+    alpha: Fraction | None = Fraction(1)
 
     def encode(self, pictures: Iterable[Picture]) -> Iterator[CodedGroup]:
         """Code the pictures of one GOP, each group as soon as its last picture has come.
@@ -41,12 +44,16 @@ class GopEncoder:
         chooser = Chooser(self.executor, self.structures)
         state: State | None = None
         done = 0  # pictures after the I-picture
+        first, alpha = None, self.alpha
         for run in self._runs(pictures):
             if state is None or self.coder.decisions is None:
-                coded = self._limited(partial(_intra, run[0]), 1, intra=True)
+                first = run[0]
+                coded = self._limited(partial(_intra, first), 1, intra=True)
             else:
+                if alpha is None and first is not None:
+                    alpha = length_between(first, run[0], self.coder.nets[0])
                 key = done > 0 and self.key_every > 0 and done % self.key_every == 0
-                attempt = partial(_predicted, chooser, run, key, state)
+                attempt = partial(_predicted, chooser, run, key, alpha or Fraction(1), state)
                 coded = self._limited(attempt, len(run), intra=False)
                 done += len(run)
             if state is None:
@@ -84,10 +91,12 @@ def _intra(picture: Picture, coder: GroupCoder) -> Coded:
     return Coded((group,), state)
 
 
-def _predicted(chooser: Chooser, run: list[Picture], key: bool, before: State, coder: GroupCoder) -> Coded:
+def _predicted(
+    chooser: Chooser, run: list[Picture], key: bool, alpha: Fraction, before: State, coder: GroupCoder
+) -> Coded:
     if len(run) > 1:
         return chooser.code(coder, run, key, before)
-    group, state = coder.group(Structure(1, key=key), run, before)
+    group, state = coder.group(Structure(1, key=key, alpha=alpha), run, before)
     return Coded((group,), state)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
@@ -67,12 +66,11 @@ class GroupCoder:
     """How the groups of a clip are coded.
 
     nets: of I-pictures and of the pictures of layer 0, then of those of layers 1, 2, ...; decisions: None where all are
-    I-pictures; alpha: length of the shift.
+    I-pictures.
     """
 
     nets: tuple[EncoderNetwork, ...]
     decisions: Decisions | None
-    alpha: Fraction
 
     def intra(self, picture: Picture) -> tuple[CodedGroup, State]:
         """An I-picture."""
@@ -89,7 +87,7 @@ class GroupCoder:
             picture = pictures[step.at - 1]
             references = tuple(states[at] for at in step.references)
             net = self.nets[step.layer]
-            payload, state, _ = encode_predicted(picture, references, step, net, self.decisions, self.alpha)
+            payload, state, _ = encode_predicted(picture, references, step, net, self.decisions, structure.alpha)
             states[step.at] = state
             seen.append(state.seen)
             coded.append(CodedPicture(picture, state.x_hat, payload, net.quality_index))

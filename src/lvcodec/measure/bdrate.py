@@ -34,6 +34,15 @@ class Scale:
     high: float = math.inf
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A curve that says what its figures are. rate: what counted the bits; quality: the measure of distortion."""
+
+    points: Curve
+    rate: str
+    quality: str
+
+
 DECIBELS = Scale()
 VMAF_POINTS = Scale("points", 5.0, 20.0, 99.0)
 
@@ -82,6 +91,14 @@ def distance(anchor: Iterable[Point], test: Iterable[Point], scale: Scale = DECI
     common = min(c[-1][0] for c in curves) >= MIN_RATE_OVERLAP * max(c[0][0] for c in curves)
     quality = float(bjontegaard.bd_psnr(*series, **options)) if common else None
     return Distance(rate, quality, low, high)
+
+
+def measured_distance(anchor: Measured, test: Measured, scale: Scale = DECIBELS) -> Distance:
+    """As `distance`, and no figure of curves whose rates or qualities are different things."""
+    if (anchor.rate, anchor.quality) != (test.rate, test.quality):
+        ours, theirs = (f"{curve.quality} by {curve.rate}" for curve in (test, anchor))
+        return Distance(reason=f"{ours} is not compared with {theirs}")
+    return distance(anchor.points, test.points, scale)
 
 
 def _within(scale: Scale, curve: Curve) -> Curve:

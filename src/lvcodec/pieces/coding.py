@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import BinaryIO, cast
 
-from lvcodec import names, quality
+from lvcodec import quality
 from lvcodec.encoder.encoding import encode
 from lvcodec.errors import InputError, LvcError
 from lvcodec.options import Encoding
@@ -66,11 +66,8 @@ def code(
     info = fitting_model(plan, device=options.device, backend=options.backend)
     folder_is_there(plan.folder)
     own = {field: getattr(options, field) for field in ("jobs", "device", "backend")}
-    alpha = float(plan.header.alpha) if plan.header.mode in names.SHIFTING_MODES else None
     quality_there = quality.of_index(plan.header.quality_index)
-    settings = replace(
-        plan.encoding, model=info.path, quality=quality_there, alpha=alpha, frames=None, video_only=True, **own
-    )
+    settings = replace(plan.encoding, model=info.path, quality=quality_there, frames=None, video_only=True, **own)
 
     def attempt(seek_s: Fraction | None) -> Receipt:
         with ExitStack() as stack:

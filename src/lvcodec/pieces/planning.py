@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lvcodec import quality
 from lvcodec.codec.notices import Notices
-from lvcodec.encoder.choices import alpha_of, gops_of, header_of, layers_of, model_of, networks_of, open_clip
+from lvcodec.encoder.choices import gops_of, header_of, layers_of, model_of, networks_of, open_clip
 from lvcodec.encoder.side import Side, side_of
 from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.exact.settings import whole_products
@@ -55,10 +55,9 @@ def make_plan(
         video = pictures.format
         networks = networks_of(options, info, video, index, notices)
         networks.at(index)  # refused before all is read
-        length, frames = alpha_of(options, networks, index, iter(pictures))
         crcs = array("I")
         gops = []
-        for gop in gops_of(frames, options, video.rate):
+        for gop in gops_of(pictures, options, video.rate):
             before = len(crcs)
             for picture in gop:
                 crcs.append(picture_crc(picture))
@@ -66,7 +65,7 @@ def make_plan(
                     on_picture(len(crcs), pictures.expected)
             gops.append(len(crcs) - before)
         notices.pass_on(pictures)
-        header = header_of(options, info, index, layers_of(options, info, video.rate), length, video)
+        header = header_of(options, info, index, layers_of(options, info, video.rate), video)
         runs = grouped(gops, header.gop if options.follows_cuts else 0, float(piece_s * video.rate))
         pieces = _pieces(runs, crcs, pictures, options.frames[0] or 0 if options.frames else 0)
         missing, name = pictures.missing, pictures.name

@@ -21,7 +21,6 @@ MAX_QUALITY = 200  # an index; weights may have fewer
 MAX_RATIO = (1 << 32) - 1  # of either part of a ratio in side data
 
 FAMILIES = {1: "swift", 2: "cheng2020"}
-ALPHAS = {0: Fraction(1), 1: Fraction(1, 2)}  # of the flags
 MODES = {0: "intra", 1: "mfvc", 2: "lds", 3: "aligned"}
 
 # The letters I, G, S, C and E; a small letter where qualities follow.
@@ -33,8 +32,9 @@ KINDS = {
     KIND_G: "a group of P- and B-pictures",
     KIND_G + QUALITIES_FOLLOW: "the same with its qualities",
 }
-# Of a group's structure: bits 0 and 1, and the pictures less one in bits 2 to 6.
-KEY, PYRAMID, PICTURES_SHIFT = 1, 2, 2
+# Of a group's structure: bits 0, 1 and 7, and the pictures less one in bits 2 to 6.
+KEY, PYRAMID, HALF_SHIFT, PICTURES_SHIFT = 1, 2, 128, 2
+ALPHAS = {0: Fraction(1), HALF_SHIFT: Fraction(1, 2)}
 
 BASE_BYTES, BYTES_A_PIXEL = 64, 12
 
@@ -82,12 +82,17 @@ HEADER = (
     Field(
         "flags",
         "u8",
-        "bit 0: the shift of `lds` is 1/2 instead of 1; the others are 0",
-        one_of={flag: f"alpha {alpha}" for flag, alpha in ALPHAS.items()},
+        "for what is to come",
+        one_of={0: "none"},
         newer=True,
     ),
     Field("crc", "crc", "CRC-32 of the header before it"),
 )
+
+
+def pictures_in(structure: int) -> int:
+    """How many pictures a group of this structure has."""
+    return ((structure & ~HALF_SHIFT) >> PICTURES_SHIFT) + 1
 
 
 def is_intra(kind: int) -> bool:
@@ -98,7 +103,7 @@ def is_intra(kind: int) -> bool:
 _INTRA = Condition("for an I-picture", lambda values: is_intra(values["kind"]))
 _PREDICTED = Condition("for a group", lambda values: not is_intra(values["kind"]))
 _QUALITIES = Condition("where kind says so", lambda values: bool(values["kind"] & QUALITIES_FOLLOW))
-_EACH = Count("n", lambda values: 1 if is_intra(values["kind"]) else (values["structure"] >> PICTURES_SHIFT) + 1)
+_EACH = Count("n", lambda values: 1 if is_intra(values["kind"]) else pictures_in(values["structure"]))
 
 GROUP = (
     Field("kind", "u8", "the letters I, i, G, g", one_of=KINDS, framing=True),
@@ -106,8 +111,8 @@ GROUP = (
     Field(
         "structure",
         "u8",
-        "bits 2 to 6: pictures − 1; bit 1: a pyramid, not a chain; bit 0: its first picture is a key picture",
-        at_most=127,
+        "bit 7: the shift of `lds` is 1/2, not 1; bits 2 to 6: pictures − 1; bit 1: a pyramid, not a chain; bit 0: its "
+        "first picture is a key picture",
         when=_PREDICTED,
         framing=True,
     ),

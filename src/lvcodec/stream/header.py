@@ -24,7 +24,7 @@ class Header:
 
     weights_id: first 8 bytes of the weights' SHA-256. gop: most pictures from an I-picture up to the next,
     1..65535. quality_index: 0..200, of I-pictures. layers: how many indices pictures of layers 1 to 7 (structure.py)
-    are below their I-picture, 0..255 each. alpha: 1 or 1/2. video: sides of at most 16384.
+    are below their I-picture, 0..255 each. video: sides of at most 16384.
     """
 
     family: str
@@ -33,7 +33,6 @@ class Header:
     video: VideoFormat
     gop: int
     quality_index: int
-    alpha: Fraction = Fraction(1)
     layers: tuple[int, ...] = (0,) * MAX_LAYER
 
     @property
@@ -74,7 +73,7 @@ class Header:
             "gop": self.gop,
             "quality": self.quality_index,
             "layers": bytes(self.layers),
-            "flags": _number_of("alpha", self.alpha, fields.ALPHAS),
+            "flags": 0,
         }
 
     def to_bytes(self) -> bytes:
@@ -101,7 +100,6 @@ def read_header(read: Callable[[int], bytes]) -> Header:
         gop=values["gop"],
         quality_index=values["quality"],
         layers=tuple(values["layers"]),
-        alpha=fields.ALPHAS[values["flags"]],
     )
 
 

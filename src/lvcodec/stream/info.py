@@ -11,17 +11,21 @@ from lvcodec.stream.records import PictureRecord
 from lvcodec.video.presentation import Presentation
 
 
-def picture_info(record: PictureRecord, streams: Mapping[str, float] | None = None) -> PictureInfo:
-    """What a record tells of its picture. streams: bits of each sub-stream, where they are known."""
+def picture_info(
+    record: PictureRecord, streams: Mapping[str, float] | None = None, shift_estimate_bits: float | None = None
+) -> PictureInfo:
+    """What a record tells of its picture. streams, shift_estimate_bits: as PictureInfo has them, where known."""
     return PictureInfo(
         number=record.number,
         kind=record.kind,
         references=record.references,
         quality=quality.of_index(record.quality_index),
         payload_bytes=len(record.payload),
+        alpha=record.alpha,
         overhead_bytes=record.overhead_bytes,
         offset=record.offset,
         streams=streams,
+        shift_estimate_bits=shift_estimate_bits,
     )
 
 
@@ -51,7 +55,6 @@ def stream_info(
         rate=video.rate,
         colour=video.colour,
         gop=header.gop,
-        alpha=header.alpha,
         pictures=sorted(pictures, key=lambda picture: picture.number),
         size_bytes=size_bytes,
         duration_s=float(shown.time_s(len(pictures), video.rate)),

@@ -10,13 +10,14 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from lvcodec.errors import StreamError
+from lvcodec.errors import InputError, StreamError
 from lvcodec.stream import fields
 from lvcodec.stream.layout import Layout, LayoutReader, LayoutWriter, layout_bytes, size_of
-from lvcodec.stream.structure import Step, Structure
+from lvcodec.stream.structure import MAX_GROUP, Step, Structure
 
 if TYPE_CHECKING:
     from lvcodec.video.picture import Picture
@@ -54,6 +55,11 @@ class PictureRecord:
     def size_bytes(self) -> int:
         """Bytes of the picture in the stream."""
         return self.overhead_bytes + len(self.payload)
+
+    @property
+    def alpha(self) -> Fraction:
+        """The length of the shift, 1 where there is none."""
+        return Fraction(1) if self.structure is None else self.structure.alpha
 
     @property
     def references(self) -> tuple[int, ...]:
@@ -178,13 +184,22 @@ def write_group(group: Group, payload_limit: int) -> bytes:
 
 
 def _structure_byte(structure: Structure) -> int:
+    if not 1 <= structure.pictures <= MAX_GROUP:
+        raise InputError(f"cannot write this stream: a group of {structure.pictures} pictures, not 1 to {MAX_GROUP}")
+    if structure.alpha not in fields.ALPHAS.values():
+        raise InputError(f"cannot write this stream: a shift by {structure.alpha}, not 1 or 1/2")
     bits = fields.KEY * structure.key + fields.PYRAMID * structure.pyramid
+    bits += sum(bit for bit, alpha in fields.ALPHAS.items() if alpha == structure.alpha)
     return bits + ((structure.pictures - 1) << fields.PICTURES_SHIFT)
 
 
 def _structure_of(byte: int) -> Structure:
-    pictures = (byte >> fields.PICTURES_SHIFT) + 1
-    return Structure(pictures, pyramid=bool(byte & fields.PYRAMID), key=bool(byte & fields.KEY))
+    return Structure(
+        fields.pictures_in(byte),
+        pyramid=bool(byte & fields.PYRAMID),
+        key=bool(byte & fields.KEY),
+        alpha=fields.ALPHAS[byte & fields.HALF_SHIFT],
+    )
 
 
 def write_end(end: End) -> bytes:

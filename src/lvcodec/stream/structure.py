@@ -10,6 +10,7 @@ A group needs nothing of what came before it but picture 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 
 MAX_GROUP = 32  # pictures
@@ -42,12 +43,14 @@ class Step:
 class Structure:
     """A group of 1 ... MAX_GROUP pictures after an I-picture; a pyramid has two or more.
 
-    key: whether the first picture that is coded has the I-picture's quality.
+    key: whether the first picture that is coded has the I-picture's quality. alpha: the length of the shift in lds, 1
+    or 1/2; 1 in all other modes.
     """
 
     pictures: int
     pyramid: bool = False
     key: bool = False
+    alpha: Fraction = Fraction(1)
 
     @property
     def steps(self) -> tuple[Step, ...]:
