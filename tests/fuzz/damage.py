@@ -115,7 +115,7 @@ def mend_end(parts: list[Part]) -> None:
 def pictures_of(part: Part) -> int:
     """How many pictures a group has by its structure."""
     structure = part.fields.get("structure", b"\0")
-    return structure[0] // 4 + 1 if structure else 1
+    return structure[0] % 128 // 4 + 1 if structure else 1  # bit 7: the shift of lds
 
 
 def payloads_of(part: Part) -> list[bytes]:
