@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+import lvcodec
+from lvcodec.video.ffmpeg import ffmpeg_exe
 
 MakePlayer = Callable[[str, str], None]
 
@@ -41,6 +45,21 @@ def test_the_video_reaches_the_player(here, stream, tmp_path, player: MakePlayer
     assert here("decode", stream, "some.y4m", "--frames", "5:7").returncode == 0
     assert (tmp_path / "mpv.y4m").read_bytes() == (tmp_path / "some.y4m").read_bytes()
     assert "--title=$>clip.lvc -" in (tmp_path / "mpv.args").read_text()
+
+
+def test_sound_goes_along(here, tmp_path, random_model: str, player: MakePlayer) -> None:
+    film, words = tmp_path / "film.mkv", "-f lavfi -i testsrc=size=64x48:rate=8:duration=1 -f lavfi -i sine=duration=1"
+    subprocess.run([ffmpeg_exe(), "-v", "error", *words.split(), "-c:a", "flac", film], check=True)
+    lvcodec.encode(film, tmp_path / "film.lvc", model=random_model)
+    player("ffplay", "cat > shown")
+    assert here("play", tmp_path / "film.lvc").returncode == 0
+    (tmp_path / "shown").rename(tmp_path / "shown.mkv")
+    said = subprocess.run(
+        [ffmpeg_exe(), "-i", tmp_path / "shown.mkv"], capture_output=True, text=True, check=False
+    ).stderr
+    assert "Video: ffv1" in said and "Audio: flac" in said
+    assert here("play", tmp_path / "film.lvc", "--video-only").returncode == 0
+    assert (tmp_path / "shown").read_bytes().startswith(b"YUV4MPEG2")
 
 
 def test_no_player(here, stream, player: MakePlayer) -> None:

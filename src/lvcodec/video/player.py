@@ -12,9 +12,9 @@ from lvcodec.errors import InputError, check_known, reason_of
 from lvcodec.video.ffmpeg import last_words
 from lvcodec.video.writing import Output
 
-# What goes through the pipe, as the suffix of a file would say it. The players tell the format by the bytes, so one
-# that has sound too would need no more than its name here.
-FORMAT = "y4m"
+# What goes through the pipe, as the suffix of a file would say it: pictures alone, or with sound and subtitles. The
+# players tell the format by the bytes.
+PICTURES, WITH_TRACKS = "y4m", "mkv"
 
 
 def _ffplay(title: str) -> list[str]:
