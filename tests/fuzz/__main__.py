@@ -45,6 +45,14 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
+def peak_bytes() -> int:
+    """The most that this program has held. (ru_maxrss would count the process that it was started by, too.)"""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise OSError("/proc/self/status tells no peak")
+
+
 def stop(number: int, frame: FrameType | None) -> None:
     raise Hang(f"more than {SECONDS} s")
 
@@ -96,7 +104,7 @@ def main() -> int:
         outcomes, wrong = run(args.seed, numbers, stop_at_first=args.only is not None)
     for outcome, count in sorted(outcomes.items()):
         print(f"{count:7d}  {outcome}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_bytes()
     print(
         f"{len(numbers)} streams, seed {args.seed}: {len(wrong)} wrong, {time.monotonic() - began:.0f} s, "
         f"at most {peak / 2**20:.0f} MiB"
