@@ -42,8 +42,8 @@ class FlickerMeter:
         if before is None:
             return None
         change, flicker = (
-            np.square(now - then, dtype=np.float32).mean(dtype=np.float64)
-            for now, then in zip((source, error), before, strict=True)
+            np.square(this - last, dtype=np.float32).mean(dtype=np.float64)
+            for this, last in zip((source, error), before, strict=True)
         )
         self._changes.append(float(change))
         self._flicker.append(float(flicker))
