@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from lvcodec.cluster.worker import at_work
 from lvcodec.codec import decoding
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
-from lvcodec.codec.side import beside_of
+from lvcodec.codec.side import sink_with
 from lvcodec.errors import InputError, UsageError
 from lvcodec.frames import FrameRange
 from lvcodec.options import Decoding
@@ -26,10 +25,7 @@ from lvcodec.stream.container import StreamReader
 from lvcodec.stream.files import is_path, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.video.atomic import begin_partial, check_output, remove_partial
-from lvcodec.video.beside import takes_tracks
 from lvcodec.video.picture import Picture
-from lvcodec.video.pipe_formats import output_suffix
-from lvcodec.video.sink import open_sink
 from lvcodec.video.writing import write_error
 
 if TYPE_CHECKING:
@@ -73,21 +69,7 @@ def decode(
             with ExitStack() as stack:
                 reader = StreamReader(stack.enter_context(open_stream(stream)))
                 reader.index()
-                tracks = takes_tracks(output_suffix(place, options.format))
-                beside, aspect = stack.enter_context(beside_of(reader, options, notices, with_tracks=tracks))
-                sink = stack.enter_context(
-                    open_sink(
-                        place,
-                        replace(header.video, aspect=aspect),
-                        pix_fmt=options.pix_fmt,
-                        overwrite=options.overwrite,
-                        stated_format=options.format,
-                        count=total,
-                        beside=beside,
-                    )
-                )
-                for text in sink.notices:
-                    notices(text)
+                sink, beside = stack.enter_context(sink_with(reader, place, options, total, notices))
                 for file in _in_order(run, _pieces(stream, folder, ranges, there)):
                     for picture in _pictures(file, header):
                         sink.write(picture)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lvcodec.codec.concealment import fill_gaps, records_of
@@ -19,7 +18,7 @@ from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.codec.pipeline import pipelined
-from lvcodec.codec.side import beside_of
+from lvcodec.codec.side import sink_with
 from lvcodec.errors import InputError, MismatchError, StreamError
 from lvcodec.exact.settings import whole_products
 from lvcodec.frames import FrameRange
@@ -30,9 +29,6 @@ from lvcodec.stream.files import open_stream
 from lvcodec.stream.records import PictureRecord
 from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Sink
-from lvcodec.video.beside import takes_tracks
-from lvcodec.video.pipe_formats import output_suffix
-from lvcodec.video.sink import open_sink
 
 if TYPE_CHECKING:
     from lvcodec.stream.files import StreamLike
@@ -87,22 +83,8 @@ def decode(
         # The right weights and a backend that computes right, before anything is written.
         networks = Networks.of_stream(reader.header, device=options.device, backend=options.backend, on_notice=notices)
         reader.index()  # tells the count, where the file can seek
-        suffix = output_suffix(target, options.format)
-        beside, aspect = stack.enter_context(beside_of(reader, options, notices, with_tracks=takes_tracks(suffix)))
         total = None if reader.count is None else FrameRange.of(options.frames).count_of(reader.count)
-        sink = stack.enter_context(
-            open_sink(
-                target,
-                replace(video, aspect=aspect),
-                pix_fmt=options.pix_fmt,
-                overwrite=options.overwrite,
-                stated_format=options.format,
-                count=total,
-                beside=beside,
-            )
-        )
-        for text in sink.notices:
-            notices(text)
+        sink, beside = stack.enter_context(sink_with(reader, target, options, total, notices))
         count, concealed = _write_all(reader, networks, options, sink, notices, on_picture)
         size_bytes = reader.size_bytes
         if reader.side_bytes and reader.side() is None and not options.video_only:

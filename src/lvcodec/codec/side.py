@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lvcodec.errors import StreamError
 from lvcodec.frames import FrameRange
@@ -17,9 +18,15 @@ from lvcodec.stream import fields
 from lvcodec.stream.container import StreamReader
 from lvcodec.stream.presentation import read_presentation
 from lvcodec.stream.side import SideData
-from lvcodec.video.beside import Beside
+from lvcodec.video.base import Sink
+from lvcodec.video.beside import Beside, takes_tracks
+from lvcodec.video.pipe_formats import output_suffix
 from lvcodec.video.presentation import Presentation
+from lvcodec.video.sink import open_sink
 from lvcodec.video.writing import write_all
+
+if TYPE_CHECKING:
+    from lvcodec.stream.files import StreamLike
 
 
 def presentation_of(reader: StreamReader, side: SideData | None, notices: OnNotice) -> Presentation:
@@ -63,6 +70,30 @@ def beside_of(
                 notices(f"sound and other tracks are damaged, and left out: {error.message}")
                 beside = replace(beside, lines=())
         yield beside, shown.aspect
+
+
+@contextmanager
+def sink_with(
+    reader: StreamReader, target: StreamLike, options: Decoding, count: int | None, notices: OnNotice
+) -> Iterator[tuple[Sink, Beside]]:
+    """The output for `count` pictures of a stream, and what goes beside them. Raises as open_sink does."""
+    with ExitStack() as stack:
+        tracks = takes_tracks(output_suffix(target, options.format))
+        beside, aspect = stack.enter_context(beside_of(reader, options, notices, with_tracks=tracks))
+        sink = stack.enter_context(
+            open_sink(
+                target,
+                replace(reader.header.video, aspect=aspect),
+                pix_fmt=options.pix_fmt,
+                overwrite=options.overwrite,
+                stated_format=options.format,
+                count=count,
+                beside=beside,
+            )
+        )
+        for text in sink.notices:
+            notices(text)
+        yield sink, beside
 
 
 def _times(shown: Presentation, asked: FrameRange, reader: StreamReader) -> Beside:
