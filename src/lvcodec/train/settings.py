@@ -9,6 +9,7 @@ from typing import Any
 
 from lvcodec.errors import UsageError
 from lvcodec.names import DEFAULT_FAMILY, ONE_NETWORK_FAMILIES
+from lvcodec.quality import HIGHEST
 from lvcodec.sizes import MULTIPLE
 
 PRESETS = ("short", "paper")
@@ -26,8 +27,8 @@ class Settings:
     total: what schedules depend on, steps if `by_steps`, else processor seconds. batch: samples a step and process.
     crop: pixels of a sample's side. optimiser: "muon" (hidden layers; Adam for the rest) or "adam"; *_lr: their rates,
     linear_lr Adam's for the linear path. schedule: "cosine", "steps" or "constant". simulated: last part of the run
-    with rounding on. animated: share of samples of several pictures that are stills in made-up motion. quality: 1..9
-    where a model has one alone.
+    with rounding on. highest: samples have qualities from 1 to this. animated: share of samples of several pictures
+    that are stills in made-up motion. quality: 1..9 where a model has one alone.
     """
 
     stage: str
@@ -42,6 +43,7 @@ class Settings:
     schedule: str = "cosine"
     simulated: float = 0.35
     loss: str = "mse"
+    highest: float = HIGHEST
     animated: float = 0.0
     family: str = DEFAULT_FAMILY
     quality: int | None = None

@@ -91,6 +91,7 @@ _OF_SETTINGS = [
     _setting(
         "simulated", PART, "Last part of the run in which weights and activations are rounded.", flag="--simulate"
     ),
+    _setting("highest", click.FloatRange(quality.LOWEST, quality.HIGHEST), "Highest quality that is trained for."),
     _setting(
         "animated", PART, "Share of samples of several pictures that are photographs set in motion.", flag="--animate"
     ),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from lvcodec.quality import HIGHEST, LOWEST
+from lvcodec.quality import LOWEST
 from lvcodec.train.data.crops import Crops, channels_of
 from lvcodec.train.settings import Settings
 from lvcodec.train.stages.stage import Stage
@@ -44,7 +44,9 @@ class _Steps(Dataset[tuple[Tensor, Tensor]]):
         crops.begin(step)
         clip = crops.cut(settings.batch, settings.crop, length=self.stage.length)
         if settings.quality is None:
-            quality = torch.from_numpy(LOWEST + (HIGHEST - LOWEST) * crops.random.random(settings.batch)).float()
+            quality = torch.from_numpy(
+                LOWEST + (settings.highest - LOWEST) * crops.random.random(settings.batch)
+            ).float()
         else:
             quality = torch.full((settings.batch,), float(settings.quality))
         return clip, quality

@@ -5,6 +5,8 @@ They pay for rate + lambda * distortion over three P-pictures.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import torch
 from torch import Tensor
 
@@ -12,11 +14,12 @@ from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.compensation import shift_direction
 from lvcodec.nets.swift import Swift
-from lvcodec.train.stages.encoder_rules import distortion_weight, step_weights
+from lvcodec.train.stages.encoder_rules import distortion_weight, hardly_moves, step_weights
 from lvcodec.train.stages.intra import as_pixels, code_intra, latents
 from lvcodec.train.stages.losses import MSE, Measure, errors
 from lvcodec.train.stages.priors import Priors
 from lvcodec.train.stages.stage import Outcome, Stage, outcome, per_pixel
+from lvcodec.train.stages.symbols import decide_known
 from lvcodec.train.stages.temporal import residual_bits
 
 
@@ -26,23 +29,34 @@ def compensation(
     """clip: (B, T, 96, H/8, W/8), T > 1: an I-picture and T - 1 P-pictures through the real reference loop."""
     with torch.no_grad():
         _, y_ref, _ = code_intra(model, priors, clip[:, 0], quality, hard=True, measure=measure)
+        steps = steps_for_training(model, quality)
+        by_one = hardly_moves(latents(model, clip[:, 0], steps), latents(model, clip[:, 1], steps))
     total: Outcome | None = None
     for t in range(1, clip.shape[1]):
-        of_picture, x_hat = code_shifted(model, priors, clip[:, t], y_ref, quality, hard=hard, measure=measure)
+        of_picture, x_hat = code_shifted(model, priors, clip[:, t], y_ref, quality, by_one, hard=hard, measure=measure)
         total = of_picture if total is None else total.joined(of_picture)
         with torch.no_grad():
-            y_ref = latents(model, as_pixels(x_hat), steps_for_training(model, quality))
+            y_ref = latents(model, as_pixels(x_hat), steps)
     if total is None:
         raise ValueError("a sample of this stage needs two pictures")
     return total
 
 
 def code_shifted(
-    model: Swift, priors: Priors, x: Tensor, y_ref: Tensor, quality: Tensor, *, hard: bool, measure: Measure
+    model: Swift,
+    priors: Priors,
+    x: Tensor,
+    y_ref: Tensor,
+    quality: Tensor,
+    by_one: Tensor,
+    *,
+    hard: bool,
+    measure: Measure,
 ) -> tuple[Outcome, Tensor]:
-    """One P-picture of lds, shifted by a half: what it costs, and the picture in UNITS_PER_LEVEL a level.
+    """One P-picture of lds, shifted by a half or by one: what it costs, and the picture in UNITS_PER_LEVEL a level.
 
-    x: (B, 96, H/8, W/8) levels - 128; y_ref: its reference's symbols.
+    x: (B, 96, H/8, W/8) levels - 128; y_ref: its reference's symbols; by_one: samples that are shifted by one, (B,).
+    The residual's bits, which nothing trained here changes, are those of a shift by a half.
     """
     x = x.contiguous(memory_format=torch.channels_last)
     steps = steps_for_training(model, quality)
@@ -50,7 +64,9 @@ def code_shifted(
     y_units = model.analysis(x)
     real = y_units * steps.gain - y_ref
     weight = distortion_weight("lds") * step_weights(steps, quality)
-    bits, symbols, mean8 = residual_bits(model, priors, ref_units, real, steps, weight, hard=hard)
+    bits, symbols, mean8, level = residual_bits(model, priors, ref_units, real, steps, weight, hard=hard)
+    weight = distortion_weight("lds", Fraction(1)) * step_weights(steps, quality)
+    symbols = torch.where(by_one[:, None, None, None], decide_known(real, mean8, level, weight), symbols)
     z = model.shift_hyper(shift_direction(torch.round(real.detach()), mean8), y_units)
     change = model.compensate(round_ste(z), symbols, ref_units, steps)
     x_hat = model.synthesis((y_ref + change) * steps.inverse, steps)

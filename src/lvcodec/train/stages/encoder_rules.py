@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from torch import Tensor
 
+from lvcodec.encoder.alpha import STILL
 from lvcodec.encoder.decisions import DECISIONS, LatentDecisions
 from lvcodec.encoder.distortion import step_weight
 from lvcodec.nets.swift import Steps
@@ -15,12 +16,18 @@ from lvcodec.train.stages.losses import MSE
 LDS_ALPHA = Fraction(1, 2)  # swift's shift in lds: it renames symbols, so the residual is known and coded as in mfvc
 
 
-def distortion_weight(mode: str) -> float:
-    """What the encoder weighs the distortion of P-pictures by in mfvc or lds."""
+def distortion_weight(mode: str, alpha: Fraction = LDS_ALPHA) -> float:
+    """What the encoder weighs the distortion of P-pictures by in mfvc or lds, where the shift has this length."""
     decisions = DECISIONS[mode]
     if not isinstance(decisions, LatentDecisions):
         raise ValueError(f"the mode {mode} has no P-pictures of latents")
-    return decisions.distortion_weight_at(decisions.alpha or LDS_ALPHA)
+    return decisions.distortion_weight_at(decisions.alpha or alpha)
+
+
+def hardly_moves(first: Tensor, second: Tensor) -> Tensor:
+    """Of which samples the encoder shifts the residuals by one, (B,): as encoder/alpha.py, by two pictures' symbols."""
+    changed, coded = (part.sum(dim=(1, 2, 3)) for part in (first != second, second != 0))
+    return (changed > 0) & (changed < STILL * coded)
 
 
 def step_weights(steps: Steps, quality: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ def temporal(
             y_ref[as_lds] = latents(model, as_pixels(x_hat), steps)[as_lds]
         real = model.analysis(x) * steps.gain - y_ref
         weight = weight[:, None, None, None] * step_weights(steps, quality)
-    bits, _, _ = residual_bits(model, priors, y_ref * steps.inverse, real, steps, weight, hard=hard)
+    bits, *_ = residual_bits(model, priors, y_ref * steps.inverse, real, steps, weight, hard=hard)
     nothing = torch.zeros_like(bits)
     return outcome(per_pixel(bits, x), nothing, nothing, quality, measure)
 
@@ -53,8 +53,8 @@ def residual_bits(
     weight: Tensor,
     *,
     hard: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Bits of one P-picture's residual and hyper-latent, the symbols that the encoder would take, and their means.
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Bits of a P-picture's residual and hyper-latent, the symbols that the encoder would take, their means and levels.
 
     ref_units: latents of the reference, in units; real: residuals in steps, not rounded; weight: bits that a squared
     step is worth. Bits are (B,); means are in eighths of a symbol, whole.
@@ -64,7 +64,7 @@ def residual_bits(
     whole = torch.round(mean8.detach())
     symbols = decide(real, whole, level, weight, laplace=True)
     bits = laplace_bits(symbols, mean8 / grid.MEAN_STEPS, level)
-    return bits.sum(dim=(1, 2, 3)) + priors.z_p.bits(z, hard=hard), symbols, whole
+    return bits.sum(dim=(1, 2, 3)) + priors.z_p.bits(z, hard=hard), symbols, whole, level
 
 
 STAGE = Stage(temporal, length=2, trained=("temporal",), priors=("z_p",))
