@@ -11,7 +11,7 @@ from lvcodec.exact.planes import planes_to_channels
 from lvcodec.nets.linear import UNITS_PER_LEVEL
 from lvcodec.quality import lambda_of
 from lvcodec.train.settings import LOSSES, PAPER_STEPS, settings_of
-from lvcodec.train.stages import losses
+from lvcodec.train.stages import chroma, losses
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,25 @@ def test_squared_error_weighs_planes() -> None:
         x_hat = torch.zeros_like(x)
         x_hat[:, channels] = 3 * UNITS_PER_LEVEL
         assert losses.squared_error(x, x_hat).tolist() == pytest.approx([9 * weight] * 2)
+
+
+def test_chroma_counts_more_where_quality_is_low() -> None:
+    """By the square of how much finer its steps are, and as 6:1:1 says where they are not."""
+    quality, x = torch.tensor([1.0, 3.5, 9.0]), torch.zeros(3, 96, 8, 8)
+    for channels, times in ((slice(0, 64), [1, 1, 1]), (slice(64, 96), [1.6**2, 1.45**2, 1])):
+        x_hat = torch.zeros_like(x)
+        x_hat[:, channels] = UNITS_PER_LEVEL
+        counted, squared = losses.errors(x, x_hat, quality, losses.MSE)
+        assert (counted / squared).tolist() == pytest.approx(times)
+
+
+def test_steps_of_chroma_are_finer_from_the_start(fresh) -> None:
+    """Those of latents of chroma, and of no others; as many times as errors weigh more."""
+    model = fresh("intra").model
+    luma, finer = model.log_step.max(dim=1).values[:, None], torch.tensor(chroma.FINER).log()[:, None]
+    made = ((luma - model.log_step - finer).abs() < 1e-6) & (finer > 0)
+    assert 0 < made[0].sum() < len(made[0]) and torch.equal(made[0], made[3])
+    assert torch.allclose(model.log_step[:, ~made[0]], luma.expand_as(model.log_step)[:, ~made[0]])
 
 
 def test_ms_ssim_is_the_librarys(pair) -> None:

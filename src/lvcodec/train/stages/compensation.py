@@ -71,7 +71,7 @@ def code_shifted(
     change = model.compensate(round_ste(z), symbols, ref_units, steps)
     x_hat = model.synthesis((y_ref + change) * steps.inverse, steps)
     rate = per_pixel(bits + priors.z_bfd.bits(z, hard=hard), x)
-    return outcome(rate, *errors(x, x_hat, measure), quality, measure), x_hat
+    return outcome(rate, *errors(x, x_hat, quality, measure), quality, measure), x_hat
 
 
 STAGE = Stage(compensation, length=4, trained=("shift",), priors=("z_bfd",), recorded=True)

@@ -60,7 +60,7 @@ def code_intra(
         bits_of_step = gaussian_bits(paid[:, group], mean8 / grid.MEAN_STEPS, level) * inside
         bits = bits + bits_of_step.sum(dim=(1, 2, 3))
     x_hat = model.synthesis(y_hat * steps.inverse, steps)
-    return outcome(per_pixel(bits, x), *errors(x, x_hat, measure), quality, measure), y_hat, x_hat
+    return outcome(per_pixel(bits, x), *errors(x, x_hat, quality, measure), quality, measure), y_hat, x_hat
 
 
 def latents(model: Swift, x: Tensor, steps: Steps) -> Tensor:

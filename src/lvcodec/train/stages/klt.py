@@ -9,13 +9,14 @@ from lvcodec.encoder.distortion import CHROMA, LUMA
 from lvcodec.models.steps import start_quantiser
 from lvcodec.nets.swift import Swift
 from lvcodec.train.data.crops import Crops
+from lvcodec.train.stages import chroma
 
 
 def start_from_klt(model: Swift, crops: Crops, *, batches: int = 60, size: int = 192) -> None:
     """Set the linear path, deviations and quantiser steps so that the codec works before any training.
 
     Luma and chroma are scaled by the square roots of their weights in the distortion, so that one step size is right
-    for all coefficients (models/steps.py).
+    for all coefficients (models/steps.py); those of chroma are made finer then.
     """
     patches = torch.cat(
         [
@@ -39,3 +40,4 @@ def start_from_klt(model: Swift, crops: Crops, *, batches: int = 60, size: int =
         model.enc_linear.weight[:, :, centre, centre] = (basis * scale).float()
         model.dec_linear.weight[:, :, centre, centre] = (basis / scale).T.float()
     start_quantiser(model, deviation)
+    chroma.make_finer(model)

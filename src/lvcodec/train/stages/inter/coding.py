@@ -72,7 +72,7 @@ def code(model: Inter, batch: PictureBatch) -> CodedBatch:
     with torch.autocast(batch.x.device.type, enabled=False):
         units = model.dequantised(symbols, steps) + (symbols != 0) * (real - real.detach()) * steps.inverse.detach()
     x_hat = reconstructed(model, batch, symbols, units)
-    distortion, squared = errors(batch.x, x_hat, MSE)
+    distortion, squared = errors(batch.x, x_hat, batch.quality, MSE)
     rate = per_pixel(bits, batch.x)
     usual = USUAL_COST * (lmbda / USUAL_LAMBDA) ** COST_GROWS
     weight = 1 / ((rate + lmbda * distortion).detach() + usual)
