@@ -182,7 +182,7 @@ def test_where_there_is_no_cluster(
             lvcodec.encode(film, tmp_path / "a.lvc", **options | {"cluster": "local:1"} | changes)
         assert os.listdir(tmp_path) == []
 
-    refused(UsageError, "is coded at one quality", cluster="local:1", bitrate=1e6)
+    refused(UsageError, "is coded without --maxrate", cluster="local:1", maxrate=1e6)
     refused(UsageError, "'local:x' names no number of workers", cluster="local:x")
     refused(UsageError, "'local:0' names no number of workers", cluster="local:0")
     refused(InputError, "no dask scheduler answers at tcp://127.0.0.1:1", cluster="tcp://127.0.0.1:1")

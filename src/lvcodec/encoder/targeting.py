@@ -1,9 +1,10 @@
 """Encoding towards a size, a bit rate, or a figure of quality, on one machine.
 
-source ─► samples ─► coded at one quality after another ─► the quality of all ─► encoding.encode ─► size ─► done
-         (trials.py)                                                ▲                              │
-                                                                    └─── its last GOPs, coarser ◄──┘ or finer
-                                                                             (aim.py)
+    source ─► samples ─► coded at one quality after another ─► the quality of all ─► encoding.encode ─► size ─► done
+                                                                        ▲                              │
+                                                                        └─── its last GOPs, coarser ◄──┘ or finer
+
+trials.py has the samples and the search, aim.py what a size changes.
 """
 
 from __future__ import annotations

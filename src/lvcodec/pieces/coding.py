@@ -12,7 +12,6 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import BinaryIO, cast
 
-from lvcodec import quality
 from lvcodec.encoder.encoding import encode
 from lvcodec.errors import InputError, LvcError
 from lvcodec.options import Encoding
@@ -30,7 +29,7 @@ from lvcodec.video.source import open_source
 
 
 def encode_piece(
-    place: str | os.PathLike[str],
+    place: str | os.PathLike[str] | Plan,
     number: int,
     options: Encoding,
     *,
@@ -38,7 +37,7 @@ def encode_piece(
     on_notice: OnNotice | None = None,
 ) -> Receipt:
     """See lvcodec.encode_piece. options: those of this machine (plan.LOCAL)."""
-    plan = Plan.read(place)
+    plan = place if isinstance(place, Plan) else Plan.read(place)
     plan.piece(number)
     if not options.overwrite and (receipt := _coded_already(plan, number)):
         if on_notice:
@@ -66,23 +65,29 @@ def code(
     info = fitting_model(plan, device=options.device, backend=options.backend)
     folder_is_there(plan.folder)
     own = {field: getattr(options, field) for field in ("jobs", "device", "backend")}
-    quality_there = quality.of_index(plan.header.quality_index)
-    settings = replace(plan.encoding, model=info.path, quality=quality_there, frames=None, video_only=True, **own)
+    settings = replace(plan.encoding, model=info.path, frames=None, video_only=True, **own)
 
     def attempt(seek_s: Fraction | None) -> Receipt:
         with ExitStack() as stack:
             file = stack.enter_context(AtomicFile(plan.file_of(number), overwrite=True))
             pictures = stack.enter_context(_PieceSource(plan, number, source, seek_s))
             hashed, began, worked = _Hashed(file), time.monotonic(), time.process_time()
-            starts = plan.pieces[number].starts
             report = encode(
-                pictures, cast(BinaryIO, hashed), settings, on_picture=on_picture, on_notice=on_notice, starts=starts
+                pictures,
+                cast(BinaryIO, hashed),
+                settings,
+                on_picture=on_picture,
+                on_notice=on_notice,
+                qualities=plan.aim.qualities,
+                starts=plan.pieces[number].starts,
+                first_gop=plan.first_gops[number],
             )
             if hashed.head != plan.header.to_bytes():
                 raise InputError(f"{plan.title(number)} has another header than {plan.path} says", "make a new plan")
             receipt = Receipt(
                 plan.identity,
                 number,
+                digest_of(plan.qualities_of(number)),
                 report.size_bytes,
                 report.payload_bytes,
                 hashed.digest.hexdigest(),
