@@ -234,7 +234,7 @@ def plan(
     source: a file that all of them can read. target: the plan, a JSON file.
     piece_s: seconds of a piece, at least; it ends where a shot does, after five times as long at the latest.
     encoding, options, on_picture, on_progress, on_notice: as for `encode`. on_picture counts the pictures
-        that are read; on_progress tells of samples too, which are coded at several qualities where a target is to be hit.
+        that are read; on_progress tells of samples too, on which qualities are tried where a target is to be hit.
     Raises what `encode` does, and UsageError for what only the encoder of the whole clip could do (recon, psnr, verify,
     maxrate).
     """

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 import lvcodec
 from lvcodec.bench.comparison import ComparisonRequest, compare
 from lvcodec.cluster import engine
+from lvcodec.encoder.probing import Probe, Prober
 from lvcodec.errors import InputError, UsageError, WeightsError
 from lvcodec.models import untrained
 from lvcodec.pieces.plan import Plan
@@ -121,6 +123,28 @@ def test_without_a_shared_folder(
 ) -> None:
     lvcodec.encode(film, tmp_path / "a.lvc", cluster=workers, ship=True, **options)
     assert (tmp_path / "a.lvc").read_bytes() == stream.read_bytes()
+
+
+@pytest.mark.parametrize("ship", [False, True])
+def test_a_size(
+    workers: str, film: Path, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ship: bool
+) -> None:
+    """Tried on the workers, told wrong, and corrected there: to the bytes of one machine."""
+    right = Prober.at
+
+    def told(self: Prober, index: int) -> Probe:
+        probe = right(self, index)
+        return replace(probe, size_bytes=round(0.97 * probe.size_bytes))
+
+    monkeypatch.setattr(Prober, "at", told)
+    del options["quality"]
+    notices: list[str] = []
+    target: dict[str, Any] = {"target_size": 15000, **options}
+    lvcodec.encode(film, tmp_path / "a.lvc", cluster=workers, ship=ship, on_notice=notices.append, **target)
+    assert any(" of 4 are coded again" in text for text in notices)
+    lvcodec.encode(film, tmp_path / "b.lvc", **target)
+    assert (tmp_path / "a.lvc").read_bytes() == (tmp_path / "b.lvc").read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["a.lvc", "b.lvc"]
 
 
 def test_a_piece_that_always_fails(

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lvcodec.cluster.engine import Piece, Run, check_workers, connected, count_of_workers
-from lvcodec.cluster.worker import at_work
+from lvcodec.cluster.samples import coder_on
+from lvcodec.cluster.worker import at_work, check_fits
 from lvcodec.codec.notices import Notices
 from lvcodec.encoder.aim import Aim
 from lvcodec.encoder.choices import open_clip
@@ -22,7 +23,6 @@ from lvcodec.options import Encoding
 from lvcodec.pieces import coding
 from lvcodec.pieces.fingerprint import Fingerprint
 from lvcodec.pieces.joining import join
-from lvcodec.pieces.machine import fitting_model
 from lvcodec.pieces.plan import Plan, stream_options
 from lvcodec.pieces.planning import check_for_pieces, make_plan
 from lvcodec.pieces.receipt import folder_is_there, receipt_of
@@ -59,7 +59,7 @@ def encode(
     notices, began = Notices(on_notice), time.monotonic()
     folder = Path(f"{os.path.abspath(target)}.cluster")
     with connected(str(options.cluster), notices) as client:
-        plan, lacking = _plan(os.path.abspath(source), folder, options, notices, on_progress)
+        plan, lacking = _plan(os.path.abspath(source), folder, options, client, on_progress, notices)
         count = len(plan.pieces)
         notices(f"{plan.pictures} pictures in {count} piece{'' if count == 1 else 's'}")
         while True:
@@ -80,7 +80,12 @@ def encode(
 
 
 def _plan(
-    source: str, folder: Path, options: Encoding, notices: Notices, on_progress: OnProgress | None
+    source: str,
+    folder: Path,
+    options: Encoding,
+    client: Client,
+    on_progress: OnProgress | None,
+    notices: Notices,
 ) -> tuple[Plan, MissingPicturesError | None]:
     """The plan in the folder, if that is to be gone on with; else a new one, and what its source lacks."""
     place = folder / "plan.json"
@@ -98,7 +103,15 @@ def _plan(
     folder_is_there(folder)
     notices(f"{source} is read once to be cut into pieces")
     try:
-        return make_plan(source, place, options, on_progress=on_progress, on_notice=notices), None
+        plan = make_plan(
+            source,
+            place,
+            options,
+            coder_for=lambda outline: coder_on(client, outline, _there(options), notices),
+            on_progress=on_progress,
+            on_notice=notices,
+        )
+        return plan, None
     except MissingPicturesError as error:
         return Plan.read(place), error
     except BaseException:
@@ -146,9 +159,9 @@ def _code(
 ) -> None:
     """Have the pieces of these numbers coded, all into the plan's folder."""
     folder_is_there(plan.folder)
-    there = {name: getattr(options, name) for name in LOCAL_THERE}
+    there = _there(options)
     if options.ship:
-        check_workers(client, _check_sent, plan, there)
+        check_workers(client, check_fits, plan, there)
         workers = count_of_workers(client)
         run = Run(client, SHIPPED_AHEAD * workers, on_pictures, notices)
         for piece, data in run.results(_shipped(plan, set(numbers), there)):
@@ -172,6 +185,11 @@ def _code(
         pass
 
 
+def _there(options: Encoding) -> dict[str, Any]:
+    """The options that workers go by."""
+    return {name: getattr(options, name) for name in LOCAL_THERE}
+
+
 def _shipped(plan: Plan, numbers: set[int], there: dict[str, Any]) -> Iterator[Piece]:
     """The pieces in the order of the film, each with its pictures as a lossless video: the source is read once."""
     with open_clip(plan.source, plan.encoding) as pictures, tempfile.TemporaryDirectory(prefix="lvcodec-") as folder:
@@ -190,10 +208,6 @@ def _shipped(plan: Plan, numbers: set[int], there: dict[str, Any]) -> Iterator[P
 # ---- on workers ---------------------------------------------------------------------------------------------------
 
 
-def _check_sent(plan: Plan, there: dict[str, Any]) -> None:
-    fitting_model(plan, device=there["device"], backend=there["backend"])
-
-
 def _check_shared(place: str, identity: str, there: dict[str, Any]) -> None:
     try:
         plan = Plan.read(place)
@@ -201,7 +215,7 @@ def _check_shared(place: str, identity: str, there: dict[str, Any]) -> None:
         raise InputError(f"it cannot read {place}", "share that folder, or give --ship") from error
     if plan.identity != identity:
         raise InputError(f"its {place} is another plan", "share that folder, or give --ship")
-    _check_sent(plan, there)
+    check_fits(plan, there)
 
 
 def _code_shared(place: str, number: int, aim: Aim, there: dict[str, Any]) -> None:

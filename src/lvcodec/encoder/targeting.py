@@ -116,4 +116,4 @@ def _found(source: VideoLike, options: Encoding, notices: Notices, on_progress: 
     """Which qualities the target takes. What is to be said of the source is said when it is coded."""
     wanted = options if options.target_size is not None else replace(options, video_only=True)
     with opened(source, wanted, trials.FIRST, Notices(None)) as clip:
-        return trials.found(clip, clip.runs, options, notices, on_progress)
+        return trials.found(clip, clip.runs, clip.coded, options, notices, on_progress)

@@ -16,7 +16,7 @@ from lvcodec.encoder.aim import STEP as SIZE_STEP
 from lvcodec.encoder.aim import TARGETED, Aim
 from lvcodec.encoder.clip import Clip
 from lvcodec.encoder.pace import Stage
-from lvcodec.encoder.probing import Probe, Prober
+from lvcodec.encoder.probing import Coder, Probe, Prober
 from lvcodec.encoder.qualities import Qualities
 from lvcodec.encoder.samples import Samples, samples_of
 from lvcodec.errors import InputError
@@ -84,17 +84,23 @@ class Goal:
 
 
 def found(
-    clip: Clip, runs: Iterable[Iterable[Picture]], options: Encoding, on_notice: OnNotice, on_progress: OnProgress
+    clip: Clip,
+    runs: Iterable[Iterable[Picture]],
+    coded: Coder,
+    options: Encoding,
+    on_notice: OnNotice,
+    on_progress: OnProgress,
 ) -> Aim:
     """Read a clip to its end, try samples of it, and tell by which qualities the target of the options is hit.
 
-    clip: opened with FIRST as its index. runs: its GOPs. Raises InputError if a size is too small for any quality.
+    clip: opened with FIRST as its index. runs: its GOPs. coded: codes samples as the clip does. Raises InputError if a
+    size is too small for any quality.
     """
     looking = Stage("looking", clip.pictures.expected, on_progress)
     with without_gradients(), samples_of(runs, clip.header.video, looking.tell) as samples:
         is_whole_file = options.target_size is not None
         goal = Goal.of(options, samples, clip.side.size_bytes(clip.pictures, samples.pictures) if is_whole_file else 0)
-        prober = Prober(clip, samples, goal.kind == "vmaf", lambda done: None)
+        prober = Prober(clip.header, coded, samples, goal.kind == "vmaf", lambda done: None)
         tried: dict[int, float] = {}
 
         def measured(index: int) -> float:

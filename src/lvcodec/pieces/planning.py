@@ -20,6 +20,7 @@ from lvcodec.encoder import trials
 from lvcodec.encoder.aim import Aim
 from lvcodec.encoder.clip import opened
 from lvcodec.encoder.pace import Stage
+from lvcodec.encoder.probing import Coder
 from lvcodec.encoder.qualities import Qualities
 from lvcodec.encoder.side import Side
 from lvcodec.errors import MissingPicturesError, UsageError
@@ -47,11 +48,16 @@ def make_plan(
     options: Encoding,
     *,
     piece_s: float = PIECE_S,
+    coder_for: Callable[[Plan], Coder] | None = None,
     on_picture: OnPicture | None = None,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
 ) -> Plan:
-    """See lvcodec.plan."""
+    """See lvcodec.plan.
+
+    coder_for: gives what codes samples in place of this machine, for an outline of the plan: one without its pieces and
+    at a quality that is not the one to be found.
+    """
     options.validate()
     check_for_pieces(options)
     if not piece_s > 0:
@@ -71,10 +77,22 @@ def make_plan(
                 on_picture(len(crcs), pictures.expected)
 
         runs = _noted(clip.runs, seen, gops)
+        outline = Plan(
+            Path(target),
+            os.path.abspath(source),
+            fingerprint,
+            options,
+            clip.header,
+            canary_of(clip.networks, index),
+            __version__,
+            (),
+            Aim(Qualities(index)),
+        )
+        aim = outline.aim
         if options.has_target:
-            aim = trials.found(clip, runs, options, notices, tell)
+            coder = coder_for(outline) if coder_for else clip.coded
+            aim = trials.found(clip, runs, coder, options, notices, tell)
         else:
-            aim = Aim(Qualities(index))
             stage = Stage("planning", pictures.expected, tell)
             for run in runs:
                 for _ in run:
@@ -85,17 +103,13 @@ def make_plan(
         pieces = _pieces(runs_of_pieces, crcs, pictures, options.frames[0] or 0 if options.frames else 0)
         missing, name = pictures.missing, pictures.name
         beside = tuple(_kept(Path(target), clip.side, pictures, len(crcs)))
-    plan = Plan(
-        Path(target),
-        os.path.abspath(source),
-        fingerprint,
-        options,
-        header,
-        canary_of(clip.networks, header.quality_index),
-        __version__,
-        tuple(sorted(pieces, key=lambda piece: (-piece.pictures, piece.first))),
-        aim,
-        beside,
+    plan = replace(
+        outline,
+        header=header,
+        canary=canary_of(clip.networks, header.quality_index),
+        pieces=tuple(sorted(pieces, key=lambda piece: (-piece.pictures, piece.first))),
+        aim=aim,
+        beside=beside,
     )
     plan.write(overwrite=options.overwrite)
     if missing and not options.lenient:
