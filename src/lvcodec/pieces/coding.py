@@ -32,7 +32,7 @@ from lvcodec.stream.records import HEADER_BYTES
 from lvcodec.video.atomic import AtomicFile
 from lvcodec.video.base import Source, VideoLike
 from lvcodec.video.picture import Picture
-from lvcodec.video.source import open_source
+from lvcodec.video.source import ArraySource, open_source
 
 
 def encode_piece(
@@ -119,7 +119,7 @@ def code_sample(
     plan: Plan, pictures: Sequence[Picture], index: int, options: Encoding, *, on_picture: OnPicture | None = None
 ) -> list[CodedGroup]:
     """Code pictures of a film as a GOP at a quality index, to try that: what the encoder of the whole film would."""
-    source, groups, done = (pictures, plan.header.video), [], 0
+    source, groups, done = ArraySource(pictures, plan.header.video), [], 0
     with (
         opened(source, _settings(plan, options), plan.header.quality_index, Notices(None)) as clip,
         without_gradients(),
