@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lvcodec.cluster.engine import Piece, Run, check_workers, connected, count_of_workers
-from lvcodec.cluster.samples import coder_on
-from lvcodec.cluster.worker import at_work, check_fits
+from lvcodec.cluster.samples import check_fits, coder_on
+from lvcodec.cluster.worker import at_work
 from lvcodec.codec.notices import Notices
 from lvcodec.encoder.aim import Aim
 from lvcodec.encoder.choices import open_clip

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from lvcodec.cluster.engine import Piece, Run, check_workers, count_of_workers
-from lvcodec.cluster.worker import at_work, check_fits
+from lvcodec.cluster.worker import at_work
 from lvcodec.encoder.groups import CodedGroup
 from lvcodec.encoder.probing import Coder
 from lvcodec.encoder.qualities import Planned
 from lvcodec.options import Encoding
 from lvcodec.pieces import coding
+from lvcodec.pieces.machine import fitting_model
 from lvcodec.pieces.plan import Plan
 from lvcodec.report import OnNotice
 from lvcodec.video.picture import Picture
@@ -42,6 +43,11 @@ def _pieces(runs: Iterable[Iterable[Planned]], outline: Plan, there: dict[str, A
 
 
 # ---- on workers ---------------------------------------------------------------------------------------------------
+
+
+def check_fits(plan: Plan, there: dict[str, Any]) -> None:
+    """Raise if this machine does not code what all others of a plan do. there: options that workers go by."""
+    fitting_model(plan, device=there["device"], backend=there["backend"])
 
 
 def _code(outline: Plan, pictures: list[Picture], index: int, there: dict[str, Any]) -> list[CodedGroup]:

@@ -9,20 +9,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from lvcodec.cluster.engine import PROGRESS
-from lvcodec.pieces.machine import fitting_model
-from lvcodec.pieces.plan import Plan
 from lvcodec.report import OnPicture
 
 TELL_S = 1.0
 _alone = threading.Lock()  # networks are kept for one model at a time, and torch's threads are the process's
-
-
-def check_fits(plan: Plan, there: dict[str, Any]) -> None:
-    """Raise if this machine does not code what all others of a plan do. there: options that workers go by."""
-    fitting_model(plan, device=there["device"], backend=there["backend"])
 
 
 @contextmanager
