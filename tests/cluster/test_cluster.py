@@ -18,6 +18,7 @@ import pytest
 import lvcodec
 from lvcodec.bench.comparison import ComparisonRequest, compare
 from lvcodec.cluster import engine
+from lvcodec.encoder import samples
 from lvcodec.encoder.probing import Probe, Prober
 from lvcodec.errors import InputError, UsageError, WeightsError
 from lvcodec.models import untrained
@@ -125,11 +126,19 @@ def test_without_a_shared_folder(
     assert (tmp_path / "a.lvc").read_bytes() == stream.read_bytes()
 
 
-@pytest.mark.parametrize("ship", [False, True])
+@pytest.mark.parametrize("ship, short", [(False, 480), (True, 20)])
 def test_a_size(
-    workers: str, film: Path, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ship: bool
+    workers: str,
+    film: Path,
+    options: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ship: bool,
+    short: int,
 ) -> None:
-    """Tried on the workers, told wrong, and corrected there: to the bytes of one machine."""
+    """Tried on the workers, as a whole or on samples, told wrong, and corrected there: to the bytes of one machine."""
+    monkeypatch.setattr(samples, "SHORT", short)
+    monkeypatch.setattr(samples, "PIECE", 4)
     right = Prober.at
 
     def told(self: Prober, index: int) -> Probe:

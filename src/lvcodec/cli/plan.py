@@ -16,8 +16,8 @@ from lvcodec.options import Encoding
 
 
 @click.command(
-    epilog="Examples: lvcodec plan -q 4 film.mp4 -o film.json | xargs -P 2 -I{} lvcodec encode --piece {} film.json "
-    "&& lvcodec join film.json film.lvc; lvcodec plan --target-vmaf 85 film.mp4 -o film.json"
+    epilog="Example: lvcodec plan -q 4 film.mp4 -o film.json | xargs -P 2 -I{} lvcodec encode --piece {} film.json "
+    "&& lvcodec join film.json film.lvc; --target-vmaf 85 in place of -q 4 aims at that"
 )
 @click.argument("source")
 @click.option("-o", "--output", "target", metavar="PLAN", required=True, help="The plan to write, a JSON file.")
