@@ -20,6 +20,7 @@ from lvcodec.errors import (
     MismatchError,
     MissingPicturesError,
     NoSuchPictureError,
+    SizeMissedError,
     StreamError,
     TruncatedStreamError,
     UsageError,
@@ -60,6 +61,7 @@ __all__ = [
     "PictureInfo",
     "PlanePsnr",
     "Progress",
+    "SizeMissedError",
     "StreamError",
     "StreamInfo",
     "TruncatedStreamError",
@@ -223,6 +225,7 @@ def plan(
     *,
     piece_s: float = 12,
     on_picture: OnPicture | None = None,
+    on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
     **options: Any,
 ) -> int:
@@ -230,16 +233,17 @@ def plan(
 
     source: a file that all of them can read. target: the plan, a JSON file.
     piece_s: seconds of a piece, at least; it ends where a shot does, after five times as long at the latest.
-    encoding, options, on_picture, on_notice: as for `encode`.
-    Raises what `encode` does, and UsageError for what only the whole clip could have (recon, psnr, verify, targets,
+    encoding, options, on_picture, on_progress, on_notice: as for `encode`. on_picture counts the pictures
+        that are read; on_progress tells of samples too, on which qualities are tried where a target is to be hit.
+    Raises what `encode` does, and UsageError for what only the encoder of the whole clip could do (recon, psnr, verify,
     maxrate).
     """
     from lvcodec.options import Encoding, with_changes
     from lvcodec.pieces import planning
 
     settings = with_changes(Encoding, encoding, options)
-    made = planning.make_plan(source, target, settings, piece_s=piece_s, on_picture=on_picture, on_notice=on_notice)
-    return len(made.pieces)
+    told: dict[str, Any] = {"on_picture": on_picture, "on_progress": on_progress, "on_notice": on_notice}
+    return len(planning.make_plan(source, target, settings, piece_s=piece_s, **told).pieces)
 
 
 def encode_piece(
@@ -269,12 +273,15 @@ def join(
     *,
     overwrite: bool = False,
     on_picture: OnPicture | None = None,
+    on_notice: OnNotice | None = None,
 ) -> EncodeReport:
     """Join the coded pieces of a plan to the stream that `encode` would have written.
 
     The report's fps are over the time that all pieces took, one after another.
-    Raises InputError or StreamError, before anything is written, for pieces that are missing, foreign or damaged.
+    Raises, before anything is written, InputError or StreamError for pieces that are missing, foreign or damaged;
+    SizeMissedError, which has the numbers of some pieces, if the size that the plan aims at is missed: those are to be
+    coded again by `encode_piece`, at qualities that the plan now has, and all joined again.
     """
     from lvcodec.pieces import joining
 
-    return joining.join(plan, target, overwrite=overwrite, on_picture=on_picture)
+    return joining.join(plan, target, overwrite=overwrite, on_picture=on_picture, on_notice=on_notice)

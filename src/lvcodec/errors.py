@@ -59,6 +59,19 @@ class MissingPicturesError(InputError):
         self.report = report
 
 
+class SizeMissedError(LvcError):
+    """A film in pieces that misses the size that it is to have: some are to be coded again, at other qualities.
+
+    pieces: their numbers; the plan has the qualities.
+    """
+
+    exit_code = 8
+
+    def __init__(self, message: str, hint: str | None = None, *, pieces: Iterable[int]) -> None:
+        super().__init__(message, hint)
+        self.pieces = list(pieces)
+
+
 class NoSuchPictureError(InputError, IndexError):
     """A number that no picture of the stream has."""
 

@@ -77,8 +77,7 @@ class Encoding:
     audio: keep the sound of a file too. video_only: keep neither sound nor subtitles nor anything else but pictures.
     cluster: code on many machines, to the same bytes: "local", "local:N" for N processes here, or the address of a dask
         scheduler. Source and target must be files, in folders that the workers see by the same names; with `ship` the
-        pictures are sent instead. What is coded lies in the folder TARGET.cluster until it is joined. No target, and no
-        maxrate.
+        pictures are sent instead. What is coded lies in the folder TARGET.cluster until it is joined. No maxrate.
     """
 
     quality: float = quality.DEFAULT

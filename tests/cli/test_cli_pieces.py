@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import lvcodec
+from lvcodec.encoder.probing import Probe, Prober
 
 
 @pytest.fixture
@@ -51,3 +53,29 @@ def test_what_the_commands_refuse(here: Callable[..., Any], film: Path, random_m
         assert json.loads(done.stdout) == {"plan": "plan.json", "piece": number}
     done = here("join", "plan.json", "a.lvc", "--json")
     assert json.loads(done.stdout)["pictures"] == 9
+
+
+def test_a_size_that_is_missed(
+    here: Callable[..., Any], film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written; what is to be coded again comes to stdout, as docs/cluster.md's loop needs it."""
+    right = Prober.at
+
+    def told(self: Prober, index: int) -> Probe:
+        probe = right(self, index)
+        return dataclasses.replace(probe, size_bytes=round(0.9 * probe.size_bytes))
+
+    monkeypatch.setattr(Prober, "at", told)
+    options = ["--gop", "3", "--preset", "fast", "--target-size", "900"]
+    assert here("plan", film, "-o", "plan.json", "-q", "3", *options).returncode == 2
+    assert here("plan", film, "-o", "plan.json", "--piece-length", "0.1", *options).stdout == b"0\n1\n2\n"
+    numbers, codes = ["0", "1", "2"], []
+    while numbers:
+        for number in numbers:
+            assert here("encode", "--piece", number, "plan.json").returncode == 0
+        done = here("join", "plan.json", "a.lvc")
+        codes.append(done.returncode)
+        numbers = done.stdout.decode().split()
+        assert bool(numbers) == (done.returncode == 8) == (b"and are to have 900; code piece" in done.stderr)
+        assert (tmp_path / "a.lvc").exists() == (done.returncode == 0)
+    assert len(codes) > 1 and codes[-1] == 0 and 880 <= (tmp_path / "a.lvc").stat().st_size <= 900

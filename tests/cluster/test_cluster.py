@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import pytest
 import lvcodec
 from lvcodec.bench.comparison import ComparisonRequest, compare
 from lvcodec.cluster import engine
+from lvcodec.encoder import samples
+from lvcodec.encoder.probing import Probe, Prober
 from lvcodec.errors import InputError, UsageError, WeightsError
 from lvcodec.models import untrained
 from lvcodec.pieces.plan import Plan
@@ -123,6 +126,36 @@ def test_without_a_shared_folder(
     assert (tmp_path / "a.lvc").read_bytes() == stream.read_bytes()
 
 
+@pytest.mark.parametrize("ship, short", [(False, 480), (True, 20)])
+def test_a_size(
+    workers: str,
+    film: Path,
+    options: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ship: bool,
+    short: int,
+) -> None:
+    """Tried on the workers, as a whole or on samples, told wrong, and corrected there: to the bytes of one machine."""
+    monkeypatch.setattr(samples, "SHORT", short)
+    monkeypatch.setattr(samples, "PIECE", 4)
+    right = Prober.at
+
+    def told(self: Prober, index: int) -> Probe:
+        probe = right(self, index)
+        return replace(probe, size_bytes=round(0.97 * probe.size_bytes))
+
+    monkeypatch.setattr(Prober, "at", told)
+    del options["quality"]
+    notices: list[str] = []
+    target: dict[str, Any] = {"target_size": 15000, **options}
+    lvcodec.encode(film, tmp_path / "a.lvc", cluster=workers, ship=ship, on_notice=notices.append, **target)
+    assert any(" of 4 are coded again" in text for text in notices)
+    lvcodec.encode(film, tmp_path / "b.lvc", **target)
+    assert (tmp_path / "a.lvc").read_bytes() == (tmp_path / "b.lvc").read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["a.lvc", "b.lvc"]
+
+
 def test_a_piece_that_always_fails(
     workers: str, film: Path, stream: Path, options: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -182,7 +215,7 @@ def test_where_there_is_no_cluster(
             lvcodec.encode(film, tmp_path / "a.lvc", **options | {"cluster": "local:1"} | changes)
         assert os.listdir(tmp_path) == []
 
-    refused(UsageError, "is coded at one quality", cluster="local:1", bitrate=1e6)
+    refused(UsageError, "is coded without --maxrate", cluster="local:1", maxrate=1e6)
     refused(UsageError, "'local:x' names no number of workers", cluster="local:x")
     refused(UsageError, "'local:0' names no number of workers", cluster="local:0")
     refused(InputError, "no dask scheduler answers at tcp://127.0.0.1:1", cluster="tcp://127.0.0.1:1")

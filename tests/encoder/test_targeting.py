@@ -21,7 +21,7 @@ from lvcodec.encoder import targeting
 from lvcodec.encoder.probing import Probe, Prober
 from lvcodec.encoder.qualities import Qualities
 from lvcodec.encoder.samples import samples_of
-from lvcodec.encoder.targeting import search
+from lvcodec.encoder.trials import search
 from lvcodec.errors import InputError, UsageError
 from lvcodec.measure import ffmpeg_features
 from lvcodec.measure.filters import vmaf
@@ -173,7 +173,7 @@ def test_gone_on_with_towards_the_same_size(clip: Path, tmp_path: Path, monkeypa
     target = tmp_path / "out.lvc"
     with pytest.raises(KeyboardInterrupt):
         lvcodec.encode(clip, target, gop=GOP, preset="fast", target_size=2000, on_picture=interrupted)
-    monkeypatch.setattr(targeting, "_planned", None)
+    monkeypatch.setattr(targeting, "_found", None)
     with pytest.raises(InputError, match="was begun with target 2000 bytes, not 3000 bytes"):
         lvcodec.encode(clip, target, gop=GOP, preset="fast", target_size=3000, resume=True)
     report = lvcodec.encode(clip, target, gop=GOP, preset="fast", target_size=2000, resume=True)

@@ -8,7 +8,15 @@ from typing import Any, TypeVar
 import click
 
 from lvcodec import names, quality
-from lvcodec.cli.params import bframes_in_a_row, frame_range, gop_length, picture_rate, picture_size
+from lvcodec.cli.params import (
+    bframes_in_a_row,
+    bit_rate,
+    byte_count,
+    frame_range,
+    gop_length,
+    picture_rate,
+    picture_size,
+)
 from lvcodec.options import MAX_BFRAMES, MAX_EFFORT, USUAL_BFRAMES, Encoding
 from lvcodec.presets import ENCODER_PRESETS
 
@@ -40,6 +48,25 @@ _NETWORKS = (
 _TRACKS = (
     click.option("--no-audio", "audio", is_flag=True, default=True, flag_value=False, help="Leave out the sound."),
     click.option("--video-only", is_flag=True, help="Leave out all but the pictures: sound, subtitles, chapters."),
+)
+
+_TARGETS = (
+    click.option(
+        "--target-size",
+        metavar="BYTES",
+        callback=byte_count,
+        help="Bytes that the file may have, as in 700k, 20M or 1.5G, sound included; the quality is found by trying, "
+        "the file is read more than once, and comes to within 2 % of it, and no more.",
+    ),
+    click.option(
+        "--bitrate",
+        metavar="R",
+        callback=bit_rate,
+        help="Bits a second of the pictures, as in 300k or 2M; found in the same way.",
+    ),
+    click.option("--target-psnr", type=float, metavar="DB", help="Mean PSNR to aim at (planes 6:1:1)."),
+    click.option("--target-vmaf", type=float, metavar="V", help="Mean VMAF to aim at."),
+    click.option("--worst-shot", is_flag=True, help="Aim with the worst shot's PSNR or VMAF instead of the mean."),
 )
 
 _STREAM = (
@@ -125,6 +152,11 @@ def tracks_options(command: Command) -> Command:
 def stream_options(command: Command) -> Command:
     """All that decides what goes into a stream: the fields of Encoding that `encode` and `plan` have in common."""
     return _with(command, _STREAM)
+
+
+def target_options(command: Command) -> Command:
+    """A size, a rate, or a figure of quality to aim at."""
+    return _with(command, _TARGETS)
 
 
 def _with(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:

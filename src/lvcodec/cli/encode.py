@@ -8,10 +8,17 @@ import click
 
 import lvcodec
 from lvcodec import names
-from lvcodec.cli.coding_options import backend_option, cluster_option, device_option, jobs_option, stream_options
+from lvcodec.cli.coding_options import (
+    backend_option,
+    cluster_option,
+    device_option,
+    jobs_option,
+    stream_options,
+    target_options,
+)
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import PIPE, bit_rate, byte_count, check_source, check_target, given
+from lvcodec.cli.params import PIPE, bit_rate, check_source, check_target, given
 from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.options import Encoding
 from lvcodec.report import EncodeReport
@@ -24,22 +31,7 @@ PIECE_OPTIONS = ("jobs", "device", "backend", "overwrite")
 @click.argument("source")
 @click.argument("target", required=False)
 @stream_options
-@click.option(
-    "--target-size",
-    metavar="BYTES",
-    callback=byte_count,
-    help="Bytes that the file may have, as in 700k, 20M or 1.5G, sound included; the quality is found by trying, the "
-    "file is read more than once, and comes to within 2 % of it, and no more.",
-)
-@click.option(
-    "--bitrate",
-    metavar="R",
-    callback=bit_rate,
-    help="Bits a second of the pictures, as in 300k or 2M; found in the same way.",
-)
-@click.option("--target-psnr", type=float, metavar="DB", help="Mean PSNR to aim at (planes 6:1:1).")
-@click.option("--target-vmaf", type=float, metavar="V", help="Mean VMAF to aim at.")
-@click.option("--worst-shot", is_flag=True, help="Aim with the worst shot's PSNR or VMAF instead of the mean.")
+@target_options
 @click.option(
     "--maxrate",
     metavar="R",
@@ -92,8 +84,6 @@ def encode(
     if target is None:
         raise click.MissingParameter(param_hint="'TARGET'", param_type="argument")
     encoding = Encoding(alpha=float(alpha) if alpha else None, **options)
-    if encoding.has_target and given("quality"):
-        raise UsageError("--quality says what a target finds", "leave one of them out")
     check(source, target, encoding)
     if encoding.cluster is None:
         check_part(target, resume=encoding.resume, overwrite=encoding.overwrite)
@@ -128,6 +118,8 @@ def _encode_piece(plan: str, target: str | None, piece: int, out: Output, option
 def check(source: str, target: str, encoding: Encoding) -> None:
     """Refuse what cannot work, before torch is loaded. Raises UsageError or InputError."""
     encoding.validate()
+    if encoding.has_target and given("quality"):
+        raise UsageError("--quality says what a target finds", "leave one of them out")
     if encoding.alpha is not None and encoding.chosen_mode not in names.SHIFTING_MODES:  # the library passes over it
         raise UsageError(
             f"--alpha belongs to --mode {' and '.join(names.SHIFTING_MODES)}, not to {encoding.chosen_mode}"

@@ -70,7 +70,7 @@ def decode(
                 reader = StreamReader(stack.enter_context(open_stream(stream)))
                 reader.index()
                 sink, beside = stack.enter_context(sink_with(reader, place, options, total, notices))
-                for file in _in_order(run, _pieces(stream, folder, ranges, there)):
+                for file in map(Path, run.in_order(_pieces(stream, folder, ranges, there))):
                     for picture in _pictures(file, header):
                         sink.write(picture)
                     file.unlink()
@@ -115,17 +115,6 @@ def _pieces(stream: str, folder: Path, ranges: list[tuple[int, int]], there: dic
         file = str(folder / f"{number:04}.yuv")
         title = f"piece {number} (pictures {first} to {end - 1})"
         yield Piece(number, title, end - first, _decode, (stream, file, first, end, there), -number)
-
-
-def _in_order(run: Run, pieces: Iterator[Piece]) -> Iterator[Path]:
-    """The files of all pieces, in their order."""
-    waiting: dict[int, Path] = {}
-    due = 0
-    for piece, file in run.results(pieces):
-        waiting[piece.number] = Path(file)
-        while due in waiting:
-            yield waiting.pop(due)
-            due += 1
 
 
 def _pictures(file: Path, header: Header) -> Iterator[Picture]:

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lvcodec.cluster.engine import Piece, Run, check_workers, connected, count_of_workers
+from lvcodec.cluster.samples import check_fits, coder_on
 from lvcodec.cluster.worker import at_work
 from lvcodec.codec.notices import Notices
+from lvcodec.encoder.aim import Aim
 from lvcodec.encoder.choices import open_clip
 from lvcodec.encoder.pace import Stage
-from lvcodec.errors import InputError, LvcError, MissingPicturesError, UsageError
+from lvcodec.errors import InputError, LvcError, MissingPicturesError, SizeMissedError, UsageError
 from lvcodec.options import Encoding
 from lvcodec.pieces import coding
 from lvcodec.pieces.fingerprint import Fingerprint
 from lvcodec.pieces.joining import join
-from lvcodec.pieces.machine import fitting_model
 from lvcodec.pieces.plan import Plan, stream_options
 from lvcodec.pieces.planning import check_for_pieces, make_plan
 from lvcodec.pieces.receipt import folder_is_there, receipt_of
@@ -58,23 +59,19 @@ def encode(
     notices, began = Notices(on_notice), time.monotonic()
     folder = Path(f"{os.path.abspath(target)}.cluster")
     with connected(str(options.cluster), notices) as client:
-        plan, lacking = _plan(os.path.abspath(source), folder, options, notices)
+        plan, lacking = _plan(os.path.abspath(source), folder, options, client, on_progress, notices)
         count = len(plan.pieces)
         notices(f"{plan.pictures} pictures in {count} piece{'' if count == 1 else 's'}")
-        missing = [number for number in range(len(plan.pieces)) if not _is_done(plan, number)]
-        done = plan.pictures - sum(plan.pieces[number].pictures for number in missing)
-
-        stage = Stage("encoding", plan.pictures, on_progress, done) if on_progress else None
-
-        def on_pictures(pictures: int) -> None:
-            if on_picture:
-                on_picture(done + pictures, plan.pictures)
-            if stage:
-                stage.tell(done + pictures)
-
-        if missing:
-            _code(plan, missing, options, client, on_pictures, notices)
-    report = join(plan, target, overwrite=options.overwrite, elapsed_s=time.monotonic() - began)
+        while True:
+            _code_missing(plan, options, client, on_picture, on_progress, notices)
+            elapsed_s = time.monotonic() - began
+            try:
+                report = join(plan, target, overwrite=options.overwrite, elapsed_s=elapsed_s, on_notice=notices)
+                break
+            except SizeMissedError as error:
+                pieces = f"{len(error.pieces)} piece{'' if len(error.pieces) == 1 else 's'}"
+                notices(f"{error.message}: {pieces} of {count} are coded again")
+                plan = Plan.read(plan.path)
     shutil.rmtree(folder, ignore_errors=True)
     report = replace(report, notices=tuple(notices.texts))
     if lacking is not None:
@@ -82,7 +79,14 @@ def encode(
     return report
 
 
-def _plan(source: str, folder: Path, options: Encoding, notices: Notices) -> tuple[Plan, MissingPicturesError | None]:
+def _plan(
+    source: str,
+    folder: Path,
+    options: Encoding,
+    client: Client,
+    on_progress: OnProgress | None,
+    notices: Notices,
+) -> tuple[Plan, MissingPicturesError | None]:
     """The plan in the folder, if that is to be gone on with; else a new one, and what its source lacks."""
     place = folder / "plan.json"
     if place.exists():
@@ -99,12 +103,43 @@ def _plan(source: str, folder: Path, options: Encoding, notices: Notices) -> tup
     folder_is_there(folder)
     notices(f"{source} is read once to be cut into pieces")
     try:
-        return make_plan(source, place, options, on_notice=notices), None
+        plan = make_plan(
+            source,
+            place,
+            options,
+            coder_for=lambda outline: coder_on(client, outline, _there(options), notices),
+            on_progress=on_progress,
+            on_notice=notices,
+        )
+        return plan, None
     except MissingPicturesError as error:
         return Plan.read(place), error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _code_missing(
+    plan: Plan,
+    options: Encoding,
+    client: Client,
+    on_picture: OnPicture | None,
+    on_progress: OnProgress | None,
+    notices: Notices,
+) -> None:
+    """Have all pieces coded that are not there as the plan says."""
+    missing = [number for number in range(len(plan.pieces)) if not _is_done(plan, number)]
+    done = plan.pictures - sum(plan.pieces[number].pictures for number in missing)
+    stage = Stage("encoding", plan.pictures, on_progress, done) if on_progress else None
+
+    def on_pictures(pictures: int) -> None:
+        if on_picture:
+            on_picture(done + pictures, plan.pictures)
+        if stage:
+            stage.tell(done + pictures)
+
+    if missing:
+        _code(plan, missing, options, client, on_pictures, notices)
 
 
 def _is_done(plan: Plan, number: int) -> bool:
@@ -124,9 +159,9 @@ def _code(
 ) -> None:
     """Have the pieces of these numbers coded, all into the plan's folder."""
     folder_is_there(plan.folder)
-    there = {name: getattr(options, name) for name in LOCAL_THERE}
+    there = _there(options)
     if options.ship:
-        check_workers(client, _check_sent, plan, there)
+        check_workers(client, check_fits, plan, there)
         workers = count_of_workers(client)
         run = Run(client, SHIPPED_AHEAD * workers, on_pictures, notices)
         for piece, data in run.results(_shipped(plan, set(numbers), there)):
@@ -141,13 +176,18 @@ def _code(
             plan.title(number),
             plan.pieces[number].pictures,
             _code_shared,
-            (str(plan.path), number, there),
+            (str(plan.path), number, plan.aim, there),
             plan.pieces[number].pictures,
             str(plan.log_of(number)),
         )
         for number in numbers
     ):
         pass
+
+
+def _there(options: Encoding) -> dict[str, Any]:
+    """The options that workers go by."""
+    return {name: getattr(options, name) for name in LOCAL_THERE}
 
 
 def _shipped(plan: Plan, numbers: set[int], there: dict[str, Any]) -> Iterator[Piece]:
@@ -168,10 +208,6 @@ def _shipped(plan: Plan, numbers: set[int], there: dict[str, Any]) -> Iterator[P
 # ---- on workers ---------------------------------------------------------------------------------------------------
 
 
-def _check_sent(plan: Plan, there: dict[str, Any]) -> None:
-    fitting_model(plan, device=there["device"], backend=there["backend"])
-
-
 def _check_shared(place: str, identity: str, there: dict[str, Any]) -> None:
     try:
         plan = Plan.read(place)
@@ -179,12 +215,13 @@ def _check_shared(place: str, identity: str, there: dict[str, Any]) -> None:
         raise InputError(f"it cannot read {place}", "share that folder, or give --ship") from error
     if plan.identity != identity:
         raise InputError(f"its {place} is another plan", "share that folder, or give --ship")
-    _check_sent(plan, there)
+    check_fits(plan, there)
 
 
-def _code_shared(place: str, number: int, there: dict[str, Any]) -> None:
-    with at_work(Plan.read(place).log_of(number)) as tell:
-        coding.encode_piece(place, number, Encoding(**there), on_picture=tell)
+def _code_shared(place: str, number: int, aim: Aim, there: dict[str, Any]) -> None:
+    plan = replace(Plan.read(place), aim=aim)  # a network's folder may show for a while what the file was before
+    with at_work(plan.log_of(number)) as tell:
+        coding.encode_piece(plan, number, Encoding(**there), on_picture=tell)
 
 
 def _code_sent(plan: Plan, number: int, video: bytes, there: dict[str, Any]) -> bytes:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from lvcodec.errors import InputError, LvcError, UsageError
 from lvcodec.report import OnNotice
@@ -131,6 +132,7 @@ class Run:
     window: int | None
     on_pictures: Callable[[int], None]
     on_notice: OnNotice
+    _name: str = field(default_factory=lambda: uuid4().hex)  # of no other run, now or later
     _running: dict[Future[Any], Piece] = field(default_factory=dict)
     _under_way: dict[str, int] = field(default_factory=dict)  # pictures done, by the key of a piece
     _finished: int = 0
@@ -149,8 +151,18 @@ class Run:
             self.client.cancel(list(self._running))
             self.client.unsubscribe_topic(PROGRESS)
 
+    def in_order(self, pieces: Iterable[Piece]) -> Iterator[Any]:
+        """The results of pieces whose numbers go up from 0, in that order."""
+        waiting: dict[int, Any] = {}
+        due = 0
+        for piece, result in self.results(pieces):
+            waiting[piece.number] = result
+            while due in waiting:
+                yield waiting.pop(due)
+                due += 1
+
     def _start(self, piece: Piece) -> None:
-        key = f"lvcodec-piece-{id(self)}-{piece.number}"
+        key = f"lvcodec-piece-{self._name}-{piece.number}"
         future = self.client.submit(
             piece.call, *piece.args, key=key, pure=False, retries=ATTEMPTS - 1, priority=piece.priority
         )

@@ -58,12 +58,13 @@ def encode(
     qualities: Qualities | None = None,
     whole: Callable[[Begun], None] | None = None,
     starts: Collection[int] | None = None,
+    first_gop: int = 0,
 ) -> EncodeReport:
     """See lvcodec.encode; source may also be one that is open.
 
     qualities: of the GOPs, in place of the options' one. whole: called when the stream is complete, but not yet in its
     place; an exception leaves it as it is then. starts: numbers of the pictures that GOPs begin with, from 0, where
-    that is known already.
+    that is known already. first_gop: the number of the first GOP, where the source is a piece of a film.
     """
     options.validate()
     if options.verify and not is_path(target):
@@ -90,7 +91,7 @@ def encode(
         written.keep(clip.runs, clip.networks, options)
         if clip.limit is not None:
             clip.limit.go_on(begun.records)
-        written.take(clip.coded(planned(clip.runs, qualities, first=begun.gops)), options, notices)
+        written.take(clip.coded(planned(clip.runs, qualities, first=first_gop + begun.gops)), options, notices)
         if clip.limit is not None:
             clip.limit.tell(notices)
         if whole is not None:

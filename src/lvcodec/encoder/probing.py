@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from lvcodec.encoder.clip import Clip
-from lvcodec.encoder.groups import write_group
+from lvcodec.encoder.groups import CodedGroup, write_group
 from lvcodec.encoder.pace import Tally
 from lvcodec.encoder.qualities import Planned
 from lvcodec.encoder.samples import Samples
@@ -16,7 +15,9 @@ from lvcodec.errors import InputError
 from lvcodec.measure.filters import vmaf_of_pictures
 from lvcodec.measure.psnr import PsnrMeter
 from lvcodec.stream.container import StreamWriter
+from lvcodec.stream.header import Header
 
+Coder = Callable[[Iterable[Iterable[Planned]]], Iterator[CodedGroup]]  # the groups of GOPs, in order
 OnSample = Callable[[int], None]  # pictures of the samples that have been coded at this quality
 
 
@@ -32,9 +33,10 @@ class Probe:
 
 @dataclass
 class Prober:
-    """Codes samples at one quality after another. with_vmaf: measure that, too."""
+    """Codes samples at one quality after another. header: of the stream. with_vmaf: measure that, too."""
 
-    clip: Clip
+    header: Header
+    coded: Coder
     samples: Samples
     with_vmaf: bool
     on_sample: OnSample
@@ -49,14 +51,14 @@ class Prober:
     def _coded(self, index: int) -> Probe:
         samples = self.samples
         runs = ((Planned(picture, index) for picture in samples.read(piece)) for piece in samples.pieces)
-        writer = StreamWriter(_Nowhere(), self.clip.header)
+        writer = StreamWriter(_Nowhere(), self.header)
         intra, others = Tally(), Tally()
         meters = [PsnrMeter() for _ in samples.pieces]
         left = [piece.pictures for piece in samples.pieces]
         shown_to = samples.pieces[0].path.with_name("shown.raw")
         at = done = 0
         with open(shown_to, "wb") as file:
-            for group in self.clip.coded(runs):
+            for group in self.coded(runs):
                 size = write_group(writer, group)
                 (intra if group.structure is None else others).add(len(group.pictures), size)
                 for picture in group.shown:

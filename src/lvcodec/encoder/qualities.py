@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from math import floor
 from threading import Lock
-from typing import Self
+from typing import Any, Self
 
 from lvcodec import quality
 from lvcodec.encoder.gop import GopEncoder
@@ -42,13 +42,19 @@ class Qualities:
 
     def text(self) -> str:
         """On one line, for `of_text`."""
-        return json.dumps([self.index, self.finer, self.changes, self.most_bytes])
+        return json.dumps(asdict(self))
 
     @classmethod
     def of_text(cls, text: str) -> Self:
         """What `text` wrote."""
-        index, finer, changes, most_bytes = json.loads(text)
-        return cls(index, finer, tuple((gop, difference) for gop, difference in changes), most_bytes)
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """What dataclasses.asdict made. Raises KeyError, TypeError or ValueError for anything else."""
+        most = record["most_bytes"]
+        changes = tuple((int(gop), int(difference)) for gop, difference in record["changes"])
+        return cls(int(record["index"]), float(record["finer"]), changes, None if most is None else float(most))
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,21 @@ import hashlib
 import os
 import platform
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from typing import BinaryIO, cast
 
-from lvcodec import quality
+from lvcodec.codec.notices import Notices
+from lvcodec.codec.out_of_memory import enough_memory
+from lvcodec.encoder.clip import opened
 from lvcodec.encoder.encoding import encode
+from lvcodec.encoder.groups import CodedGroup
+from lvcodec.encoder.qualities import Planned
 from lvcodec.errors import InputError, LvcError
+from lvcodec.exact.loaded import without_gradients
+from lvcodec.exact.settings import whole_products
 from lvcodec.options import Encoding
 from lvcodec.pieces.digest import digest_of, picture_crc
 from lvcodec.pieces.fingerprint import Fingerprint
@@ -26,11 +32,11 @@ from lvcodec.stream.records import HEADER_BYTES
 from lvcodec.video.atomic import AtomicFile
 from lvcodec.video.base import Source, VideoLike
 from lvcodec.video.picture import Picture
-from lvcodec.video.source import open_source
+from lvcodec.video.source import ArraySource, open_source
 
 
 def encode_piece(
-    place: str | os.PathLike[str],
+    place: str | os.PathLike[str] | Plan,
     number: int,
     options: Encoding,
     *,
@@ -38,7 +44,7 @@ def encode_piece(
     on_notice: OnNotice | None = None,
 ) -> Receipt:
     """See lvcodec.encode_piece. options: those of this machine (plan.LOCAL)."""
-    plan = Plan.read(place)
+    plan = place if isinstance(place, Plan) else Plan.read(place)
     plan.piece(number)
     if not options.overwrite and (receipt := _coded_already(plan, number)):
         if on_notice:
@@ -63,26 +69,30 @@ def code(
     source: a video of the piece's pictures alone; None: the plan's. Raises InputError if that has other pictures than
     the plan was made from, and what `lvcodec.encode` raises.
     """
-    info = fitting_model(plan, device=options.device, backend=options.backend)
+    settings = _settings(plan, options)
     folder_is_there(plan.folder)
-    own = {field: getattr(options, field) for field in ("jobs", "device", "backend")}
-    quality_there = quality.of_index(plan.header.quality_index)
-    settings = replace(plan.encoding, model=info.path, quality=quality_there, frames=None, video_only=True, **own)
 
     def attempt(seek_s: Fraction | None) -> Receipt:
         with ExitStack() as stack:
             file = stack.enter_context(AtomicFile(plan.file_of(number), overwrite=True))
             pictures = stack.enter_context(_PieceSource(plan, number, source, seek_s))
             hashed, began, worked = _Hashed(file), time.monotonic(), time.process_time()
-            starts = plan.pieces[number].starts
             report = encode(
-                pictures, cast(BinaryIO, hashed), settings, on_picture=on_picture, on_notice=on_notice, starts=starts
+                pictures,
+                cast(BinaryIO, hashed),
+                settings,
+                on_picture=on_picture,
+                on_notice=on_notice,
+                qualities=plan.aim.qualities,
+                starts=plan.pieces[number].starts,
+                first_gop=plan.first_gops[number],
             )
             if hashed.head != plan.header.to_bytes():
                 raise InputError(f"{plan.title(number)} has another header than {plan.path} says", "make a new plan")
             receipt = Receipt(
                 plan.identity,
                 number,
+                digest_of(plan.qualities_of(number)),
                 report.size_bytes,
                 report.payload_bytes,
                 hashed.digest.hexdigest(),
@@ -101,6 +111,32 @@ def code(
             if on_notice:
                 on_notice(f"{plan.title(number)} is not found by its time: all pictures before it are read")
     return attempt(None)
+
+
+@enough_memory()
+@whole_products()
+def code_sample(
+    plan: Plan, pictures: Sequence[Picture], index: int, options: Encoding, *, on_picture: OnPicture | None = None
+) -> list[CodedGroup]:
+    """Code pictures of a film as a GOP at a quality index, to try that: what the encoder of the whole film would."""
+    source, groups, done = ArraySource(pictures, plan.header.video), [], 0
+    with (
+        opened(source, _settings(plan, options), plan.header.quality_index, Notices(None)) as clip,
+        without_gradients(),
+    ):
+        for group in clip.coded([[Planned(picture, index) for picture in pictures]]):
+            groups.append(group)
+            done += len(group.pictures)
+            if on_picture:
+                on_picture(done, len(pictures))
+    return groups
+
+
+def _settings(plan: Plan, options: Encoding) -> Encoding:
+    """The plan's options with those of this machine. Raises as fitting_model does."""
+    info = fitting_model(plan, device=options.device, backend=options.backend)
+    own = {field: getattr(options, field) for field in ("jobs", "device", "backend")}
+    return replace(plan.encoding, model=info.path, frames=None, video_only=True, **own)
 
 
 def _coded_already(plan: Plan, number: int) -> Receipt | None:

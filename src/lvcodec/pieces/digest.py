@@ -1,4 +1,4 @@
-"""Whether pictures are those that a plan was made from: a hash of each, and of all of a piece."""
+"""Whether pictures, or qualities, are those of a plan: a hash of each picture, and of numbers in order."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def picture_crc(picture: Picture) -> int:
     return crc
 
 
-def digest_of(crcs: Iterable[int]) -> str:
-    """What stands for pictures in order, by the CRC-32 of each: the beginning of a SHA-256, hexadecimal."""
-    return hashlib.sha256(b"".join(crc.to_bytes(4, "little") for crc in crcs)).digest()[:DIGEST_BYTES].hex()
+def digest_of(numbers: Iterable[int]) -> str:
+    """What stands for numbers of 32 bits in order, as CRCs of pictures: the beginning of a SHA-256, hexadecimal."""
+    return hashlib.sha256(b"".join(each.to_bytes(4, "little") for each in numbers)).digest()[:DIGEST_BYTES].hex()

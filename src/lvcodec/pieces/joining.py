@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from lvcodec.errors import InputError, LvcError, StreamError
+from lvcodec.codec.notices import Notices
+from lvcodec.errors import InputError, LvcError, SizeMissedError, StreamError
 from lvcodec.pieces.plan import Plan
 from lvcodec.pieces.receipt import Receipt, receipt_of
 from lvcodec.report import EncodeReport
@@ -15,7 +19,7 @@ from lvcodec.stream.files import create_stream, open_stream
 from lvcodec.video.atomic import check_output
 
 if TYPE_CHECKING:
-    from lvcodec.report import OnPicture
+    from lvcodec.report import OnNotice, OnPicture
     from lvcodec.stream.files import StreamLike
 
 TOLD = 5  # problems that one message names
@@ -28,33 +32,73 @@ def join(
     overwrite: bool = False,
     elapsed_s: float | None = None,
     on_picture: OnPicture | None = None,
+    on_notice: OnNotice | None = None,
 ) -> EncodeReport:
     """See lvcodec.join. elapsed_s: how long coding took; None for the sum over all pieces."""
     plan = place if isinstance(place, Plan) else Plan.read(place)
     check_output(target, *map(plan.file_of, plan.in_order), overwrite=overwrite)
-    receipts = checked(plan)
-    done = 0
+    receipts, notices = checked(plan), Notices(on_notice)
+    if plan.aim.qualities.most_bytes is not None:
+        _check_size(plan, notices)
     with create_stream(target, overwrite=overwrite) as out:
         writer = StreamWriter(out, plan.header)
-        for number in plan.in_order:
-            title = plan.title(number)
-            with open_stream(plan.file_of(number)) as file:
-                reader = StreamReader(file)
-                done += sum(1 for _ in copied_pictures(reader, writer, title))
-            if reader.header != plan.header or done != plan.pieces[number].end:
-                raise StreamError(f"{title} is damaged: it has other pictures or another header than {plan.path} says")
+        for done in _written(plan, writer):
             if on_picture:
                 on_picture(done, plan.pictures)
-        for side in plan.beside:
-            writer.side(side.what, side.chunks(plan.folder))
-        writer.finish()
     return EncodeReport.measured(
         plan.header.video,
-        pictures=done,
+        pictures=plan.pictures,
         size_bytes=writer.size_bytes,
         payload_bytes=sum(receipt.payload_bytes for receipt in receipts),
         elapsed_s=sum(receipt.elapsed_s for receipt in receipts) if elapsed_s is None else elapsed_s,
         side_bytes=writer.side_bytes,
+        notices=notices.texts,
+    )
+
+
+def _written(plan: Plan, writer: StreamWriter) -> Iterator[int]:
+    """Write the whole stream; gives how many pictures are in it, after each GOP."""
+    done = 0
+    for number in plan.in_order:
+        piece, title = plan.pieces[number], plan.title(number)
+        ends = set(accumulate(piece.gops, initial=piece.first))
+        with open_stream(plan.file_of(number)) as file:
+            reader = StreamReader(file)
+            for done, _ in enumerate(copied_pictures(reader, writer, title), start=piece.first + 1):
+                if done in ends:
+                    yield done
+        if reader.header != plan.header or done != piece.end:
+            raise StreamError(f"{title} is damaged: it has other pictures or another header than {plan.path} says")
+    for side in plan.beside:
+        writer.side(side.what, side.chunks(plan.folder))
+    writer.finish()
+
+
+def _check_size(plan: Plan, notices: Notices) -> None:
+    """See whether the stream has the size that it is to have, or tell why it has less.
+
+    Raises SizeMissedError, after the plan has got other qualities, if it could be nearer; InputError if no qualities
+    are low enough.
+    """
+    with open(os.devnull, "wb") as nowhere:
+        writer = StreamWriter(nowhere, plan.header)
+        ends = [writer.size_bytes for _ in _written(plan, writer)]
+    size_bytes = writer.size_bytes - writer.side_bytes
+    aim = plan.aim.corrected(size_bytes, [end - start for start, end in pairwise([0, *ends])])
+    if aim is None:
+        if shortfall := plan.aim.shortfall(size_bytes):
+            notices(shortfall)
+        return
+    other = replace(plan, aim=aim)
+    again = [number for number in plan.in_order if other.qualities_of(number) != plan.qualities_of(number)]
+    other.write(overwrite=True)
+    pieces = f"piece{'' if len(again) == 1 else 's'} {', '.join(map(str, again[:TOLD]))}"
+    if len(again) > TOLD:
+        pieces += f" and {len(again) - TOLD} more"
+    raise SizeMissedError(
+        f"the pictures have {size_bytes} bytes, and are to have {aim.qualities.most_bytes:.0f}",
+        f"code {pieces} again by lvcodec encode --piece N {plan.path}, then join again",
+        pieces=again,
     )
 
 

@@ -1,8 +1,9 @@
 """The plan: a film cut into pieces of whole GOPs, and all that a machine has to know to code one of them.
 
 It is a JSON file. Its pieces are coded into the folder beside it: PLAN.json's into PLAN.pieces. The longest piece has
-number 0, so that whoever takes them in order begins with what takes longest. The plan's identity is a hash of
-all but the place of the source, so plan and source may be moved.
+number 0, so that whoever takes them in order begins with what takes longest. The plan's identity is a hash of all but
+two things: the place of the source, so that plan and source may be moved, and the aim, by which GOPs have their
+qualities. Some of those change where a size is missed, and pieces without such a GOP stay good.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
+from itertools import accumulate
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from lvcodec.encoder.aim import Aim
 from lvcodec.errors import InputError, LvcError, UsageError, reason_of
 from lvcodec.options import Encoding
 from lvcodec.pieces.beside import SideFileHash
@@ -26,7 +29,7 @@ from lvcodec.pieces.fingerprint import Fingerprint
 from lvcodec.stream.header import Header, read_header
 from lvcodec.video.atomic import AtomicFile
 
-FORMAT = 1  # of the file
+FORMAT = 2  # of the file
 # Options that decide nothing about the stream: each machine has its own.
 LOCAL = frozenset(
     "recon psnr verify jobs device backend overwrite keep_partial cluster ship resume".split()  # fields of Encoding
@@ -85,7 +88,7 @@ class Plan:
 
     path: of its file. source: path of the video. fingerprint: of that. encoding: options, but for LOCAL ones.
     header: of the stream. canary: the hash that the weights give at its quality. version: of lvcodec. pieces: by their
-    numbers, the longest first. beside: what follows the last picture, in this order.
+    numbers, the longest first. aim: the qualities of the GOPs. beside: what follows the last picture, in this order.
     """
 
     path: Path
@@ -96,12 +99,13 @@ class Plan:
     canary: str
     version: str
     pieces: tuple[Piece, ...]
+    aim: Aim
     beside: tuple[SideFileHash, ...] = ()
 
     @cached_property
     def identity(self) -> str:
-        """Tells it from all other plans, wherever it and its source lie; hexadecimal."""
-        return hashlib.sha256(json.dumps(self._facts(), sort_keys=True).encode()).hexdigest()[:16]
+        """Tells it from all other plans, wherever it and its source lie and whatever its aim; hexadecimal."""
+        return _hash_of(self._facts())
 
     @property
     def pictures(self) -> int:
@@ -112,6 +116,17 @@ class Plan:
     def in_order(self) -> list[int]:
         """The numbers of the pieces in the order of the film."""
         return sorted(range(len(self.pieces)), key=lambda number: self.pieces[number].first)
+
+    @cached_property
+    def first_gops(self) -> dict[int, int]:
+        """The number of each piece's first GOP within the film."""
+        counts = (len(self.pieces[number].gops) for number in self.in_order)
+        return dict(zip(self.in_order, accumulate(counts, initial=0), strict=False))
+
+    def qualities_of(self, number: int) -> list[int]:
+        """The quality indices of a piece's GOPs."""
+        first = self.first_gops[number]
+        return [self.aim.qualities.of(first + gop) for gop in range(len(self.pieces[number].gops))]
 
     @property
     def folder(self) -> Path:
@@ -152,8 +167,13 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """The file's content."""
-        facts = self._facts()
-        return facts | {"plan": self.identity, "source": {"path": self._stored_source(), **facts["source"]}}
+        facts, aim = self._facts(), self.aim.as_dict()
+        return facts | {
+            "plan": self.identity,
+            "source": {"path": self._stored_source(), **facts["source"]},
+            "aim": aim,
+            "hash": _hash_of([self.identity, aim]),
+        }
 
     def _stored_source(self) -> str:
         """From the plan's folder where the source lies in there: both may be moved together then."""
@@ -189,12 +209,13 @@ class Plan:
                 str(record["canary"]),
                 str(record["lvcodec"]),
                 tuple(Piece.from_dict(piece) for piece in record["pieces"]),
+                Aim.from_dict(record["aim"]),
                 tuple(SideFileHash(int(side["what"]), str(side["sha256"])) for side in record["beside"]),
             )
-            identity = plan.identity
+            told = plan.as_dict()
         except (LvcError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise _no_plan(path, f"{type(error).__name__}: {error}") from error
-        if identity != record["plan"]:
+        if (told["plan"], told["hash"]) != (record["plan"], record.get("hash")):
             raise _no_plan(path, "it has been changed since it was made")
         return plan
 
@@ -202,6 +223,10 @@ class Plan:
 def folder_of(path: Path) -> Path:
     """Where the pieces of the plan in a file are."""
     return path.with_suffix(".pieces")
+
+
+def _hash_of(record: Any) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _no_plan(path: Path, why: str) -> InputError:

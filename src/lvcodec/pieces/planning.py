@@ -1,18 +1,28 @@
-"""A plan made: the whole film read once, its GOPs found as encoding finds them, and put together to pieces."""
+"""A plan made: the whole film read once, its GOPs found as encoding finds them, and put together to pieces.
+
+Where a target is aimed at, samples of the film are kept meanwhile, and the qualities found on them as encoding does.
+"""
 
 from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from lvcodec import quality
 from lvcodec.codec.notices import Notices
-from lvcodec.encoder.choices import gops_of, header_of, layers_of, model_of, networks_of, open_clip
-from lvcodec.encoder.side import Side, side_of
+from lvcodec.codec.out_of_memory import enough_memory
+from lvcodec.encoder import trials
+from lvcodec.encoder.aim import Aim
+from lvcodec.encoder.clip import opened
+from lvcodec.encoder.pace import Stage
+from lvcodec.encoder.probing import Coder
+from lvcodec.encoder.qualities import Qualities
+from lvcodec.encoder.side import Side
 from lvcodec.errors import MissingPicturesError, UsageError
 from lvcodec.exact.settings import whole_products
 from lvcodec.options import Encoding
@@ -23,12 +33,14 @@ from lvcodec.pieces.lengths import PIECE_S, grouped
 from lvcodec.pieces.machine import canary_of
 from lvcodec.pieces.plan import Piece, Plan, folder_of
 from lvcodec.pieces.receipt import folder_is_there
-from lvcodec.report import OnNotice, OnPicture
+from lvcodec.report import OnNotice, OnPicture, OnProgress
 from lvcodec.version import __version__
 from lvcodec.video.atomic import check_output
 from lvcodec.video.base import Source
+from lvcodec.video.picture import Picture
 
 
+@enough_memory()
 @whole_products()
 def make_plan(
     source: str | os.PathLike[str],
@@ -36,10 +48,16 @@ def make_plan(
     options: Encoding,
     *,
     piece_s: float = PIECE_S,
+    coder_for: Callable[[Plan], Coder] | None = None,
     on_picture: OnPicture | None = None,
+    on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
 ) -> Plan:
-    """See lvcodec.plan."""
+    """See lvcodec.plan.
+
+    coder_for: gives what codes samples in place of this machine, for an outline of the plan: one without its pieces and
+    at a quality that is not the one to be found.
+    """
     options.validate()
     check_for_pieces(options)
     if not piece_s > 0:
@@ -47,39 +65,51 @@ def make_plan(
     check_output(target, source, overwrite=options.overwrite)
     notices = Notices(on_notice)
     fingerprint = Fingerprint.of(os.fspath(source))
-    info, index = model_of(options), quality.index_of(options.quality)
+    index = trials.FIRST if options.has_target else quality.index_of(options.quality)
+    tell = on_progress or (lambda progress: None)
     with ExitStack() as stack:
-        pictures = stack.enter_context(open_clip(source, options))
+        clip = stack.enter_context(opened(source, options, index, notices))
+        pictures, crcs, gops = clip.pictures, array("I"), list[int]()
+
+        def seen(picture: Picture) -> None:
+            crcs.append(picture_crc(picture))
+            if on_picture:
+                on_picture(len(crcs), pictures.expected)
+
+        runs = _noted(clip.runs, seen, gops)
+        outline = Plan(
+            Path(target),
+            os.path.abspath(source),
+            fingerprint,
+            options,
+            clip.header,
+            canary_of(clip.networks, index),
+            __version__,
+            (),
+            Aim(Qualities(index)),
+        )
+        aim = outline.aim
+        if options.has_target:
+            coder = coder_for(outline) if coder_for else clip.coded
+            aim = trials.found(clip, runs, coder, options, notices, tell)
+        else:
+            stage = Stage("planning", pictures.expected, tell)
+            for run in runs:
+                for _ in run:
+                    stage.tell(len(crcs))
         notices.pass_on(pictures)
-        side = stack.enter_context(side_of(pictures, options, notices))
-        video = pictures.format
-        networks = networks_of(options, info, video, index, notices)
-        networks.at(index)  # refused before all is read
-        crcs = array("I")
-        gops = []
-        for gop in gops_of(pictures, options, video.rate):
-            before = len(crcs)
-            for picture in gop:
-                crcs.append(picture_crc(picture))
-                if on_picture:
-                    on_picture(len(crcs), pictures.expected)
-            gops.append(len(crcs) - before)
-        notices.pass_on(pictures)
-        header = header_of(options, info, index, layers_of(options, info, video.rate), video)
-        runs = grouped(gops, header.gop if options.follows_cuts else 0, float(piece_s * video.rate))
-        pieces = _pieces(runs, crcs, pictures, options.frames[0] or 0 if options.frames else 0)
+        header = replace(clip.header, quality_index=aim.qualities.index)
+        runs_of_pieces = grouped(gops, header.gop if options.follows_cuts else 0, float(piece_s * header.video.rate))
+        pieces = _pieces(runs_of_pieces, crcs, pictures, options.frames[0] or 0 if options.frames else 0)
         missing, name = pictures.missing, pictures.name
-        beside = tuple(_kept(Path(target), side, pictures, len(crcs)))
-    plan = Plan(
-        Path(target),
-        os.path.abspath(source),
-        fingerprint,
-        options,
-        header,
-        canary_of(networks, index),
-        __version__,
-        tuple(sorted(pieces, key=lambda piece: (-piece.pictures, piece.first))),
-        beside,
+        beside = tuple(_kept(Path(target), clip.side, pictures, len(crcs)))
+    plan = replace(
+        outline,
+        header=header,
+        canary=canary_of(clip.networks, header.quality_index),
+        pieces=tuple(sorted(pieces, key=lambda piece: (-piece.pictures, piece.first))),
+        aim=aim,
+        beside=beside,
     )
     plan.write(overwrite=options.overwrite)
     if missing and not options.lenient:
@@ -90,6 +120,22 @@ def make_plan(
     return plan
 
 
+def _noted(
+    runs: Iterable[Iterable[Picture]], seen: Callable[[Picture], None], gops: list[int]
+) -> Iterator[Iterator[Picture]]:
+    """The same GOPs; calls seen(picture) for each picture, and appends the pictures of each GOP to `gops`."""
+    for run in runs:
+        gops.append(0)
+
+        def noted(run: Iterable[Picture] = run) -> Iterator[Picture]:
+            for picture in run:
+                seen(picture)
+                gops[-1] += 1
+                yield picture
+
+        yield noted()
+
+
 def _kept(target: Path, side: Side, pictures: Source, count: int) -> Iterator[SideFileHash]:
     """What goes beside the pictures, put into the folder of the pieces."""
     for what, chunks in side.parts(pictures, count):
@@ -98,14 +144,11 @@ def _kept(target: Path, side: Side, pictures: Source, count: int) -> Iterator[Si
 
 
 def check_for_pieces(options: Encoding) -> None:
-    """Refuse what only the encoder of the whole clip could do: a target is hit, and a buffer filled, by all of it.
-
-    Raises UsageError.
-    """
-    if options.has_target:
-        raise UsageError("a film in pieces is coded at one quality, and none is looked for", "say which by --quality")
+    """Refuse what only the encoder of the whole clip could do. Raises UsageError."""
     if options.maxrate is not None:
-        raise UsageError("a film in pieces is coded without --maxrate", "what a piece may have depends on those before")
+        raise UsageError(
+            "a film in pieces is coded without --maxrate", "what a picture may have depends on the bytes of all before"
+        )
     for field in ("recon", "psnr", "verify"):
         if getattr(options, field):
             raise UsageError(f"a film in pieces is coded without --{field}", "decode the joined stream for that")

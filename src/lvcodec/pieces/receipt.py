@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lvcodec.errors import InputError, StreamError, reason_of
+from lvcodec.pieces.digest import digest_of
 from lvcodec.pieces.plan import Plan
 
 _TAIL_BYTES = 4096  # more than a receipt has
@@ -23,12 +24,14 @@ _CHUNK_BYTES = 1 << 20
 class Receipt:
     """What is known of a coded piece.
 
-    plan: its identity; piece: the number there. sha256: of the stream, hexadecimal. elapsed_s: how long coding took;
-    processor_s: of processors of `host`, in the process that coded.
+    plan: its identity; piece: the number there. qualities: the digest of its GOPs' quality indices. sha256: of the
+    stream, hexadecimal. elapsed_s: how long coding took; processor_s: of processors of `host`, in the
+    process that coded.
     """
 
     plan: str
     piece: int
+    qualities: str
     stream_bytes: int
     payload_bytes: int
     sha256: str
@@ -58,6 +61,8 @@ def receipt_of(plan: Plan, number: int) -> Receipt | None:
                 raise InputError(f"{title} is foreign: {path} is of plan {receipt.plan}, not of {plan.identity}")
             if receipt.piece != number:
                 raise InputError(f"{title} is foreign: {path} is piece {receipt.piece}")
+            if receipt.qualities != digest_of(plan.qualities_of(number)):
+                raise InputError(f"{title} is to be coded again: its size was missed, and it has other qualities now")
             file.seek(0)
             digest, left = hashlib.sha256(), receipt.stream_bytes
             while left and (data := file.read(min(left, _CHUNK_BYTES))):
