@@ -25,7 +25,7 @@ from .weights import Weights
 
 Planes = list[NDArray[np.uint8]]
 FAMILIES = {1: ("swift", Swift), 2: ("cheng2020", Cheng2020)}
-MFVC, LDS, ALIGNED = 1, 2, 3
+LDS, ALIGNED = 2, 3
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
                 state = payload.aligned(record, states, states[parent])
             else:
                 before = states[record.references[0]]
-                state = payload.mfvc(before) if header.mode == MFVC else payload.lds(before, half=record.half_shift)
+                shifted = header.mode == LDS and record.alpha > 0
+                state = payload.lds(before, half=record.alpha < 1) if shifted else payload.mfvc(before)
             states[record.number] = state
             decoded.append(Decoded(record, state.x_hat))
         yield from sorted(decoded, key=lambda picture: picture.record.number)
@@ -131,7 +132,8 @@ class Payload:
         y_shift: NDArray[Any] = v - direction / 2 if half else v
         undo = direction / 2 if half else np.where(np.abs(apart) == 4, -direction, direction)
         change = self.networks.change(self.hyper("z_bfd"), y_shift, undo, u_ref)
-        return State(self.decoded(y_ref + change), self.quality)
+        y_hat = y_ref + (y_shift + undo).astype(np.int64)
+        return State(self.decoded(y_ref + change), self.quality, y_hat)
 
     def aligned(self, record: Record, states: dict[int, State], parent: State) -> State:
         """Section "aligned"."""

@@ -3,12 +3,12 @@
     mode    reference of a P-picture               sub-streams              reconstruction
     intra   (all pictures are I-pictures)          z, y                     U_DEC(y)
     mfvc    y of the picture before                z_t, y_res               U_DEC(y_ref + y_res)
-    lds     y of the I-picture, then               z_t, y_shift, z_BFD      U_DEC(y_ref + LCM(...))
-            round(U_ENC(x_hat of the one before))
+    lds     y of the picture before, as far as     z_t, y_shift, z_BFD      U_DEC(y_ref + LCM(...))
+            its symbols tell it
     aligned x_hat of its references, moved along   motion, live, residual   prediction + inter path (codec/aligned.py)
 
-Nothing else that decodes knows a mode by name; what the encoder decides in each stands in encoder/decisions.py. (The
-container keeps P-pictures out of streams of intra.)
+In a group whose shift has the length 0, lds is mfvc. Nothing else that decodes knows a mode by name; what the encoder
+decides in each stands in encoder/decisions.py. (The container keeps P-pictures out of streams of intra.)
 """
 
 from __future__ import annotations
@@ -86,10 +86,7 @@ class LatentMode:
 
 
 def last_latents(state: State, net: Network) -> Reference:
-    """Those of the picture shown last, worked out again where it has none in these steps.
-
-    In lds they are rounded: docs/decisions.md#the-reference-of-lds-is-rounded.
-    """
+    """Those of the picture shown last, worked out again where it has none in these steps, and rounded."""
     known = state.y_hat if state.quality_index == net.quality_index else None
     steps = net.symbols(net.analyse(state.x_hat)) if known is None else known
     return Reference(net.latents(steps), steps)
@@ -138,18 +135,28 @@ def _code_lds(symbols: Symbols | None, reference: Reference, net: Network, coder
     coded = coder.code(symbols.streams["y_shift"] if symbols else None, tables, index, centre, sign)
     y_shift: NDArray[Any] = coded
     undo: NDArray[Any] = shift_undo(coded, prior[0]) if alpha == 1 else float(alpha) * shift_direction(coded, prior[0])
-    if alpha != 1:
+    y_known = coded
+    if alpha == 1:
+        y_known = coded + undo
+    else:
         y_shift = coded - undo
     z_bfd = code_hyper("z_bfd", "z_bfd", symbols, net, coder)
-    return Symbols({"z_t": z, "y_shift": y_shift, "undo": undo, "z_bfd": z_bfd}, prior)
+    return Symbols({"z_t": z, "y_shift": y_shift, "undo": undo, "y_known": y_known, "z_bfd": z_bfd}, prior)
 
 
 def _reconstruct_lds(symbols: Symbols, reference: Reference, net: Network, when: When) -> State:
     streams = symbols.streams
     latents = net.compensated(reference.steps, streams["z_bfd"], streams["y_shift"], streams["undo"], reference.latents)
-    return State(when(lambda: net.pixels(latents)), net.quality_index)
+    # Not what LCM makes of them, nor what U_ENC makes of the picture: docs/decisions.md#the-reference-of-lds
+    y_hat = reference.steps + streams["y_known"]
+    return State(when(lambda: net.pixels(latents)), net.quality_index, y_hat)
 
 
 MFVC = LatentMode(_code_mfvc, _reconstruct_mfvc)
 LDS = LatentMode(_code_lds, _reconstruct_lds)
 MODES: dict[str, Mode | None] = {"intra": None, "mfvc": MFVC, "lds": LDS, "aligned": Aligned()}
+
+
+def mode_of(name: str, alpha: Fraction) -> Mode | None:
+    """How P- and B-pictures are coded in a stream of this mode, where the shift has this length."""
+    return MODES["mfvc" if name == "lds" and alpha == 0 else name]
