@@ -51,7 +51,9 @@ LITTLE, MUCH = 200, 5000  # bytes of an I-picture, against hundreds of a P-pictu
         ({ONE: [(95, 4)] * 3, HALF: [(105, 2)] * 3, NONE: [(105, 2)] * 3}, LITTLE, HALF),
         ({ONE: [(95, 4)] * 3, HALF: [(105, 2)] * 3, NONE: [(105, 2)] * 3}, MUCH, ONE),  # errors are worth less there
         ({ONE: [(90, 2)] * 2 + [(105, 4)], HALF: [(105, 2)] * 3, NONE: [(100, 2)] * 3}, MUCH, NONE),  # the last counts
-        ({ONE: [(10, 2)], HALF: [(12, 2)], NONE: [(12, 2)]}, MUCH, ONE),  # the GOP's only one
+        ({ONE: [(10, 2)], HALF: [(12, 2)], NONE: [(12, 2)]}, MUCH, ONE),  # the only one that is known
+        ({ONE: [(100, 4)], HALF: [(105, 2)], NONE: [(105, 2)]}, MUCH, HALF),  # whose errors weigh more
+        ({ONE: [(100, 4)] * 3, HALF: [(105, 2)] * 3, NONE: [(105, 2)] * 3}, MUCH, ONE),
     ],
 )
 def test_the_cheapest_length(told: Any, intra_bytes: int, want: Fraction) -> None:

@@ -38,6 +38,7 @@ def cheapest_length(
     bits, unshifted = _bits(intra), [_bits(group) for group in coded[Fraction(0)].groups]
     worth = (bits + (GOP - 1) * sum(unshifted) / len(unshifted)) / (GOP * bits)
     pixels = pictures[0].width * pictures[0].height
+    worth *= TRIED / len(pictures)  # what the first ones leave out comes later, and shows only then
     weight = worth * lambda_of(coder.nets[0].quality) * pixels
 
     def cost(alpha: Fraction) -> float:

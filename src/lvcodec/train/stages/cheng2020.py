@@ -23,7 +23,7 @@ from lvcodec.models.cheng2020_arrays import LOWEST_SCALE
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import ONE, Cheng2020
 from lvcodec.nets.cheng2020_coding import LEVEL_OF_ONE, LEVELS_PER_NAT
-from lvcodec.nets.compensation import shift_direction
+from lvcodec.nets.compensation import shift_direction, shift_undo
 from lvcodec.nets.shapes import LATENT_GRID, PARAMETER_GRID
 from lvcodec.train.stages.losses import LUMA_WINDOW, MSE, Measure, ms_ssim
 from lvcodec.train.stages.priors import Priors
@@ -45,12 +45,6 @@ def rgb_errors(x: Tensor, x_hat: Tensor, measure: Measure) -> tuple[Tensor, Tens
     if measure is MSE:
         return squared, squared.detach()
     return 1 - ms_ssim(want, got, 1.0, LUMA_WINDOW), squared.detach()
-
-
-def as_shown(x_hat: Tensor) -> Tensor:
-    """What a decoder shows of g_s's output, as RGB again: by way of 4:2:0 and whole levels."""
-    y, u, v = (plane.clamp(0, 255) for plane in rgb.to_planes(x_hat.double().round()))
-    return rgb.to_rgb(y, u, v, ONE).float()
 
 
 def latents(model: Cheng2020, x: Tensor) -> Tensor:
@@ -133,17 +127,17 @@ def compensation(
         with torch.no_grad():
             y = latents(model, x)
             _, mean = residual_bits(model, priors, y_ref, y - y_ref, hard=True)
-            direction = shift_direction(y - y_ref, torch.round(mean * grid.MEAN_STEPS))
+            mean8 = torch.round(mean * grid.MEAN_STEPS)
+            direction = shift_direction(y - y_ref, mean8)
             y_shift = y - y_ref - direction
+            y_known = y_ref + y_shift + shift_undo(y_shift, mean8)
         z = model.shift.bfd_e(torch.cat([units(direction), units(y)], dim=1))
         change = model.shift.correction(units(round_ste(z)), units(y_shift), units(y_ref)) / LATENT_GRID
         x_hat = model.g_s(units(y_ref + change))
         errors = rgb_errors(x, x_hat, measure)
         rate = rate + per_pixel(priors.z_bfd.bits(z, hard=hard), clip[:, t]) / count
         error, squared = error + errors[0] / count, squared + errors[1] / count
-        if t < count:
-            with torch.no_grad():
-                y_ref = latents(model, as_shown(x_hat))
+        y_ref = y_known
     return outcome(rate, error, squared, quality, measure)
 
 

@@ -15,7 +15,7 @@ from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.compensation import shift_direction
 from lvcodec.nets.swift import Swift
 from lvcodec.train.stages.encoder_rules import distortion_weight, hardly_moves, step_weights
-from lvcodec.train.stages.intra import as_pixels, code_intra, latents
+from lvcodec.train.stages.intra import code_intra, latents
 from lvcodec.train.stages.losses import MSE, Measure, errors
 from lvcodec.train.stages.priors import Priors
 from lvcodec.train.stages.stage import Outcome, Stage, outcome, per_pixel
@@ -33,10 +33,8 @@ def compensation(
         by_one = hardly_moves(latents(model, clip[:, 0], steps), latents(model, clip[:, 1], steps))
     total: Outcome | None = None
     for t in range(1, clip.shape[1]):
-        of_picture, x_hat = code_shifted(model, priors, clip[:, t], y_ref, quality, by_one, hard=hard, measure=measure)
+        of_picture, y_ref = code_shifted(model, priors, clip[:, t], y_ref, quality, by_one, hard=hard, measure=measure)
         total = of_picture if total is None else total.joined(of_picture)
-        with torch.no_grad():
-            y_ref = latents(model, as_pixels(x_hat), steps)
     if total is None:
         raise ValueError("a sample of this stage needs two pictures")
     return total
@@ -53,7 +51,7 @@ def code_shifted(
     hard: bool,
     measure: Measure,
 ) -> tuple[Outcome, Tensor]:
-    """One P-picture of lds, shifted by a half or by one: what it costs, and the picture in UNITS_PER_LEVEL a level.
+    """One P-picture of lds, shifted by a half or by one: what it costs, and the symbols that the next one refers to.
 
     x: (B, 96, H/8, W/8) levels - 128; y_ref: its reference's symbols; by_one: samples that are shifted by one, (B,).
     The residual's bits, which nothing trained here changes, are those of a shift by a half.
@@ -71,7 +69,7 @@ def code_shifted(
     change = model.compensate(round_ste(z), symbols, ref_units, steps)
     x_hat = model.synthesis((y_ref + change) * steps.inverse, steps)
     rate = per_pixel(bits + priors.z_bfd.bits(z, hard=hard), x)
-    return outcome(rate, *errors(x, x_hat, measure), quality, measure), x_hat
+    return outcome(rate, *errors(x, x_hat, measure), quality, measure), (y_ref + symbols).detach()
 
 
 STAGE = Stage(compensation, length=4, trained=("shift",), priors=("z_bfd",), recorded=True)

@@ -13,7 +13,6 @@ from lvcodec.entropy import grid
 from lvcodec.entropy.rates import gaussian_bits
 from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
-from lvcodec.nets.linear import UNITS_PER_LEVEL
 from lvcodec.nets.swift import Steps, Swift, parity
 from lvcodec.train.stages.encoder_rules import step_weights
 from lvcodec.train.stages.losses import MSE, Measure, errors
@@ -66,11 +65,6 @@ def code_intra(
 def latents(model: Swift, x: Tensor, steps: Steps) -> Tensor:
     """The nearest symbols of pictures in levels - 128, (B, 96, H/8, W/8)."""
     return torch.round(model.analysis(x) * steps.gain)
-
-
-def as_pixels(x_hat: Tensor) -> Tensor:
-    """Pictures in UNITS_PER_LEVEL a level as the decoder shows them, in levels - 128."""
-    return torch.round(x_hat / UNITS_PER_LEVEL).clamp(-128, 127)
 
 
 STAGE = Stage(

@@ -14,7 +14,7 @@ from lvcodec.exact.rounding import round_ste
 from lvcodec.models.steps import steps_for_training
 from lvcodec.nets.swift import Steps, Swift
 from lvcodec.train.stages.encoder_rules import distortion_weight, step_weights
-from lvcodec.train.stages.intra import as_pixels, code_intra, latents
+from lvcodec.train.stages.intra import code_intra
 from lvcodec.train.stages.losses import MSE, Measure
 from lvcodec.train.stages.priors import Priors
 from lvcodec.train.stages.stage import Outcome, Stage, outcome, per_pixel
@@ -24,21 +24,16 @@ from lvcodec.train.stages.symbols import decide
 def temporal(
     model: Swift, priors: Priors, clip: Tensor, quality: Tensor, *, hard: bool = False, measure: Measure = MSE
 ) -> Outcome:
-    """clip: (B, 2, 96, H/8, W/8). Every third sample is coded as in lds, the others as in mfvc.
+    """clip: (B, 2, 96, H/8, W/8), coded as by mfvc, and by lds after a shift that loses nothing.
 
-    With `hard`, which rounds where training adds noise, all are coded as in mfvc.
+    `hard` rounds where training adds noise.
     """
     before, x = clip[:, 0], clip[:, 1]
-    as_lds = torch.arange(len(x), device=x.device) % 3 == 0
     with torch.no_grad():
-        _, y_ref, x_hat = code_intra(model, priors, before, quality, hard=True, measure=measure)
+        _, y_ref, _ = code_intra(model, priors, before, quality, hard=True, measure=measure)
         steps = steps_for_training(model, quality)
-        weight = torch.full_like(quality, distortion_weight("mfvc"))
-        if not hard:
-            weight[as_lds] = distortion_weight("lds")
-            y_ref[as_lds] = latents(model, as_pixels(x_hat), steps)[as_lds]
         real = model.analysis(x) * steps.gain - y_ref
-        weight = weight[:, None, None, None] * step_weights(steps, quality)
+        weight = distortion_weight("mfvc") * step_weights(steps, quality)
     bits, *_ = residual_bits(model, priors, y_ref * steps.inverse, real, steps, weight, hard=hard)
     nothing = torch.zeros_like(bits)
     return outcome(per_pixel(bits, x), nothing, nothing, quality, measure)
