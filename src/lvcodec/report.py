@@ -164,7 +164,8 @@ class PictureInfo:
     alpha: the length of the shift of a P-picture of lds, 0 where nothing is shifted; 1 of all others.
     streams: bits of each sub-stream (sum of -log2 p), or None where they were not asked for.
     shift_estimate_bits: of a shifted P-picture of lds, what the paper counts for its y_shift (codec/paper_rate.py). It
-    is not the stream's rate, and after a shift by 1/2 the rate of none. None where there is no y_shift, or not asked for.
+    is not the stream's rate, and after a shift by 1/2 the rate of none. None where there is no y_shift, or not asked
+    for.
     """
 
     number: int
