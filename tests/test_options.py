@@ -65,7 +65,7 @@ RIGHT: dict[str, list[Any]] = {
     "size": [(64, 48), [64, 48], np.array([64, 48]), "64x48", "cif", None],
     "rate": [Fraction(25), 25, 29.97, "30000/1001", None],
     "frames": [None, (0, 3), [None, 3], (np.int64(1), None)],
-    "alpha": [None, 1, 0.5, Fraction(1, 2)],
+    "alpha": [None, 1, 0.5, Fraction(1, 2), 0],
     "recon": [None, "a.y4m", Path("a.y4m"), io.BytesIO()],
     "psnr": [False, True, np.bool_(True), 0, 1],
     "jobs": [None, 1],

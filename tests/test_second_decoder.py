@@ -34,7 +34,7 @@ from lvcodec.video.sink import open_sink
 from lvcodec.video.source import open_source
 
 MakeSource = Callable[..., Path]
-CODINGS = [("intra", 1.0), ("mfvc", 1.0), ("lds", 1.0), ("lds", 0.5)]
+CODINGS = [("intra", 1.0), ("mfvc", 1.0), ("lds", 1.0), ("lds", 0.5), ("lds", 0.0)]
 SHAPES = {  # few channels, and counts that the roundings of 4 * N // 3 and M // 4 act on
     "dense": SwiftShape(
         latent=22,

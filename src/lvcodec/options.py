@@ -54,8 +54,9 @@ class Encoding:
         less. 0: none; `low_delay` waits for no other picture either.
     size, rate, pix_fmt: (width, height), pictures per second and format of raw video.
     frames: (first, end) of the pictures to code, counted from 0, end not included; None is the clip's own.
-    alpha: 1 or 0.5, the length of the shift in "lds". None: 0.5 in GOPs where things move from the first picture to the
-        second and the weights were trained for it (those of "swift"), else 1.
+    alpha: 1, 0.5 or 0 (none), the length of the shift in "lds". None: in each GOP what is cheapest in its first three
+        P-pictures, which are read before they are coded (one with `low_delay`), where the weights were trained for that
+        (those of "swift"), else 1.
     preset: "fast", "medium" or "slow": how much time the encoder takes to find fewer bits.
     effort: rounds of search for symbols that are worth their bits, 0 to 64; above 0 in "swift" only. None: the
         preset's.

@@ -32,6 +32,7 @@ CODINGS = {
     "mfvc": ("mfvc", 1.0),
     "lds": ("lds", 1.0),
     "half": ("lds", 0.5),
+    "unshifted": ("lds", 0.0),
     "aligned": ("aligned", 1.0),
 }
 
@@ -189,6 +190,7 @@ def test_what_is_known_of_a_shift(streams: dict[str, Path], planes: list[bytes])
         ("mfvc", ["(P)", "with the shift", "not coded"]),
         ("lds", ["(P)", "the least possible", "z_bfd"]),
         ("half", ["(P)", "without the shift", "the paper's estimate", "not decodable"]),
+        ("unshifted", ["(P)", "y_res", "with the shift", "not coded"]),
         ("aligned", ["(P)", "symbols", "live places: ", "motion", "residual"]),
     ],
 )

@@ -16,11 +16,14 @@ import numpy as np
 import pytest
 
 import lvcodec
+from lvcodec import names
+from lvcodec.encoder import gop, structures
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.errors import InputError, MismatchError, StreamError, TruncatedStreamError, UsageError, WeightsError
 from lvcodec.models import store
 from lvcodec.models.verify import verify
 from lvcodec.stream.container import StreamReader
+from lvcodec.stream.structure import Structure
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
@@ -92,51 +95,62 @@ def test_half_alpha_loses_nothing_to_the_shift(clip, tmp_path, random_model) -> 
 
 @pytest.mark.parametrize(
     ("trained", "asked", "lds"),
-    [(None, None, 1), (1, None, 1), (0.5, None, 0.5), (0.5, 1, 1), (1, 0.5, 0.5)],
+    [(None, None, 1), (1, None, 1), (0.5, 0.5, 0.5), (0.5, 1, 1), (0.5, 0, 0), (1, 0.5, 0.5)],
 )
 def test_the_shift_is_as_long_as_lcm_was_trained_for(clip, tmp_path, random_model, trained, asked, lds) -> None:
-    """In a clip that moves, unless another length is asked for. Other modes do not shift."""
-    model = tmp_path / "model"
-    shutil.copytree(store.find(random_model).path, model)
-    manifest = json.loads((model / store.MANIFEST).read_text())
-    told = {} if trained is None else {"alpha": trained}
-    (model / store.MANIFEST).write_text(json.dumps(manifest | told))
+    """If that is 1, unless another length is asked for. Other modes do not shift."""
+    model = model_trained_for(trained, random_model, tmp_path / "model")
     for mode, alpha, want in (("lds", asked, lds), ("aligned", None, 1)):
         lvcodec.encode(clip(64, 64, 2), tmp_path / "a.lvc", mode=mode, alpha=alpha, model=model, overwrite=True)
         assert lvcodec.probe(tmp_path / "a.lvc").alphas == (want,)
 
 
-def test_the_shift_is_by_one_where_hardly_anything_moves(make_clip, tmp_path, random_model) -> None:
-    """With weights trained for a half, in each GOP by its own pictures; those that were looked at are coded too. A
-    picture that is there twice tells nothing."""
-    model = tmp_path / "model"
-    shutil.copytree(store.find(random_model).path, model)
-    manifest = json.loads((model / store.MANIFEST).read_text())
-    (model / store.MANIFEST).write_text(json.dumps(manifest | {"alpha": 0.5}))
-    first, second = make_clip(256, 256, 2)
-    touched = Picture(first.y.copy(), first.u, first.v)
-    touched.y[:16, :16] = 255 - touched.y[:16, :16]
-    for pictures, want in (
-        ([first], []),
-        ([first, first, second], [0.5, 0.5]),
-        ([first, touched, first] * 2, [1, 1] * 2),
-        ([first, touched, first, first, second, touched], [1, 1, 0.5, 0.5]),
-        ([first, second] * 2, [0.5, 0.5]),
-    ):
-        source = tmp_path / "clip.y4m"
-        with open_sink(source, VideoFormat(256, 256, Fraction(25)), overwrite=True) as sink:
-            for picture in pictures:
-                sink.write(picture)
-        recon = tmp_path / "r.y4m"
-        lvcodec.encode(source, tmp_path / "a.lvc", mode="lds", gop=3, model=model, recon=recon, overwrite=True)
-        lvcodec.decode(tmp_path / "a.lvc", tmp_path / "o.y4m", overwrite=True)
-        told = lvcodec.probe(tmp_path / "a.lvc")
-        assert [picture.alpha for picture in told.pictures if picture.kind == "P"] == want
-        assert len(told.pictures) == len(pictures)
-        assert (tmp_path / "r.y4m").read_bytes() == (tmp_path / "o.y4m").read_bytes()
-    cut = source.read_bytes()[:-150_000]  # within the third picture, then within the second
-    for length, kept in ((len(cut), 2), (len(cut) - 98_304, 1)):
-        source.write_bytes(cut[:length])
+def model_trained_for(alpha: float | None, random_model: str, folder: Path) -> Path:
+    """A model whose manifest says so; None: says nothing."""
+    shutil.copytree(store.find(random_model).path, folder)
+    manifest = json.loads((folder / store.MANIFEST).read_text())
+    (folder / store.MANIFEST).write_text(json.dumps(manifest if alpha is None else manifest | {"alpha": alpha}))
+    return folder
+
+
+@pytest.mark.parametrize("low_delay", [False, True])
+def test_each_gop_has_the_length_of_the_shift_that_is_cheapest(
+    clip, tmp_path, random_model, monkeypatch, low_delay
+) -> None:
+    """With weights trained for a half. The pictures that were tried are coded as if the length had been asked for."""
+    model, source = model_trained_for(0.5, random_model, tmp_path / "model"), clip(80, 64, 20)
+    chosen, tried = iter([Fraction(0), Fraction(1, 2), Fraction(1)]), []
+    gops = {}
+    for alpha in names.ALPHAS:
+        stream = tmp_path / f"{float(alpha)}.lvc"
+        lvcodec.encode(source, stream, mode="lds", alpha=alpha, gop=8, model=model)
+        with open(stream, "rb") as file:
+            gops[alpha] = [(record.number, record.payload) for record in StreamReader(file)]
+
+    def told(pictures, intra, before, executor, coder):
+        tried.append(len(pictures))
+        ways = (Structure(1, alpha=next(chosen)),) * len(pictures)
+        return structures.coded_as(coder, ways, pictures, before)
+
+    monkeypatch.setattr(gop, "cheapest_length", told)
+    recon = tmp_path / "r.y4m"
+    lvcodec.encode(source, tmp_path / "a.lvc", mode="lds", gop=8, low_delay=low_delay, jobs=1, model=model, recon=recon)
+    lvcodec.decode(tmp_path / "a.lvc", tmp_path / "o.y4m")
+    assert tried == ([1, 1, 1] if low_delay else [3, 3, 3])
+    assert recon.read_bytes() == (tmp_path / "o.y4m").read_bytes()
+    with open(tmp_path / "a.lvc", "rb") as file:
+        records = list(StreamReader(file))
+    assert [record.alpha for record in records] == [1, *[0] * 7, 1, *[Fraction(1, 2)] * 7, 1, *[1] * 3]
+    want = gops[Fraction(0)][:8] + gops[Fraction(1, 2)][8:16] + gops[Fraction(1)][16:]
+    assert [(record.number, record.payload) for record in records] == want
+
+
+def test_pictures_before_damage_are_coded_in_a_gop_whose_shift_is_tried(clip, tmp_path, random_model) -> None:
+    """Those that were read to try it on too."""
+    model, source = model_trained_for(0.5, random_model, tmp_path / "model"), clip(256, 256, 6)
+    whole = source.read_bytes()
+    for kept in range(1, 6):
+        source.write_bytes(whole[: -(6 - kept) * 98_310 + 50_000])
         with pytest.raises(InputError):
             lvcodec.encode(source, tmp_path / "b.lvc", mode="lds", model=model, keep_partial=True, overwrite=True)
         assert len(lvcodec.probe(tmp_path / "b.lvc").pictures) == kept

@@ -27,7 +27,7 @@ class Header:
 class Record:
     """One picture. number: in the order of display; references: the numbers of those it is predicted from, none for an
     I-picture; quality: the picture's own index; checksum: what the encoder has made; group: which record it is in.
-    half_shift: bit 7 of its structure, alpha 1/2."""
+    alpha: the length of the shift, by bits 7 and 1 of its structure."""
 
     number: int
     references: tuple[int, ...]
@@ -35,7 +35,7 @@ class Record:
     payload: bytes
     checksum: int
     group: int
-    half_shift: bool
+    alpha: float
 
     @property
     def kind(self) -> str:
@@ -130,15 +130,16 @@ def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
         reader.u8()
         if letter in "Ii":
             expect(reader.varint() == sum(counts), "an I-picture's number is another")
-            base, places, half_shift = sum(counts), [Place(0, (), 0)], False
+            base, places, alpha = sum(counts), [Place(0, (), 0)], 1.0
             starts.append(start)
             counts.append(0)
             implied = [header.quality]
         else:
             expect(bool(starts), "the first picture is no I-picture")
             base, byte = sum(counts) - 1, reader.u8()
-            places, half_shift = read_structure(byte % 128, header.mode), byte >= 128
-            expect(header.mode == 2 or not half_shift, "a shift that cannot be")
+            alpha = {0: 1.0, 2: 1.0, 128: 0.5, 130: 0.0}[byte & 130]
+            places = read_structure(byte, header.mode)
+            expect(header.mode == 2 or alpha == 1, "a shift that cannot be")
             implied = [quality_of(place.layer, intra_quality, header) for place in places]
         qualities = [reader.u8() for _ in places] if letter in "ig" else implied
         expect(max(qualities) <= 200, "there is no such quality")
@@ -150,7 +151,7 @@ def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
         if letter in "Ii":
             intra_quality = qualities[0]
         for place, *parts in zip(places, qualities, payloads, checksums, strict=True):
-            yield Record(base + place.at, tuple(base + at for at in place.references), *parts, group, half_shift)
+            yield Record(base + place.at, tuple(base + at for at in place.references), *parts, group, alpha)
         group += 1
     read_side(reader)
     read_end(reader, starts, counts)
@@ -158,7 +159,7 @@ def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
 
 def read_structure(byte: int, mode: int) -> list[Place]:
     """Section "Structure": the places of a group's pictures, in the order of coding."""
-    count, pyramid, key = byte // 4 + 1, bool(byte & 2), bool(byte & 1)
+    count, pyramid, key = byte // 4 % 32 + 1, byte & 130 == 2, bool(byte & 1)
     expect(mode > 0, "a group that cannot be")
     if pyramid:
         expect(count > 1 and mode == 3, "a pyramid that cannot be")

@@ -25,7 +25,7 @@ from .weights import Weights
 
 Planes = list[NDArray[np.uint8]]
 FAMILIES = {1: ("swift", Swift), 2: ("cheng2020", Cheng2020)}
-MFVC, LDS, ALIGNED = 1, 2, 3
+LDS, ALIGNED = 2, 3
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
                 state = payload.aligned(record, states, states[parent])
             else:
                 before = states[record.references[0]]
-                state = payload.mfvc(before) if header.mode == MFVC else payload.lds(before, half=record.half_shift)
+                shifted = header.mode == LDS and record.alpha > 0
+                state = payload.lds(before, half=record.alpha < 1) if shifted else payload.mfvc(before)
             states[record.number] = state
             decoded.append(Decoded(record, state.x_hat))
         yield from sorted(decoded, key=lambda picture: picture.record.number)

@@ -37,7 +37,7 @@ from lvcodec.codec.aligned import inter_context
 from lvcodec.codec.dpb import DecodedPictures
 from lvcodec.codec.gop import check_picture, decode_record
 from lvcodec.codec.inter import code_inter
-from lvcodec.codec.modes import MODES, LatentMode, last_latents
+from lvcodec.codec.modes import LatentMode, last_latents, mode_of
 from lvcodec.codec.motion import Motion
 from lvcodec.codec.network import Network
 from lvcodec.codec.networks import Networks
@@ -183,7 +183,7 @@ def _take_apart(
 ) -> PictureMaps:
     """Decode a picture's symbols once more, and keep what goes through the coder. It has been decoded without fault."""
     coder = Recorder(record.payload)
-    mode = MODES[header.mode]
+    mode = mode_of(header.mode, record.alpha)
     told = record.number, record.kind
     if record.step is None or mode is None:
         return PictureMaps(
@@ -197,9 +197,10 @@ def _take_apart(
     mode.code(None, last_latents(references[0], net), net, coder, record.alpha)
     [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]
     merged = block.tables is net.tables["laplace_shifted"]
-    arrays = _predicted(block, net, record.alpha, merged=merged)
+    length = record.alpha or Fraction(1)  # where nothing is shifted, what a shift by one would have done
+    arrays = _predicted(block, net, length, merged=merged)
     coded = "shifted" if block.name == "y_shift" else "plain"
-    return PictureMaps(*told, arrays, coded, streams, shown, exact=not merged, alpha=record.alpha)
+    return PictureMaps(*told, arrays, coded, streams, shown, exact=not merged, alpha=length)
 
 
 class _Walk:

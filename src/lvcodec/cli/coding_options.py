@@ -110,7 +110,7 @@ _STREAM = (
     click.option(
         "--alpha",
         type=click.Choice([f"{float(length):g}" for length in names.ALPHAS]),
-        help="Length of the shift in lds.  [default: 1; in swift 0.5 where things move]",
+        help="Length of the shift in lds, 0 for none.  [default: 1; in swift the cheapest for each GOP]",
     ),
     click.option(
         "--preset",

@@ -38,7 +38,7 @@ def info(source: str, frames: bool, streams: bool, out: Output) -> None:
         rows = [[name, f"{bits:.1f}"] for name, bits in totals.items()]
         lines += ["", *table([["sub-stream", "bits"], *rows], right=[1])]
         if estimate := paper_estimate(stream):
-            decodable = all(alpha == 1 for alpha in stream.alphas)
+            decodable = all(alpha.denominator == 1 for alpha in stream.alphas)
             record["paper_estimate"] = {**estimate, "decodable": decodable}
             rows = [[name, f"{bits:.1f}"] for name, bits in estimate.items()]
             title = f"paper's estimate, not {'what is coded' if decodable else 'decodable'}"

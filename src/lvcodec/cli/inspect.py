@@ -55,12 +55,12 @@ def inspect(
     of the picture, which is padded to multiples of 16 pixels in P- and B-pictures of aligned, of 64 in all others.
 
     y_res is what the symbol stands for that the encoder chose, not always the nearest to the picture's latents. Streams
-    of mfvc tell y_res and BFD exactly; the shift is then what would have been coded with it. Streams of lds tell
-    y_shift only: beyond half a step from the mean y_res and BFD follow from it; within, the encoder's BFD cannot be
-    known from the stream, and the maps show the likeliest residual, so that bits without the shift are the least
-    possible. (A shift of alpha 0.5 renames symbols: all is known, and nothing saved.) What z_bfd costs is not in the
-    maps, but in the table of sub-streams. The paper's estimate is by the mass of y_res's own table at y_shift: not the
-    rate of the stream, and after a shift of 0.5 of none that could be decoded.
+    of mfvc, and pictures of lds that are not shifted, tell y_res and BFD exactly; the shift is then what would have
+    been coded with it. Shifted pictures of lds tell y_shift only: beyond half a step from the mean y_res and BFD follow
+    from it; within, the encoder's BFD cannot be known from the stream, and the maps show the likeliest residual, so
+    that bits without the shift are the least possible. (A shift of alpha 0.5 renames symbols: all is known, and nothing
+    saved.) What z_bfd costs is not in the maps, but in the table of sub-streams. The paper's estimate is by the mass of
+    y_res's own table at y_shift: not the rate of the stream, and after a shift of 0.5 of none that could be decoded.
     """
     check_source(source)
     check_target(target, source, overwrite=overwrite)

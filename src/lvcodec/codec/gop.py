@@ -8,7 +8,7 @@ from functools import partial
 
 from lvcodec.codec.dpb import DecodedPictures
 from lvcodec.codec.later import Compute, Later, Pixels, When, at_once, ready
-from lvcodec.codec.modes import MODES
+from lvcodec.codec.modes import mode_of
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.picture import decode_picture
 from lvcodec.codec.state import State
@@ -106,7 +106,8 @@ def decode_record(
     """
     try:
         net = networks.at(record.quality_index)
-        return decode_picture(record.payload, references, record.step, net, MODES[header.mode], record.alpha, when)
+        mode = mode_of(header.mode, record.alpha)
+        return decode_picture(record.payload, references, record.step, net, mode, record.alpha, when)
     except (StreamError, UsageError) as error:  # the quality is the user's in encoding, here the stream's
         raise StreamError(
             f"picture {record.number}: {error.message}", error.hint, offset=record.offset, picture=record.number

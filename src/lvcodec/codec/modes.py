@@ -7,8 +7,8 @@
             round(U_ENC(x_hat of the one before))
     aligned x_hat of its references, moved along   motion, live, residual   prediction + inter path (codec/aligned.py)
 
-Nothing else that decodes knows a mode by name; what the encoder decides in each stands in encoder/decisions.py. (The
-container keeps P-pictures out of streams of intra.)
+In a group whose shift has the length 0, lds is mfvc. Nothing else that decodes knows a mode by name; what the encoder
+decides in each stands in encoder/decisions.py. (The container keeps P-pictures out of streams of intra.)
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class LatentMode:
 def last_latents(state: State, net: Network) -> Reference:
     """Those of the picture shown last, worked out again where it has none in these steps.
 
-    In lds they are rounded: docs/decisions.md#the-reference-of-lds-is-rounded.
+    In lds they are rounded: docs/decisions.md#the-reference-of-lds.
     """
     known = state.y_hat if state.quality_index == net.quality_index else None
     steps = net.symbols(net.analyse(state.x_hat)) if known is None else known
@@ -153,3 +153,8 @@ def _reconstruct_lds(symbols: Symbols, reference: Reference, net: Network, when:
 MFVC = LatentMode(_code_mfvc, _reconstruct_mfvc)
 LDS = LatentMode(_code_lds, _reconstruct_lds)
 MODES: dict[str, Mode | None] = {"intra": None, "mfvc": MFVC, "lds": LDS, "aligned": Aligned()}
+
+
+def mode_of(name: str, alpha: Fraction) -> Mode | None:
+    """How P- and B-pictures are coded in a stream of this mode, where the shift has this length."""
+    return MODES["mfvc" if name == "lds" and alpha == 0 else name]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Ints
-from lvcodec.codec.modes import LDS, MODES, last_latents
+from lvcodec.codec.modes import LDS, last_latents, mode_of
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.state import State
 from lvcodec.entropy import grid
@@ -40,7 +40,7 @@ def shift_estimate(
     record: PictureRecord, references: tuple[State, ...], header: Header, networks: Networks
 ) -> float | None:
     """Those of all of a picture's shifted residuals; None of a picture that has none. It has been decoded before."""
-    if record.step is None or MODES[header.mode] is not LDS:
+    if record.step is None or mode_of(header.mode, record.alpha) is not LDS:
         return None
     net = networks.at(record.quality_index)
     symbols = LDS.code(None, last_latents(references[0], net), net, Reader(record.payload), record.alpha)

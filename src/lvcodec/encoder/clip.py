@@ -14,6 +14,7 @@ from lvcodec import names
 from lvcodec.codec.jobs import ahead_of, default_jobs
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.pipeline import pipelined
+from lvcodec.encoder.alpha import TRIED
 from lvcodec.encoder.buffer import Buffer, Limit
 from lvcodec.encoder.choices import (
     alpha_of,
@@ -121,9 +122,9 @@ def _gop_encoder(
         if decisions and coder.nets[0] is not coder.nets[LAYER_CHAIN] and is_long(options, rate)
         else 0
     )
-    return GopEncoder(
-        coder, side_by_side, options.most_bframes + 1, key_every, options.chosen_preset.structures, limit, alpha
-    )
+    run, structures = options.most_bframes + 1, options.chosen_preset.structures
+    tried = 1 if options.low_delay else TRIED
+    return GopEncoder(coder, side_by_side, run, key_every, structures, limit, alpha, tried)
 
 
 def _check_opencv(options: Encoding) -> None:

@@ -56,6 +56,10 @@ class Decisions(ABC):
     long_layers: tuple[int, ...] = (0,) * MAX_LAYER
     key_every: int = 0
 
+    def where(self, alpha: Fraction) -> Decisions:
+        """Those for pictures whose shift has this length."""
+        return self
+
     @abstractmethod
     def encode(
         self,
@@ -79,13 +83,18 @@ class LatentDecisions(Decisions):
     analyse: (latents of the picture, reference, network, alpha, distortion weight) to the symbols to code. refined: the
     sub-stream whose symbols a refiner may change, if the encoder takes the time. distortion_weight: of errors of
     P-pictures where the shift is by one; they weigh 1, as those of pictures that nothing refers to, where it loses
-    nothing.
+    nothing. unshifted: of pictures of a mode that shifts where nothing is shifted.
     """
 
     mode: LatentMode
     analyse: Callable[[Array, Reference, EncoderNetwork, Fraction, float], Symbols]
     refined: str
     distortion_weight: float = 1.0
+    unshifted: LatentDecisions | None = None
+
+    def where(self, alpha: Fraction) -> LatentDecisions:
+        """See Decisions."""
+        return self.unshifted if alpha == 0 and self.unshifted else self
 
     def distortion_weight_at(self, alpha: Fraction) -> float:
         """What errors of P-pictures weigh where the shift has this length."""
@@ -203,10 +212,13 @@ def _analyse_lds(latents: Array, reference: Reference, net: EncoderNetwork, alph
 # weighs all of itself where the next picture mends none of it: in mfvc, and in lds if the shift loses nothing. How much
 # coarser P-pictures are: docs/decisions.md#p-pictures-of-aligned-are-coarser and
 # docs/decisions.md#p-pictures-of-lds-have-their-i-pictures-quality.
+_OF_MFVC = LatentDecisions(mode=MFVC, analyse=_analyse_mfvc, refined="y_res")
 DECISIONS: dict[str, Decisions | None] = {
     "intra": None,
-    "mfvc": LatentDecisions(mode=MFVC, analyse=_analyse_mfvc, refined="y_res"),
-    "lds": LatentDecisions(mode=LDS, analyse=_analyse_lds, refined="y_shift", alpha=None, distortion_weight=0.3),
+    "mfvc": _OF_MFVC,
+    "lds": LatentDecisions(
+        mode=LDS, analyse=_analyse_lds, refined="y_shift", alpha=None, distortion_weight=0.3, unshifted=_OF_MFVC
+    ),
     "aligned": AlignedDecisions(
         layers=(20, 12, 30, 35, 40, 40, 40), long_layers=(20, 12, 30, 35, 40, 40, 40), key_every=8
     ),

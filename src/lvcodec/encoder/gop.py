@@ -7,9 +7,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from itertools import chain, repeat
 
 from lvcodec.codec.state import State
-from lvcodec.encoder.alpha import length_between
+from lvcodec.encoder.alpha import TRIED, cheapest_length
 from lvcodec.encoder.buffer import Limit
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
 from lvcodec.encoder.scenes import Marked
@@ -25,7 +26,8 @@ class GopEncoder:
     run: so many pictures are read before they are coded together, as a chain of P-pictures or in pyramids; 1: each by
     itself, before the next is read. key_every: P-pictures from one key picture, with which a chain begins, to the next,
     the I-picture counted as one; 0: there are none. structures: in how many a run is tried, as for Chooser. executor:
-    codes what may be coded side by side. alpha: the length of the shift; None: as each GOP's first two pictures tell.
+    codes what may be coded side by side. alpha: the length of the shift; None: what is cheapest in a GOP's first
+    P-pictures, `tried` of them, which are read before they are coded.
     """
 
     coder: GroupCoder
@@ -35,6 +37,7 @@ class GopEncoder:
     structures: int = 2
     limit: Limit | None = None
     alpha: Fraction | None = Fraction(1)
+    tried: int = TRIED
 
     def encode(self, pictures: Iterable[Picture]) -> Iterator[CodedGroup]:
         """Code the pictures of one GOP, each group as soon as its last picture has come.
@@ -44,16 +47,18 @@ class GopEncoder:
         chooser = Chooser(self.executor, self.structures)
         state: State | None = None
         done = 0  # pictures after the I-picture
-        first, alpha = None, self.alpha
+        alpha = self.alpha
+        first: CodedGroup | None = None
         for run in self._runs(pictures):
-            if state is None or self.coder.decisions is None:
-                first = run[0]
-                coded = self._limited(partial(_intra, first), 1, intra=True)
+            if state is None or first is None or self.coder.decisions is None:
+                coded = self._limited(partial(_intra, run[0]), 1, intra=True)
+                [first] = coded.groups
+            elif alpha is None:
+                coded = self._limited(partial(cheapest_length, run, first, state, self.executor), len(run), intra=False)
+                alpha = coded.alpha
             else:
-                if alpha is None and first is not None:
-                    alpha = length_between(first, run[0], self.coder.nets[0])
                 key = done > 0 and self.key_every > 0 and done % self.key_every == 0
-                attempt = partial(_predicted, chooser, run, key, alpha or Fraction(1), state)
+                attempt = partial(_predicted, chooser, run, key, alpha, state)
                 coded = self._limited(attempt, len(run), intra=False)
                 done += len(run)
             if state is None:
@@ -69,9 +74,10 @@ class GopEncoder:
         return self.limit.coded(attempt, self.coder.nets[0].quality_index, pictures, intra=intra)
 
     def _runs(self, pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
-        """The first picture, and the others by `run`."""
+        """The first picture, those that lengths of the shift are tried on, and the others by `run`."""
         waiting: list[Picture] = []
-        first = True
+        sizes = chain([1], [self.tried] if self.alpha is None else [], repeat(self.run))
+        size = next(sizes)
         failure: Exception | None = None
         source = iter(pictures)
         while failure is None:
@@ -79,9 +85,9 @@ class GopEncoder:
                 waiting.append(next(source))
             except Exception as error:  # StopIteration too
                 failure = error
-            if waiting and (first or failure is not None or len(waiting) == self.run):
+            if waiting and (failure is not None or len(waiting) == size):
                 yield waiting
-                waiting, first = [], False
+                waiting, size = [], next(sizes)
         if not isinstance(failure, StopIteration):
             raise failure
 

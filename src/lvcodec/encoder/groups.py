@@ -82,12 +82,13 @@ class GroupCoder:
         """A group of as many pictures as its structure has; before: the state after the picture shown last."""
         if self.decisions is None:
             raise ValueError("the mode has I-pictures only")
+        decisions = self.decisions.where(structure.alpha)
         states, coded, seen = {0: before}, [], []
         for step in structure.steps:
             picture = pictures[step.at - 1]
             references = tuple(states[at] for at in step.references)
             net = self.nets[step.layer]
-            payload, state, _ = encode_predicted(picture, references, step, net, self.decisions, structure.alpha)
+            payload, state, _ = encode_predicted(picture, references, step, net, decisions, structure.alpha)
             states[step.at] = state
             seen.append(state.seen)
             coded.append(CodedPicture(picture, state.x_hat, payload, net.quality_index))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from lvcodec.codec.state import State
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
@@ -34,6 +35,12 @@ class Coded:
     groups: tuple[CodedGroup, ...]
     state: State
     cost: float = 0.0
+
+    @property
+    def alpha(self) -> Fraction:
+        """The length of the shift in its last group; 1 where there is none."""
+        structure = self.groups[-1].structure
+        return Fraction(1) if structure is None else structure.alpha
 
     @property
     def size_bytes(self) -> int:
@@ -80,7 +87,7 @@ class Chooser:
         for split in self._ranked[: self.tried if self._known else None]:
             tried.setdefault(split(len(pictures), key), split)
         ways = list(tried)
-        coded = list(self.executor.map(lambda way: _coded(coder, way, pictures, before), ways))
+        coded = list(self.executor.map(lambda way: coded_as(coder, way, pictures, before), ways))
         best = min(range(len(ways)), key=lambda way: coded[way].cost)
         if len(ways) > 1:
             self._rank(tried[ways[best]], [tried[way] for way in ways])
@@ -93,7 +100,8 @@ class Chooser:
         self._ranked, self._known = [winner, *rest, *beaten], True
 
 
-def _coded(coder: GroupCoder, way: tuple[Structure, ...], pictures: Sequence[Picture], before: State) -> Coded:
+def coded_as(coder: GroupCoder, way: tuple[Structure, ...], pictures: Sequence[Picture], before: State) -> Coded:
+    """A run of pictures, coded as groups of these structures."""
     groups, state, at = [], before, 0
     with without_gradients():  # it is a thread's own
         for structure in way:

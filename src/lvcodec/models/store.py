@@ -66,7 +66,7 @@ def read_info(folder: Path) -> ModelInfo:
         size = (folder / INTEGERS).stat().st_size
         name, family, digest = (str(manifest[key]) for key in ("name", "family", "sha256"))
         alpha = manifest.get("alpha", 1)
-        if alpha not in names.ALPHAS:
+        if not alpha or alpha not in names.ALPHAS:
             raise ValueError(f"alpha is {alpha}, not 1 or 0.5")
         return ModelInfo(name, family, folder, digest[: 2 * ID_BYTES], size, manifest, Fraction(alpha))
     except (OSError, ValueError, KeyError, TypeError) as error:

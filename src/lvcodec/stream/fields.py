@@ -32,9 +32,10 @@ KINDS = {
     KIND_G: "a group of P- and B-pictures",
     KIND_G + QUALITIES_FOLLOW: "the same with its qualities",
 }
-# Of a group's structure: bits 0, 1 and 7, and the pictures less one in bits 2 to 6.
-KEY, PYRAMID, HALF_SHIFT, PICTURES_SHIFT = 1, 2, 128, 2
-ALPHAS = {0: Fraction(1), HALF_SHIFT: Fraction(1, 2)}
+# Of a group's structure: bit 0, the pictures less one in bits 2 to 6, and bits 1 and 7, which together tell whether it
+# is a pyramid, and the length of the shift.
+KEY, PICTURES_SHIFT, SHAPE = 1, 2, 130
+SHAPES = {0: (False, Fraction(1)), 2: (True, Fraction(1)), 128: (False, Fraction(1, 2)), 130: (False, Fraction(0))}
 
 BASE_BYTES, BYTES_A_PIXEL = 64, 12
 
@@ -92,7 +93,7 @@ HEADER = (
 
 def pictures_in(structure: int) -> int:
     """How many pictures a group of this structure has."""
-    return ((structure & ~HALF_SHIFT) >> PICTURES_SHIFT) + 1
+    return ((structure & ~SHAPE) >> PICTURES_SHIFT) + 1
 
 
 def is_intra(kind: int) -> bool:
@@ -111,8 +112,8 @@ GROUP = (
     Field(
         "structure",
         "u8",
-        "bit 7: the shift of `lds` is 1/2, not 1; bits 2 to 6: pictures − 1; bit 1: a pyramid, not a chain; bit 0: its "
-        "first picture is a key picture",
+        "bits 7 and 1: 00 a chain, shifted by 1 in `lds`, 01 a pyramid, 10 a chain shifted by 1/2, 11 one not shifted; "
+        "bits 2 to 6: pictures − 1; bit 0: its first picture is a key picture",
         when=_PREDICTED,
         framing=True,
     ),

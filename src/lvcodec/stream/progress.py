@@ -39,7 +39,7 @@ class Progress:
         if structure.pyramid and mode not in names.PYRAMID_MODES:
             return f"B-pictures in a stream of mode {mode}"
         if structure.alpha != 1 and mode not in names.SHIFTING_MODES:
-            return f"a shift in a stream of mode {mode}"
+            return f"the length of a shift in a stream of mode {mode}"
         if self._since_intra == 0:
             return "a P-picture without an I-picture before it"
         return None if self._since_intra + structure.pictures <= longest else f"a GOP of more than {longest} pictures"

@@ -186,20 +186,17 @@ def write_group(group: Group, payload_limit: int) -> bytes:
 def _structure_byte(structure: Structure) -> int:
     if not 1 <= structure.pictures <= MAX_GROUP:
         raise InputError(f"cannot write this stream: a group of {structure.pictures} pictures, not 1 to {MAX_GROUP}")
-    if structure.alpha not in fields.ALPHAS.values():
-        raise InputError(f"cannot write this stream: a shift by {structure.alpha}, not 1 or 1/2")
-    bits = fields.KEY * structure.key + fields.PYRAMID * structure.pyramid
-    bits += sum(bit for bit, alpha in fields.ALPHAS.items() if alpha == structure.alpha)
-    return bits + ((structure.pictures - 1) << fields.PICTURES_SHIFT)
+    shape = structure.pyramid, structure.alpha
+    bits = next((bits for bits, known in fields.SHAPES.items() if known == shape), None)
+    if bits is None:
+        what = "pyramid" if structure.pyramid else "chain"
+        raise InputError(f"cannot write this stream: a {what} shifted by {structure.alpha}")
+    return bits + fields.KEY * structure.key + ((structure.pictures - 1) << fields.PICTURES_SHIFT)
 
 
 def _structure_of(byte: int) -> Structure:
-    return Structure(
-        fields.pictures_in(byte),
-        pyramid=bool(byte & fields.PYRAMID),
-        key=bool(byte & fields.KEY),
-        alpha=fields.ALPHAS[byte & fields.HALF_SHIFT],
-    )
+    pyramid, alpha = fields.SHAPES[byte & fields.SHAPE]
+    return Structure(fields.pictures_in(byte), pyramid=pyramid, key=bool(byte & fields.KEY), alpha=alpha)
 
 
 def write_end(end: End) -> bytes:

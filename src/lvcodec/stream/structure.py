@@ -43,8 +43,8 @@ class Step:
 class Structure:
     """A group of 1 ... MAX_GROUP pictures after an I-picture; a pyramid has two or more.
 
-    key: whether the first picture that is coded has the I-picture's quality. alpha: the length of the shift in lds, 1
-    or 1/2; 1 in all other modes.
+    key: whether the first picture that is coded has the I-picture's quality. alpha: the length of the shift in lds, 1,
+    1/2, or 0 where nothing is shifted; 1 in all other modes.
     """
 
     pictures: int

@@ -6,7 +6,6 @@ from fractions import Fraction
 
 from torch import Tensor
 
-from lvcodec.encoder.alpha import STILL
 from lvcodec.encoder.decisions import DECISIONS, LatentDecisions
 from lvcodec.encoder.distortion import step_weight
 from lvcodec.nets.swift import Steps
@@ -14,6 +13,10 @@ from lvcodec.train.stages.losses import MSE
 
 # docs/decisions.md#the-shift-of-lds-is-a-half
 LDS_ALPHA = Fraction(1, 2)  # swift's shift in lds: it renames symbols, so the residual is known and coded as in mfvc
+
+
+# Share of latents that change where hardly anything moves; docs/decisions.md#where-hardly-anything-moves
+STILL = 0.16
 
 
 def distortion_weight(mode: str, alpha: Fraction = LDS_ALPHA) -> float:
@@ -25,7 +28,10 @@ def distortion_weight(mode: str, alpha: Fraction = LDS_ALPHA) -> float:
 
 
 def hardly_moves(first: Tensor, second: Tensor) -> Tensor:
-    """Of which samples the encoder shifts the residuals by one, (B,): as encoder/alpha.py, by two pictures' symbols."""
+    """Of which samples the residuals are shifted by one, (B,), by two pictures' symbols.
+
+    (The encoder tries what is cheapest in a GOP, encoder/alpha.py, and comes to about the same.)
+    """
     changed, coded = (part.sum(dim=(1, 2, 3)) for part in (first != second, second != 0))
     return (changed > 0) & (changed < STILL * coded)
 
