@@ -1,6 +1,6 @@
 """The encoder's decisions in the inter path: which places are live, and each symbol of those, by rate and distortion.
 
-    places that lack enough ─► in steps ─► promising places ─► a walk that writes nothing: symbols, what each place gains
+    places that lack something ─► in steps ─► promising ones ─► a walk that writes nothing: symbols, what places gain
                                                              └► those that gain ─► the walk that writes
 
 Bits are those of the tables that symbols are coded with. The compiled kernels and numpy decide the same.

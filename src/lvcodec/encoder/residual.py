@@ -1,4 +1,4 @@
-"""What a prediction lacks, by places of 16x16 luma pels: how much it is, and the pels themselves as the transform wants them.
+"""What a prediction lacks at places of 16x16 luma pels: how much, and the pels themselves as the transform wants them.
 
 Most places lack so little that no symbol pays there: their pels are never laid out. The compiled kernels and numpy give
 the same.
