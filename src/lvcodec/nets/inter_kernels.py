@@ -157,7 +157,10 @@ def _levels(out: Floats, per_unit: int, offset: Reals, count: int) -> Ints:
 def _near(flags: Flags, reach: int) -> Flags:
     """Where any of (H, W) is true, up to `reach` away in both directions."""
     for _ in range(reach):
-        grown = np.pad(flags, 1)
-        rows = grown[:-2] | grown[1:-1] | grown[2:]
-        flags = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+        rows = flags.copy()
+        rows[1:] |= flags[:-1]
+        rows[:-1] |= flags[1:]
+        flags = rows.copy()
+        flags[:, 1:] |= rows[:, :-1]
+        flags[:, :-1] |= rows[:, 1:]
     return flags
