@@ -21,17 +21,6 @@ LENGTHS = np.array([2, 3, 4, 9, 40], dtype=np.int32)
 PLACES, ALLOWED = 60, 23
 
 
-@pytest.fixture(params=native.LEVELS)
-def kernels(request: pytest.FixtureRequest) -> ModuleType:
-    compiled = pytest.importorskip("lvcodec.native._kernels", reason="the compiled kernels were not built")
-    level = native.LEVELS.index(request.param)
-    if level > compiled.best():
-        pytest.skip(f"this processor has no {request.param}")
-    compiled.use(level)
-    request.addfinalizer(lambda: compiled.use(compiled.best()))
-    return compiled
-
-
 def picture(width: int, height: int, seed: int) -> Picture:
     random = np.random.Generator(np.random.PCG64(seed))
     chroma = (height + 1) // 2, (width + 1) // 2

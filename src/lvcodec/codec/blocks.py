@@ -166,7 +166,8 @@ def expected(one: Ints, other: Ints, predicted: Ints, level: Indices | int) -> E
 def _distance(vectors: Ints, others: Ints) -> Ints:
     """The greater of the distances of both parts, (2, ...)."""
     parts = np.abs(vectors - others)
-    return np.maximum(parts[0], parts[1])  # numpy's max along an axis of 2 takes several times as long
+    greater: Ints = np.maximum(parts[0], parts[1])  # numpy's max along an axis of 2 takes several times as long
+    return greater
 
 
 def flag_context(level: int, own: Ints, beside: Ints, whole: Flags, near: Flags) -> Indices:

@@ -22,7 +22,7 @@ def energies(picture: Picture, prediction: Picture) -> NDArray[np.uint32]:
     """(places,): squared errors of a prediction, luma and chroma, of places that go on as the edges do."""
     kernels = native.kernels()
     if kernels is None:
-        return np.square(_all(picture, prediction), dtype=np.int32).sum(axis=1, dtype=np.uint32)
+        return np.asarray(np.square(_all(picture, prediction), dtype=np.int32).sum(axis=1), dtype=np.uint32)
     rows, columns = (-(-size // PATCH) for size in picture.y.shape)
     found = np.empty(rows * columns, dtype=np.uint32)
     kernels.energies(found, *picture.planes, *prediction.planes, *picture.y.shape)

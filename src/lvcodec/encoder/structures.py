@@ -86,7 +86,7 @@ class Chooser:
         self._run += 1
         if len(ways) == 1:
             return coded_as(next(iter(ways)), pictures, before, coder, self.side_by_side)
-        coded = list(self.side_by_side(partial(_alone, pictures, before, coder), ways))
+        coded: list[Coded] = list(self.side_by_side(partial(_alone, pictures, before, coder), ways))
         lmbda, splits = lambda_of(coder.nets[0].quality), list(ways.values())
         costs = [_cost(each, lmbda) * self._factor(split) for each, split in zip(coded, splits, strict=True)]
         best = min(range(len(costs)), key=costs.__getitem__)
