@@ -4,6 +4,7 @@
 #include "errors.h"
 #include "products.h"
 #include "linear.h"
+#include "residual.h"
 
 const Kernels NAME = {
     .warp = warp,
@@ -15,4 +16,7 @@ const Kernels NAME = {
     .errors_of_both = errors_of_both,
     .recall = recall,
     .code = code,
+    .energies = energies,
+    .residual = residual,
+    .decide = decide,
 };

@@ -138,6 +138,32 @@ typedef struct {
     double *out;               /* (count, outputs) */
 } Linear;
 
+enum { LACKING_CHANNELS = 384 }; /* of a place: levels of luma and chroma */
+
+typedef struct {
+    int height, width, rows, columns; /* of luma; places of 16x16 pels of it */
+    const uint8_t *picture[3], *prediction[3];
+    int64_t count;         /* of `places`, or of all */
+    const int64_t *places; /* (count,), < rows * columns */
+    double *levels;        /* (count, LACKING_CHANNELS), four blocks of exact/patches.py channel by channel */
+    uint32_t *energies;    /* (count,) */
+} Lacking;
+
+typedef struct {
+    int64_t count;                       /* places */
+    int channels, first, all;            /* of those that are decided, their first, and how many a place has */
+    const int64_t *rows;                 /* (count,), < those of real, worth, gain, any */
+    const int32_t *index;                /* (count, channels) tables */
+    const float *real, *worth, *outward; /* (rows, all) < 2^22 steps; (rows,) bits for a squared step; (all,) steps */
+    int32_t tables;
+    const int64_t *starts; /* of bits, as in Symbols */
+    const int32_t *lengths;
+    const float *bits;
+    int32_t *symbols; /* (count, channels) */
+    float *gain;      /* (rows,) bits, added to */
+    uint8_t *any;     /* (rows,), set to 1 where a symbol is not 0 */
+} Decide;
+
 typedef struct {
     void (*warp)(const Warp *);
     void (*linear)(const Linear *);
@@ -148,6 +174,9 @@ typedef struct {
     void (*errors_of_both)(const Errors *);
     int64_t (*recall)(const Recall *);
     int (*code)(Symbols *, int writes);
+    void (*energies)(const Lacking *);
+    void (*residual)(const Lacking *);
+    int (*decide)(const Decide *);
 } Kernels;
 
 extern const Kernels kernels_portable;

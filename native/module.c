@@ -421,6 +421,103 @@ static PyObject *py_write(PyObject *self, PyObject *args) {
     return code_symbols(args, "y*y*y*y*y*y*y*w*w*w*", 1);
 }
 
+/* b: what is wanted, and the prediction, Y, U, V each. */
+static int take_planes(Lacking *l, const Py_buffer *b) {
+    if (l->height < 1 || l->width < 1 || l->height > 1 << 16 || l->width > 1 << 16) return wrong("a side is out of range");
+    l->rows = (l->height + 15) / 16, l->columns = (l->width + 15) / 16;
+    const int64_t luma = (int64_t)l->height * l->width;
+    const int64_t chroma = (int64_t)((l->height + 1) / 2) * ((l->width + 1) / 2);
+    for (int i = 0; i < 6; i++) {
+        if (!holds(&b[i], i % 3 ? chroma : luma, 1, "a plane")) return 0;
+        (i < 3 ? l->picture : l->prediction)[i % 3] = b[i].buf;
+    }
+    return 1;
+}
+
+/* (energies, y, u, v, the prediction's y, u, v, height, width) */
+static PyObject *py_energies(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer b[7] = {{0}};
+    Lacking l = {0};
+    if (!PyArg_ParseTuple(args, "w*y*y*y*y*y*y*ii", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &b[6], &l.height, &l.width))
+        return NULL;
+    int right = take_planes(&l, b + 1);
+    l.count = (int64_t)l.rows * l.columns;
+    right = right && holds(&b[0], l.count, 4, "energies");
+    if (right) {
+        l.energies = b[0].buf;
+        Py_BEGIN_ALLOW_THREADS kernels->energies(&l);
+        Py_END_ALLOW_THREADS
+    }
+    release(b, 7);
+    if (!right) return NULL;
+    Py_RETURN_NONE;
+}
+
+/* (levels, places, y, u, v, the prediction's y, u, v, height, width) */
+static PyObject *py_residual(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer b[8] = {{0}};
+    Lacking l = {0};
+    if (!PyArg_ParseTuple(args, "w*y*y*y*y*y*y*y*ii", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &b[6], &b[7], &l.height,
+                          &l.width))
+        return NULL;
+    const int right = take_planes(&l, b + 2) && take_places(&l.places, &l.count, b + 1, (int64_t)l.rows * l.columns) &&
+                      holds(&b[0], l.count * LACKING_CHANNELS, 8, "levels");
+    if (right) {
+        l.levels = b[0].buf;
+        Py_BEGIN_ALLOW_THREADS kernels->residual(&l);
+        Py_END_ALLOW_THREADS
+    }
+    release(b, 8);
+    if (!right) return NULL;
+    Py_RETURN_NONE;
+}
+
+/* b: symbols, gain, any, rows, index, real, worth, outward, starts, lengths, bits */
+static int check_decide(Decide *d, const Py_buffer *b) {
+    if (d->all < 1 || d->all > 4096 || d->first < 0 || d->channels < 1 || d->channels > d->all - d->first)
+        return wrong("there are no such channels");
+    const int64_t rows = b[6].len / 4, entries = b[10].len / 4;
+    d->count = b[3].len / 8, d->tables = (int32_t)(b[9].len / 4);
+    if (!(holds(&b[0], d->count * d->channels, 4, "symbols") && holds(&b[1], rows, 4, "gain") &&
+          holds(&b[2], rows, 1, "any") && holds(&b[3], d->count, 8, "rows") &&
+          holds(&b[4], d->count * d->channels, 4, "index") && holds(&b[5], rows * d->all, 4, "real") &&
+          holds(&b[6], rows, 4, "worth") && holds(&b[7], d->all, 4, "outward") &&
+          holds(&b[8], d->tables, 8, "starts") && holds(&b[9], d->tables, 4, "lengths") &&
+          holds(&b[10], entries, 4, "bits")))
+        return 0;
+    d->symbols = b[0].buf, d->gain = b[1].buf, d->any = b[2].buf, d->rows = b[3].buf, d->index = b[4].buf;
+    d->real = b[5].buf, d->worth = b[6].buf, d->outward = b[7].buf;
+    d->starts = b[8].buf, d->lengths = b[9].buf, d->bits = b[10].buf;
+    for (int64_t i = 0; i < d->count; i++)
+        if (d->rows[i] < 0 || d->rows[i] >= rows) return wrong("there is no such row");
+    for (int32_t t = 0; t < d->tables; t++)
+        if (d->lengths[t] < 2 || d->starts[t] < 0 || d->starts[t] > entries - d->lengths[t])
+            return wrong("a table lies outside of the entries");
+    return 1;
+}
+
+/* (symbols, gain, any, rows, index, real, worth, outward, starts, lengths, bits, channels, first, all) */
+static PyObject *py_decide(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer b[11] = {{0}};
+    Decide d;
+    int status = DONE;
+    if (!PyArg_ParseTuple(args, "w*w*w*y*y*y*y*y*y*y*y*iii", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &b[6], &b[7],
+                          &b[8], &b[9], &b[10], &d.channels, &d.first, &d.all))
+        return NULL;
+    int right = check_decide(&d, b);
+    if (right) {
+        Py_BEGIN_ALLOW_THREADS status = kernels->decide(&d);
+        Py_END_ALLOW_THREADS
+        right = status == DONE || wrong("there is no such table");
+    }
+    release(b, 11);
+    if (!right) return NULL;
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"best", py_best, METH_NOARGS, "The best set of instructions that this processor has."},
     {"use", py_use, METH_O, "Compute with a set of instructions from now on."},
@@ -432,6 +529,9 @@ static PyMethodDef methods[] = {
     {"layer", py_layer, METH_VARARGS, "A 1x1, 3x3 or 5x5 layer."},
     {"errors_of_both", py_errors_of_both, METH_VARARGS, "Squared errors of blocks with two references."},
     {"linear", py_linear, METH_VARARGS, "A product with weights of more than 8 bits."},
+    {"energies", py_energies, METH_VARARGS, "Squared errors of a prediction, place by place."},
+    {"residual", py_residual, METH_VARARGS, "What a prediction lacks at some places."},
+    {"decide", py_decide, METH_VARARGS, "Symbols of the inter path by rate and distortion."},
     {"read", py_read, METH_VARARGS, "Symbols from the words of a range coder."},
     {"write", py_write, METH_VARARGS, "Symbols into the words of a range coder."},
     {NULL, NULL, 0, NULL},

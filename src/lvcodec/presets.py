@@ -9,20 +9,20 @@ from dataclasses import dataclass
 class EncoderPreset:
     """What the encoder tries.
 
-    effort: rounds of search for symbols. structures: in how many a run of pictures is coded, to keep the cheapest,
-    after the first run of a GOP, which is coded in all. rounds: of the search for motion
+    effort: rounds of search for symbols. structures_every: after how many runs of pictures a structure that was
+    beaten is tried again; 1: all are tried every time. rounds: of the search for motion
     (docs/decisions.md#rounds-of-the-search).
     """
 
     effort: int
-    structures: int
+    structures_every: int
     rounds: int
 
 
 # docs/decisions.md#presets
 DEFAULT_PRESET = "medium"
 ENCODER_PRESETS = {
-    "fast": EncoderPreset(effort=0, structures=1, rounds=1),
-    "medium": EncoderPreset(effort=0, structures=2, rounds=3),
-    "slow": EncoderPreset(effort=8, structures=3, rounds=3),
+    "fast": EncoderPreset(effort=0, structures_every=6, rounds=1),
+    "medium": EncoderPreset(effort=0, structures_every=3, rounds=3),
+    "slow": EncoderPreset(effort=8, structures_every=1, rounds=3),
 }

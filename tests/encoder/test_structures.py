@@ -141,7 +141,8 @@ def test_modes_of_the_paper_have_no_b_pictures(clip: Path, random_model: str, tm
 def test_presets_try_more_or_less(
     clip: Path, random_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the runs after a GOP's first one: 17 pictures are an I-picture and four runs of 4."""
+    """17 pictures are an I-picture and four runs of 4, in which chains cost least by far."""
+    monkeypatch.setattr(structures, "_cost", lambda coded, lmbda: 2.0 if coded.groups[0].structure.pyramid else 1.0)
     tried: list[int] = []
     code = structures.Chooser.code
 
@@ -152,10 +153,10 @@ def test_presets_try_more_or_less(
         return done
 
     coded: list[object] = []
-    code_way = structures._coded
+    code_way = structures.coded_as
     monkeypatch.setattr(structures.Chooser, "code", counted)
-    monkeypatch.setattr(structures, "_coded", lambda *args: (coded.append(args), code_way(*args))[1])
-    for preset, each in (("fast", 1), ("medium", 2), ("slow", 3)):
+    monkeypatch.setattr(structures, "coded_as", lambda *args: (coded.append(args), code_way(*args))[1])
+    for preset, expected in (("fast", [3, 1, 1, 1]), ("medium", [3, 1, 1, 2]), ("slow", [3, 3, 3, 3])):
         tried.clear()
         lvcodec.encode(
             clip,
@@ -168,7 +169,23 @@ def test_presets_try_more_or_less(
             overwrite=True,
             frames=(0, 17),
         )
-        assert tried == [3, each, each, each]
+        assert tried == expected
+
+
+def test_what_came_close_is_tried_again_soon(
+    clip: Path, random_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costs = {structure: 1.0 for structure in chain(4, False) + chain(4, True)}
+    costs |= {pyramid(4, False)[0]: 3.0, halves(4, False)[0]: 1.01}
+    tried: list[float] = []
+
+    def cost(coded: structures.Coded, lmbda: float) -> float:
+        tried.append(costs[coded.groups[0].structure])
+        return tried[-1]
+
+    monkeypatch.setattr(structures, "_cost", cost)
+    lvcodec.encode(clip, tmp_path / "a.lvc", model=random_model, bframes=3, gop=250, frames=(0, 21))
+    assert tried == [1, 3, 1.01] + [1, 1.01] * 2 + [1, 3] + [1, 1.01]
 
 
 class Told(io.BytesIO):

@@ -125,6 +125,9 @@ def _blocks(numbers: Indices, size: int) -> Blocks:
     )
 
 
+_PATTERNS_OF_ONE = np.array([0, *[1] * (CLOSE - 1), 2])  # where neighbours agree, by how far the prediction is
+
+
 @dataclass(frozen=True)
 class Expected:
     """What vectors may be without a difference, and the contexts they are coded in.
@@ -140,22 +143,31 @@ class Expected:
 def expected(one: Ints, other: Ints, predicted: Ints, level: Indices | int) -> Expected:
     """Of vectors, from those of both neighbours and what is predicted, (2, ...); level: as in Step."""
     middle = np.maximum(np.minimum(one, other), np.minimum(np.maximum(one, other), predicted))
-    apart = np.abs(one - other).max(axis=0)
-    off = np.abs(predicted - middle).max(axis=0)
-    far = np.minimum(np.abs(predicted - one).max(axis=0), np.abs(predicted - other).max(axis=0))
+    apart, off = _distance(one, other), _distance(predicted, middle)
+    far = np.minimum(_distance(predicted, one), _distance(predicted, other))
     differ = np.maximum(apart, off)
     pattern = np.where(
         apart == 0,
-        np.where(far == 0, 0, np.where(far < CLOSE, 1, 2)),
-        np.where(far == 0, np.where(apart < CLOSE, 3, 4), 5 + (differ >= CLOSE) + (differ >= 4 * CLOSE)),
+        _PATTERNS_OF_ONE[np.minimum(far, CLOSE)],
+        np.where(far == 0, 3 + (apart >= CLOSE), 5 + (differ >= CLOSE) + (differ >= 4 * CLOSE)),
     )
     spread = np.minimum(np.frexp(differ)[1], SPREADS - 1)
     near = np.equal(level, LEVELS - 1)
+    candidates = np.empty((NEW, *middle.shape), dtype=np.int32)
+    for kind, vectors in enumerate((middle, one, other, predicted)):
+        candidates[kind] = vectors
     return Expected(
-        np.stack(np.broadcast_arrays(middle, one, other, predicted)),
+        candidates,
         np.asarray(level * PATTERNS + pattern, dtype=np.intp),
         np.asarray(near * SPREADS + spread, dtype=np.intp),
     )
+
+
+def _distance(vectors: Ints, others: Ints) -> Ints:
+    """The greater of the distances of both parts, (2, ...)."""
+    parts = np.abs(vectors - others)
+    greater: Ints = np.maximum(parts[0], parts[1])  # numpy's max along an axis of 2 takes several times as long
+    return greater
 
 
 def flag_context(level: int, own: Ints, beside: Ints, whole: Flags, near: Flags) -> Indices:

@@ -31,13 +31,22 @@ SIZES = np.repeat(
 
 
 class Seen:
-    """How often a picture coded each symbol with each table: (TABLES, WIDEST)."""
+    """How often a picture coded each symbol with each table."""
 
     def __init__(self) -> None:
-        self.times: Ints = np.zeros((TABLES, WIDEST), dtype=np.int32)
+        self._coded: list[tuple[Indices, Indices]] = []
 
     def add(self, tables: Indices, symbols: Indices) -> None:
-        self.times += adaptive.seen_in(tables.ravel(), symbols.ravel(), self.times.shape)
+        self._coded.append((tables.ravel(), symbols.ravel()))
+
+    @cached_property
+    def times(self) -> Ints:
+        """(TABLES, WIDEST), once all is added."""
+        if not self._coded:
+            return np.zeros((TABLES, WIDEST), dtype=np.int32)
+        tables, symbols = (np.concatenate(parts) for parts in zip(*self._coded, strict=True))
+        self._coded.clear()
+        return adaptive.seen_in(tables, symbols, (TABLES, WIDEST))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,12 +82,15 @@ class Chooser(Protocol):
         ...
 
 
-def code_inter(chooser: Chooser | None, context: InterContext, coding: InterPath, coder: Coder) -> Ints:
+def code_inter(
+    chooser: Chooser | None, context: InterContext, coding: InterPath, coder: Coder, features: Any = None
+) -> Ints:
     """Walk a picture's sub-streams: which places are live, then the symbols of those, head by head.
 
-    chooser: what to write; None to read. Returns symbols, (places, M).
+    chooser: what to write; None to read. features: the entropy model's of the context, where they are known already.
+    Returns symbols, (places, M).
     """
-    features = coding.features(context)
+    features = coding.features(context) if features is None else features
     channels, rows, columns = context.history.shape
     odd = (np.arange(rows)[:, None] + np.arange(columns)).ravel() % 2
     coder.begin("live")

@@ -165,7 +165,7 @@ class _Walk:
 
     def _symbols(self, symbols: Indices | Ints | None, tables: Indices) -> Indices:
         """Code symbols, each with its table; returns them."""
-        tables = tables + self._first_table
+        tables = (tables + self._first_table).astype(np.int32)  # which the coder takes as they are
         values = None if symbols is None else unzigzag(np.asarray(symbols, dtype=np.int32))
         coded = zigzag(self._coder.code(values, self._tables, tables)).astype(np.intp)
         if (coded >= self._tables.lengths[tables] - 1).any():
@@ -184,7 +184,7 @@ class _Walk:
         if wanted is not None:
             given = wanted[there]
             rest = unzigzag(np.where(given > 0, given - half, -given))
-        coded = zigzag(self._coder.code(rest, _evenly(), digits - 1))
+        coded = zigzag(self._coder.code(rest, _evenly(), (digits - 1).astype(np.int32)))
         if (coded >= 2 * half).any():
             raise StreamError("damaged payload: a vector's difference that does not exist")
         differences = np.zeros(classes.shape, dtype=np.int32)

@@ -29,6 +29,7 @@ from lvcodec.encoder.choices import (
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import GopEncoder
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
+from lvcodec.encoder.lookahead import small_coder
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.encoder.qualities import Encoders, Planned
 from lvcodec.encoder.side import Side, side_of
@@ -95,7 +96,10 @@ def opened(
         def encoder_at(index: int) -> GopEncoder:
             nets = tuple(networks.at(max(0, index - coarser)) for coarser in (0, *layers))
             coder = GroupCoder(nets, DECISIONS[options.chosen_mode])
-            return _gop_encoder(options, coder, side_by_side, video.rate, limit, alpha_of(options, info))
+            tries_all = options.chosen_preset.structures_every == 1
+            smaller = small_coder(coder, networks) if options.most_bframes and not tries_all else None
+            alpha = alpha_of(options, info)
+            return _gop_encoder(options, coder, smaller, side_by_side, video.rate, limit, alpha)
 
         encoders = Encoders(encoder_at)
         limit, jobs = None, options.jobs or default_jobs(video.width, video.height)
@@ -111,6 +115,7 @@ def opened(
 def _gop_encoder(
     options: Encoding,
     coder: GroupCoder,
+    smaller: GroupCoder | None,
     side_by_side: Executor,
     rate: Fraction,
     limit: Limit | None,
@@ -122,9 +127,9 @@ def _gop_encoder(
         if decisions and coder.nets[0] is not coder.nets[LAYER_CHAIN] and is_long(options, rate)
         else 0
     )
-    run, structures = options.most_bframes + 1, options.chosen_preset.structures
+    run, every = options.most_bframes + 1, options.chosen_preset.structures_every
     tried = 1 if options.low_delay else TRIED
-    return GopEncoder(coder, side_by_side, run, key_every, structures, limit, alpha, tried)
+    return GopEncoder(coder, side_by_side, run, key_every, every, limit, alpha, tried, smaller)
 
 
 def _check_opencv(options: Encoding) -> None:

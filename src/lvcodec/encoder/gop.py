@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -13,8 +13,9 @@ from lvcodec.codec.state import State
 from lvcodec.encoder.alpha import TRIED, cheapest_length
 from lvcodec.encoder.buffer import Limit
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
+from lvcodec.encoder.lookahead import Lookahead, Run, Way
 from lvcodec.encoder.scenes import Marked
-from lvcodec.encoder.structures import Chooser, Coded
+from lvcodec.encoder.structures import Chooser, Coded, coded_as
 from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
 
@@ -25,47 +26,62 @@ class GopEncoder:
 
     run: so many pictures are read before they are coded together, as a chain of P-pictures or in pyramids; 1: each by
     itself, before the next is read. key_every: P-pictures from one key picture, with which a chain begins, to the next,
-    the I-picture counted as one; 0: there are none. structures: in how many a run is tried, as for Chooser. executor:
+    the I-picture counted as one; 0: there are none. every: how often structures are tried, as for Chooser. executor:
     codes what may be coded side by side. alpha: the length of the shift; None: what is cheapest in a GOP's first
-    P-pictures, `tried` of them, which are read before they are coded.
+    P-pictures, `tried` of them, which are read before they are coded. smaller: codes small pictures, which tell the
+    structures of large ones (encoder/lookahead.py).
     """
 
     coder: GroupCoder
     executor: Executor
     run: int = 1
     key_every: int = 0
-    structures: int = 2
+    every: int = 3
     limit: Limit | None = None
     alpha: Fraction | None = Fraction(1)
     tried: int = TRIED
+    smaller: GroupCoder | None = None
 
     def encode(self, pictures: Iterable[Picture]) -> Iterator[CodedGroup]:
         """Code the pictures of one GOP, each group as soon as its last picture has come.
 
         An exception in reading comes after all pictures that were read before it.
         """
-        chooser = Chooser(self.executor, self.structures)
+        chooser = Chooser(self.executor.map, self.every)
         state: State | None = None
-        done = 0  # pictures after the I-picture
         alpha = self.alpha
         first: CodedGroup | None = None
-        for run in self._runs(pictures):
+        for run, way in self._planned(pictures):
             if state is None or first is None or self.coder.decisions is None:
-                coded = self._limited(partial(_intra, run[0]), 1, intra=True)
+                coded = self._limited(partial(_intra, run.pictures[0]), 1, intra=True)
                 [first] = coded.groups
             elif alpha is None:
-                coded = self._limited(partial(cheapest_length, run, first, state, self.executor), len(run), intra=False)
+                attempt = partial(cheapest_length, run.pictures, first, state, self.executor)
+                coded = self._limited(attempt, len(run.pictures), intra=False)
                 alpha = coded.alpha
             else:
-                key = done > 0 and self.key_every > 0 and done % self.key_every == 0
-                attempt = partial(_predicted, chooser, run, key, alpha, state)
-                coded = self._limited(attempt, len(run), intra=False)
-                done += len(run)
+                attempt = partial(self._predicted, chooser, run, way, alpha, state)
+                coded = self._limited(attempt, len(run.pictures), intra=False)
             if state is None:
                 yield replace(coded.groups[0], begins_gop=True)
             else:
                 yield from coded.groups
             state = coded.state
+
+    def _planned(self, pictures: Iterable[Picture]) -> Iterator[tuple[Run, Future[Way] | None]]:
+        """The runs, with their structures where small pictures tell them."""
+        if self.smaller is None:
+            return ((run, None) for run in self._runs(pictures))
+        return Lookahead(self.smaller, self.every).ahead(self._runs(pictures))
+
+    def _predicted(
+        self, chooser: Chooser, run: Run, way: Future[Way] | None, alpha: Fraction, before: State, coder: GroupCoder
+    ) -> Coded:
+        if way is not None:
+            return coded_as(way.result(), run.pictures, before, coder, self.executor.map)
+        if len(run.pictures) > 1:
+            return chooser.code(coder, run.pictures, run.key, before)
+        return coded_as((Structure(1, key=run.key, alpha=alpha),), run.pictures, before, coder)
 
     def _limited(self, attempt: Callable[[GroupCoder], Coded], pictures: int, *, intra: bool) -> Coded:
         """What an attempt comes to with the GOP's own coder, or one that keeps to the limit."""
@@ -73,11 +89,12 @@ class GopEncoder:
             return attempt(self.coder)
         return self.limit.coded(attempt, self.coder.nets[0].quality_index, pictures, intra=intra)
 
-    def _runs(self, pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    def _runs(self, pictures: Iterable[Picture]) -> Iterator[Run]:
         """The first picture, those that lengths of the shift are tried on, and the others by `run`."""
         waiting: list[Picture] = []
         sizes = chain([1], [self.tried] if self.alpha is None else [], repeat(self.run))
         size = next(sizes)
+        done = -1  # pictures after the I-picture
         failure: Exception | None = None
         source = iter(pictures)
         while failure is None:
@@ -86,7 +103,8 @@ class GopEncoder:
             except Exception as error:  # StopIteration too
                 failure = error
             if waiting and (failure is not None or len(waiting) == size):
-                yield waiting
+                yield Run(waiting, done > 0 and self.key_every > 0 and done % self.key_every == 0)
+                done += len(waiting)
                 waiting, size = [], next(sizes)
         if not isinstance(failure, StopIteration):
             raise failure
@@ -94,15 +112,6 @@ class GopEncoder:
 
 def _intra(picture: Picture, coder: GroupCoder) -> Coded:
     group, state = coder.intra(picture)
-    return Coded((group,), state)
-
-
-def _predicted(
-    chooser: Chooser, run: list[Picture], key: bool, alpha: Fraction, before: State, coder: GroupCoder
-) -> Coded:
-    if len(run) > 1:
-        return chooser.code(coder, run, key, before)
-    group, state = coder.group(Structure(1, key=key, alpha=alpha), run, before)
     return Coded((group,), state)
 
 

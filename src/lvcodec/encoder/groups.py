@@ -6,8 +6,9 @@ structure, pictures, state ─► picture after picture, in the order of coding 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +18,13 @@ from lvcodec.encoder.decisions import Decisions
 from lvcodec.encoder.distortion import PLANES
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.picture import encode_intra, encode_predicted
+from lvcodec.exact.loaded import without_gradients
 from lvcodec.stream.container import StreamWriter
 from lvcodec.stream.records import planes_checksum
-from lvcodec.stream.structure import Structure
+from lvcodec.stream.structure import Step, Structure
 from lvcodec.video.picture import Picture
+
+SideBySide = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]  # as `map`, or several at a time
 
 
 @dataclass(frozen=True)
@@ -78,23 +82,36 @@ class GroupCoder:
         payload, state, _ = encode_intra(picture, net)
         return CodedGroup(None, (CodedPicture(picture, state.x_hat, payload, net.quality_index),)), state
 
-    def group(self, structure: Structure, pictures: Sequence[Picture], before: State) -> tuple[CodedGroup, State]:
-        """A group of as many pictures as its structure has; before: the state after the picture shown last."""
+    def group(
+        self, structure: Structure, pictures: Sequence[Picture], before: State, side_by_side: SideBySide = map
+    ) -> tuple[CodedGroup, State]:
+        """A group of as many pictures as its structure has; before: the state after the picture shown last.
+
+        side_by_side: codes pictures that do not refer to each other.
+        """
         if self.decisions is None:
             raise ValueError("the mode has I-pictures only")
         decisions = self.decisions.where(structure.alpha)
-        states, coded, seen = {0: before}, [], []
-        for step in structure.steps:
-            picture = pictures[step.at - 1]
+        states, coded = {0: before}, {}
+
+        def code(step: Step) -> tuple[bytes, State]:
             references = tuple(states[at] for at in step.references)
-            net = self.nets[step.layer]
-            payload, state, _ = encode_predicted(picture, references, step, net, decisions, structure.alpha)
-            states[step.at] = state
-            seen.append(state.seen)
-            coded.append(CodedPicture(picture, state.x_hat, payload, net.quality_index))
-        return CodedGroup(structure, tuple(coded)), after_group(
-            structure, states[structure.pictures], before.counts, seen
-        )
+            with without_gradients():  # it is a thread's own
+                return encode_predicted(
+                    pictures[step.at - 1], references, step, self.nets[step.layer], decisions, structure.alpha
+                )[:2]
+
+        left = list(structure.steps)
+        while left:
+            ready = [step for step in left if states.keys() >= set(step.references)]
+            for step, (payload, state) in zip(ready, side_by_side(code, ready), strict=True):
+                states[step.at] = state
+                net = self.nets[step.layer]
+                coded[step] = CodedPicture(pictures[step.at - 1], state.x_hat, payload, net.quality_index)
+            left = [step for step in left if step not in coded]
+        seen = [states[step.at].seen for step in structure.steps]
+        group = CodedGroup(structure, tuple(coded[step] for step in structure.steps))
+        return group, after_group(structure, states[structure.pictures], before.counts, seen)
 
 
 def write_group(writer: StreamWriter, group: CodedGroup) -> int:

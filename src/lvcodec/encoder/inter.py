@@ -1,9 +1,9 @@
 """The encoder's decisions in the inter path: which places are live, and each symbol of those, by rate and distortion.
 
-    residual ─► in steps ─► promising places ─► a walk that writes nothing: symbols, what each place gains and costs
-                                             └► those that gain ─► the walk that writes
+    places that lack something ─► in steps ─► promising ones ─► a walk that writes nothing: symbols, what places gain
+                                                             └► those that gain ─► the walk that writes
 
-Bits are those of the tables that symbols are coded with.
+Bits are those of the tables that symbols are coded with. The compiled kernels and numpy decide the same.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec import native
 from lvcodec.arrays import Floats, Indices, Ints
-from lvcodec.codec.inter import code_inter, padded_to_places
+from lvcodec.codec.inter import code_inter
+from lvcodec.encoder import residual
 from lvcodec.entropy.coder import Coder, Writer
 from lvcodec.entropy.tables import TableSet
-from lvcodec.exact.patches import channels_of
 from lvcodec.nets.coding import InterPath, as_numpy
 from lvcodec.nets.inter_context import KNOTS, InterContext, group_of
 from lvcodec.nets.linear import UNITS_PER_COEFFICIENT
@@ -26,6 +27,8 @@ from lvcodec.video.picture import Picture
 
 # What decides at which places symbols are tried: bits that each is taken to cost, and that a place has to save.
 PRICE_OF_SYMBOL, PRICE_OF_PLACE = 4.0, 2.0
+# docs/decisions.md#constants-of-the-search-that-only-save-time
+LEAST = 8.0  # bits that all that a place lacks has to be worth before it is looked at
 SHARE = 0.25  # of a quality's lambda that P- and B-pictures of that quality pay: later pictures mend their errors
 
 
@@ -53,9 +56,10 @@ def encode_inter(
 ) -> Ints:
     """Decide a picture's symbols and write them. weight: of errors, or (places,). Returns symbols, (places, M)."""
     lmbda = np.asarray(weight * lambda_of(coding.quality_index), dtype=np.float32)
-    trial = _Trial.of(picture, prediction, coding, lmbda)
-    code_inter(trial, context, coding, _Nothing())
-    return code_inter(trial.again(), context, coding, coder)
+    trial, features = _Trial.of(picture, prediction, coding, lmbda), coding.features(context)
+    code_inter(trial, context, coding, _Nothing(), features)
+    trial.keep_gaining()
+    return code_inter(trial, context, coding, coder, features)
 
 
 class _Nothing(Writer):
@@ -73,44 +77,60 @@ class _Nothing(Writer):
 
 
 class _Trial:
-    """Decides symbols as their tables become known, at the places that are allowed."""
+    """Decides symbols as their tables become known, at the places that are allowed: the rows of its arrays."""
 
-    def __init__(
-        self, real: Floats, worth: Floats, outward: Floats, allowed: NDArray[np.bool_], coding: InterPath
-    ) -> None:
-        """real: (places, M) steps; worth: the same shape, bits for a squared step; outward: (M,) symbols."""
-        self._real, self._worth, self._outward, self._allowed, self._coding = real, worth, outward, allowed, coding
-        self._gain = np.zeros(len(real), dtype=np.float32)  # bits, of symbols against none
-        self._any = np.zeros(len(real), dtype=bool)
+    def __init__(self, real: Floats, worth: Floats, places: Indices, of_all: int, coding: InterPath) -> None:
+        """real: (n, M) steps; worth: (n,), bits for a squared step; places: (n,), of so many."""
+        self._real, self._worth, self._coding = real, worth, coding
+        self._outward = coding.outward.astype(np.float32)
+        self._row = np.full(of_all, -1, dtype=np.intp)
+        self._row[places] = np.arange(places.size)
+        self._gain = np.zeros(places.size, dtype=np.float32)  # bits, of symbols against none
+        self._any = np.zeros(places.size, dtype=np.uint8)
 
     @classmethod
     def of(cls, picture: Picture, prediction: Picture, coding: InterPath, lmbda: Floats) -> _Trial:
         """For a picture and its prediction. lmbda: of all places, or (places,)."""
-        x, shown = (padded_to_places(each) for each in (picture, prediction))
-        residual = channels_of([np.subtract(a[0, 0], b[0, 0], dtype=np.int16) for a, b in zip(x, shown, strict=True)])
-        units = as_numpy(coding.analysis(residual.transpose(2, 0, 1)[None]))[0]
-        real = np.asarray(units.reshape(len(units), -1).T / coding.inverse, dtype=np.float32)
+        energies = residual.energies(picture, prediction)
+        lmbda = np.broadcast_to(lmbda, energies.shape)
+        places = np.flatnonzero(lmbda * energies.astype(np.float32) > LEAST)
+        units = as_numpy(coding.analysis(residual.at_places(picture, prediction, places)))
+        real = np.asarray(units / coding.inverse, dtype=np.float32)
         # A step is worth the same in all channels: those whose errors weigh more have finer ones.
-        worth = lmbda * np.float32(coding.inverse.max() / UNITS_PER_COEFFICIENT) ** 2
-        worth = np.broadcast_to(np.expand_dims(worth, -1), real.shape)
+        worth = lmbda[places] * np.float32(coding.inverse.max() / UNITS_PER_COEFFICIENT) ** 2
         size = np.abs(real)
         near = np.rint(size)
-        promised = np.maximum(worth * near * (2 * size - near) - PRICE_OF_SYMBOL, 0).sum(axis=1)
-        outward = coding.outward.astype(np.float32)
-        return cls(real, worth, outward, promised > PRICE_OF_PLACE, coding)
+        promised = np.maximum(worth[:, None] * near * (2 * size - near) - PRICE_OF_SYMBOL, 0).sum(axis=1)
+        some = promised > PRICE_OF_PLACE
+        return cls(real[some], worth[some], places[some], energies.size, coding)
 
-    def again(self) -> _Trial:
-        """The same at the places alone that gained by their symbols."""
-        return _Trial(self._real, self._worth, self._outward, self._any & (self._gain > 0), self._coding)
+    def keep_gaining(self) -> None:
+        """Allow the places alone that gained by their symbols."""
+        self._row[self._row >= 0] = np.where(self._any & (self._gain > 0), np.arange(self._gain.size), -1)
 
     def live(self, places: Indices, index: Ints) -> Ints:
-        dead, live, _ = _costs(self._coding.tables["live"], index)
-        self._gain[places] += dead - live
-        return self._allowed[places].astype(np.int32)
+        rows = self._row[places]
+        allowed = rows >= 0
+        tables, chosen = self._coding.tables["live"], index[allowed]
+        dead = tables.offsets[chosen]
+        self._gain[rows[allowed]] += tables.cost_bits[dead] - tables.cost_bits[dead + 1]
+        return allowed.astype(np.int32)
 
     def symbols(self, number: int, places: Indices, index: Ints) -> Ints:
-        group = group_of(number, self._coding.shape)
-        real, worth, outward = self._real[places, group], self._worth[places, group], self._outward[group]
+        rows, group = self._row[places], group_of(number, self._coding.shape)
+        kernels = native.kernels()
+        if kernels is None:
+            return self._decided(rows, group, index)
+        symbols, tables = np.empty(index.shape, dtype=np.int32), self._coding.tables["inter"]
+        given = rows, np.ascontiguousarray(index), self._real, self._worth, self._outward
+        form = index.shape[1], group.start, self._real.shape[1]
+        costs = tables.offsets, tables.lengths, tables.cost_bits
+        kernels.decide(symbols, self._gain, self._any, *given, *costs, *form)
+        return symbols
+
+    def _decided(self, rows: Indices, group: slice, index: Ints) -> Ints:
+        """The same without kernels."""
+        real, worth, outward = self._real[rows, group], self._worth[rows, None], self._outward[group]
         zero, one, further = _costs(self._coding.tables["inter"], index)
         size = np.abs(real)
         near = np.maximum(np.rint(size), 1)
@@ -120,8 +140,9 @@ class _Trial:
         best, cost = np.where(lower, below, near), np.where(lower, costs[1], costs[0])
         nothing = worth * np.square(size)
         none = (zero + nothing < cost) | (size < 0.5)
-        self._gain[places] += (nothing - np.where(none, zero + nothing, cost)).sum(axis=1)
-        self._any[places] |= ~none.all(axis=1)
+        gains = nothing - np.where(none, zero + nothing, cost)
+        self._gain[rows] += np.cumsum(gains, axis=1)[:, -1]  # one by one, as the kernels add
+        self._any[rows] |= ~none.all(axis=1)
         return np.asarray(np.where(none, 0, best * np.sign(real)), dtype=np.int32)
 
 

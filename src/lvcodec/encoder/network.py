@@ -159,3 +159,7 @@ class EncoderNetworks(Networks):
                 self._rounds,
             )
         return self._for_encoding[quality_index]
+
+    def of_size(self, quality_index: int, width: int, height: int, rounds: int) -> EncoderNetwork:
+        """One for pictures of another size. Raises UsageError as `at` does."""
+        return EncoderNetwork(self._coding(quality_index), width, height, quality_index, rounds=rounds)

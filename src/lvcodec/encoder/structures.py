@@ -3,18 +3,19 @@
     cost = bits + WORTH * lambda * squared errors, those of the last picture LAST times: the next ones are made of it
 
 To code all of them every time would take as many times as long. So all are tried where nothing is known, after an
-I-picture, and from then on the one that won last and, as the preset says, one of the others in turn, side by side.
+I-picture, and from then on the one that won last beside one of the others: the next time one that came close, else some
+runs later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 
 from lvcodec.codec.state import State
-from lvcodec.encoder.groups import CodedGroup, GroupCoder
+from lvcodec.encoder.groups import CodedGroup, GroupCoder, SideBySide
 from lvcodec.exact.loaded import without_gradients
 from lvcodec.quality import lambda_of
 from lvcodec.stream.structure import Structure
@@ -24,17 +25,18 @@ from lvcodec.video.picture import Picture
 LAST = 3
 WORTH = 0.1  # of lambda of I-pictures: what more bits buy by a whole GOP
 GROUP_BYTES, PICTURE_BYTES = 6, 4  # of a record, over its payloads
+CLOSE = 1.02  # times the cost of the winner
+SOONER = 3  # times as often what came close is tried
 
 Split = Callable[[int, bool], tuple[Structure, ...]]  # of so many pictures, and whether the first of them is a key one
 
 
 @dataclass(frozen=True)
 class Coded:
-    """A run of pictures, coded: its groups, the state after them, and what they cost where others are compared."""
+    """A run of pictures, coded: its groups, and the state after them."""
 
     groups: tuple[CodedGroup, ...]
     state: State
-    cost: float = 0.0
 
     @property
     def alpha(self) -> Fraction:
@@ -72,44 +74,66 @@ SPLITS: tuple[Split, ...] = (chain, pyramid, halves)
 class Chooser:
     """The choice for one GOP after another run of pictures.
 
-    executor: what codes several of them side by side. tried: how many are, 1 or more, once the GOP's first run has
-    shown which one wins.
+    side_by_side: codes several of them. every: after how many runs one that was beaten is tried again, if it did not
+    come close; 1: all are tried every time. lean: what the costs of the last winner and of a chain count for.
     """
 
-    executor: Executor
-    tried: int
-    _ranked: list[Split] = field(default_factory=lambda: list(SPLITS))  # the last winner first
-    _known: bool = False
+    side_by_side: SideBySide
+    every: int
+    lean: float = 1.0
+    _winner: Split | None = None
+    _due: dict[Split, int] = field(default_factory=dict)  # the runs that those beaten are tried in again
+    _run: int = 0
 
     def code(self, coder: GroupCoder, pictures: Sequence[Picture], key: bool, before: State) -> Coded:
         """Code a run of pictures, the cheapest way of those that are tried."""
-        tried: dict[tuple[Structure, ...], Split] = {}
-        for split in self._ranked[: self.tried if self._known else None]:
-            tried.setdefault(split(len(pictures), key), split)
-        ways = list(tried)
-        coded = list(self.executor.map(lambda way: coded_as(coder, way, pictures, before), ways))
-        best = min(range(len(ways)), key=lambda way: coded[way].cost)
-        if len(ways) > 1:
-            self._rank(tried[ways[best]], [tried[way] for way in ways])
+        ways: dict[tuple[Structure, ...], Split] = {}
+        for split in self._tried():
+            ways.setdefault(split(len(pictures), key), split)
+        self._run += 1
+        if len(ways) == 1:
+            return coded_as(next(iter(ways)), pictures, before, coder, self.side_by_side)
+        coded: list[Coded] = list(self.side_by_side(partial(alone, pictures, before, coder), ways))
+        lmbda, splits = lambda_of(coder.nets[0].quality), list(ways.values())
+        costs = [_cost(each, lmbda) * self._factor(split) for each, split in zip(coded, splits, strict=True)]
+        best = min(range(len(costs)), key=costs.__getitem__)
+        self._winner = splits[best]
+        for split, each in zip(splits, costs, strict=True):
+            wait = self.every if each > CLOSE * costs[best] else max(1, self.every // SOONER)
+            self._due[split] = self._run + wait - 1
         return coded[best]
 
-    def _rank(self, winner: Split, tried: list[Split]) -> None:
-        """The winner first, and those tried now and beaten last."""
-        beaten = [split for split in tried if split is not winner]
-        rest = [split for split in self._ranked if split is not winner and split not in beaten]
-        self._ranked, self._known = [winner, *rest, *beaten], True
+    def _tried(self) -> list[Split]:
+        if self._winner is None:
+            return list(SPLITS)
+        due = [split for split in SPLITS if split is not self._winner and self._due.get(split, 0) <= self._run]
+        due.sort(key=lambda split: self._due.get(split, 0))  # the longest ago first
+        return [self._winner, *due[: None if self.every == 1 else 1]]
+
+    def _factor(self, split: Split) -> float:
+        return (self.lean if split is chain else 1.0) * (self.lean if split is self._winner else 1.0)
 
 
-def coded_as(coder: GroupCoder, way: tuple[Structure, ...], pictures: Sequence[Picture], before: State) -> Coded:
-    """A run of pictures, coded as groups of these structures."""
+def coded_as(
+    way: tuple[Structure, ...],
+    pictures: Sequence[Picture],
+    before: State,
+    coder: GroupCoder,
+    side_by_side: SideBySide = map,
+) -> Coded:
+    """A run of pictures, coded as groups of these structures. side_by_side: codes B-pictures of one layer."""
     groups, state, at = [], before, 0
+    for structure in way:
+        group, state = coder.group(structure, pictures[at : at + structure.pictures], state, side_by_side)
+        groups.append(group)
+        at += structure.pictures
+    return Coded(tuple(groups), state)
+
+
+def alone(pictures: Sequence[Picture], before: State, coder: GroupCoder, way: tuple[Structure, ...]) -> Coded:
+    """The same in a thread beside others that code other ways."""
     with without_gradients():  # it is a thread's own
-        for structure in way:
-            group, state = coder.group(structure, pictures[at : at + structure.pictures], state)
-            groups.append(group)
-            at += structure.pictures
-    coded = Coded(tuple(groups), state)
-    return replace(coded, cost=_cost(coded, lambda_of(coder.nets[0].quality)))
+        return coded_as(way, pictures, before, coder)
 
 
 def _cost(coded: Coded, lmbda: float) -> float:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -134,8 +135,6 @@ class Reader(Coder):
 
 
 def _integers(name: str, array: NDArray[Any] | int) -> Ints:
-    if type(array) is int and -(1 << 31) <= array < 1 << 31:
-        return np.asarray(array, dtype=np.int32)  # of short calls the checks below are most of the time
     array = np.asarray(array)
     if array.dtype == np.int32:
         return array
@@ -149,8 +148,17 @@ def _integers(name: str, array: NDArray[Any] | int) -> Ints:
 
 def _fit(name: str, given: NDArray[Any] | int, shape: tuple[int, ...]) -> Ints:
     """Flat, one for each element of that shape, or one for all."""
+    if type(given) is int and -(1 << 31) <= given < 1 << 31:
+        return _one(given)  # of short calls the checks below are most of the time
     array = _integers(name, given)
     try:
         return np.broadcast_to(array, shape).ravel() if array.ndim else array.reshape(1)
     except ValueError as error:
         raise InputError(f"{name} of shape {array.shape} do not match an index of shape {shape}") from error
+
+
+@lru_cache(maxsize=64)
+def _one(number: int) -> Ints:
+    array = np.array([number], dtype=np.int32)
+    array.flags.writeable = False
+    return array

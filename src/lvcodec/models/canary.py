@@ -18,6 +18,7 @@ from lvcodec import names
 from lvcodec.errors import LvcError, WeightsError
 from lvcodec.exact import backends, installation, warp
 from lvcodec.exact.condition import Condition
+from lvcodec.exact.layers import unshuffled
 from lvcodec.exact.loaded import without_gradients
 from lvcodec.exact.settings import whole_products
 from lvcodec.models import loading, store
@@ -107,8 +108,8 @@ def _inter_path(inter: InterPath, planes: tuple[NDArray[np.uint8], ...]) -> Iter
     for factor in (1, FORGED):
         yield from inter.changed(planes, symbols * factor, context)
     yield remembered(context, symbols)
-    residual = numbers((1, 96, HEIGHT // 8, WIDTH // 8), -255, 255, 48271)
-    yield inter.analysis(residual.astype(np.int16))
+    residual = numbers((96, HEIGHT // 8, WIDTH // 8), -255, 255, 48271).astype(np.float64)
+    yield as_numpy(inter.analysis(unshuffled(residual.transpose(1, 2, 0), 2).reshape(rows * columns, -1))).T
 
 
 def _planes(move: int) -> tuple[NDArray[np.uint8], ...]:

@@ -59,7 +59,9 @@ class Layer:
     def __call__(self, x: Bytes, places: NDArray[np.int64] | None = None) -> NDArray[Any]:
         """x: (H, W, I). Returns (H, W, O) bytes, float32 of a wide layer; (n, O) at places (n,), numbers in H * W."""
         if self._taps > 1 and x.shape[2] % 4:  # as the kernel wants them
-            x = np.pad(x, ((0, 0), (0, 0), (0, -x.shape[2] % 4)), constant_values=self._zero)
+            grown = np.full((*x.shape[:2], x.shape[2] + -x.shape[2] % 4), self._zero, dtype=np.uint8)
+            grown[..., : x.shape[2]] = x
+            x = grown
         height, width, channels = x.shape
         shape = (height, width) if places is None else (places.size,)
         out = np.empty((*shape, self.outputs), dtype=np.float32 if self._kind == WIDE else np.uint8)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.arrays import Indices, Ints
+from lvcodec.arrays import Indices, Ints, Reals
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,8 +102,11 @@ class InterPath(Protocol):
         """
         ...
 
-    def analysis(self, residual: NDArray[np.int16]) -> Array:
-        """(1, M, H/16, W/16) latent units of a residual, (1, 96, H/8, W/8) levels. For the encoder alone."""
+    def analysis(self, residual: Reals) -> Array:
+        """(n, M) latent units of what places lack, (n, 4 * 96) levels. For the encoder alone.
+
+        Of each of the 96 channels of 8x8 luma pels (exact/patches.py) a place has four, row by row.
+        """
         ...
 
     def changed(

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lvcodec.arrays import Indices, Ints
+from lvcodec.arrays import Indices, Ints, Reals
 from lvcodec.entropy.tables import TableSet
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.packed import Units, add_parts, at_places, replaced
@@ -69,9 +69,11 @@ class InterCoding:
         level = self.model.levels(number, features, known, self._even(live.shape), self._tensor(places), offset)
         return np.asarray(_ints(level) * len(DEAD_ZONES) + self._classes[group], dtype=np.int32)
 
-    def analysis(self, residual: NDArray[np.int16]) -> Tensor:
+    def analysis(self, residual: Reals) -> Tensor:
         """See InterPath."""
-        return self.model.analysis(self._tensor(residual).double())
+        if not len(residual):  # torch has no convolution of nothing
+            return torch.empty(0, self.shape.latent, dtype=torch.float64)
+        return self.model.enc_linear(self._tensor(residual).t()[None, :, None])[0, :, 0].t()
 
     def changed(self, prediction: tuple[Bytes, ...], symbols: Ints, context: InterContext) -> Planes:
         """See InterPath."""

@@ -89,10 +89,11 @@ def motion_features(field: Ints, single: NDArray[np.bool_]) -> Ints:
     parts lie between pels; whether the block is predicted from one of two references. field: (2, rows, columns)
     quarters of a pel; single: (rows, columns).
     """
-    grown = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    near = (grown[:, :-2, 1:-1], grown[:, 2:, 1:-1], grown[:, 1:-1, :-2], grown[:, 1:-1, 2:])
-    lengths = [np.abs(part).sum(axis=0) for part in (*(field - other for other in near), field)]
-    octaves = np.searchsorted(HALF_OCTAVES, np.stack(lengths), side="right") * UNITS_PER_HALF_OCTAVE
+    lengths = np.zeros((5, *field.shape[1:]), dtype=np.int32)  # at the edges a neighbour is the block itself
+    down, right = (np.abs(np.diff(field, axis=axis)).sum(axis=0) for axis in (1, 2))
+    lengths[0, 1:], lengths[1, :-1], lengths[2, :, 1:], lengths[3, :, :-1] = down, down, right, right
+    lengths[4] = np.abs(field).sum(axis=0)
+    octaves = np.searchsorted(HALF_OCTAVES, lengths, side="right") * UNITS_PER_HALF_OCTAVE
     flags = np.stack([field[0] & 3 != 0, field[1] & 3 != 0, single]) * FLAG
     return np.concatenate([octaves, flags]).astype(np.int32)
 

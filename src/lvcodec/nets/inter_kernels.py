@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lvcodec.arrays import Floats, Indices, Ints, Reals
 from lvcodec.entropy import grid
 from lvcodec.entropy.tables import TableSet
-from lvcodec.exact.layers import RECTIFIED, SIGNED, Bytes, Layers, added, units, unshuffled
+from lvcodec.exact.layers import RECTIFIED, SIGNED, Bytes, Layers, added, units
 from lvcodec.exact.patches import CHANNELS, put_rows, rows_at
 from lvcodec.nets.inter_context import (
     CHANGE_MAX,
@@ -92,12 +92,9 @@ class InterKernels:
 
     # ---- the picture ------------------------------------------------------------------------------------------------
 
-    def analysis(self, residual: NDArray[np.int16]) -> Reals:
+    def analysis(self, residual: Reals) -> Reals:
         """See InterPath."""
-        x = np.ascontiguousarray(residual[0].transpose(1, 2, 0))
-        return self._layers.transform("enc_linear", unshuffled(x, 2).astype(np.float64), LINEAR).transpose(2, 0, 1)[
-            None
-        ]
+        return self._layers.transform("enc_linear", residual, LINEAR)
 
     def changed(self, prediction: tuple[Array, ...], symbols: Ints, context: InterContext) -> tuple[Array, ...]:
         """See InterPath."""
@@ -160,7 +157,10 @@ def _levels(out: Floats, per_unit: int, offset: Reals, count: int) -> Ints:
 def _near(flags: Flags, reach: int) -> Flags:
     """Where any of (H, W) is true, up to `reach` away in both directions."""
     for _ in range(reach):
-        grown = np.pad(flags, 1)
-        rows = grown[:-2] | grown[1:-1] | grown[2:]
-        flags = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+        rows = flags.copy()
+        rows[1:] |= flags[:-1]
+        rows[:-1] |= flags[1:]
+        flags = rows.copy()
+        flags[:, 1:] |= rows[:, :-1]
+        flags[:, :-1] |= rows[:, 1:]
     return flags
