@@ -35,7 +35,9 @@ class Coder:
     told: Mapping[Fraction, Sequence[tuple[int, int]]]
     nets: tuple[Any, ...] = (SimpleNamespace(quality=4),)
 
-    def group(self, structure: Structure, pictures: Sequence[Picture], at: Any) -> tuple[CodedGroup, Any]:
+    def group(
+        self, structure: Structure, pictures: Sequence[Picture], at: Any, side_by_side: Any
+    ) -> tuple[CodedGroup, Any]:
         """The state is the number of pictures so far."""
         return coded(structure.alpha, *self.told[structure.alpha][at]), at + len(pictures)
 
