@@ -2,6 +2,7 @@
 #include "coder.h"
 #include "warp.h"
 #include "errors.h"
+#include "tree.h"
 #include "products.h"
 #include "linear.h"
 
@@ -13,6 +14,6 @@ const Kernels NAME = {
     .phases = phases,
     .errors = errors,
     .errors_of_both = errors_of_both,
-    .recall = recall,
+    .decide = decide,
     .code = code,
 };

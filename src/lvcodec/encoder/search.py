@@ -73,7 +73,8 @@ def search_both(
     here = scaled(_of_blocks(_flow(y, before.y)), distance, to_before) - direct
     there = -scaled(_of_blocks(_flow(y, after.y)), distance, to_after) - direct
     still = np.zeros_like(direct)
-    start = _smoothed(errors, still, [here, there, (here + there) >> 1], bit)
+    guesses = [np.clip(each, -warp.MAX_VECTOR, warp.MAX_VECTOR) for each in (here, there, (here + there) >> 1)]
+    start = _smoothed(errors, still, guesses, bit)
     rates = Rates.of(counts, two=True)
     tree = Tree(start, still, errors, PRICE * bit, rates)
     tree.decide(rounds)
