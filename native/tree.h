@@ -5,7 +5,7 @@
 #include <math.h>
 
 #define MOST_TRIED (14 + MOST_STEPS)
-#define LIKELY 5 /* are compared before others are counted */
+#define LARGEST 4 /* places of a side */
 
 enum { MIDDLE, ONE, OTHER, PREDICTED, NEW }; /* kinds of vectors */
 enum { UNIFORM, AS_PREDICTED, SPLIT };       /* what a block is */
@@ -22,9 +22,9 @@ typedef struct {
     const Tree *tree;
     float *bits;                  /* of coded places, as they are */
     int32_t *coded, coded_count;  /* places */
-    int32_t *starts;              /* (blocks + 1,) of the size: where those after each begin */
-    Later *later;
-    float *worth[2]; /* of blocks of this size, and of half of it */
+    int32_t *starts[TREE_SIZES];  /* (blocks + 1,) of each size: where those after each block begin */
+    Later *later[TREE_SIZES];
+    float worth[TREE_SIZES][LARGEST * LARGEST]; /* of blocks within one of the largest */
 } Round;
 
 typedef struct {
@@ -110,9 +110,11 @@ INLINE int32_t block_of(const Tree *t, int32_t place, int size) {
 }
 
 /* Lists the coded places that are predicted from each block of a size, but lie in another. */
-static void list_later(Round *r, int size, int32_t blocks) {
+static void list_later(Round *r, int level, int size, int32_t blocks) {
     const Tree *t = r->tree;
-    memset(r->starts, 0, ((size_t)blocks + 1) * sizeof *r->starts);
+    int32_t *starts = r->starts[level];
+    Later *later = r->later[level];
+    memset(starts, 0, ((size_t)blocks + 1) * sizeof *starts);
     for (int fill = 0; fill < 2; fill++) { /* how many each has, then which */
         for (int32_t i = 0; i < r->coded_count; i++) {
             const int32_t place = r->coded[i];
@@ -121,18 +123,18 @@ static void list_later(Round *r, int size, int32_t blocks) {
             const int32_t other = block_of(t, t->other[place], size);
             if (one != own) {
                 if (fill)
-                    r->later[--r->starts[one]] = (Later){place, 1, one == other};
+                    later[--starts[one]] = (Later){place, 1, one == other};
                 else
-                    r->starts[one]++;
+                    starts[one]++;
             }
             if (other != own && other != one) {
                 if (fill)
-                    r->later[--r->starts[other]] = (Later){place, 0, 1};
+                    later[--starts[other]] = (Later){place, 0, 1};
                 else
-                    r->starts[other]++;
+                    starts[other]++;
             }
         }
-        for (int32_t b = 0; !fill && b < blocks; b++) r->starts[b + 1] += r->starts[b];
+        for (int32_t b = 0; !fill && b < blocks; b++) starts[b + 1] += starts[b];
     }
 }
 
@@ -244,12 +246,13 @@ INLINE void count_others(const Round *r, const Decided *d, float *as_predicted, 
         const float flag = t->flags[flag_context(d, predicted, predicted) + AS_PREDICTED];
         *as_predicted = (float)sum + t->price * (bits_with_later(r, d, predicted) + flag);
     }
-    const int half = d->size / 2, across = (t->columns + half - 1) / half;
+    const int half = d->size / 2, across = LARGEST / half;
     const Vector own = vector_at(t, t->new_vectors, d->first);
+    const float *worth = r->worth[d->level + 1];
     float quarters = 0;
     for (int i = 0; i < d->height; i += half)
         for (int j = 0; j < d->width; j += half)
-            quarters += r->worth[1][(d->top + i) / half * across + (d->left + j) / half];
+            quarters += worth[(d->top + i) % LARGEST / half * across + (d->left + j) % LARGEST / half];
     *split = quarters + t->price * t->flags[flag_context(d, own, predicted) + SPLIT];
 }
 
@@ -273,12 +276,12 @@ INLINE int is_whole(const Tree *t, const Decided *d) {
     return 1;
 }
 
-INLINE Decided block_at(const Round *r, int level, int row, int column) {
+INLINE Decided block_at(const Round *r, int level, int top, int left) {
     static const int8_t DOWN[4] = {-1, 1, 0, 0}, ACROSS[4] = {0, 0, -1, 1};
     const Tree *t = r->tree;
-    const int size = 1 << (TREE_SIZES - 1 - level);
+    const int size = LARGEST >> level, row = top / size, column = left / size;
     const int rows = (t->rows + size - 1) / size, columns = (t->columns + size - 1) / size;
-    Decided d = {.level = level, .size = size, .top = row * size, .left = column * size};
+    Decided d = {.level = level, .size = size, .top = top, .left = left};
     d.height = smaller(size, t->rows - d.top), d.width = smaller(size, t->columns - d.left);
     d.first = d.top * t->columns + d.left;
     d.expected = expected_at(t, d.first);
@@ -287,10 +290,10 @@ INLINE Decided block_at(const Round *r, int level, int row, int column) {
         const int i = clamped(row + DOWN[k], 0, rows - 1), j = clamped(column + ACROSS[k], 0, columns - 1);
         d.beside[k] = vector_at(t, t->vectors, (int64_t)i * size * t->columns + j * size);
     }
-    d.later = d.later_end = r->later;
+    d.later = d.later_end = r->later[level];
     if (t->later > 0) {
-        const int32_t *starts = r->starts + (int64_t)row * columns + column;
-        d.later = r->later + starts[0], d.later_end = r->later + starts[1];
+        const int32_t *starts = r->starts[level] + (int64_t)row * columns + column;
+        d.later = r->later[level] + starts[0], d.later_end = r->later[level] + starts[1];
         for (const Later *after = d.later; after < d.later_end; after++) d.saved += r->bits[after->place];
     }
     return d;
@@ -309,47 +312,57 @@ INLINE float decide_block(const Round *r, const Decided *d) {
     return best.cost;
 }
 
-static void decide_all(Round *r) {
+/* Lists what the round has to know of coded places. */
+static void look_around(Round *r) {
     const Tree *t = r->tree;
-    const int64_t places = (int64_t)t->rows * t->columns;
-    memcpy(t->new_vectors, t->vectors, 2 * places * sizeof *t->vectors);
-    memcpy(t->new_leaves, t->leaves, places * sizeof *t->leaves);
-    if (t->later > 0)
-        for (int32_t place = 0; place < places; place++) {
-            const int leaf = t->leaves[place];
-            if (place / t->columns % leaf || place % t->columns % leaf) continue;
-            const Expected expected = expected_at(t, place);
-            r->coded[r->coded_count++] = place;
-            r->bits[place] = bits_of(&expected, vector_at(t, t->vectors, place));
-        }
+    const int32_t places = t->rows * t->columns;
+    for (int32_t place = 0; place < places; place++) {
+        const int leaf = t->leaves[place];
+        if (place / t->columns % leaf || place % t->columns % leaf) continue;
+        const Expected expected = expected_at(t, place);
+        r->coded[r->coded_count++] = place;
+        r->bits[place] = bits_of(&expected, vector_at(t, t->vectors, place));
+    }
+    for (int level = 0; level < TREE_SIZES; level++) {
+        const int size = LARGEST >> level;
+        list_later(r, level, size, ((t->rows + size - 1) / size) * ((t->columns + size - 1) / size));
+    }
+}
+
+/* Decides one of the largest blocks, and those within it before: what they look at stays in the caches. */
+static void decide_largest(Round *r, int top, int left) {
+    const Tree *t = r->tree;
+    const int bottom = smaller(top + LARGEST, t->rows), right = smaller(left + LARGEST, t->columns);
     for (int level = TREE_SIZES - 1; level >= 0; level--) {
-        const int size = 1 << (TREE_SIZES - 1 - level);
-        const int rows = (t->rows + size - 1) / size, columns = (t->columns + size - 1) / size;
-        if (t->later > 0) list_later(r, size, rows * columns);
-        for (int i = 0; i < rows; i++)
-            for (int j = 0; j < columns; j++) {
+        const int size = LARGEST >> level;
+        for (int i = top; i < bottom; i += size)
+            for (int j = left; j < right; j += size) {
                 const Decided d = block_at(r, level, i, j);
-                r->worth[0][(int64_t)i * columns + j] = decide_block(r, &d);
+                r->worth[level][(i - top) / size * (LARGEST / size) + (j - left) / size] = decide_block(r, &d);
             }
-        float *swapped = r->worth[0];
-        r->worth[0] = r->worth[1], r->worth[1] = swapped;
     }
 }
 
 static int decide(const Errors *e, const Tree *t) {
     const size_t places = (size_t)t->rows * t->columns;
     Round r = {.errors = e, .tree = t};
-    float *floats = malloc(3 * places * sizeof *floats);
-    int32_t *numbers = malloc((2 * places + 1) * sizeof *numbers);
-    r.later = malloc(2 * places * sizeof *r.later);
-    const int enough = floats && numbers && r.later;
+    r.bits = malloc(places * sizeof *r.bits);
+    r.coded = malloc((places + TREE_SIZES * (places + 1)) * sizeof *r.coded);
+    r.later[0] = malloc(TREE_SIZES * 2 * places * sizeof *r.later[0]);
+    const int enough = r.bits && r.coded && r.later[0];
     if (enough) {
-        r.bits = floats, r.worth[0] = floats + places, r.worth[1] = floats + 2 * places;
-        r.coded = numbers, r.starts = numbers + places;
-        decide_all(&r);
+        for (int level = 0; level < TREE_SIZES; level++) {
+            r.starts[level] = r.coded + places + level * (places + 1);
+            r.later[level] = r.later[0] + level * 2 * places;
+        }
+        memcpy(t->new_vectors, t->vectors, 2 * places * sizeof *t->vectors);
+        memcpy(t->new_leaves, t->leaves, places * sizeof *t->leaves);
+        if (t->later > 0) look_around(&r);
+        for (int i = 0; i < t->rows; i += LARGEST)
+            for (int j = 0; j < t->columns; j += LARGEST) decide_largest(&r, i, j);
     }
-    free(floats);
-    free(numbers);
-    free(r.later);
+    free(r.bits);
+    free(r.coded);
+    free(r.later[0]);
     return enough ? DONE : NO_MEMORY;
 }
