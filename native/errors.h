@@ -133,7 +133,7 @@ INLINE int equal(Vector one, Vector other) { return one.down == other.down && on
 
 /* Where a vector leads a block, in planes of phases. */
 INLINE const uint8_t *shown_at(const Errors *e, const uint8_t *seen, int64_t block, Vector vector) {
-    const int row = (int)(block / e->columns), column = (int)(block % e->columns);
+    const int row = (int)((uint32_t)block / (uint32_t)e->columns), column = (int)((uint32_t)block % (uint32_t)e->columns);
     const int down = vector.down & (QUARTERS - 1), across = vector.across & (QUARTERS - 1);
     const int top = clamped(row * SIDE + e->border + (vector.down - down) / QUARTERS, 0, e->height - SIDE);
     const int left = clamped(column * SIDE + e->border + (vector.across - across) / QUARTERS, 0, e->width - SIDE);
@@ -143,8 +143,9 @@ INLINE const uint8_t *shown_at(const Errors *e, const uint8_t *seen, int64_t blo
 /* numerator / denominator of a vector's part, halves away from zero; codec/motion.py has it too. */
 INLINE int32_t scaled(int32_t part, int numerator, int denominator) {
     if (numerator == denominator) return part;
-    const int64_t size = (2 * (int64_t)(part < 0 ? -part : part) * numerator + denominator) / (2 * (int64_t)denominator);
-    const int32_t within = (int32_t)(size < MOST_VECTOR ? size : MOST_VECTOR);
+    const uint32_t doubled = 2 * (uint32_t)(part < 0 ? -part : part) * (uint32_t)numerator; /* 2^30 at most */
+    const uint32_t size = (doubled + (uint32_t)denominator) / (2 * (uint32_t)denominator);
+    const int32_t within = size < MOST_VECTOR ? (int32_t)size : MOST_VECTOR;
     return part < 0 ? -within : within;
 }
 
