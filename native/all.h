@@ -3,6 +3,7 @@
 #include "warp.h"
 #include "errors.h"
 #include "tree.h"
+#include "smooth.h"
 #include "products.h"
 #include "linear.h"
 
@@ -15,5 +16,6 @@ const Kernels NAME = {
     .errors = errors,
     .errors_of_both = errors_of_both,
     .decide = decide,
+    .choose = choose,
     .code = code,
 };

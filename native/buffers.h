@@ -46,5 +46,6 @@ PyObject *py_phases(PyObject *self, PyObject *args);
 PyObject *py_errors(PyObject *self, PyObject *args);
 PyObject *py_errors_of_both(PyObject *self, PyObject *args);
 PyObject *py_decide(PyObject *self, PyObject *args);
+PyObject *py_choose(PyObject *self, PyObject *args);
 
 #endif

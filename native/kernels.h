@@ -92,6 +92,16 @@ typedef struct {
     float *errors;          /* (count,); or (3, count), with both references, the one before, the one after */
 } Pairs;
 
+typedef struct {
+    int rows, columns, side;       /* of groups that are chosen together: 1, or more */
+    int32_t *field;                /* (2, rows, columns), within MOST_VECTOR */
+    float *errors;                 /* (rows, columns), of the field */
+    const int32_t *candidate;      /* another field */
+    const float *candidates_errors;
+    const float *octaves;          /* (4 * MOST_VECTOR + 1,) what a distance between neighbours counts */
+    float price;                   /* of an octave */
+} Choice;
+
 enum { TREE_SIZES = 3, KINDS = 5, PATTERNS = 8, SPREADS = 8, FLAGS = 3, CLASSES = 17, MOST_STEPS = 32 };
 
 /* Blocks while they are decided; arrays of places, or two of them for both parts of vectors, within MOST_VECTOR. */
@@ -162,6 +172,7 @@ typedef struct {
     void (*errors)(const Errors *, const Pairs *);
     void (*errors_of_both)(const Errors *, const Pairs *);
     int (*decide)(const Errors *, const Tree *);
+    int (*choose)(const Choice *);
     int (*code)(Symbols *, int writes);
 } Kernels;
 

@@ -284,6 +284,7 @@ static PyMethodDef methods[] = {
     {"warp", py_warp, METH_VARARGS, "A plane moved along a field."},
     {"phases", py_phases, METH_VARARGS, "A plane at every fraction of a pel."},
     {"errors", py_errors, METH_VARARGS, "Errors of blocks."},
+    {"choose", py_choose, METH_VARARGS, "A candidate taken where it is better."},
     {"decide", py_decide, METH_VARARGS, "A round of the decision of blocks."},
     {"block", py_block, METH_VARARGS, "A residual block."},
     {"layer", py_layer, METH_VARARGS, "A 1x1, 3x3 or 5x5 layer."},

@@ -155,3 +155,33 @@ PyObject *py_decide(PyObject *self, PyObject *args) {
     if (status == NO_MEMORY) return PyErr_NoMemory();
     Py_RETURN_NONE;
 }
+
+/* (field, errors, candidate, the candidate's errors, octaves, rows, columns, side, price) */
+PyObject *py_choose(PyObject *self, PyObject *args) {
+    (void)self;
+    Py_buffer b[5] = {{0}};
+    Choice c;
+    if (!PyArg_ParseTuple(args, "w*w*y*y*y*iiif", &b[0], &b[1], &b[2], &b[3], &b[4], &c.rows, &c.columns, &c.side,
+                          &c.price))
+        return NULL;
+    int right = (c.rows >= 1 && c.columns >= 1 && c.side >= 1 && c.side <= 64 && c.rows <= 1 << 16 &&
+                 c.columns <= 1 << 16 && (int64_t)c.rows * c.columns <= INT32_MAX / 16) ||
+                wrong("a size is out of range");
+    if (right) {
+        const int64_t count = (int64_t)c.rows * c.columns;
+        right = are_vectors(&b[0], count, "field") && holds(&b[1], count, 4, "errors") &&
+                are_vectors(&b[2], count, "candidate") && holds(&b[3], count, 4, "the candidate's errors") &&
+                holds(&b[4], 4 * MOST_VECTOR + 1, 4, "octaves");
+    }
+    int status = DONE;
+    if (right) {
+        c.field = b[0].buf, c.errors = b[1].buf, c.candidate = b[2].buf, c.candidates_errors = b[3].buf;
+        c.octaves = b[4].buf;
+        Py_BEGIN_ALLOW_THREADS status = kernels->choose(&c);
+        Py_END_ALLOW_THREADS
+    }
+    release(b, 5);
+    if (!right) return NULL;
+    if (status == NO_MEMORY) return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
