@@ -139,18 +139,18 @@ def some_errors(shape: tuple[int, int], direct: Field, noise: int, *, two: bool)
 
 @pytest.mark.parametrize("two", [False, True])
 @pytest.mark.parametrize("price", [0.0, 0.3, 7.0])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [(1, 2), (17, 1), (3, 5), (18, 21)])
 def test_kernels_decide_the_same(
     kernels: ModuleType, shape: tuple[int, int], price: float, two: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where vectors are far from right, and some as far as they may be, in each of five rounds."""
+    """Where vectors are far from right, and some as far as they may be, in one round and three."""
     field, before = some_fields(shape, 12)
     far, _ = some_fields(shape, warp.MAX_VECTOR)
     field[:, ::5] = far[:, ::5]
     before[:, :, shape[1] // 2 :] = 3
     rates = Rates.of(Counts.fresh(), two=two)
     sizes: set[int] = set()
-    for rounds in (1, 2, 5):
+    for rounds in (1, 3):
         found = []
         for who in (kernels, None):
             monkeypatch.setattr(native, "kernels", lambda who=who: who)

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TESTS = "tests/native/test_kernels.py", "tests/encoder/test_errors.py", "tests/entropy/test_entropy_coder.py"
+TESTS = (
+    "tests/native/test_kernels.py",
+    "tests/encoder/test_errors.py",
+    "tests/encoder/test_tree.py",
+    "tests/encoder/test_search.py",
+    "tests/entropy/test_entropy_coder.py",
+)
 FLAGS = "-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 

@@ -191,18 +191,15 @@ class Tree:
         change = np.zeros(tried.shape[1:], dtype=np.float32)
         own = sized.number[coded]
         later = self._level[coded] > 0
-        for near, far in ((self._one[coded], self._other[coded]), (self._other[coded], self._one[coded])):
-            block = sized.number[near]
+        for near, far, swapped in ((self._one, self._other, False), (self._other, self._one, True)):
+            block, far = sized.number[near[coded]], far[coded]
             here = np.flatnonzero(later & (block != own))
             at, block, beyond = coded[here], block[here], far[here]
             given = tried[:, :, block]
             both = sized.number[beyond] == block
-            expected = blocks.expected(
-                given,
-                np.where(both, given, self._vectors[:, None, beyond]),
-                self._predicted[:, None, at],
-                self._level[at],
-            )
+            pair = given, np.where(both, given, self._vectors[:, None, beyond])
+            one, other = pair[::-1] if swapped else pair
+            expected = blocks.expected(one, other, self._predicted[:, None, at], self._level[at])
             bits = self._rates.of_vectors(self._vectors[:, None, at], expected) - now[here]
             bits = np.where(both, bits / 2, bits)  # counted twice
             for total, each in zip(change, bits, strict=True):
