@@ -16,17 +16,6 @@ MENDED = 20.0  # errors above it count by their logarithm
 SIZES = [(16, 16), (17, 40), (50, 33), (96, 128)]
 
 
-@pytest.fixture(params=native.LEVELS)
-def kernels(request: pytest.FixtureRequest) -> ModuleType:
-    compiled = pytest.importorskip("lvcodec.native._kernels", reason="the compiled kernels were not built")
-    level = native.LEVELS.index(request.param)
-    if level > compiled.best():
-        pytest.skip(f"this processor has no {request.param}")
-    compiled.use(level)
-    request.addfinalizer(lambda: compiled.use(compiled.best()))
-    return compiled
-
-
 def planes(size: tuple[int, int], *, extreme: bool) -> list[np.ndarray]:
     random = np.random.Generator(np.random.PCG64(8))
     levels = [0, 255] if extreme else np.arange(256)

@@ -18,17 +18,6 @@ from lvcodec.video.picture import Picture
 SIZES = [(16, 16), (40, 24), (150, 104)]  # width, height
 
 
-@pytest.fixture(params=native.LEVELS)
-def kernels(request: pytest.FixtureRequest) -> ModuleType:
-    compiled = pytest.importorskip("lvcodec.native._kernels", reason="the compiled kernels were not built")
-    level = native.LEVELS.index(request.param)
-    if level > compiled.best():
-        pytest.skip(f"this processor has no {request.param}")
-    compiled.use(level)
-    request.addfinalizer(lambda: compiled.use(compiled.best()))
-    return compiled
-
-
 def found(pictures: list[Picture], quality: float, *, both: bool) -> Motion:
     random = np.random.Generator(np.random.PCG64(5))
     before = random.integers(-9, 10, warp.field_shape(pictures[0].height, pictures[0].width)).astype(np.int32)

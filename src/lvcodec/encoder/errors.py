@@ -25,7 +25,7 @@ BATCH = 4096  # blocks that are compared at a time, which keeps them in the cach
 REFERENCES_KEPT = 3  # of 35 MB at 1080p: a reference serves several pictures, and several ways to order them
 TOO_FAR = np.float32(1e9)  # the error of a vector that may not be
 LOG_OF_2 = np.float32(math.log(2))
-# log2(1 + x) = x + x (1 - x) (polynomial) to 3e-6, highest power first, by least squares: kernels have it too, to the bit
+# log2(1 + x) = x + x (1 - x) (polynomial), to 4e-6, highest power first: the kernels compute the same, to the bit
 LOGARITHM = tuple(np.float32(each) for each in (0.02513, -0.09426, 0.18058, -0.27517, 0.4425))
 
 

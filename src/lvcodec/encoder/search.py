@@ -148,9 +148,7 @@ def _choose(
     return field, error
 
 
-def _chosen(
-    field: Field, error: Floats, candidate: Field, there: Floats, price: float, _: int
-) -> tuple[Field, Floats]:
+def _chosen(field: Field, error: Floats, candidate: Field, there: Floats, price: float, _: int) -> tuple[Field, Floats]:
     """Odd and even blocks in turn, since neighbours judge each other. there: the candidate's errors."""
     odd = np.indices(error.shape).sum(axis=0) % 2
     for parity in (0, 1):

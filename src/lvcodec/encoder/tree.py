@@ -82,10 +82,8 @@ class Tree:
             if np.array_equal(vectors, self._vectors) and np.array_equal(leaves, self._leaves):
                 break
 
-    def _round_of(
-        self, kernels: ModuleType, errors: Errors, vectors: Ints, leaves: Ints, *, later: bool
-    ) -> None:
-        """A round by kernels, from vectors and sizes of leaves, (2, rows * columns) and (rows * columns,), to its own."""
+    def _round_of(self, kernels: ModuleType, errors: Errors, vectors: Ints, leaves: Ints, *, later: bool) -> None:
+        """A round by kernels, from vectors (2, rows * columns) and sizes of leaves (rows * columns,) to its own."""
         now = vectors, leaves, np.ascontiguousarray(self._predicted, dtype=np.int32), self._error_as_predicted
         places = (each.astype(np.int32) for each in (self._one, self._other, self._level))
         rates = self._rates.kinds, self._rates.flags, self._rates.differences
