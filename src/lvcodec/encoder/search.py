@@ -124,7 +124,7 @@ def _of_blocks(flow: Floats) -> Field:
 @cache
 def _octaves() -> Floats:
     """What the distance of two vectors, the sum over both parts, counts for."""
-    return np.log2(1 + np.arange(4 * warp.MAX_VECTOR + 1, dtype=np.float32))
+    return np.asarray(np.log2(1 + np.arange(4 * warp.MAX_VECTOR + 1, dtype=np.float32)))
 
 
 def _roughness(vectors: Field, field: Field) -> Floats:
