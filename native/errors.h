@@ -191,7 +191,7 @@ INLINE void three_errors(const Errors *e, int64_t block, Vector difference, floa
     for (int k = 0; k < 3; k++) found[k] = counted(e, squares[k], k ? 1 : 4);
 }
 
-INLINE float compared(const Errors *e, int64_t block, Vector vector) {
+static float compared(const Errors *e, int64_t block, Vector vector) {
     if (e->direct) {
         float found[3];
         three_errors(e, block, vector, found);
@@ -210,7 +210,7 @@ INLINE int64_t slot_of(int64_t block, Vector vector) {
 INLINE int32_t packed(Vector vector) { return vector.down * 65536 + vector.across; }
 
 /* Most vectors are tried again and again: errors are kept. */
-INLINE float error_of(const Errors *e, int64_t block, Vector vector) {
+static float error_of(const Errors *e, int64_t block, Vector vector) {
     const int64_t slot = slot_of(block, vector);
     if (e->known[slot] == packed(vector)) return e->found[slot];
     e->known[slot] = packed(vector);

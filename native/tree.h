@@ -139,7 +139,7 @@ static void list_later(Round *r, int level, int size, int32_t blocks) {
 }
 
 /* By how much a vector of the block changes the bits of the places after it. */
-INLINE float change_of_later(const Round *r, const Decided *d, Vector vector) {
+static float change_of_later(const Round *r, const Decided *d, Vector vector) {
     const Tree *t = r->tree;
     float change = 0;
     for (const Later *after = d->later; after < d->later_end; after++) {
@@ -158,7 +158,7 @@ INLINE float bits_with_later(const Round *r, const Decided *d, Vector vector) {
 }
 
 /* Compares a vector of which the bits are known: a float of errors is never less than one of some of them. */
-INLINE void compare(const Round *r, const Decided *d, Vector vector, float price, Best *best) {
+static void compare(const Round *r, const Decided *d, Vector vector, float price, Best *best) {
     const Tree *t = r->tree;
     double sum = 0;
     for (int i = 0; i < d->height; i++)
@@ -177,7 +177,7 @@ INLINE void compare(const Round *r, const Decided *d, Vector vector, float price
 }
 
 /* Tries vectors, in order: counts their bits, and compares those that may win. */
-INLINE void try_all(const Round *r, const Decided *d, const Vector *tried, int count, Best *best) {
+static void try_all(const Round *r, const Decided *d, const Vector *tried, int count, Best *best) {
     const Tree *t = r->tree;
     const Vector predicted = d->expected.candidates[PREDICTED];
     Vector kept[MOST_TRIED];
@@ -213,7 +213,7 @@ INLINE int add_new(Vector *tried, int count, Vector vector) {
 }
 
 /* The best vector of those that may be its own, if one is worth as much as best->cost or more. */
-INLINE void find_best(const Round *r, const Decided *d, Best *best) {
+static void find_best(const Round *r, const Decided *d, Best *best) {
     const Tree *t = r->tree;
     const Vector own = vector_at(t, t->vectors, d->first);
     Vector tried[MOST_TRIED];
@@ -235,7 +235,7 @@ INLINE void find_best(const Round *r, const Decided *d, Best *best) {
 }
 
 /* What a block of a size that may be split is worth as predicted, and split. */
-INLINE void count_others(const Round *r, const Decided *d, float *as_predicted, float *split) {
+static void count_others(const Round *r, const Decided *d, float *as_predicted, float *split) {
     const Tree *t = r->tree;
     const Vector predicted = d->expected.candidates[PREDICTED];
     *as_predicted = INFINITY;
@@ -257,7 +257,7 @@ INLINE void count_others(const Round *r, const Decided *d, float *as_predicted, 
 }
 
 /* Makes a block a leaf, of one vector, or of those predicted. */
-INLINE void make_leaf(const Tree *t, const Decided *d, const Vector *vector) {
+static void make_leaf(const Tree *t, const Decided *d, const Vector *vector) {
     const int64_t places = (int64_t)t->rows * t->columns;
     for (int i = 0; i < d->height; i++)
         for (int j = 0; j < d->width; j++) {
@@ -276,7 +276,7 @@ INLINE int is_whole(const Tree *t, const Decided *d) {
     return 1;
 }
 
-INLINE Decided block_at(const Round *r, int level, int top, int left) {
+static Decided block_at(const Round *r, int level, int top, int left) {
     static const int8_t DOWN[4] = {-1, 1, 0, 0}, ACROSS[4] = {0, 0, -1, 1};
     const Tree *t = r->tree;
     const int size = LARGEST >> level, row = top / size, column = left / size;
@@ -300,7 +300,7 @@ INLINE Decided block_at(const Round *r, int level, int top, int left) {
 }
 
 /* Decides a block; returns what it is worth. */
-INLINE float decide_block(const Round *r, const Decided *d) {
+static float decide_block(const Round *r, const Decided *d) {
     float as_predicted = INFINITY, split = INFINITY;
     if (d->level + 1 < TREE_SIZES) count_others(r, d, &as_predicted, &split);
     Best best = {.cost = as_predicted <= split ? as_predicted : split};
