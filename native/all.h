@@ -2,6 +2,8 @@
 #include "coder.h"
 #include "warp.h"
 #include "errors.h"
+#include "tree.h"
+#include "smooth.h"
 #include "products.h"
 #include "linear.h"
 #include "residual.h"
@@ -14,7 +16,8 @@ const Kernels NAME = {
     .phases = phases,
     .errors = errors,
     .errors_of_both = errors_of_both,
-    .recall = recall,
+    .decide = decide,
+    .choose = choose,
     .code = code,
     .energies = energies,
     .residual = residual,

@@ -112,9 +112,13 @@ INLINE void sort_by_table(const Symbols *c, const int32_t *known, int32_t *RESTR
 }
 
 INLINE int digits_of(uint32_t number) { /* that follow its leading one */
+#ifdef __GNUC__
+    return 31 - __builtin_clz(number | 1);
+#else
     int digits = 0;
     while (number >>= 1) digits++;
     return digits;
+#endif
 }
 
 /* Elements whose symbol is their table's last entry, in raster order. */

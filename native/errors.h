@@ -1,6 +1,15 @@
-/* For the encoder's search: a plane at every fraction of a pel, and squared errors of blocks. */
+/* For the encoder's search: a plane at every fraction of a pel, and errors of blocks, as encoder/errors.py has them. */
 #include <stdlib.h>
 #include <string.h>
+
+#define SIDE 16    /* pels of a block */
+#define QUARTERS 4 /* of a pel: steps of vectors */
+#define AHEAD 4    /* blocks whose pels are fetched before they are compared */
+#define OUT_OF_REACH 1e9f
+#define LOG_OF_2 0.6931472f
+
+/* log2(1 + x) = x + x (1 - x) (polynomial), highest power first */
+static const float LOGARITHM[5] = {0.02513f, -0.09426f, 0.18058f, -0.27517f, 0.4425f};
 
 /* One row of the plane, gone on beyond its edges, through the taps of one phase; sums, unrounded. */
 INLINE void across_row(const uint8_t *line, const int16_t *taps, int count, int width, int16_t *RESTRICT out) {
@@ -72,122 +81,177 @@ static int phases(const Phases *p) { return p->count == 8 ? all_phases(p, 8) : a
 /* Squared errors of a block: of the sum of both references to twice what is wanted, of the one, of the other. Without
  * `other`, errors[1] alone. */
 #if LVCODEC_LEVEL >= 1
-/* 16 pels: a row of 16, or two of 8. */
-INLINE __m256i sixteen_pels(const uint8_t *pels, ptrdiff_t stride, int side) {
-    if (side == 16) return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)pels));
-    return _mm256_cvtepu8_epi16(_mm_unpacklo_epi64(_mm_loadl_epi64((const __m128i *)pels),
-                                                   _mm_loadl_epi64((const __m128i *)(pels + stride))));
+INLINE __m256i sixteen_pels(const uint8_t *pels) {
+    return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)pels));
 }
 
 INLINE void add_squares(__m256i *sum, __m256i apart) {
     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(apart, apart));
 }
 
-INLINE uint32_t total_of(__m256i sum) {
+INLINE int32_t total_of(__m256i sum) {
     __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
     half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
     half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xB1));
-    return (uint32_t)_mm_cvtsi128_si32(half);
+    return _mm_cvtsi128_si32(half);
 }
 
-INLINE void errors_of_block(const uint8_t *one, const uint8_t *other, ptrdiff_t stride, const uint8_t *wanted, int side,
-                            uint32_t *errors) {
+INLINE void squared(const uint8_t *one, const uint8_t *other, ptrdiff_t stride, const uint8_t *wanted, int32_t *errors) {
     __m256i sums[3] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
-    for (int i = 0; i < side; i += side == 16 ? 1 : 2) {
-        const __m256i pels = sixteen_pels(wanted + i * side, side, side);
-        const __m256i first = _mm256_sub_epi16(sixteen_pels(one + i * stride, stride, side), pels);
+    for (int i = 0; i < SIDE; i++) {
+        const __m256i pels = sixteen_pels(wanted + i * SIDE);
+        const __m256i first = _mm256_sub_epi16(sixteen_pels(one + i * stride), pels);
         add_squares(&sums[1], first);
         if (!other) continue;
-        const __m256i second = _mm256_sub_epi16(sixteen_pels(other + i * stride, stride, side), pels);
+        const __m256i second = _mm256_sub_epi16(sixteen_pels(other + i * stride), pels);
         add_squares(&sums[2], second);
         add_squares(&sums[0], _mm256_add_epi16(first, second));
     }
-    errors[1] = total_of(sums[1]);
-    if (other) errors[0] = total_of(sums[0]), errors[2] = total_of(sums[2]);
+    for (int k = other ? 0 : 1; k < (other ? 3 : 2); k++) errors[k] = total_of(sums[k]);
 }
 #else
-INLINE void errors_of_block(const uint8_t *one, const uint8_t *other, ptrdiff_t stride, const uint8_t *wanted, int side,
-                            uint32_t *errors) {
+INLINE void squared(const uint8_t *one, const uint8_t *other, ptrdiff_t stride, const uint8_t *wanted, int32_t *errors) {
     int32_t sums[3] = {0, 0, 0};
-    for (int i = 0; i < side; i++)
-        for (int j = 0; j < side; j++) {
-            const int first = one[i * stride + j] - wanted[i * side + j];
+    for (int i = 0; i < SIDE; i++)
+        for (int j = 0; j < SIDE; j++) {
+            const int first = one[i * stride + j] - wanted[i * SIDE + j];
             sums[1] += first * first;
             if (!other) continue;
-            const int second = other[i * stride + j] - wanted[i * side + j];
+            const int second = other[i * stride + j] - wanted[i * SIDE + j];
             sums[2] += second * second;
             sums[0] += (first + second) * (first + second);
         }
-    for (int k = 0; k < 3; k++) errors[k] = (uint32_t)sums[k];
+    for (int k = 0; k < 3; k++) errors[k] = sums[k];
 }
 #endif
 
-/* Where the vector of a pair leads its block, in planes of phases. */
-INLINE const uint8_t *place_of(const Errors *e, const uint8_t *seen, const int32_t *vectors, int64_t pair, int side) {
-    const int row = (int)(e->blocks[pair] / e->columns), column = (int)(e->blocks[pair] % e->columns);
-    const int32_t v = vectors[pair], h = vectors[e->count + pair];
-    const int down = v & (e->steps - 1), across = h & (e->steps - 1);
-    const int top = clamped(row * side + e->border + (v - down) / e->steps, 0, e->height - side);
-    const int left = clamped(column * side + e->border + (h - across) / e->steps, 0, e->width - side);
-    return seen + (size_t)(down * e->steps + across) * e->height * e->width + (size_t)top * e->width + left;
+typedef struct {
+    int32_t down, across; /* quarters of a pel */
+} Vector;
+
+INLINE int equal(Vector one, Vector other) { return one.down == other.down && one.across == other.across; }
+
+/* Where a vector leads a block, in planes of phases. */
+INLINE const uint8_t *shown_at(const Errors *e, const uint8_t *seen, int64_t block, Vector vector) {
+    const int row = (int)((uint32_t)block / (uint32_t)e->columns), column = (int)((uint32_t)block % (uint32_t)e->columns);
+    const int down = vector.down & (QUARTERS - 1), across = vector.across & (QUARTERS - 1);
+    const int top = clamped(row * SIDE + e->border + (vector.down - down) / QUARTERS, 0, e->height - SIDE);
+    const int left = clamped(column * SIDE + e->border + (vector.across - across) / QUARTERS, 0, e->width - SIDE);
+    return seen + (size_t)(down * QUARTERS + across) * e->height * e->width + (size_t)top * e->width + left;
 }
 
-#define AHEAD 4 /* pairs: planes of large pictures lie in no cache */
+/* numerator / denominator of a vector's part, halves away from zero; codec/motion.py has it too. */
+INLINE int32_t scaled(int32_t part, int numerator, int denominator) {
+    if (numerator == denominator) return part;
+    const uint32_t doubled = 2 * (uint32_t)(part < 0 ? -part : part) * (uint32_t)numerator; /* 2^30 at most */
+    const uint32_t size = (doubled + (uint32_t)denominator) / (2 * (uint32_t)denominator);
+    const int32_t within = size < MOST_VECTOR ? (int32_t)size : MOST_VECTOR;
+    return part < 0 ? -within : within;
+}
 
-INLINE void fetch(const uint8_t *place, ptrdiff_t stride, int side) {
+/* What a block of a B-picture sees with a difference from temporal direct: 0 where it leads too far. */
+INLINE int both_vectors(const Errors *e, int64_t block, Vector difference, Vector *before, Vector *after) {
+    const int distance = e->to_before > e->to_after ? e->to_before : e->to_after;
+    const int32_t down = e->direct[block] + difference.down;
+    const int32_t across = e->direct[e->block_count + block] + difference.across;
+    if (down < -MOST_VECTOR || down > MOST_VECTOR || across < -MOST_VECTOR || across > MOST_VECTOR) return 0;
+    *before = (Vector){scaled(down, e->to_before, distance), scaled(across, e->to_before, distance)};
+    *after = (Vector){-scaled(down, e->to_after, distance), -scaled(across, e->to_after, distance)};
+    return 1;
+}
+
+/* The error that squares mean, each `parts` times too large: what a residual mends counts by its logarithm. */
+INLINE float counted(const Errors *e, int32_t squares, int parts) {
+    const float mean = (float)squares / (float)(SIDE * SIDE * parts);
+    const float times = mean / e->mended;
+    if (times <= 1) return mean;
+    uint32_t bits;
+    memcpy(&bits, &times, sizeof bits);
+    const uint32_t digits = (bits & 0x7FFFFFu) | 0x3F800000u;
+    float part;
+    memcpy(&part, &digits, sizeof part);
+    part -= 1;
+    float rest = LOGARITHM[0];
+    for (int k = 1; k < 5; k++) rest = rest * part + LOGARITHM[k];
+    const float octaves = ((float)((int)(bits >> 23) - 127) + part) + (part * (1 - part)) * rest;
+    const float mended = e->mended * (1 + LOG_OF_2 * octaves);
+    return mended < mean ? mended : mean;
+}
+
+/* With both references, the one before, and the one after. */
+INLINE void three_errors(const Errors *e, int64_t block, Vector difference, float *found) {
+    Vector before, after;
+    if (!both_vectors(e, block, difference, &before, &after)) {
+        found[0] = found[1] = found[2] = OUT_OF_REACH;
+        return;
+    }
+    int32_t squares[3];
+    squared(shown_at(e, e->seen, block, before), shown_at(e, e->others_seen, block, after), e->width,
+            e->wanted + block * SIDE * SIDE, squares);
+    for (int k = 0; k < 3; k++) found[k] = counted(e, squares[k], k ? 1 : 4);
+}
+
+static float compared(const Errors *e, int64_t block, Vector vector) {
+    if (e->direct) {
+        float found[3];
+        three_errors(e, block, vector, found);
+        const float one = (found[1] < found[2] ? found[1] : found[2]) + e->price;
+        return found[0] < one ? found[0] : one;
+    }
+    int32_t squares[3];
+    squared(shown_at(e, e->seen, block, vector), NULL, e->width, e->wanted + block * SIDE * SIDE, squares);
+    return counted(e, squares[1], 1);
+}
+
+INLINE int64_t slot_of(int64_t block, Vector vector) {
+    return (block * SLOTS + (vector.down & (SLOTS - 1))) * SLOTS + (vector.across & (SLOTS - 1));
+}
+
+INLINE int32_t packed(Vector vector) { return vector.down * 65536 + vector.across; }
+
+/* Most vectors are tried again and again: errors are kept. */
+static float error_of(const Errors *e, int64_t block, Vector vector) {
+    const int64_t slot = slot_of(block, vector);
+    if (e->known[slot] == packed(vector)) return e->found[slot];
+    e->known[slot] = packed(vector);
+    return e->found[slot] = compared(e, block, vector);
+}
+
+INLINE void fetch_rows(const uint8_t *place, ptrdiff_t stride) {
 #ifdef __GNUC__
-    for (int row = 0; row < side; row++) __builtin_prefetch(place + row * stride);
+    for (int row = 0; row < SIDE; row++) __builtin_prefetch(place + row * stride);
 #else
-    (void)place, (void)stride, (void)side;
+    (void)place, (void)stride;
 #endif
 }
 
-INLINE void all_errors(const Errors *e, int side, int references) {
-    const uint8_t *places[AHEAD][2] = {{NULL}};
-    for (int64_t i = 0; i < e->count + AHEAD; i++) {
-        const uint8_t **place = places[i % AHEAD];
-        const int64_t done = i - AHEAD;
-        if (done >= 0) {
-            uint32_t found[3] = {0};
-            errors_of_block(place[0], references == 2 ? place[1] : NULL, e->width,
-                            e->wanted + (size_t)e->blocks[done] * side * side, side, found);
-            if (references == 2)
-                for (int k = 0; k < 3; k++) e->errors[k * e->count + done] = found[k];
-            else
-                e->errors[done] = found[1];
-        }
-        if (i >= e->count) continue;
-        place[0] = place_of(e, e->seen, e->vectors, i, side);
-        fetch(place[0], e->width, side);
-        if (references == 1) continue;
-        place[1] = place_of(e, e->others_seen, e->others_vectors, i, side);
-        fetch(place[1], e->width, side);
+/* What an error will be computed from: planes of large pictures lie in no cache. */
+INLINE void fetch(const Errors *e, int64_t block, Vector vector) {
+    if (e->known[slot_of(block, vector)] == packed(vector)) return;
+    Vector before = vector, after;
+    if (e->direct) {
+        if (!both_vectors(e, block, vector, &before, &after)) return;
+        fetch_rows(shown_at(e, e->others_seen, block, after), e->width);
+    }
+    fetch_rows(shown_at(e, e->seen, block, before), e->width);
+}
+
+INLINE Vector nth(const int32_t *vectors, int64_t count, int64_t n) {
+    return (Vector){vectors[n], vectors[count + n]};
+}
+
+static void errors(const Errors *e, const Pairs *p) {
+    for (int64_t i = 0; i < p->count; i++) {
+        const int64_t next = i + AHEAD;
+        if (next < p->count) fetch(e, p->blocks[next], nth(p->vectors, p->count, next));
+        p->errors[i] = error_of(e, p->blocks[i], nth(p->vectors, p->count, i));
     }
 }
 
-static void errors(const Errors *e) {
-    if (e->side == 8)
-        all_errors(e, 8, 1);
-    else
-        all_errors(e, 16, 1);
-}
-
-static void errors_of_both(const Errors *e) {
-    if (e->side == 8)
-        all_errors(e, 8, 2);
-    else
-        all_errors(e, 16, 2);
-}
-
-/* Errors that are known from before, for most vectors are tried again and again. */
-static int64_t recall(const Recall *r) {
-    int64_t missing = 0;
-    for (int64_t i = 0; i < r->count; i++) {
-        const int32_t v = r->vectors[i], h = r->vectors[r->count + i];
-        const int64_t slot = (r->blocks[i] * SLOTS + (v & (SLOTS - 1))) * SLOTS + (h & (SLOTS - 1));
-        r->errors[i] = r->found[slot];
-        r->missing[missing] = i;
-        missing += r->known[slot] != (int64_t)v * 65536 + h;
+static void errors_of_both(const Errors *e, const Pairs *p) {
+    for (int64_t i = 0; i < p->count; i++) {
+        float found[3];
+        three_errors(e, p->blocks[i], nth(p->vectors, p->count, i), found);
+        for (int k = 0; k < 3; k++) p->errors[k * p->count + i] = found[k];
     }
-    return missing;
 }

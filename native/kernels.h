@@ -67,31 +67,56 @@ typedef struct {
     uint8_t *shown;      /* (steps * steps, height + 2 * border, width + 2 * border), phases down first, rounded */
 } Phases;
 
+enum { SLOTS = 8 };         /* of each part of a vector, a power of 2: a block keeps errors of SLOTS^2 vectors */
+enum { MOST_VECTOR = 8192 }; /* of a part, in quarters of a pel */
+
+/* What blocks are compared with, and what is known of it. */
 typedef struct {
-    int height, width, border, steps; /* of each plane, border and all */
-    const uint8_t *seen;              /* (steps * steps, height, width) */
-    int side, columns;                /* of blocks: 16 or 8; blocks in a row */
+    int height, width, border; /* of each plane, border and all, 16 at least */
+    const uint8_t *seen;       /* (16, height, width), the reference at quarters of a pel */
+    const uint8_t *others_seen; /* a second one, of B-pictures, whose vectors are differences from `direct`; or NULL */
+    int columns;                /* blocks in a row */
     int64_t block_count;
-    const uint8_t *wanted; /* (block_count, side, side) */
-    int64_t count;
-    const int32_t *vectors; /* (2, count) */
-    const int64_t *blocks;  /* (count,), < block_count */
-    uint32_t *errors;       /* (count,) sums of squares */
-    const uint8_t *others_seen;     /* of a second reference */
-    const int32_t *others_vectors;  /* errors are (3, count) then: of the sum of both to twice what is wanted, of each */
+    const uint8_t *wanted; /* (block_count, 16, 16) */
+    const int32_t *direct; /* (2, block_count), within MOST_VECTOR, or NULL */
+    int to_before, to_after; /* pictures, 1 .. 2^16 */
+    float price, mended;     /* what it costs to show one of two references; where the logarithm begins, > 0 */
+    int32_t *known;          /* (block_count, SLOTS, SLOTS) vectors, 2^16 times the first part and the second */
+    float *found;            /* the same: their errors */
 } Errors;
 
-enum { SLOTS = 8 }; /* of each part of a vector, a power of 2: a block keeps errors of SLOTS^2 vectors */
+typedef struct {
+    int64_t count;
+    const int32_t *vectors; /* (2, count), within MOST_VECTOR */
+    const int64_t *blocks;  /* (count,), < block_count */
+    float *errors;          /* (count,); or (3, count), with both references, the one before, the one after */
+} Pairs;
 
 typedef struct {
-    int64_t count, block_count;
-    const int32_t *vectors; /* (2, count) */
-    const int64_t *blocks;  /* (count,), < block_count */
-    const int64_t *known;   /* (block_count, SLOTS, SLOTS) vectors, 2^16 times the first part and the second */
-    const float *found;     /* the same: their errors */
-    float *errors;          /* (count,), of those that are known */
-    int64_t *missing;       /* (count,), which are not, as many as `recall` returns */
-} Recall;
+    int rows, columns, side;       /* of groups that are chosen together: 1, or more */
+    int32_t *field;                /* (2, rows, columns), within MOST_VECTOR */
+    float *errors;                 /* (rows, columns), of the field */
+    const int32_t *candidate;      /* another field */
+    const float *candidates_errors;
+    const float *octaves;          /* (4 * MOST_VECTOR + 1,) what a distance between neighbours counts */
+    float price;                   /* of an octave */
+} Choice;
+
+enum { TREE_SIZES = 3, KINDS = 5, PATTERNS = 8, SPREADS = 8, FLAGS = 3, CLASSES = 17, MOST_STEPS = 32 };
+
+/* Blocks while they are decided; arrays of places, or two of them for both parts of vectors, within MOST_VECTOR. */
+typedef struct {
+    int rows, columns;
+    const int32_t *one, *other, *level;  /* what places are coded between, and how finely: 0 .. TREE_SIZES */
+    const int32_t *predicted, *vectors;
+    const int32_t *leaves;               /* 4, 2 or 1 */
+    const float *as_predicted;           /* errors with what is predicted */
+    const float *kinds, *flags, *differences; /* bits by contexts: of KINDS, FLAGS, (2, contexts, CLASSES) */
+    int step_count;
+    const int32_t *steps; /* (2, step_count), within MOST_VECTOR */
+    float price, later;   /* of a bit; the share of bits of later places, or 0 */
+    int32_t *new_vectors, *new_leaves;
+} Tree;
 
 enum { MOST_CHANNELS = 256, MOST_HIDDEN = 512, MOST_INPUTS = 1024, MOST_TAPS_OF_LAYER = 25 };
 enum { RELU, CLAMP, WIDE, ADD }; /* what becomes of a layer's sums */
@@ -170,9 +195,10 @@ typedef struct {
     void (*block)(const Block *);
     void (*layer)(const Layer *);
     int (*phases)(const Phases *);
-    void (*errors)(const Errors *);
-    void (*errors_of_both)(const Errors *);
-    int64_t (*recall)(const Recall *);
+    void (*errors)(const Errors *, const Pairs *);
+    void (*errors_of_both)(const Errors *, const Pairs *);
+    int (*decide)(const Errors *, const Tree *);
+    int (*choose)(const Choice *);
     int (*code)(Symbols *, int writes);
     void (*energies)(const Lacking *);
     void (*residual)(const Lacking *);

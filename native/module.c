@@ -1,12 +1,9 @@
 /* lvcodec.native._kernels: the kernels for Python. Each function takes buffers and sizes, checks them against each
  * other, and lets other threads run while it computes. Written for the stable ABI, so that one build serves all Pythons.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "buffers.h"
 
-#include "kernels.h"
-
-static const Kernels *kernels = &kernels_portable;
+const Kernels *kernels = &kernels_portable;
 
 /* The best set of instructions that this processor has. */
 static int best_level(void) {
@@ -32,32 +29,6 @@ static void use_level(int level) {
 #endif
 }
 
-/* ---- buffers ---------------------------------------------------------------------------------------------------- */
-
-static int wrong(const char *what) {
-    PyErr_Format(PyExc_ValueError, "kernels: %s", what);
-    return 0;
-}
-
-/* Whether a buffer holds exactly `count` items of `size` bytes, aligned to them. */
-static int holds(const Py_buffer *buffer, int64_t count, size_t size, const char *name) {
-    if (count < 0 || count > INT64_MAX / 16 || buffer->len != (Py_ssize_t)(count * (int64_t)size)) {
-        PyErr_Format(PyExc_ValueError, "kernels: %s has %zd bytes, not %lld items of %zu", name, buffer->len,
-                     (long long)count, size);
-        return 0;
-    }
-    if ((uintptr_t)buffer->buf % size) {
-        PyErr_Format(PyExc_ValueError, "kernels: %s is not aligned", name);
-        return 0;
-    }
-    return 1;
-}
-
-static void release(Py_buffer *buffers, int count) {
-    for (int i = 0; i < count; i++)
-        if (buffers[i].obj) PyBuffer_Release(&buffers[i]);
-}
-
 /* ---- functions -------------------------------------------------------------------------------------------------- */
 
 static PyObject *py_best(PyObject *self, PyObject *args) {
@@ -72,15 +43,6 @@ static PyObject *py_use(PyObject *self, PyObject *arg) {
     if (level < 0 || level > best_level()) return wrong("this processor has no such instructions"), NULL;
     use_level((int)level);
     Py_RETURN_NONE;
-}
-
-static int taps_are_small(const int16_t *taps, int steps, int count) {
-    for (int i = 0; i < steps; i++) {
-        int sum = 0;
-        for (int k = 0; k < count; k++) sum += taps[i * count + k] < 0 ? -taps[i * count + k] : taps[i * count + k];
-        if (sum > 128) return wrong("taps are too large for 16 bits");
-    }
-    return 1;
 }
 
 static int check_warp(const Warp *w, const Py_buffer *b) {
@@ -122,111 +84,6 @@ static PyObject *py_warp(PyObject *self, PyObject *args) {
     release(b, 7);
     if (!right) return NULL;
     Py_RETURN_NONE;
-}
-
-static PyObject *py_phases(PyObject *self, PyObject *args) {
-    (void)self;
-    Py_buffer b[3] = {{0}};
-    Phases p;
-    if (!PyArg_ParseTuple(args, "w*y*y*iiiii", &b[0], &b[1], &b[2], &p.height, &p.width, &p.border, &p.steps, &p.count))
-        return NULL;
-    int right = (p.count == 8 && p.steps == 4) || (p.count == 4 && p.steps == 8) || wrong("taps of no known form");
-    if (right && (p.height < 1 || p.width < 1 || p.border < 0 || p.border > 4096 || p.height > 1 << 16 || p.width > 1 << 16))
-        right = wrong("a side is out of range");
-    if (right) {
-        const int64_t grown = (int64_t)(p.height + 2 * p.border) * (p.width + 2 * p.border);
-        right = holds(&b[0], grown * p.steps * p.steps, 1, "shown") &&
-                holds(&b[1], (int64_t)p.height * p.width, 1, "plane") &&
-                holds(&b[2], (int64_t)p.steps * p.count, 2, "taps") && taps_are_small(b[2].buf, p.steps, p.count);
-    }
-    int status = DONE;
-    if (right) {
-        p.shown = b[0].buf, p.plane = b[1].buf, p.taps = b[2].buf;
-        Py_BEGIN_ALLOW_THREADS status = kernels->phases(&p);
-        Py_END_ALLOW_THREADS
-    }
-    release(b, 3);
-    if (!right) return NULL;
-    if (status == NO_MEMORY) return PyErr_NoMemory();
-    Py_RETURN_NONE;
-}
-
-/* b: errors, seen, wanted, vectors, blocks, and those of a second reference: seen, vectors. */
-static int check_errors(Errors *e, const Py_buffer *b, int references) {
-    if ((e->side != 8 && e->side != 16) || (e->steps != 4 && e->steps != 8)) return wrong("blocks of no known form");
-    if (e->height < e->side || e->width < e->side || e->border < 0 || e->columns < 1)
-        return wrong("a side is out of range");
-    const int64_t planes = (int64_t)e->steps * e->steps * e->height * e->width;
-    e->count = b[4].len / 8, e->block_count = b[2].len / (e->side * e->side);
-    if (!(holds(&b[0], (references == 2 ? 3 : 1) * e->count, 4, "errors") && holds(&b[1], planes, 1, "seen") &&
-          holds(&b[2], e->block_count * e->side * e->side, 1, "wanted") && holds(&b[3], 2 * e->count, 4, "vectors") &&
-          holds(&b[4], e->count, 8, "blocks")))
-        return 0;
-    if (references == 2 && !(holds(&b[5], planes, 1, "seen") && holds(&b[6], 2 * e->count, 4, "vectors"))) return 0;
-    e->errors = b[0].buf, e->seen = b[1].buf, e->wanted = b[2].buf, e->vectors = b[3].buf, e->blocks = b[4].buf;
-    e->others_seen = b[5].buf, e->others_vectors = b[6].buf;
-    for (int64_t i = 0; i < e->count; i++)
-        if (e->blocks[i] < 0 || e->blocks[i] >= e->block_count) return wrong("there is no such block");
-    return 1;
-}
-
-static PyObject *run_errors(Errors *e, Py_buffer *b, int references) {
-    const int right = check_errors(e, b, references);
-    if (right) {
-        Py_BEGIN_ALLOW_THREADS(references == 2 ? kernels->errors_of_both : kernels->errors)(e);
-        Py_END_ALLOW_THREADS
-    }
-    release(b, 7);
-    if (!right) return NULL;
-    Py_RETURN_NONE;
-}
-
-/* (errors, seen, wanted, vectors, blocks, height, width, border, steps, side, columns) */
-static PyObject *py_errors(PyObject *self, PyObject *args) {
-    (void)self;
-    Py_buffer b[7] = {{0}};
-    Errors e;
-    if (!PyArg_ParseTuple(args, "w*y*y*y*y*iiiiii", &b[0], &b[1], &b[2], &b[3], &b[4], &e.height, &e.width, &e.border,
-                          &e.steps, &e.side, &e.columns))
-        return NULL;
-    return run_errors(&e, b, 1);
-}
-
-/* (errors, seen, the other's, wanted, vectors, the other's, blocks, ...) */
-static PyObject *py_errors_of_both(PyObject *self, PyObject *args) {
-    (void)self;
-    Py_buffer b[7] = {{0}};
-    Errors e;
-    if (!PyArg_ParseTuple(args, "w*y*y*y*y*y*y*iiiiii", &b[0], &b[1], &b[5], &b[2], &b[3], &b[6], &b[4], &e.height,
-                          &e.width, &e.border, &e.steps, &e.side, &e.columns))
-        return NULL;
-    return run_errors(&e, b, 2);
-}
-
-/* (errors, missing, vectors, blocks, known, found) -> how many are missing */
-static PyObject *py_recall(PyObject *self, PyObject *args) {
-    (void)self;
-    Py_buffer b[6] = {{0}};
-    Recall r;
-    int64_t missing = 0;
-    if (!PyArg_ParseTuple(args, "w*w*y*y*y*y*", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5])) return NULL;
-    r.count = b[3].len / 8, r.block_count = b[4].len / (8 * SLOTS * SLOTS);
-    int right = holds(&b[0], r.count, 4, "errors") && holds(&b[1], r.count, 8, "missing") &&
-                holds(&b[2], 2 * r.count, 4, "vectors") && holds(&b[3], r.count, 8, "blocks") &&
-                holds(&b[4], r.block_count * SLOTS * SLOTS, 8, "known") &&
-                holds(&b[5], r.block_count * SLOTS * SLOTS, 4, "found");
-    if (right) {
-        r.errors = b[0].buf, r.missing = b[1].buf, r.vectors = b[2].buf, r.blocks = b[3].buf;
-        r.known = b[4].buf, r.found = b[5].buf;
-        for (int64_t i = 0; right && i < r.count; i++)
-            if (r.blocks[i] < 0 || r.blocks[i] >= r.block_count) right = wrong("there is no such block");
-    }
-    if (right) {
-        Py_BEGIN_ALLOW_THREADS missing = kernels->recall(&r);
-        Py_END_ALLOW_THREADS
-    }
-    release(b, 6);
-    return right ? PyLong_FromLongLong(missing) : NULL;
 }
 
 /* The weights, biases and shifts of a product from three buffers. */
@@ -523,11 +380,12 @@ static PyMethodDef methods[] = {
     {"use", py_use, METH_O, "Compute with a set of instructions from now on."},
     {"warp", py_warp, METH_VARARGS, "A plane moved along a field."},
     {"phases", py_phases, METH_VARARGS, "A plane at every fraction of a pel."},
-    {"errors", py_errors, METH_VARARGS, "Squared errors of blocks."},
-    {"recall", py_recall, METH_VARARGS, "Errors of blocks that are known from before."},
+    {"errors", py_errors, METH_VARARGS, "Errors of blocks."},
+    {"choose", py_choose, METH_VARARGS, "A candidate taken where it is better."},
+    {"decide", py_decide, METH_VARARGS, "A round of the decision of blocks."},
     {"block", py_block, METH_VARARGS, "A residual block."},
     {"layer", py_layer, METH_VARARGS, "A 1x1, 3x3 or 5x5 layer."},
-    {"errors_of_both", py_errors_of_both, METH_VARARGS, "Squared errors of blocks with two references."},
+    {"errors_of_both", py_errors_of_both, METH_VARARGS, "Errors of blocks with two references."},
     {"linear", py_linear, METH_VARARGS, "A product with weights of more than 8 bits."},
     {"energies", py_energies, METH_VARARGS, "Squared errors of a prediction, place by place."},
     {"residual", py_residual, METH_VARARGS, "What a prediction lacks at some places."},

@@ -19,7 +19,10 @@ import numpy as np
 import torch
 
 from lvcodec import native
+from lvcodec.codec.counts import Counts
 from lvcodec.encoder.errors import ErrorsOfBoth, ErrorsOfOne, phases
+from lvcodec.encoder.rates import Rates
+from lvcodec.encoder.tree import Tree
 from lvcodec.entropy import grid
 from lvcodec.entropy.builders import scale_grid_tables
 from lvcodec.entropy.coder import Reader, Writer
@@ -62,11 +65,12 @@ def jobs(width: int, height: int) -> Iterator[tuple[str, Run]]:
 
     yield "planes at quarters of a pel", lambda: phases(plane)
     mended = 20.0
-    one = ErrorsOfOne(plane, other, shape, mended)
     two = ErrorsOfBoth(plane, other, plane, field * 0, 1, 1, 0.0, mended)
     vectors = field.reshape(2, -1)
-    yield "an error of each block", lambda: one._compared(vectors, blocks)
+    yield "an error of each block", lambda: ErrorsOfOne(plane, other, shape, mended)(vectors, blocks)
     yield "the three of a B-picture", lambda: two.by_direction(vectors, blocks)
+    rates = Rates.of(Counts.fresh(), two=True)
+    yield "blocks decided once", lambda: Tree(field, field * 0, two, 0.1, rates).decide(1)
     yield from of_layers(rows, columns)
 
 

@@ -288,3 +288,4 @@ def test_a_piece_that_its_worker_dies_of(workers: str) -> None:
         run = engine.Run(client, None, lambda pictures: None, lambda text: None)
         with pytest.raises(lvcodec.LvcError, match="piece 0 failed 3 times: its worker was lost each time"):
             list(run.results([engine.Piece(0, "piece 0", 1, os._exit, (1,))]))
+        client.wait_for_workers(2, timeout=60)  # dask cannot close a worker that is just being started

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from lvcodec import native
-from lvcodec.encoder.errors import BORDER, SLOTS, ErrorsOfBoth, ErrorsOfOne, phases
+from lvcodec.encoder.errors import ErrorsOfBoth, ErrorsOfOne, phases
 from lvcodec.exact import warp
 
 MENDED = 20.0  # errors above it count by their logarithm
@@ -62,9 +63,12 @@ def test_errors_of_both(kernels: ModuleType, distances: tuple[int, int], monkeyp
     assert np.array_equal(*found) and found[0].shape == (3, 80)
 
 
-def test_what_was_compared_before_is_known(kernels: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("compiled", [True, False])
+def test_what_was_compared_before_is_known(
+    kernels: ModuleType, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Vectors of one block share slots, and some are tried again: the errors are those of a search that forgets."""
-    monkeypatch.setattr(native, "kernels", lambda: kernels)
+    monkeypatch.setattr(native, "kernels", lambda: kernels if compiled else None)
     y, ref = planes((48, 64), extreme=False)
     shape = warp.field_shape(48, 64)
     random = np.random.Generator(np.random.PCG64(11))
@@ -78,57 +82,45 @@ def test_what_was_compared_before_is_known(kernels: ModuleType, monkeypatch: pyt
         blocks = random.integers(0, 3, 300)
         vectors = random.integers(-9, 10, (2, 300)).astype(np.int32)
         assert np.array_equal(kept(vectors, blocks), ErrorsOfOne(y, ref, shape, MENDED)(vectors, blocks))
-    assert compared[0] == 300 > compared[-1] > 0
+    assert compiled or 300 > compared[0] > compared[-1] > 0
 
 
-@pytest.mark.parametrize("wrong", ["block", "missing", "errors", "vectors", "found"])
-def test_sizes_of_what_is_known_are_checked(kernels: ModuleType, wrong: str) -> None:
-    given = {
-        "errors": np.empty(4, np.float32),
-        "missing": np.empty(4, np.int64),
-        "vectors": np.zeros((2, 4), np.int32),
-        "blocks": np.arange(4) + 2 * (wrong == "block"),
-        "known": np.zeros((5, SLOTS**2), np.int64),
-        "found": np.zeros((5, SLOTS**2), np.float32),
-    }
-    if wrong != "block":
-        given[wrong] = given[wrong][1:].copy()
-    with pytest.raises(ValueError, match="kernels"):
-        kernels.recall(*given.values())
-
-
-def test_small_blocks(kernels: ModuleType) -> None:
-    """Of 8x8, which only the kernel has."""
-    y, ref = planes((40, 56), extreme=False)
-    seen, wanted = phases(ref), np.ascontiguousarray(y.reshape(5, 8, 7, 8).transpose(0, 2, 1, 3))
-    vectors, blocks = np.full((2, 35), -5, np.int32), np.arange(35)
-    squared = np.empty(35, np.uint32)
-    kernels.errors(squared, seen, wanted, vectors, blocks, *seen.shape[1:], BORDER, 4, 8, 7)
-    moved = seen[3 * 4 + 3, BORDER - 2 :, BORDER - 2 :][:40, :56].astype(int) - y
-    assert squared.tolist() == np.square(moved).reshape(5, 8, 7, 8).sum(axis=(1, 3)).ravel().tolist()
-
-
-@pytest.mark.parametrize("wrong", ["block", "blocks", "vectors", "seen", "wanted", "errors", "side", "columns"])
-def test_sizes_are_checked(kernels: ModuleType, wrong: str) -> None:
+def given_errors(*, both: bool) -> dict[str, Any]:
+    """What kernels are given of a picture of 2 x 3 blocks."""
     y, ref = planes((32, 48), extreme=False)
-    seen, wanted = phases(ref), np.zeros((6, 16, 16), np.uint8)
-    vectors, blocks, squared = np.zeros((2, 4), np.int32), np.arange(4), np.empty(4, np.uint32)
-    side, columns = 16, 3
-    if wrong == "block":
-        blocks = blocks + 3
-    elif wrong == "blocks":
-        blocks = blocks[:3].copy()
-    elif wrong == "vectors":
-        vectors = vectors[:1].copy()
-    elif wrong == "seen":
-        seen = seen[1:].copy()
-    elif wrong == "wanted":
-        wanted = wanted[:, 1:].copy()
-    elif wrong == "errors":
-        squared = squared[1:].copy()
-    elif wrong == "side":
-        side = 32
-    else:
-        columns = 0
+    direct = np.zeros((2, 2, 3), np.int32)
+    errors = ErrorsOfBoth(y, ref, y, direct, 1, 2, 1.5, MENDED) if both else ErrorsOfOne(y, ref, direct.shape, MENDED)
+    names = "seen others_seen wanted direct known found height width border columns before after price mended"
+    return dict(zip(names.split(), errors.compared, strict=True))
+
+
+@pytest.mark.parametrize(
+    "wrong", ["errors", "vectors", "blocks", "block", "far", "seen", "wanted", "known", "found", "columns", "mended"]
+)
+def test_sizes_are_checked(kernels: ModuleType, wrong: str) -> None:
+    given: dict[str, Any] = {
+        "errors": np.empty(4, np.float32),
+        "vectors": np.full((2, 4), (1 + (wrong == "far")) * warp.MAX_VECTOR, np.int32),
+        "blocks": np.arange(4) + 3 * (wrong == "block"),
+    }
+    compared = given_errors(both=False)
+    if wrong in given:
+        given[wrong] = given[wrong][..., 1:].copy()
+    elif wrong in ("columns", "mended"):
+        compared[wrong] = 0
+    elif wrong in compared:
+        compared[wrong] = compared[wrong][1:].copy()
     with pytest.raises(ValueError, match="kernels"):
-        kernels.errors(squared, seen, wanted, vectors, blocks, *seen.shape[1:], BORDER, 4, side, columns)
+        kernels.errors(*given.values(), tuple(compared.values()))
+
+
+@pytest.mark.parametrize("wrong", ["errors", "others_seen", "direct", "alone", "before", "after"])
+def test_sizes_of_two_references_are_checked(kernels: ModuleType, wrong: str) -> None:
+    compared = given_errors(both=wrong != "alone")
+    errors = np.empty((3 - (wrong == "errors"), 4), np.float32)
+    if wrong in ("before", "after"):
+        compared[wrong] = 0
+    elif wrong in compared:
+        compared[wrong] = None if wrong == "direct" else compared[wrong][1:].copy()
+    with pytest.raises(ValueError, match="kernels"):
+        kernels.errors_of_both(errors, np.zeros((2, 4), np.int32), np.arange(4), tuple(compared.values()))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lvcodec import native
 from lvcodec.codec import blocks
 from lvcodec.codec.counts import Counts, Seen
 from lvcodec.codec.motion import Motion, code_motion
+from lvcodec.encoder.errors import Errors, ErrorsOfBoth, ErrorsOfOne
 from lvcodec.encoder.rates import Rates
-from lvcodec.encoder.tree import Tree
+from lvcodec.encoder.tree import STEPS, Tree
 from lvcodec.entropy.coder import Writer
 from lvcodec.exact import warp
 
@@ -99,3 +104,85 @@ def test_directions_follow_errors_and_neighbours(shape: tuple[int, int]) -> None
         else:
             assert len(np.unique(found)) == 1
         coded(Motion(still, tree.leaves, found), still, two=True)
+
+
+def moving(shape: tuple[int, int], shift: int, noise: int) -> NDArray[np.uint8]:
+    """A picture of so many blocks, its left half moved by so many pels."""
+    random = np.random.Generator(np.random.PCG64(3))
+    height, width = 16 * shape[0], 16 * shape[1]
+    coarse = random.integers(0, 256, (height // 4 + 9, width // 4 + 9)).astype(np.float64)
+    fine = coarse.repeat(4, axis=0).repeat(4, axis=1)
+    smooth = sum(fine[i : i + height + 16, j : j + width + 16] for i in range(4) for j in range(4)) / 16
+    still, moved = smooth[8:-8, 8:-8], smooth[8 + shift : height + 8 + shift, 8 - shift : width + 8 - shift]
+    picture = np.where(np.arange(width) < width // 2, moved, still)
+    random = np.random.Generator(np.random.PCG64(shift))
+    return np.clip(picture + random.integers(-noise, noise + 1, picture.shape), 0, 255).astype(np.uint8)
+
+
+def some_errors(shape: tuple[int, int], direct: Field, noise: int, *, two: bool) -> Errors:
+    pictures = [moving(shape, shift, noise) for shift in (0, 1, 3)]
+    if two:
+        return ErrorsOfBoth(pictures[1], pictures[0], pictures[2], direct, 1, 2, 3.0, 40.0)
+    return ErrorsOfOne(pictures[1], pictures[0], direct.shape, 40.0)
+
+
+@pytest.mark.parametrize("two", [False, True])
+@pytest.mark.parametrize("price", [0.0, 0.3, 7.0])
+@pytest.mark.parametrize("shape", [(1, 2), (17, 1), (3, 5), (18, 21)])
+def test_kernels_decide_the_same(
+    kernels: ModuleType, shape: tuple[int, int], price: float, two: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where vectors are far from right, and some as far as they may be, in one round and three."""
+    field, before = some_fields(shape, 12)
+    far, _ = some_fields(shape, warp.MAX_VECTOR)
+    field[:, ::5] = far[:, ::5]
+    before[:, :, shape[1] // 2 :] = 3
+    rates = Rates.of(Counts.fresh(), two=two)
+    sizes: set[int] = set()
+    for rounds in (1, 3):
+        found = []
+        for who in (kernels, None):
+            monkeypatch.setattr(native, "kernels", lambda who=who: who)
+            tree = Tree(field, before, some_errors(shape, far // 2, 9, two=two), price, rates)
+            tree.decide(rounds)
+            found.append((tree.field, tree.leaves))
+        assert all(np.array_equal(*pair) and pair[0].dtype == pair[1].dtype for pair in zip(*found, strict=True))
+        sizes |= set(found[0][1].ravel().tolist())
+    assert len(sizes) > 1 or field[0].size < 9 or price != 0.3
+
+
+def given_tree() -> dict[str, Any]:
+    """What kernels are given to decide 3 x 5 blocks, in order."""
+    vectors, places = np.zeros((2, 15), np.int32), np.zeros(15, np.int32)
+    rates = Rates.of(Counts.fresh(), two=False)
+    return {
+        "new vectors": vectors.copy(),
+        "new leaves": places.copy(),
+        "vectors": vectors.copy(),
+        "leaves": places + 1,
+        "predicted": vectors.copy(),
+        "as predicted": np.zeros(15, np.float32),
+        **{name: places.copy() for name in ("one", "other", "level")},
+        "kinds": rates.kinds,
+        "flags": rates.flags,
+        "differences": rates.differences,
+        "steps": STEPS.copy(),
+        "rows": 3,
+        "columns": 5,
+        "price": 1.0,
+        "later": 0.5,
+        "errors": some_errors((3, 5), np.zeros((2, 3, 5), np.int32), 9, two=False).compared,
+    }
+
+
+def test_sizes_are_checked(kernels: ModuleType) -> None:
+    """And all that the kernel finds its way by."""
+    kernels.decide(*given_tree().values())
+    most = warp.MAX_VECTOR + 1
+    beyond = {"vectors": most, "predicted": -most, "steps": most, "one": 15, "other": -1, "level": 4, "leaves": 3}
+    changed = {name: each[..., 1:].copy() for name, each in given_tree().items() if hasattr(each, "dtype")}
+    del changed["steps"]  # any number of them will do
+    cases = [*changed.items(), *((name, given_tree()[name] * 0 + value) for name, value in beyond.items())]
+    for name, value in [*cases, ("rows", 4), ("columns", 3)]:
+        with pytest.raises(ValueError, match="kernels"):
+            kernels.decide(*(given_tree() | {name: value}).values())

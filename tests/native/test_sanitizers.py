@@ -15,6 +15,8 @@ TESTS = (
     "tests/native/test_kernels.py",
     "tests/encoder/test_errors.py",
     "tests/encoder/test_residual.py",
+    "tests/encoder/test_tree.py",
+    "tests/encoder/test_search.py",
     "tests/entropy/test_entropy_coder.py",
 )
 FLAGS = "-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"

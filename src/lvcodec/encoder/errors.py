@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,14 @@ from lvcodec.exact import taps, warp
 # docs/decisions.md#constants-of-the-search-that-only-save-time
 SLOTS = 8  # of each part of a vector, a power of 2: a block keeps the errors of SLOTS^2 vectors, those tried last
 BORDER = 24  # pels around a picture: a block, and what taps reach
-NONE = np.int64(2**62)  # no vector
+NONE = np.int32(-(2**31))  # no vector
 STEP_BITS = warp.STEPS.bit_length() - 1
 BATCH = 4096  # blocks that are compared at a time, which keeps them in the caches
 REFERENCES_KEPT = 3  # of 35 MB at 1080p: a reference serves several pictures, and several ways to order them
 TOO_FAR = np.float32(1e9)  # the error of a vector that may not be
+LOG_OF_2 = np.float32(math.log(2))
+# log2(1 + x) = x + x (1 - x) (polynomial), to 4e-6, highest power first: the kernels compute the same, to the bit
+LOGARITHM = tuple(np.float32(each) for each in (0.02513, -0.09426, 0.18058, -0.27517, 0.4425))
 
 
 class Shown:
@@ -35,11 +38,6 @@ class Shown:
     def __init__(self, plane: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
         self.planes = _kept_phases(_Same(plane))
         self._columns, self._size = shape[2], plane.shape
-
-    @property
-    def form(self) -> tuple[int, ...]:
-        """What the kernels have to know of planes and blocks."""
-        return *self.planes.shape[1:], BORDER, warp.STEPS, warp.BLOCK, self._columns
 
     def __call__(self, vectors: Field, blocks: Indices) -> NDArray[np.uint8]:
         """(n, BLOCK, BLOCK): blocks of the field by their numbers (n,), each moved by its vector of (2, n)."""
@@ -63,7 +61,7 @@ class Errors(ABC):
     def __init__(self, y: NDArray[np.uint8], shape: tuple[int, ...], mended: float) -> None:
         self._limit = np.float32(mended)
         wanted = blocks_of(y, *shape[1:]).transpose(0, 2, 1, 3).reshape(-1, warp.BLOCK, warp.BLOCK)
-        self._wanted = np.ascontiguousarray(wanted)
+        self._wanted, self._columns = np.ascontiguousarray(wanted), shape[2]
         self._vectors = np.full((len(wanted), SLOTS**2), NONE)
         self._found = np.zeros((len(wanted), SLOTS**2), dtype=np.float32)
 
@@ -71,15 +69,17 @@ class Errors(ABC):
         """(n,): errors of blocks, by their numbers (n,), each with its vector of (2, n)."""
         kernels = native.kernels()
         if kernels is not None:
-            return self._recalled(kernels, vectors, blocks)
-        vector = vectors[0].astype(np.int64) * 2**16 + vectors[1]
+            error: Floats = np.empty(blocks.size, dtype=np.float32)
+            kernels.errors(error, *_pairs(vectors, blocks), self.compared)
+            return error
+        vector = vectors[0] * 2**16 + vectors[1]
         slot = (vectors[0] & (SLOTS - 1)) * SLOTS + (vectors[1] & (SLOTS - 1))
-        error: Floats = self._found[blocks, slot]
+        error = self._found[blocks, slot]
         new = np.flatnonzero(self._vectors[blocks, slot] != vector)
         if new.size:
             # of equal ones, which neighbours give each other, one is compared
             _, first, again = np.unique(
-                vector[new] * len(self._found) + blocks[new], return_index=True, return_inverse=True
+                vector[new] + 2**31 + 2**32 * blocks[new], return_index=True, return_inverse=True
             )
             once = new[first]
             found = np.empty(once.size, dtype=np.float32)
@@ -91,18 +91,13 @@ class Errors(ABC):
             error[new] = found[again]
         return error
 
-    def _recalled(self, kernels: ModuleType, vectors: Field, blocks: Indices) -> Floats:
-        """The same by the kernels."""
-        vectors, blocks = np.ascontiguousarray(vectors, dtype=np.int32), np.ascontiguousarray(blocks, dtype=np.int64)
-        error, missing = np.empty(blocks.size, dtype=np.float32), np.empty(blocks.size, dtype=np.int64)
-        count = kernels.recall(error, missing, vectors, blocks, self._vectors, self._found)
-        if count:
-            new = missing[:count]
-            vector, block = vectors[:, new], blocks[new]
-            slot = (vector[0] & (SLOTS - 1)) * SLOTS + (vector[1] & (SLOTS - 1))
-            error[new] = self._found[block, slot] = self._compared(vector, block)
-            self._vectors[block, slot] = vector[0].astype(np.int64) * 2**16 + vector[1]
-        return error
+    @cached_property
+    def compared(self) -> tuple[Any, ...]:
+        """What kernels have to know of it."""
+        shown, other, direct, distances, price = self._references()
+        planes = shown.planes, None if other is None else other.planes
+        form = *shown.planes.shape[1:], BORDER, self._columns, *distances, price, float(self._limit)
+        return *planes, self._wanted, direct, self._vectors, self._found, *form
 
     def of(self, field: Field) -> Floats:
         """(rows, columns): each block's error with its vector of the field."""
@@ -112,10 +107,20 @@ class Errors(ABC):
     def _compared(self, vectors: Field, blocks: Indices) -> Floats:
         """(n,): errors that are not known yet."""
 
+    @abstractmethod
+    def _references(self) -> tuple[Shown, Shown | None, Field | None, tuple[int, int], float]:
+        """Both of them, temporal direct, the distances, and what it costs to show one alone."""
+
     def _counted(self, squared: NDArray[Any], parts: int | NDArray[np.float32] = 1) -> Floats:
-        """Errors of sums of squares, whole numbers below 2^32, each `parts` times too large."""
+        """Errors of sums of squares, whole numbers below 2^31, each `parts` times too large."""
         mean = squared.astype(np.float32) / (np.float32(warp.BLOCK**2) * parts)
-        return np.asarray(np.minimum(mean, self._limit * (1 + np.log(np.maximum(mean / self._limit, 1)))))
+        part, octave = np.frexp(np.maximum(mean / self._limit, np.float32(1)))
+        part = 2 * part - 1
+        rest: Floats = np.full_like(part, LOGARITHM[0])
+        for coefficient in LOGARITHM[1:]:
+            rest = rest * part + coefficient
+        octaves = ((octave - 1).astype(np.float32) + part) + (part * (1 - part)) * rest
+        return np.asarray(np.minimum(mean, self._limit * (1 + LOG_OF_2 * octaves)))
 
 
 class ErrorsOfOne(Errors):
@@ -128,13 +133,10 @@ class ErrorsOfOne(Errors):
         self._shown = Shown(reference, shape)
 
     def _compared(self, vectors: Field, blocks: Indices) -> Floats:
-        kernels, squared = native.kernels(), np.empty(len(blocks), dtype=np.uint32)
-        if kernels is None:
-            squared[:] = squares(self._shown(vectors, blocks).astype(np.int32) - self._wanted[blocks])
-        else:
-            pairs = np.ascontiguousarray(vectors, dtype=np.int32), np.ascontiguousarray(blocks, dtype=np.int64)
-            kernels.errors(squared, self._shown.planes, self._wanted, *pairs, *self._shown.form)
-        return self._counted(squared)
+        return self._counted(squares(self._shown(vectors, blocks).astype(np.int32) - self._wanted[blocks]))
+
+    def _references(self) -> tuple[Shown, Shown | None, Field | None, tuple[int, int], float]:
+        return self._shown, None, None, (1, 1), 0.0
 
 
 class ErrorsOfBoth(Errors):
@@ -157,32 +159,35 @@ class ErrorsOfBoth(Errors):
     ) -> None:
         super().__init__(y, direct.shape, mended)
         self._before, self._after = Shown(before, direct.shape), Shown(after, direct.shape)
-        self._direct, self._distances = direct.reshape(2, -1), (to_before, to_after)
+        self._direct, self._distances = np.ascontiguousarray(direct.reshape(2, -1)), (to_before, to_after)
         self._price = np.array([[0], [price], [price]], dtype=np.float32)
 
     def by_direction(self, differences: Field, blocks: Indices) -> Floats:
         """(3, n): errors with both references, the one before and the one after."""
+        kernels = native.kernels()
+        if kernels is not None:
+            errors: Floats = np.empty((3, blocks.size), dtype=np.float32)
+            kernels.errors_of_both(errors, *_pairs(differences, blocks), self.compared)
+            return errors
         vectors = self._direct[:, blocks] + differences
         here, there = both_fields(np.clip(vectors, -warp.MAX_VECTOR, warp.MAX_VECTOR), *self._distances)
-        errors = self._counted(self._three(here, there, blocks), np.array([[4], [1], [1]], dtype=np.float32))
+        wanted = self._wanted[blocks].astype(np.int32)
+        one, other = (shown - wanted for shown in (self._before(here, blocks), self._after(there, blocks)))
+        # of twice the mean of both references, to twice the picture, and of each of them
+        squared = np.stack([squares(apart) for apart in (one + other, one, other)])
+        errors = self._counted(squared, np.array([[4], [1], [1]], dtype=np.float32))
         return np.where((np.abs(vectors) > warp.MAX_VECTOR).any(axis=0), TOO_FAR, errors)
-
-    def _three(self, here: Field, there: Field, blocks: Indices) -> NDArray[np.uint32]:
-        """(3, n): squared errors of twice the mean of both references, to twice the picture, and of each of them."""
-        kernels, squared = native.kernels(), np.empty((3, len(blocks)), dtype=np.uint32)
-        if kernels is None:
-            wanted = self._wanted[blocks].astype(np.int32)
-            one, other = (shown - wanted for shown in (self._before(here, blocks), self._after(there, blocks)))
-            squared[:] = [squares(apart) for apart in (one + other, one, other)]
-        else:
-            both = self._before.planes, self._after.planes, self._wanted
-            fields = (np.ascontiguousarray(field, dtype=np.int32) for field in (here, there))
-            numbers = np.ascontiguousarray(blocks, dtype=np.int64)
-            kernels.errors_of_both(squared, *both, *fields, numbers, *self._before.form)
-        return squared
 
     def _compared(self, vectors: Field, blocks: Indices) -> Floats:
         return np.asarray((self.by_direction(vectors, blocks) + self._price).min(axis=0))
+
+    def _references(self) -> tuple[Shown, Shown | None, Field | None, tuple[int, int], float]:
+        return self._before, self._after, self._direct, self._distances, float(self._price[1, 0])
+
+
+def _pairs(vectors: Field, blocks: Indices) -> tuple[Field, Indices]:
+    """As kernels take them."""
+    return np.ascontiguousarray(vectors, dtype=np.int32), np.ascontiguousarray(blocks, dtype=np.int64)
 
 
 def blocks_of(y: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:

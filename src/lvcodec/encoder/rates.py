@@ -21,10 +21,12 @@ from lvcodec.codec.counts import (
 )
 from lvcodec.entropy.tables import PRECISION_BITS
 
+FRACTIONS = 2**10  # of a bit: sums of whole numbers of them are exact, so that any order gives the same
+
 
 @dataclass(frozen=True)
 class Rates:
-    """Bits by context.
+    """Bits by context, multiples of 1 / FRACTIONS.
 
     kinds: (KIND_CONTEXTS, KINDS); flags: (FLAG_CONTEXTS, FLAGS); differences: (2, DIFFERENCE_CONTEXTS, CLASSES) of each
     part, with its sign and digits; directions: (DIRECTION_CONTEXTS, DIRECTIONS).
@@ -43,7 +45,8 @@ class Rates:
         def bits(at: int, contexts: int, symbols: int) -> Floats:
             start = int(tables.offsets[at])
             each = tables.counts[start : start + contexts * (symbols + 1)].reshape(contexts, symbols + 1)
-            return np.asarray(PRECISION_BITS - np.log2(each[:, :symbols]), dtype=np.float32)
+            exact = PRECISION_BITS - np.log2(each[:, :symbols])
+            return np.asarray(np.round(exact * FRACTIONS) / FRACTIONS, dtype=np.float32)
 
         differences = bits(first + DIFFERENCES_AT, 2 * blocks.DIFFERENCE_CONTEXTS, CLASSES)
         differences += np.arange(CLASSES, dtype=np.float32)

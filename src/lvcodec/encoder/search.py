@@ -9,10 +9,12 @@ Only the encoder does this, so it need not be exact, and may be replaced without
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec import native
 from lvcodec.arrays import Floats
 from lvcodec.codec.counts import Counts
 from lvcodec.codec.motion import Field, Motion, scaled
@@ -73,7 +75,8 @@ def search_both(
     here = scaled(_of_blocks(_flow(y, before.y)), distance, to_before) - direct
     there = -scaled(_of_blocks(_flow(y, after.y)), distance, to_after) - direct
     still = np.zeros_like(direct)
-    start = _smoothed(errors, still, [here, there, (here + there) >> 1], bit)
+    guesses = [np.clip(each, -warp.MAX_VECTOR, warp.MAX_VECTOR) for each in (here, there, (here + there) >> 1)]
+    start = _smoothed(errors, still, guesses, bit)
     rates = Rates.of(counts, two=True)
     tree = Tree(start, still, errors, PRICE * bit, rates)
     tree.decide(rounds)
@@ -91,9 +94,9 @@ def _smoothed(errors: Errors, field: Field, guesses: list[Field], bit: float) ->
     error = errors.of(field)
     for side in GROUPS:
         for candidate in (*guesses, _common(field, side)):
-            field, error = _choose_groups(errors, field, error, candidate, price, side)
+            field, error = _choose(errors, field, error, candidate, price, side)
     for candidate in [*guesses, *neighbours(field), *_nudged(field)]:
-        field, error = _choose(errors, field, error, candidate, price)
+        field, error = _choose(errors, field, error, candidate, price, 1)
     return field
 
 
@@ -118,36 +121,55 @@ def _of_blocks(flow: Floats) -> Field:
     return np.asarray(np.clip(np.round(vectors * warp.STEPS), -warp.MAX_VECTOR, warp.MAX_VECTOR), dtype=np.int32)
 
 
+@cache
+def _octaves() -> Floats:
+    """What the distance of two vectors, the sum over both parts, counts for."""
+    return np.asarray(np.log2(1 + np.arange(4 * warp.MAX_VECTOR + 1, dtype=np.float32)))
+
+
 def _roughness(vectors: Field, field: Field) -> Floats:
     """(rows, columns): how far each vector is from its four neighbours in the field, in octaves."""
     cost = np.zeros(vectors.shape[1:], dtype=np.float32)
     for near in neighbours(field):
-        cost += np.log2(1 + np.abs(vectors - near).sum(axis=0, dtype=np.float32))
+        cost += _octaves()[np.abs(vectors - near).sum(axis=0)]
     return cost
 
 
-def _choose(errors: Errors, field: Field, error: Floats, candidate: Field, price: float) -> tuple[Field, Floats]:
-    """Take the candidate where it is better, odd and even blocks in turn, since neighbours judge each other."""
-    error_there = errors.of(candidate)
-    odd = np.indices(error.shape).sum(axis=0) % 2
-    for parity in (0, 1):
-        gain = error - error_there + price * (_roughness(field, field) - _roughness(candidate, field))
-        better = (gain > 0) & (odd == parity)
-        field, error = np.where(better, candidate, field), np.where(better, error_there, error)
+def _choose(
+    errors: Errors, field: Field, error: Floats, candidate: Field, price: float, side: int
+) -> tuple[Field, Floats]:
+    """Take the candidate where it is better, for groups of side x side blocks, or 1 for each block by itself."""
+    there = errors.of(candidate)
+    kernels = native.kernels()
+    if kernels is None:
+        return (_chosen if side == 1 else _chosen_groups)(field, error, candidate, there, price, side)
+    field, error, candidate = field.copy(), error.copy(), np.ascontiguousarray(candidate, dtype=np.int32)
+    kernels.choose(field, error, candidate, there, _octaves(), *error.shape, side, price)
     return field, error
 
 
-def _choose_groups(
-    errors: Errors, field: Field, error: Floats, candidate: Field, price: float, side: int
+def _chosen(field: Field, error: Floats, candidate: Field, there: Floats, price: float, _: int) -> tuple[Field, Floats]:
+    """Odd and even blocks in turn, since neighbours judge each other. there: the candidate's errors."""
+    odd = np.indices(error.shape).sum(axis=0) % 2
+    for parity in (0, 1):
+        gain = error - there + np.float32(price) * (_roughness(field, field) - _roughness(candidate, field))
+        better = (gain > 0) & (odd == parity)
+        field, error = np.where(better, candidate, field), np.where(better, there, error)
+    return field, error
+
+
+def _chosen_groups(
+    field: Field, error: Floats, candidate: Field, there: Floats, price: float, side: int
 ) -> tuple[Field, Floats]:
-    """Take the candidate for whole groups of side x side blocks: what no block would gain by alone."""
-    error_there = errors.of(candidate)
-    gain = error - error_there + price * (_roughness(field, field) - _roughness(candidate, candidate))
+    """Whole groups: what no block would gain by alone."""
+    gain = error - there + np.float32(price) * (_roughness(field, field) - _roughness(candidate, candidate))
     rows, columns = error.shape
-    grown = np.pad(gain, ((0, -rows % side), (0, -columns % side)))
-    sums = grown.reshape(grown.shape[0] // side, side, -1, side).sum(axis=(1, 3))
+    grown = np.pad(gain.astype(np.float64), ((0, -rows % side), (0, -columns % side)))
+    sums = np.zeros_like(grown[::side, ::side])
+    for down, across in np.ndindex(side, side):  # in this order, as floats do not sum alike in any
+        sums += grown[down::side, across::side]
     better = (sums > 0).repeat(side, axis=0).repeat(side, axis=1)[:rows, :columns]
-    return np.where(better, candidate, field), np.where(better, error_there, error)
+    return np.where(better, candidate, field), np.where(better, there, error)
 
 
 def _common(field: Field, side: int) -> Field:

@@ -11,14 +11,17 @@ neighbours as the round before left them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 
+from lvcodec import native
 from lvcodec.arrays import Floats, Indices, Ints
 from lvcodec.codec import blocks
 from lvcodec.codec.blocks import AS_PREDICTED, PREDICTED, SIZES, SPLIT, UNIFORM, Blocks, Expected, Flags
 from lvcodec.codec.counts import DIRECTIONS
 from lvcodec.codec.motion import MIXED, Field
+from lvcodec.encoder.errors import Errors
 from lvcodec.encoder.neighbours import NUDGES
 from lvcodec.encoder.rates import Rates
 from lvcodec.exact import warp
@@ -29,9 +32,10 @@ DIRECTION_ROUNDS = 3
 # docs/decisions.md#steps-of-the-search
 STEPS = np.concatenate([size * NUDGES for size in (1, 2, 4, 8)], axis=1)  # up to two pels away
 LIKELY = 5  # vectors that are tried first: others must be able to win against them
-HOPELESS = np.float32(1e9)
+HOPELESS = np.float32(np.inf)
 
-Errors = Callable[[Field, Indices], Floats]  # of vectors (2, n) at places of the field (n,)
+# of vectors (2, n) at places of the field (n,), none below 0; kernels know those of encoder/errors.py
+ErrorsOf = Callable[[Field, Indices], Floats]
 
 
 class Tree:
@@ -41,7 +45,7 @@ class Tree:
     errors.
     """
 
-    def __init__(self, field: Field, predicted: Field, errors: Errors, price: float, rates: Rates) -> None:
+    def __init__(self, field: Field, predicted: Field, errors: ErrorsOf, price: float, rates: Rates) -> None:
         self._shape = rows, columns = field.shape[1:]
         self._order, self._rates = blocks.order(rows, columns), rates
         self._errors, self._price = errors, np.float32(price)
@@ -66,11 +70,25 @@ class Tree:
 
     def decide(self, rounds: int) -> None:
         """Decide all blocks, so many times or until nothing changes."""
+        kernels = native.kernels()
         for number in range(rounds):
-            vectors, leaves = self._vectors, self._leaves
-            self._round(later=number > 0)  # first they are all of the smallest size, and say little
+            vectors, leaves, later = self._vectors, self._leaves, number > 0
+            # first they are all of the smallest size, and say little of later ones
+            if kernels is None or not isinstance(self._errors, Errors):
+                self._round(later=later)
+            else:
+                self._vectors, self._leaves = np.empty_like(vectors), np.empty_like(leaves)
+                self._round_of(kernels, self._errors, vectors, leaves, later=later)
             if np.array_equal(vectors, self._vectors) and np.array_equal(leaves, self._leaves):
                 break
+
+    def _round_of(self, kernels: ModuleType, errors: Errors, vectors: Ints, leaves: Ints, *, later: bool) -> None:
+        """A round by kernels, from vectors (2, rows * columns) and sizes of leaves (rows * columns,) to its own."""
+        now = vectors, leaves, np.ascontiguousarray(self._predicted, dtype=np.int32), self._error_as_predicted
+        places = (each.astype(np.int32) for each in (self._one, self._other, self._level))
+        rates = self._rates.kinds, self._rates.flags, self._rates.differences
+        price = *self._shape, float(self._price), LATER * later
+        kernels.decide(self._vectors, self._leaves, *now, *places, *rates, STEPS, *price, errors.compared)
 
     def _round(self, *, later: bool) -> None:
         coded = self._coded()
@@ -83,12 +101,11 @@ class Tree:
             bits = self._rates.of_vectors(tried, expected)
             if later:
                 bits = bits + np.float32(LATER) * self._change_of_later(sized, tried, coded, now)
-            errors = self._errors_of(sized, tried, self._price * bits)
             if level + 1 == len(SIZES):
-                chosen, worth = _best(tried, errors + self._price * bits)
+                chosen, worth = self._best(sized, tried, bits)
                 flags = np.full(sized.first.size, UNIFORM)
             else:
-                chosen, flags, worth = self._with_flags(level, tried, bits, errors, vectors, worth)
+                chosen, flags, worth = self._with_flags(level, tried, bits, vectors, worth)
             _take(sized, chosen, flags, self._predicted, vectors, leaves)
         self._vectors, self._leaves = vectors, leaves
 
@@ -117,12 +134,12 @@ class Tree:
             np.zeros_like(own),
         ]
         if level + 1 < len(SIZES):
-            quarters = self._order.blocks[level + 1].first[sized.quarters]
-            tried.append(vectors[:, quarters])
+            quarters = np.where(sized.has_quarter, sized.quarters, sized.quarters[0])
+            tried.append(vectors[:, self._order.blocks[level + 1].first[quarters]])
         return np.asarray(np.clip(np.concatenate(tried, axis=1), -warp.MAX_VECTOR, warp.MAX_VECTOR))
 
     def _with_flags(
-        self, level: int, tried: Ints, bits: Floats, errors: Floats, vectors: Ints, worth: Floats
+        self, level: int, tried: Ints, bits: Floats, vectors: Ints, worth: Floats
     ) -> tuple[Ints, Indices, Floats]:
         """Of the blocks of a size that may be split: vectors, flags, and what they are worth.
 
@@ -133,7 +150,7 @@ class Tree:
         whole = blocks.whole_blocks(sized, self._predicted)
         predicted = self._predicted[:, None, sized.first]
         context = blocks.flag_context(level, tried, beside[:, :, None], whole, (tried == predicted).all(axis=0))
-        chosen, least = _best(tried, errors + self._price * (bits + rates[context, UNIFORM]))
+        chosen, least = self._best(sized, tried, bits + rates[context, UNIFORM])
         as_predicted = bits[PREDICTED] + rates[context[PREDICTED], AS_PREDICTED]
         as_predicted = _sums(sized, self._error_as_predicted) + self._price * as_predicted
         as_predicted = np.where(whole, np.inf, as_predicted)
@@ -146,16 +163,16 @@ class Tree:
         flags = options.argmin(axis=0)
         return chosen, flags, options.min(axis=0)
 
-    def _errors_of(self, sized: Blocks, tried: Ints, rates: Floats) -> Floats:
-        """(K, n): errors of blocks with each of their vectors (2, K, n), HOPELESS where the rate alone is too much.
-
-        rates: (K, n), in errors.
-        """
+    def _best(self, sized: Blocks, tried: Ints, bits: Floats) -> tuple[Ints, Floats]:
+        """Of each block the vector (2, n) of (2, K, n) that costs least, and what it costs. bits: (K, n), of all."""
+        rates = self._price * bits
         errors = np.full(rates.shape, HOPELESS)
         self._fill_errors(errors[:LIKELY], sized, tried[:, :LIKELY], np.ones((LIKELY, rates.shape[1]), dtype=bool))
         least = (errors[:LIKELY] + rates[:LIKELY]).min(axis=0)
         self._fill_errors(errors[LIKELY:], sized, tried[:, LIKELY:], rates[LIKELY:] < least)
-        return errors
+        cost = errors + rates
+        best, every = cost.argmin(axis=0), np.arange(cost.shape[1])
+        return tried[:, best, every], cost[best, every]
 
     def _fill_errors(self, errors: Floats, sized: Blocks, tried: Ints, wanted: Flags) -> None:
         number, place = np.nonzero(wanted[:, sized.number])
@@ -172,18 +189,15 @@ class Tree:
         change = np.zeros(tried.shape[1:], dtype=np.float32)
         own = sized.number[coded]
         later = self._level[coded] > 0
-        for near, far in ((self._one[coded], self._other[coded]), (self._other[coded], self._one[coded])):
-            block = sized.number[near]
+        for near, far, swapped in ((self._one, self._other, False), (self._other, self._one, True)):
+            block, far = sized.number[near[coded]], far[coded]
             here = np.flatnonzero(later & (block != own))
             at, block, beyond = coded[here], block[here], far[here]
             given = tried[:, :, block]
             both = sized.number[beyond] == block
-            expected = blocks.expected(
-                given,
-                np.where(both, given, self._vectors[:, None, beyond]),
-                self._predicted[:, None, at],
-                self._level[at],
-            )
+            pair = given, np.where(both, given, self._vectors[:, None, beyond])
+            one, other = pair[::-1] if swapped else pair
+            expected = blocks.expected(one, other, self._predicted[:, None, at], self._level[at])
             bits = self._rates.of_vectors(self._vectors[:, None, at], expected) - now[here]
             bits = np.where(both, bits / 2, bits)  # counted twice
             for total, each in zip(change, bits, strict=True):
@@ -239,12 +253,6 @@ class _Beside:
                 after = np.where(self._later, self._rates[self._context(direction, beside), chosen], 0)
                 bits[direction] += np.bincount(leaf, after, minlength=chosen.size)
         return bits
-
-
-def _best(tried: Ints, cost: Floats) -> tuple[Ints, Floats]:
-    """Of each block the vector (2, n) that costs least, and what it costs."""
-    best, every = cost.argmin(axis=0), np.arange(cost.shape[1])
-    return tried[:, best, every], cost[best, every]
 
 
 def _sums(sized: Blocks, of_places: Floats) -> Floats:

@@ -1,0 +1,61 @@
+"""The search for motion: the compiled kernels and numpy find the same, so streams do not depend on them."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lvcodec import native
+from lvcodec.codec.counts import Counts
+from lvcodec.codec.motion import Motion
+from lvcodec.encoder.search import _octaves, search, search_both
+from lvcodec.exact import warp
+from lvcodec.video.picture import Picture
+
+SIZES = [(16, 16), (40, 24), (150, 104)]  # width, height
+
+
+def found(pictures: list[Picture], quality: float, *, both: bool) -> Motion:
+    random = np.random.Generator(np.random.PCG64(5))
+    before = random.integers(-9, 10, warp.field_shape(pictures[0].height, pictures[0].width)).astype(np.int32)
+    before[:, :, before.shape[2] // 3 :] = 2
+    if both:
+        return search_both(pictures[1], pictures[0], pictures[3], before, 1, 2, quality, Counts.fresh())
+    return search(pictures[1], pictures[0], before, quality, Counts.fresh())
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_kernels_find_the_same(
+    kernels: ModuleType, make_clip: Any, size: tuple[int, int], both: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = make_clip(*size, 4, 3)
+    for quality in (1.0, 6.0):
+        motions = []
+        for who in (kernels, None):
+            monkeypatch.setattr(native, "kernels", lambda who=who: who)
+            motion = found(pictures, quality, both=both)
+            motions.append([motion.field, motion.leaves, *([motion.direction] if both else [])])
+        assert all(np.array_equal(*pair) for pair in zip(*motions, strict=True))
+
+
+def given_choice() -> dict[str, Any]:
+    """What kernels are given to choose among 3 x 5 blocks, in order."""
+    field, error = np.full((2, 3, 5), warp.MAX_VECTOR, np.int32), np.zeros((3, 5), np.float32)
+    given: dict[str, Any] = {"field": field, "error": error, "candidate": -field, "there": error.copy()}
+    return given | {"octaves": _octaves(), "rows": 3, "columns": 5, "side": 4, "price": 1.0}
+
+
+@pytest.mark.parametrize("wrong", ["field", "error", "candidate", "there", "octaves", "rows", "columns", "side", "far"])
+def test_sizes_are_checked(kernels: ModuleType, wrong: str) -> None:
+    kernels.choose(*given_choice().values())
+    given = given_choice()
+    if wrong == "far":
+        given["candidate"] -= 1
+    else:
+        given[wrong] = given[wrong][..., 1:].copy() if isinstance(given[wrong], np.ndarray) else 0
+    with pytest.raises(ValueError, match="kernels"):
+        kernels.choose(*given.values())
