@@ -21,5 +21,5 @@ const Kernels NAME = {
     .code = code,
     .energies = energies,
     .residual = residual,
-    .decide = decide,
+    .quantise = quantise,
 };

@@ -187,7 +187,7 @@ typedef struct {
     int32_t *symbols; /* (count, channels) */
     float *gain;      /* (rows,) bits, added to */
     uint8_t *any;     /* (rows,), set to 1 where a symbol is not 0 */
-} Decide;
+} Quantise;
 
 typedef struct {
     void (*warp)(const Warp *);
@@ -202,7 +202,7 @@ typedef struct {
     int (*code)(Symbols *, int writes);
     void (*energies)(const Lacking *);
     void (*residual)(const Lacking *);
-    int (*decide)(const Decide *);
+    int (*quantise)(const Quantise *);
 } Kernels;
 
 extern const Kernels kernels_portable;

@@ -332,7 +332,7 @@ static PyObject *py_residual(PyObject *self, PyObject *args) {
 }
 
 /* b: symbols, gain, any, rows, index, real, worth, outward, starts, lengths, bits */
-static int check_decide(Decide *d, const Py_buffer *b) {
+static int check_quantise(Quantise *d, const Py_buffer *b) {
     if (d->all < 1 || d->all > 4096 || d->first < 0 || d->channels < 1 || d->channels > d->all - d->first)
         return wrong("there are no such channels");
     const int64_t rows = b[6].len / 4, entries = b[10].len / 4;
@@ -356,17 +356,17 @@ static int check_decide(Decide *d, const Py_buffer *b) {
 }
 
 /* (symbols, gain, any, rows, index, real, worth, outward, starts, lengths, bits, channels, first, all) */
-static PyObject *py_decide(PyObject *self, PyObject *args) {
+static PyObject *py_quantise(PyObject *self, PyObject *args) {
     (void)self;
     Py_buffer b[11] = {{0}};
-    Decide d;
+    Quantise d;
     int status = DONE;
     if (!PyArg_ParseTuple(args, "w*w*w*y*y*y*y*y*y*y*y*iii", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &b[6], &b[7],
                           &b[8], &b[9], &b[10], &d.channels, &d.first, &d.all))
         return NULL;
-    int right = check_decide(&d, b);
+    int right = check_quantise(&d, b);
     if (right) {
-        Py_BEGIN_ALLOW_THREADS status = kernels->decide(&d);
+        Py_BEGIN_ALLOW_THREADS status = kernels->quantise(&d);
         Py_END_ALLOW_THREADS
         right = status == DONE || wrong("there is no such table");
     }
@@ -389,7 +389,7 @@ static PyMethodDef methods[] = {
     {"linear", py_linear, METH_VARARGS, "A product with weights of more than 8 bits."},
     {"energies", py_energies, METH_VARARGS, "Squared errors of a prediction, place by place."},
     {"residual", py_residual, METH_VARARGS, "What a prediction lacks at some places."},
-    {"decide", py_decide, METH_VARARGS, "Symbols of the inter path by rate and distortion."},
+    {"quantise", py_quantise, METH_VARARGS, "Symbols of the inter path by rate and distortion."},
     {"read", py_read, METH_VARARGS, "Symbols from the words of a range coder."},
     {"write", py_write, METH_VARARGS, "Symbols into the words of a range coder."},
     {NULL, NULL, 0, NULL},

@@ -48,7 +48,7 @@ static void residual(const Lacking *l) {
 /* To the nearest whole number, halves to even; 0 <= x < 2^22. */
 INLINE float nearest(float x) { return (x + 8388608.0f) - 8388608.0f; }
 
-static int decide(const Decide *d) {
+static int quantise(const Quantise *d) {
     for (int64_t i = 0; i < d->count; i++) {
         const int64_t row = d->rows[i];
         const float *real = d->real + row * d->all + d->first, *outward = d->outward + d->first;

@@ -125,7 +125,7 @@ class _Trial:
         given = rows, np.ascontiguousarray(index), self._real, self._worth, self._outward
         form = index.shape[1], group.start, self._real.shape[1]
         costs = tables.offsets, tables.lengths, tables.cost_bits
-        kernels.decide(symbols, self._gain, self._any, *given, *costs, *form)
+        kernels.quantise(symbols, self._gain, self._any, *given, *costs, *form)
         return symbols
 
     def _decided(self, rows: Indices, group: slice, index: Ints) -> Ints:
