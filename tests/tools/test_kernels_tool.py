@@ -22,5 +22,5 @@ def test_a_table(load_tool: Callable[[str], ModuleType], monkeypatch: pytest.Mon
         native._found.cache_clear()
     assert done.exit_code == 0
     rows = [line.split("|")[1:-1] for line in done.output.splitlines()]
-    assert len(rows) == 16 and len({len(row) for row in rows}) == 1
+    assert len(rows) == 17 and len({len(row) for row in rows}) == 1
     assert all(float(cell) >= 0 for row in rows[2:] for cell in row[1:])
