@@ -9,7 +9,7 @@ REPORTS ?= runs
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-all test-torch coverage golden fuzz bench ablation bench-docs training-data lint build \
-	clean
+	wheels try-wheels clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,14 +82,30 @@ lint: venv  ## ruff (rules and format) and mypy
 build: venv  ## sdist and wheel in dist/; installs the wheel in an empty environment and codes a clip with it
 	rm -rf build dist
 	$(PY) -m build
-	$(PY) -m venv --clear $(EMPTY)
-	$(EMPTY)/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
-	@set -e; unset PYTHONPATH LVCODEC_MODELS; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; cd "$$dir"; set -x; \
-	$(EMPTY)/bin/python -c 'open("a.yuv", "wb").write(bytes((x // 9 + 5 * n) % 200 for n in range(6) for x in range(6144)))'; \
-	$(EMPTY)/bin/lvcodec models verify; \
-	$(EMPTY)/bin/lvcodec encode a.yuv a.lvc --size 64x64 --fps 25 --recon recon.yuv; \
-	$(EMPTY)/bin/lvcodec decode a.lvc decoded.yuv; \
-	cmp recon.yuv decoded.yuv
+	$(MAKE) --no-print-directory try-wheels
+
+wheels: venv  ## a wheel with compiled kernels, for every Python from 3.11 on, and one without; tried as by build
+	rm -rf build dist
+	$(PY) -m build --wheel
+	rm -rf build
+	LVCODEC_NATIVE=off $(PY) -m build --wheel
+	$(MAKE) --no-print-directory try-wheels
+
+try-wheels:
+	@set -e; unset PYTHONPATH LVCODEC_MODELS LVCODEC_NATIVE; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	for wheel in $(CURDIR)/dist/*.whl; do \
+		(set -x; \
+		$(PY) -m venv --clear $(EMPTY); \
+		$(EMPTY)/bin/python -m pip install --quiet --disable-pip-version-check "$$wheel"; \
+		cd "$$dir"; \
+		$(EMPTY)/bin/python -c 'open("a.yuv", "wb").write(bytes((x // 9 + 5 * n) % 200 for n in range(6) for x in range(6144)))'; \
+		$(EMPTY)/bin/lvcodec models verify; \
+		$(EMPTY)/bin/lvcodec doctor --quiet; \
+		$(EMPTY)/bin/lvcodec encode -y a.yuv a.lvc --size 64x64 --fps 25 --recon recon.yuv; \
+		$(EMPTY)/bin/lvcodec decode -y a.lvc decoded.yuv; \
+		cmp recon.yuv decoded.yuv; \
+		if [ -e first.lvc ]; then cmp a.lvc first.lvc; else mv a.lvc first.lvc; fi); \
+	done
 	rm -rf $(EMPTY)
 
 clean:  ## remove .venv, caches and demo/

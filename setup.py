@@ -1,5 +1,6 @@
 """The compiled kernels; all else stands in pyproject.toml. Without a compiler the install goes on without them."""
 
+import os
 import sys
 import sysconfig
 from glob import glob
@@ -9,8 +10,9 @@ from setuptools import Extension, setup
 MINIMUM = (3, 11)  # the first Python whose stable ABI has buffers
 # No product may be contracted with a sum, and no sum reordered (docs/determinism.md).
 GNU = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-fast-math", "-fvisibility=hidden", "-g0", "-Wall", "-Wextra"]
-# Pythons without the global lock have no stable ABI: there lvcodec goes without kernels.
-STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
+# Pythons without the global lock have no stable ABI: there lvcodec goes without kernels. So does who asks for it, for a
+# wheel that fits all machines.
+KERNELS = not sysconfig.get_config_var("Py_GIL_DISABLED") and os.environ.get("LVCODEC_NATIVE") != "off"
 
 setup(
     ext_modules=[
@@ -24,7 +26,7 @@ setup(
             optional=True,
         )
     ]
-    if STABLE_ABI
+    if KERNELS
     else [],
-    options={"bdist_wheel": {"py_limited_api": "cp{}{}".format(*MINIMUM)}} if STABLE_ABI else {},
+    options={"bdist_wheel": {"py_limited_api": "cp{}{}".format(*MINIMUM)}} if KERNELS else {},
 )

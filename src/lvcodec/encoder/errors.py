@@ -79,7 +79,7 @@ class Errors(ABC):
         if new.size:
             # of equal ones, which neighbours give each other, one is compared
             _, first, again = np.unique(
-                vector[new] + 2**31 + 2**32 * blocks[new], return_index=True, return_inverse=True
+                vector[new].astype(np.int64) + 2**31 + 2**32 * blocks[new], return_index=True, return_inverse=True
             )
             once = new[first]
             found = np.empty(once.size, dtype=np.float32)
