@@ -88,7 +88,7 @@ wheels: venv  ## a wheel with compiled kernels, for every Python from 3.11 on, a
 	rm -rf build dist
 	$(PY) -m build --wheel
 	rm -rf build
-	LVCODEC_NATIVE=off $(PY) -m build --wheel
+	LVCODEC_PURE=1 $(PY) -m build --wheel
 	$(MAKE) --no-print-directory try-wheels
 
 try-wheels:
@@ -101,6 +101,8 @@ try-wheels:
 		$(EMPTY)/bin/python -c 'open("a.yuv", "wb").write(bytes((x // 9 + 5 * n) % 200 for n in range(6) for x in range(6144)))'; \
 		$(EMPTY)/bin/lvcodec models verify; \
 		$(EMPTY)/bin/lvcodec doctor --quiet; \
+		kernels=$$($(EMPTY)/bin/python -c 'import importlib.util as u; print(u.find_spec("lvcodec.native._kernels") is not None)'); \
+		case "$$wheel" in *-none-any.whl) test $$kernels = False;; *) test $$kernels = True;; esac; \
 		$(EMPTY)/bin/lvcodec encode -y a.yuv a.lvc --size 64x64 --fps 25 --recon recon.yuv; \
 		$(EMPTY)/bin/lvcodec decode -y a.lvc decoded.yuv; \
 		cmp recon.yuv decoded.yuv; \

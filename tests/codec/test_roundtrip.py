@@ -130,7 +130,7 @@ def test_each_gop_has_the_length_of_the_shift_that_is_cheapest(
     def told(pictures, intra, before, executor, coder):
         tried.append(len(pictures))
         ways = (Structure(1, alpha=next(chosen)),) * len(pictures)
-        return structures.coded_as(ways, pictures, before, coder)
+        return structures.coded_as(pictures, before, coder, ways)
 
     monkeypatch.setattr(gop, "cheapest_length", told)
     recon = tmp_path / "r.y4m"

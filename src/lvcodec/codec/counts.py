@@ -45,7 +45,6 @@ class Seen:
         if not self._coded:
             return np.zeros((TABLES, WIDEST), dtype=np.int32)
         tables, symbols = (np.concatenate(parts) for parts in zip(*self._coded, strict=True))
-        self._coded.clear()
         return adaptive.seen_in(tables, symbols, (TABLES, WIDEST))
 
 

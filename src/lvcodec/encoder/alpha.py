@@ -18,7 +18,7 @@ from functools import partial
 from lvcodec import names
 from lvcodec.codec.state import State
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
-from lvcodec.encoder.structures import GROUP_BYTES, PICTURE_BYTES, Coded, alone
+from lvcodec.encoder.structures import GROUP_BYTES, PICTURE_BYTES, Coded, coded_as
 from lvcodec.quality import lambda_of
 from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
@@ -35,7 +35,7 @@ def cheapest_length(
     intra: the GOP's I-picture; before: the state after it; executor: codes them side by side.
     """
     ways = [(Structure(1, alpha=alpha),) * len(pictures) for alpha in names.ALPHAS]
-    coded = dict(zip(names.ALPHAS, executor.map(partial(alone, pictures, before, coder), ways), strict=True))
+    coded = dict(zip(names.ALPHAS, executor.map(partial(coded_as, pictures, before, coder), ways), strict=True))
     bits, unshifted = _bits(intra), [_bits(group) for group in coded[Fraction(0)].groups]
     worth = (bits + (GOP - 1) * sum(unshifted) / len(unshifted)) / (GOP * bits)
     pixels = pictures[0].width * pictures[0].height

@@ -78,10 +78,10 @@ class GopEncoder:
         self, chooser: Chooser, run: Run, way: Future[Way] | None, alpha: Fraction, before: State, coder: GroupCoder
     ) -> Coded:
         if way is not None:
-            return coded_as(way.result(), run.pictures, before, coder, self.executor.map)
+            return coded_as(run.pictures, before, coder, way.result(), self.executor.map)
         if len(run.pictures) > 1:
             return chooser.code(coder, run.pictures, run.key, before)
-        return coded_as((Structure(1, key=run.key, alpha=alpha),), run.pictures, before, coder)
+        return coded_as(run.pictures, before, coder, (Structure(1, key=run.key, alpha=alpha),))
 
     def _limited(self, attempt: Callable[[GroupCoder], Coded], pictures: int, *, intra: bool) -> Coded:
         """What an attempt comes to with the GOP's own coder, or one that keeps to the limit."""

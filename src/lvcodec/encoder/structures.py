@@ -16,7 +16,6 @@ from functools import partial
 
 from lvcodec.codec.state import State
 from lvcodec.encoder.groups import CodedGroup, GroupCoder, SideBySide
-from lvcodec.exact.loaded import without_gradients
 from lvcodec.quality import lambda_of
 from lvcodec.stream.structure import Structure
 from lvcodec.video.picture import Picture
@@ -92,8 +91,8 @@ class Chooser:
             ways.setdefault(split(len(pictures), key), split)
         self._run += 1
         if len(ways) == 1:
-            return coded_as(next(iter(ways)), pictures, before, coder, self.side_by_side)
-        coded: list[Coded] = list(self.side_by_side(partial(alone, pictures, before, coder), ways))
+            return coded_as(pictures, before, coder, next(iter(ways)), self.side_by_side)
+        coded: list[Coded] = list(self.side_by_side(partial(coded_as, pictures, before, coder), ways))
         lmbda, splits = lambda_of(coder.nets[0].quality), list(ways.values())
         costs = [_cost(each, lmbda) * self._factor(split) for each, split in zip(coded, splits, strict=True)]
         best = min(range(len(costs)), key=costs.__getitem__)
@@ -115,10 +114,10 @@ class Chooser:
 
 
 def coded_as(
-    way: tuple[Structure, ...],
     pictures: Sequence[Picture],
     before: State,
     coder: GroupCoder,
+    way: tuple[Structure, ...],
     side_by_side: SideBySide = map,
 ) -> Coded:
     """A run of pictures, coded as groups of these structures. side_by_side: codes B-pictures of one layer."""
@@ -128,12 +127,6 @@ def coded_as(
         groups.append(group)
         at += structure.pictures
     return Coded(tuple(groups), state)
-
-
-def alone(pictures: Sequence[Picture], before: State, coder: GroupCoder, way: tuple[Structure, ...]) -> Coded:
-    """The same in a thread beside others that code other ways."""
-    with without_gradients():  # it is a thread's own
-        return coded_as(way, pictures, before, coder)
 
 
 def _cost(coded: Coded, lmbda: float) -> float:

@@ -181,7 +181,7 @@ class Inter(nn.Module):
     # ---- the picture --------------------------------------------------------------------------------------------
 
     def analysis(self, residual: Tensor) -> Tensor:
-        """Latent units of a residual, (B, 96, H/8, W/8) levels. For the encoder alone."""
+        """Latent units of a residual, (B, 96, H/8, W/8) levels. For training; encoders lay out some places alone."""
         return self.enc_linear(unshuffle(residual, 2))
 
     def dequantised(self, symbols: Tensor, steps: InterSteps) -> Tensor:
