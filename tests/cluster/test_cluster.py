@@ -32,6 +32,7 @@ import psutil  # which dask brings
 from distributed import LocalCluster
 
 MakeClip = Callable[..., list[Picture]]
+PAL = Fraction(128, 117)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,8 @@ def stream(film: Path, random_model: str, tmp_path_factory: pytest.TempPathFacto
 
 
 def write_film(path: Path, pictures: list[Picture], rate: int) -> Path:
-    with open_sink(path, VideoFormat(pictures[0].width, pictures[0].height, Fraction(rate))) as sink:
+    """With samples that are not square, as PAL has them."""
+    with open_sink(path, VideoFormat(pictures[0].width, pictures[0].height, Fraction(rate), aspect=PAL)) as sink:
         for picture in pictures:
             sink.write(picture)
     return path
