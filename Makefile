@@ -8,8 +8,8 @@ EMPTY  := $(CURDIR)/.cache/build-venv
 REPORTS ?= runs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all test-torch coverage golden fuzz bench ablation bench-docs training-data lint build \
-	wheels try-wheels clean
+.PHONY: help venv demo test test-all test-torch sanitize coverage golden fuzz bench ablation bench-docs training-data lint \
+	build wheels try-wheels clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test-torch:  ## the golden streams under another release of torch: TORCH=2.13.0,
 	.cache/torch-$(TORCH)/bin/python -m pip install --quiet --disable-pip-version-check \
 		'torch==$(TORCH)' --editable . pytest hypothesis
 	.cache/torch-$(TORCH)/bin/python -m pytest -q tests/golden tests/test_equality.py
+
+sanitize: venv  ## the kernels under AddressSanitizer and UndefinedBehaviorSanitizer: their tests, damaged streams
+	$(PY) -m pytest -q tests/native/test_sanitizers.py
 
 coverage: venv  ## which lines the tests reach, without the slow ones; pages in runs/coverage
 	$(PY) -m coverage erase

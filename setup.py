@@ -10,6 +10,8 @@ from setuptools import Extension, setup
 MINIMUM = (3, 11)  # the first Python whose stable ABI has buffers
 # No product may be contracted with a sum, and no sum reordered (docs/determinism.md).
 GNU = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-fast-math", "-fvisibility=hidden", "-g0", "-Wall", "-Wextra"]
+# Flags that win over those, for tests: CFLAGS, which may be set for anything, come before them.
+GNU += os.environ.get("LVCODEC_CFLAGS", "").split()
 # Pythons without the global lock have no stable ABI: there lvcodec goes without kernels. So does a wheel for all
 # machines (`make wheels`). It is not LVCODEC_NATIVE, which says what is used of what is installed.
 KERNELS = not sysconfig.get_config_var("Py_GIL_DISABLED") and not os.environ.get("LVCODEC_PURE")
