@@ -50,7 +50,7 @@ def pictures(path: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("quality", [1, 3.5, 6])
+@pytest.mark.parametrize("quality", [1, 3.5, 6, 8.5])
 @pytest.mark.parametrize("size", [(80, 48), (175, 143), (1, 1), (2, 65)])
 def test_decoder_shows_the_recon(clip, tmp_path, random_model, mode, quality, size) -> None:
     source = clip(*size, 5)

@@ -155,6 +155,11 @@ LDS = LatentMode(_code_lds, _reconstruct_lds)
 MODES: dict[str, Mode | None] = {"intra": None, "mfvc": MFVC, "lds": LDS, "aligned": Aligned()}
 
 
+def refines(mode: Mode | None) -> bool:
+    """Whether I-pictures may take two steps (codec/refined.py): where no picture refers to their latents."""
+    return not isinstance(mode, LatentMode)
+
+
 def mode_of(name: str, alpha: Fraction) -> Mode | None:
     """How P- and B-pictures are coded in a stream of this mode, where the shift has this length."""
     return MODES["mfvc" if name == "lds" and alpha == 0 else name]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from lvcodec import names
 from lvcodec.codec.network import Network
+from lvcodec.codec.refined import BASE_INDEX, is_refined
 from lvcodec.errors import StreamError
 from lvcodec.exact.backends import pick_device
 from lvcodec.exact.loaded import needed
@@ -74,7 +75,9 @@ class Networks:
         return self._networks[quality_index]
 
     def _network(self, quality_index: int) -> Network:
-        return Network(self._coding(quality_index), self.video.width, self.video.height, quality_index)
+        net = Network(self._coding(quality_index), self.video.width, self.video.height, quality_index)
+        net.base = self.at(BASE_INDEX) if is_refined(net) else None
+        return net
 
     def _coding(self, quality_index: int) -> Coding:
         return loading.coding(self.info, quality_index, self.device, self.backend)

@@ -9,30 +9,42 @@ from __future__ import annotations
 
 import numpy as np
 
-from lvcodec.codec.inter import InterReference, context_of
+from lvcodec.codec.inter import InterReference, code_inter, context_of, reconstruct_inter
+from lvcodec.codec.later import Compute, When
+from lvcodec.codec.network import Network
+from lvcodec.codec.state import State
+from lvcodec.entropy.coder import Coder
 from lvcodec.exact import warp
 from lvcodec.nets.coding import InterPath
 from lvcodec.nets.inter_context import InterContext
 
 BASE_INDEX = 80  # quality 5
-REFINED_FROM = 101  # quality indices from this on: beyond quality 6
-FINER = 35  # an I-picture pays for its errors about as much as a P-picture that many indices above it
+REFINED_FROM = 101  # quality indices from this on, so beyond quality 6
+FINER = 35  # the inter path's quality index is this much above the picture's: it pays a quarter of lambda for errors
 STILL = 0  # the distance to a prediction of the same picture
 
 
-def is_refined(quality_index: int) -> bool:
-    """Whether an I-picture of this quality takes two steps."""
-    return quality_index >= REFINED_FROM
+def is_refined(net: Network) -> bool:
+    """Whether an I-picture of this quality takes two steps, in modes that do not refer to its latents."""
+    return net.coding.inter is not None and net.quality_index >= REFINED_FROM
 
 
-def refined_index(quality_index: int) -> int:
-    """The inter path's quality index for an I-picture of this one."""
-    return quality_index + FINER
+def finer_path(net: Network) -> InterPath:
+    """The inter path as it codes the second step."""
+    return net.inter.at(net.quality_index + FINER)
 
 
-def refinement_context(height: int, width: int, coding: InterPath) -> InterContext:
-    """What is known of a refinement before its symbols are. height, width: luma pels; coding: at its own quality."""
-    field = np.zeros(warp.field_shape(height, width), dtype=np.int32)
-    single = np.zeros(field.shape[1:], dtype=bool)
+def refinement_context(net: Network, path: InterPath) -> InterContext:
+    """What is known of the second step before its symbols are."""
+    field = np.zeros(warp.field_shape(net.height, net.width), dtype=np.int32)
     base = InterReference(BASE_INDEX)
-    return context_of((base, base), field, single, coding, distance=STILL, b_picture=False)
+    single = np.zeros(field.shape[1:], dtype=bool)
+    return context_of((base, base), field, single, path, distance=STILL, b_picture=False)
+
+
+def decode_refinement(net: Network, base: Compute, coder: Coder, when: When) -> State:
+    """Read the second step. base: computes the picture that the first step made. Returns the state after both."""
+    path = finer_path(net)
+    context = refinement_context(net, path)
+    symbols = code_inter(None, context, path, coder)
+    return State(when(lambda: reconstruct_inter(base(), symbols, context, path)), net.quality_index)

@@ -79,7 +79,7 @@ class GroupCoder:
     def intra(self, picture: Picture) -> tuple[CodedGroup, State]:
         """An I-picture."""
         net = self.nets[0]
-        payload, state, _ = encode_intra(picture, net)
+        payload, state, _ = encode_intra(picture, net, refines=self.decisions is None or self.decisions.refines)
         return CodedGroup(None, (CodedPicture(picture, state.x_hat, payload, net.quality_index),)), state
 
     def group(

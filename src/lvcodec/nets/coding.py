@@ -82,6 +82,10 @@ class InterPath(Protocol):
     inverse: NDArray[np.float64]
     outward: NDArray[np.float64]
 
+    def at(self, quality_index: int) -> InterPath:
+        """The same networks at another quality, 0 ... (KNOTS - 1) * 20."""
+        ...
+
     def features(self, context: InterContext) -> Any:
         """What the entropy model has from before the picture."""
         ...

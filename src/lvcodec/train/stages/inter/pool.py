@@ -182,9 +182,9 @@ class Pool:
         random, files = self.random, self._files()
         chain = chains.load(files[random.integers(len(files))])
         flips = bool(random.random() < 0.5), bool(random.random() < 0.5)
-        coded_at = of_index(chain.quality_index)
-        own, start, refine = coded_at, chain.start, False
-        if abs(own - of_index(refined.BASE_INDEX)) < NEAR and random.random() < REFINED:
+        own, start, coded_at = of_index(chain.quality_index), chain.start, of_index(chain.start_index)
+        refine = coded_at != own
+        if not refine and abs(own - of_index(refined.BASE_INDEX)) < NEAR and random.random() < REFINED:
             own, refine = random.uniform(of_index(refined.REFINED_FROM), HIGHEST), True
         if random.random() < FREE and not refine:
             base = random.uniform(LOWEST, HIGHEST)
