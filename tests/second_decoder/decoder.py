@@ -121,7 +121,7 @@ class Payload:
         """Section "I-pictures in two steps": the first of this quality, then the second. quality: the picture's."""
         first = self.intra()
         size = -(-self.header.height // 16), -(-self.header.width // 16)
-        path = InterPath(self.weights, quality + 35)
+        path = InterPath(self.weights, quality + 40)
         nothing = np.zeros((path.channels, *size), dtype=np.int64)
         motion = motion_of(np.zeros((2, *size), dtype=np.int64), np.zeros(size, dtype=bool))
         known = Known(nothing, motion, planes_of(path.quality, 2 * self.quality, 2, 0, is_b=False), is_b=False)

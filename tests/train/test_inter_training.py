@@ -190,7 +190,7 @@ def test_refined_chains_begin_with_their_i_picture(chains_folder: Path, model: I
     running = next(running for running in pool.draw(6) if running.refine)
     start = running.pictures[0]
     task = pool.next(running)
-    assert (task.at, task.distance, task.quality) == (0, 0, running.own + 1.75)
+    assert (task.at, task.distance, task.quality) == (0, 0, running.own + 2)
     with torch.no_grad():
         coded = code(model, unrolled.batch_of(model, [task], {}))
     [decoded] = unrolled.decoded_of([task], (coded.x_hat / UNITS_PER_LEVEL).round().clamp(-128, 127), coded.history)

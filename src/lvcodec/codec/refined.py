@@ -20,7 +20,7 @@ from lvcodec.nets.inter_context import InterContext
 
 BASE_INDEX = 80  # quality 5
 REFINED_FROM = 101  # quality indices from this on, so beyond quality 6
-FINER = 35  # the inter path's quality index is this much above the picture's: it pays a quarter of lambda for errors
+FINER = 40  # the inter path's quality index is this much above the picture's: it pays a quarter of lambda for errors
 STILL = 0  # the distance to a prediction of the same picture
 
 
