@@ -102,10 +102,10 @@ def rate(code: Callable[..., object]) -> float:
 def measure(clip: Path, mode: str, ways: Sequence[Way], quality: float, rounds: int) -> list[tuple[float, float]]:
     """Pictures encoded and decoded a second, the best of the rounds, by way."""
     best = [(0.0, 0.0)] * len(ways)
-    structure = {} if mode == DEFAULT_MODE else {"gop": GOP}
+    gop = None if mode == DEFAULT_MODE else GOP
     with tempfile.TemporaryDirectory() as folder:
         stream, shown = Path(folder) / "a.lvc", Path(folder) / "a.y4m"
-        lvcodec.encode(clip, stream, mode=mode, quality=quality, frames=(0, 2), **structure)  # networks are loaded
+        lvcodec.encode(clip, stream, mode=mode, quality=quality, gop=gop, frames=(0, 2))  # networks are loaded
         for _ in range(rounds):
             for number, way in enumerate(ways):
                 with threads_of_torch(way.threads):
@@ -116,7 +116,7 @@ def measure(clip: Path, mode: str, ways: Sequence[Way], quality: float, rounds: 
                             stream,
                             mode=mode,
                             quality=quality,
-                            **structure,
+                            gop=gop,
                             jobs=way.jobs,
                             overwrite=True,
                         )
@@ -153,7 +153,7 @@ def by_ffmpeg(
     return encoded, decoded
 
 
-def seconds(command: Sequence[str], name: str) -> float:
+def seconds(command: list[str], name: str) -> float:
     """What a command of ffmpeg takes. Raises InputError if it fails."""
     began = time.perf_counter()
     process = FfmpegProcess(command, what=f"{name} failed")
@@ -340,13 +340,13 @@ def main(
                         f"`{mode}`",
                         *(value for pair in measure(target, mode, asked, quality, rounds) for value in pair),
                     )
-            threads = list(every)
+            counts = list(every)
             others_by = {
                 "codec": {name: partial(by_ffmpeg, name, crf, pictures, rounds) for name in codecs},
                 "model": {name: partial(learned, name) for name in others},
             }
             for what, codes in others_by.items():
-                compare(what, codes, clips, threads)
+                compare(what, codes, clips, counts)
     except LvcError as error:
         raise click.ClickException(error.message) from error
 
