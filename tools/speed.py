@@ -136,7 +136,7 @@ def by_ffmpeg(
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "a.mkv"
         to_file = ["-y", "-i", str(clip), *FFMPEG[name], *pool, *own, "-crf", str(crf), str(target)]
-        to_nothing = [
+        to_raw = [
             *own,
             "-i",
             str(target),
@@ -149,7 +149,7 @@ def by_ffmpeg(
         ]
         for _ in range(rounds):
             encoded = max(encoded, pictures / seconds(to_file, name))
-            decoded = max(decoded, pictures / seconds(to_nothing, name))
+            decoded = max(decoded, pictures / seconds(to_raw, name))
     return encoded, decoded
 
 
@@ -232,8 +232,12 @@ def learned(name: str, clip: Path, size: tuple[int, int], threads: int, pictures
 
 def row(*cells: object) -> None:
     """Print a row of a Markdown table."""
-    shown = (f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells)
-    click.echo("| " + " | ".join(shown) + " |")
+    click.echo("| " + " | ".join(shown(cell) if isinstance(cell, float) else str(cell) for cell in cells) + " |")
+
+
+def shown(figure: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{figure:.0f}" if figure >= 100 else f"{figure:.3g}"
 
 
 def head(*cells: str) -> None:
@@ -287,9 +291,7 @@ def compare(
 @click.option(
     "--pictures",
     type=click.IntRange(min=4),
-    default=2 * GOP,
-    show_default=True,
-    help="Of the clip, which begins again where it ends.",
+    help=f"Of the clip, which begins again where it ends.  [default: {GOP} for each job]",
 )
 @click.option("-q", "--quality", type=click.FloatRange(LOWEST, HIGHEST), default=DEFAULT, show_default=True)
 @click.option("--rounds", type=click.IntRange(min=1), default=2, show_default=True, help="The best counts.")
@@ -298,9 +300,9 @@ def compare(
     "codecs",
     type=click.Choice(list(FFMPEG)),
     multiple=True,
-    help="Also this codec of ffmpeg's, by its preset for most uses, at each size.",
+    help="Also this codec of ffmpeg's, whole commands at each size: with many --pictures starting counts less.",
 )
-@click.option("--crf", type=click.IntRange(0, 63), default=28, show_default=True, help="Of those.")
+@click.option("--crf", type=click.IntRange(0, 51), default=28, show_default=True, help="Of those.")
 @click.option(
     "--learned",
     "others",
@@ -313,7 +315,7 @@ def main(
     sizes: tuple[str, ...],
     modes: tuple[str, ...],
     ways: tuple[str, ...],
-    pictures: int,
+    pictures: int | None,
     quality: float,
     rounds: int,
     codecs: tuple[str, ...],
@@ -322,6 +324,7 @@ def main(
 ) -> None:
     """Measure how fast CLIP's pictures are encoded and decoded here; print Markdown tables."""
     asked = [Way.parse(text) for text in ways]
+    pictures = pictures or GOP * max(2, *(way.jobs for way in asked))
     facts = machine.describe(jobs=1, threads=1)
     click.echo(", ".join(f"{name} {facts[name]}" for name in ("processor", "cores", "python", "torch", "lvcodec")))
     try:
@@ -342,7 +345,7 @@ def main(
                     )
             counts = list(every)
             others_by = {
-                "codec": {name: partial(by_ffmpeg, name, crf, pictures, rounds) for name in codecs},
+                "codec, whole commands": {name: partial(by_ffmpeg, name, crf, pictures, rounds) for name in codecs},
                 "model": {name: partial(learned, name) for name in others},
             }
             for what, codes in others_by.items():

@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent / "streams"
 HASHES = FOLDER / "hashes.json"
 WIDTH, HEIGHT, PICTURES, GOP = 72, 56, 4, 3  # padded in both directions; I, P, P and a second GOP
 QUALITIES = {"swift": 4.85, "cheng2020": 2.0}  # by model
-TWO_STEPS = 7.35  # a quality whose I-pictures take two steps (lvcodec/codec/refined.py)
+TWO_STEPS = 7.35  # a quality whose I-pictures take two steps (lvcodec/codec/two_steps.py)
 
 
 @dataclass(frozen=True)

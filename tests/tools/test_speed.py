@@ -53,7 +53,7 @@ def test_codecs_of_ffmpeg(speed: ModuleType, clip: Path) -> None:
     done = CliRunner().invoke(speed.main, [str(clip), *plain, *asked])
     assert done.exit_code == 0, done.output
     lines = [line.strip("| ").split(" | ") for line in done.output.splitlines() if line.startswith("|")]
-    assert lines[-5] == ["size", "codec", "1 thread: encode", "1 thread: decode"]
+    assert lines[-5] == ["size", "codec, whole commands", "1 thread: encode", "1 thread: decode"]
     assert [line[1] for line in lines[-3:]] == ["x264", "x265", "svt-av1"]
     assert all(float(cell) > 0 for line in lines[-3:] for cell in line[2:])
 

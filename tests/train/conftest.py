@@ -79,9 +79,9 @@ def chains_folder(tmp_path_factory, make_clip) -> Path:
     from lvcodec.train.data.collect import raw_of
 
     target, side = tmp_path_factory.mktemp("chains"), 64
-    plain, refined = (60, 60), (120, 80)
+    plain, two_steps = (60, 60), (120, 80)
     for seed, (structure, (own, start)) in enumerate(
-        ((Structure(7), plain), (Structure(7, pyramid=True), plain), (Structure(7), refined))
+        ((Structure(7), plain), (Structure(7, pyramid=True), plain), (Structure(7), two_steps))
     ):
         source = np.stack([raw_of(picture) for picture in make_clip(side, side, 8, seed)])
         steps = [(s.at, s.before, chains.NONE if s.after is None else s.after, s.layer) for s in structure.steps]

@@ -187,8 +187,8 @@ def test_networks_without_the_path_get_one(tmp_path: Path, started: dict[str, to
 def test_refined_chains_begin_with_their_i_picture(chains_folder: Path, model: Inter) -> None:
     """It is coded once more at its own place, nearer to the source; later pictures take it for an I-picture."""
     pool = Pool([chains_folder], 6, 5)
-    running = next(running for running in pool.draw(6) if running.refine)
-    start = running.pictures[0]
+    running = next(running for running in pool.draw(6) if running.half)
+    first = running.pictures[0]
     task = pool.next(running)
     assert (task.at, task.distance, task.quality) == (0, 0, running.own + 2)
     with torch.no_grad():
@@ -201,7 +201,7 @@ def test_refined_chains_begin_with_their_i_picture(chains_folder: Path, model: I
     def error(planes: list[np.ndarray]) -> float:
         return float(np.square(np.subtract(planes[0], task.source[0], dtype=np.int32)).mean())
 
-    assert error(shown.planes) < 0.8 * error(start.planes)
+    assert error(shown.planes) < 0.8 * error(first.planes)
     assert pool.next(running).at == 1
 
 

@@ -1,7 +1,7 @@
 """How a P-picture uses the picture before it: reference, sub-streams, reconstruction, one set a mode.
 
     mode    reference of a P-picture               sub-streams              reconstruction
-    intra   (all pictures are I-pictures)          z, y                     U_DEC(y)
+    intra   (all pictures are I-pictures)          z, y                     U_DEC(y); in two steps more
     mfvc    y of the picture before                z_t, y_res               U_DEC(y_ref + y_res)
     lds     y of the I-picture, then               z_t, y_shift, z_BFD      U_DEC(y_ref + LCM(...))
             round(U_ENC(x_hat of the one before))
@@ -155,8 +155,8 @@ LDS = LatentMode(_code_lds, _reconstruct_lds)
 MODES: dict[str, Mode | None] = {"intra": None, "mfvc": MFVC, "lds": LDS, "aligned": Aligned()}
 
 
-def refines(mode: Mode | None) -> bool:
-    """Whether I-pictures may take two steps (codec/refined.py): where no picture refers to their latents."""
+def has_two_steps(mode: Mode | None) -> bool:
+    """Whether a mode's I-pictures may take two steps (codec/two_steps.py): where no picture refers to their latents."""
     return not isinstance(mode, LatentMode)
 
 

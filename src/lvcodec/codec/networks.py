@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from lvcodec import names
 from lvcodec.codec.network import Network
-from lvcodec.codec.refined import BASE_INDEX, is_refined
+from lvcodec.codec.two_steps import with_first_step
 from lvcodec.errors import StreamError
 from lvcodec.exact.backends import pick_device
 from lvcodec.exact.loaded import needed
@@ -71,13 +71,11 @@ class Networks:
     def at(self, quality_index: int) -> Network:
         """The network of a quality. Raises UsageError if the weights have none."""
         if quality_index not in self._networks:
-            self._networks[quality_index] = self._network(quality_index)
+            self._networks[quality_index] = with_first_step(self._network(quality_index), self.at)
         return self._networks[quality_index]
 
     def _network(self, quality_index: int) -> Network:
-        net = Network(self._coding(quality_index), self.video.width, self.video.height, quality_index)
-        net.base = self.at(BASE_INDEX) if is_refined(net) else None
-        return net
+        return Network(self._coding(quality_index), self.video.width, self.video.height, quality_index)
 
     def _coding(self, quality_index: int) -> Coding:
         return loading.coding(self.info, quality_index, self.device, self.backend)

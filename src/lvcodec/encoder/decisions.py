@@ -14,7 +14,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
 
 import numpy as np
 
@@ -49,15 +48,13 @@ class Decisions(ABC):
     for 1/2.
     layers: how many quality indices the pictures of layers 1, 2, ... (stream/structure.py) are below their I-picture,
     where the weights have such qualities. long_layers, key_every: the same in long GOPs, where every so many-th picture
-    may be a key picture of the I-picture's own quality, which keeps errors from adding up; 0: none is. refines: whether
-    I-pictures may take two steps (codec/refined.py).
+    may be a key picture of the I-picture's own quality, which keeps errors from adding up; 0: none is.
     """
 
     alpha: Fraction | None = Fraction(1)
     layers: tuple[int, ...] = (0,) * MAX_LAYER
     long_layers: tuple[int, ...] = (0,) * MAX_LAYER
     key_every: int = 0
-    refines: ClassVar[bool] = True
 
     def where(self, alpha: Fraction) -> Decisions:
         """Those for pictures whose shift has this length."""
@@ -94,7 +91,6 @@ class LatentDecisions(Decisions):
     refined: str
     distortion_weight: float = 1.0
     unshifted: LatentDecisions | None = None
-    refines: ClassVar[bool] = False
 
     def where(self, alpha: Fraction) -> LatentDecisions:
         """See Decisions."""

@@ -12,7 +12,7 @@ from lvcodec import names, quality
 from lvcodec.arrays import Ints
 from lvcodec.codec.network import Network, ints
 from lvcodec.codec.networks import Networks
-from lvcodec.codec.refined import BASE_INDEX, is_refined
+from lvcodec.codec.two_steps import with_first_step
 from lvcodec.encoder.distortion import step_weight
 from lvcodec.nets.coding import Array, as_numpy
 from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
@@ -159,12 +159,10 @@ class EncoderNetworks(Networks):
                 refiner,
                 self._rounds,
             )
-            net.base = self.at(BASE_INDEX) if is_refined(net) else None
-            self._for_encoding[quality_index] = net
+            self._for_encoding[quality_index] = with_first_step(net, self.at)
         return self._for_encoding[quality_index]
 
     def of_size(self, quality_index: int, width: int, height: int, rounds: int) -> EncoderNetwork:
         """One for pictures of another size. Raises UsageError as `at` does."""
         net = EncoderNetwork(self._coding(quality_index), width, height, quality_index, rounds=rounds)
-        net.base = self.of_size(BASE_INDEX, width, height, rounds) if is_refined(net) else None
-        return net
+        return with_first_step(net, lambda index: self.of_size(index, width, height, rounds))

@@ -11,7 +11,8 @@ from lvcodec import quality
 from lvcodec.arrays import Ints
 from lvcodec.nets.shapes import InterShape
 
-KNOTS = 11  # qualities whose steps and scales are learned, 1 ... 11: those beyond 9 are of refined I-pictures
+KNOTS = 11  # qualities whose steps and scales are learned, 1 ... 11: those beyond 9 are of I-pictures in two steps
+LAST_INTER_INDEX = (KNOTS - 1) * quality.INDICES_A_QUALITY
 MOTION_FEATURES = 8
 CONTEXT_PLANES = 5  # quality, references' quality, I-pictures among them, B-picture, distance
 CHANGE_PLANES = 2  # quality, B-picture

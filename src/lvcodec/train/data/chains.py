@@ -31,7 +31,7 @@ class Chain:
     """An I-picture and what is coded after it, at H x W luma pels.
 
     source: (T, H * 3/2, W) uint8, raw 4:2:0; quality_index: of the I-picture; start: (H * 3/2, W), that as decoded, or
-    after the first of its two steps (codec/refined.py); start_index: the quality index that start was coded at.
+    after the first of its two steps (codec/two_steps.py); start_index: the quality index that start was coded at.
     steps: (S, 4) int32 in the order of coding: at, before, after (NONE for a P-picture), layer (stream/structure.py);
     pictures count from 0, the I-picture. qualities: (S,) int32, the quality indices that they were coded at. field: (S,
     2, rows, columns) int16, the motion as it is coded (codec/motion.py): a B-picture's is over the greater of its two

@@ -19,8 +19,8 @@ from lvcodec import encode
 from lvcodec.codec.dpb import DecodedPictures
 from lvcodec.codec.motion import Motion, code_motion
 from lvcodec.codec.prediction import expected
-from lvcodec.codec.refined import BASE_INDEX, REFINED_FROM
 from lvcodec.codec.state import State
+from lvcodec.codec.two_steps import FIRST_INDEX, takes_two_steps
 from lvcodec.entropy.coder import Reader
 from lvcodec.errors import InputError
 from lvcodec.models.store import ModelInfo
@@ -81,8 +81,8 @@ def of_pictures(pictures: Sequence[Picture], rate: Fraction, info: ModelInfo, in
     with open_source(shown) as source:
         start = next(islice(source, first.number, None))
     start_index = index
-    if index >= REFINED_FROM:
-        start, start_index = _first_step(pictures[first.number], rate, info), BASE_INDEX
+    if takes_two_steps(index):
+        start, start_index = _first_step(pictures[first.number], rate, info), FIRST_INDEX
     steps, motions = zip(*_predicted(first, gop, start), strict=True)
     end = first.number + len(gop) + 1
     return Chain(
@@ -119,7 +119,7 @@ def _coded(
 
 def _first_step(picture: Picture, rate: Fraction, info: ModelInfo) -> Picture:
     """An I-picture after the first of its two steps."""
-    _, shown = _coded([picture], rate, info, BASE_INDEX, "intra")
+    _, shown = _coded([picture], rate, info, FIRST_INDEX, "intra")
     with open_source(shown) as source:
         return next(iter(source))
 

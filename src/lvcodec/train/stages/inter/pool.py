@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lvcodec.codec import refined
+from lvcodec.codec import two_steps
 from lvcodec.codec.motion import both_fields
 from lvcodec.errors import InputError
 from lvcodec.exact import warp
@@ -30,8 +30,8 @@ ENDS = 0.012  # the chance that a chain ends after a picture
 # collected.
 BELOW, FREE = 2.2, 0.18
 KEY, WANDER = 0.08, 0.1  # share of P-pictures of the I-picture's quality, beside key ones; deviation of the others'
-# I-pictures this near the quality of those that are refined; the share of their chains that begin with a refinement.
-NEAR, REFINED = 0.75, 0.6
+# I-pictures this near in quality to a first step; the share of their chains that begin as if it was one.
+NEAR, TWO_STEPS = 0.75, 0.6
 
 
 @dataclass(eq=False)
@@ -49,14 +49,14 @@ class Running:
     """A chain under way.
 
     flips: axes that it is mirrored in; own: quality of its I-picture; base: of the best of the others, but for key
-    pictures; refine: whether the I-picture is to be refined to its quality; step: the next.
+    pictures; half: whether the I-picture has had its first step alone; step: the next.
     """
 
     chain: Chain
     flips: tuple[bool, bool]
     own: float
     base: float
-    refine: bool = False
+    half: bool = False
     step: int = 0
     pictures: dict[int, Decoded] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class View(NamedTuple):
 class Task:
     """The next picture of a running chain. before, after: its references, the same of a P-picture.
 
-    distance: refined.STILL of an I-picture that is refined, whose reference is what it was.
+    distance: two_steps.STILL of an I-picture's second step, whose reference is its first.
     """
 
     running: Running
@@ -142,8 +142,8 @@ class Pool:
 
     def next(self, running: Running) -> Task:
         """What comes next in a chain."""
-        if running.refine:
-            return _refinement(running)
+        if running.half:
+            return _second_step(running)
         chain, random = running.chain, self.random
         at, before, after, layer = (int(x) for x in chain.steps[running.step])
         below = chain.best - int(chain.qualities[running.step])
@@ -164,9 +164,9 @@ class Pool:
     def put(self, task: Task, picture: Decoded) -> None:
         """Take a decoded picture; a chain that is at its end makes room for another one."""
         running = task.running
-        if running.refine:
+        if running.half:
             running.pictures[task.at] = Decoded(picture.planes, None, running.own, intra=True)
-            running.refine = False
+            running.half = False
         else:
             running.pictures[task.at] = picture
             running.step += 1
@@ -183,25 +183,25 @@ class Pool:
         chain = chains.load(files[random.integers(len(files))])
         flips = bool(random.random() < 0.5), bool(random.random() < 0.5)
         own, start, coded_at = of_index(chain.quality_index), chain.start, of_index(chain.start_index)
-        refine = coded_at != own
-        if not refine and abs(own - of_index(refined.BASE_INDEX)) < NEAR and random.random() < REFINED:
-            own, refine = random.uniform(of_index(refined.REFINED_FROM), HIGHEST), True
-        if random.random() < FREE and not refine:
+        half = coded_at != own
+        if not half and abs(own - of_index(two_steps.FIRST_INDEX)) < NEAR and random.random() < TWO_STEPS:
+            own, half = random.uniform(of_index(two_steps.FROM_INDEX), HIGHEST), True
+        if random.random() < FREE and not half:
             base = random.uniform(LOWEST, HIGHEST)
             if base > own and random.random() < 0.5:
                 own, start = min(base + 1, HIGHEST), chain.source[0]
         else:
-            base = max(1.0, own - random.uniform(0, BELOW))
-        first = Decoded(planes_of(start, flips), None, coded_at if refine else own, intra=True)
-        return Running(chain, flips, own, base, refine, pictures={0: first})
+            base = max(LOWEST, own - random.uniform(0, BELOW))
+        first = Decoded(planes_of(start, flips), None, coded_at if half else own, intra=True)
+        return Running(chain, flips, own, base, half, pictures={0: first})
 
 
-def _refinement(running: Running) -> Task:
-    """What its I-picture lacks."""
+def _second_step(running: Running) -> Task:
+    """Of its I-picture."""
     directions = running.chain.direction.shape[1:]
-    finer = of_index(refined.FINER) - LOWEST
     field, direction = np.zeros((2, *directions), np.int32), np.full(directions, BEFORE, np.uint8)
-    return Task(running, 0, 0, 0, running.own + finer, refined.STILL, field, direction)
+    quality = running.own + two_steps.FINER / INDICES_A_QUALITY
+    return Task(running, 0, 0, 0, quality, two_steps.STILL, field, direction)
 
 
 def planes_of(raw: NDArray[np.uint8], flips: tuple[bool, bool] = (False, False)) -> Planes:

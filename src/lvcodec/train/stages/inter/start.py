@@ -31,9 +31,9 @@ EDGE = 0.625
 DEAD = 0.65  # symbols: what is smaller is not sent
 LEAST = 1e-5  # chance of a symbol other than 0
 STEP = 12 * 0.72  # of a coefficient whose lambda is 1, squared
-# In steps: coefficients that are kept while the basis is turned, and rows that are looked at; share of each row's
-# energy that the basis itself counts.
-THRESHOLD, FAINT, HELD, TURNS = 0.9, 0.25, 0.05, 30
+THRESHOLD, FAINT = 0.9, 0.25  # steps: coefficients that are kept while the basis is turned; rows that are looked at
+HELD = 0.05  # squared steps a row that each direction of the basis is taken to have as it is
+TURNS = 30  # after which it hardly moves
 # Channels with so large a part of chroma have steps so much finer, as their errors weigh more in PSNR 6:1:1 than in the
 # squared errors (docs/decisions.md#the-inter-path).
 CHROMA_SHARE, CHROMA_FINER = 0.2, 1.4
