@@ -64,7 +64,13 @@ SHAPES = {  # few channels, and counts that the roundings of 4 * N // 3 and M //
         inter=True,
     ),
 }
-SIZES = {1.75: (67, 45), 6: (35, 71), 1: (67, 45), 3: (35, 71)}  # of the clip, by quality: one wide, one high
+SIZES = {
+    1.75: (67, 45),
+    6: (35, 71),
+    1: (67, 45),
+    3: (35, 71),
+    8.5: (67, 45),
+}  # of the clip, by quality: one wide, one high
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -165,7 +171,7 @@ def same_pictures(stream: Path, recon: Path, model: store.ModelInfo) -> list[str
 
 
 @pytest.mark.parametrize(("mode", "alpha"), CODINGS)
-@pytest.mark.parametrize("quality", [1.75, 6])
+@pytest.mark.parametrize("quality", [1.75, 6, 8.5])
 def test_swift(
     source: MakeSource, tmp_path: Path, swift: store.ModelInfo, quality: float, mode: str, alpha: float
 ) -> None:
@@ -224,6 +230,23 @@ def test_aligned(source: MakeSource, tmp_path: Path, swift: store.ModelInfo, wal
     assert same_pictures(stream, recon, swift) == list("IPPIP")
     assert min(walked.live[False]) < 1 and max(walked.live[False]) > 0
     assert walked.symbols[False] > 20 and walked.added > 16
+
+
+@pytest.mark.parametrize(("mode", "quality", "steps"), [("aligned", 6, 0), ("aligned", 6.05, 1), ("intra", 9, 1)])
+def test_two_steps(
+    source: MakeSource,
+    tmp_path: Path,
+    swift: store.ModelInfo,
+    walked: Walked,
+    mode: str,
+    quality: float,
+    steps: int,
+) -> None:
+    """An I-picture beyond quality 6 is refined by the inter path, in modes that do not refer to its latents."""
+    stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
+    lvcodec.encode(source(67, 45, 1), stream, recon=recon, model=swift.path, quality=quality, mode=mode)
+    assert same_pictures(stream, recon, swift) == ["I"]
+    assert len(walked.live[False]) == steps and walked.symbols[False] >= 20 * steps
 
 
 @pytest.mark.parametrize("bframes", [1, 4, 7])

@@ -140,9 +140,9 @@ def speeds(
     with torch.inference_mode():
         for name in backends:
             net = EncoderNetwork(loading.coding(info, 60, backend=name), width, height, 60)
-            _, first, _ = encode_intra(clip[0], net)
+            _, first, _ = encode_intra(clip[0], net, two_steps=False)
             if decisions is None:
-                encode = partial(encode_intra, clip[2], net)
+                encode = partial(encode_intra, clip[2], net, two_steps=False)
                 decode = partial(decode_picture, encode()[0], (), None, net, mode, one)
             else:
                 [step] = Structure(1).steps

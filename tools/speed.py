@@ -4,8 +4,9 @@
 
 For each size that the clip is scaled to, each mode, and each way to share the processor: pictures encoded and decoded
 a second, from the first that is there to the last, so that loading networks does not count. Before that, what the
-machine's matrix products reach; after it, on request, learned codecs of CompressAI with random weights on the same
-pictures. Ways take turns within each size and mode, the best of the rounds counts: trust ratios, and those of one run.
+machine's matrix products reach; after it, on request, codecs of ffmpeg on the same pictures, and learned codecs of
+CompressAI with random weights. Ways take turns within each size and mode, the best of the rounds counts: trust ratios,
+and those of one run.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,12 +31,19 @@ from lvcodec.errors import LvcError
 from lvcodec.exact.backends import layers_of, works
 from lvcodec.exact.formats import INT8
 from lvcodec.exact.ops import Conv
+from lvcodec.names import DEFAULT_MODE
 from lvcodec.quality import DEFAULT, HIGHEST, LOWEST
 from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
 
 SIZES = {"QCIF": (176, 144), "CIF": (352, 288), "720p": (1280, 720), "1080p": (1920, 1080)}
-GOP = 6
+GOP = 6  # of the paper's modes
 LEARNED = ("ssf2020", "cheng2020-anchor")
+FFMPEG = {
+    "x264": ("-c:v", "libx264", "-preset", "medium"),
+    "x265": ("-c:v", "libx265", "-preset", "medium"),
+    "svt-av1": ("-c:v", "libsvtav1", "-preset", "8"),
+}
+POOLS = {"x265": "-x265-params pools={0}:log-level=none", "svt-av1": "-svtav1-params lp={0}"}  # beside -threads
 
 
 @dataclass(frozen=True)
@@ -94,9 +102,10 @@ def rate(code: Callable[..., object]) -> float:
 def measure(clip: Path, mode: str, ways: Sequence[Way], quality: float, rounds: int) -> list[tuple[float, float]]:
     """Pictures encoded and decoded a second, the best of the rounds, by way."""
     best = [(0.0, 0.0)] * len(ways)
+    gop = None if mode == DEFAULT_MODE else GOP
     with tempfile.TemporaryDirectory() as folder:
         stream, shown = Path(folder) / "a.lvc", Path(folder) / "a.y4m"
-        lvcodec.encode(clip, stream, mode=mode, quality=quality, gop=GOP, frames=(0, 2))  # networks are loaded
+        lvcodec.encode(clip, stream, mode=mode, quality=quality, gop=gop, frames=(0, 2))  # networks are loaded
         for _ in range(rounds):
             for number, way in enumerate(ways):
                 with threads_of_torch(way.threads):
@@ -107,7 +116,7 @@ def measure(clip: Path, mode: str, ways: Sequence[Way], quality: float, rounds: 
                             stream,
                             mode=mode,
                             quality=quality,
-                            gop=GOP,
+                            gop=gop,
                             jobs=way.jobs,
                             overwrite=True,
                         )
@@ -115,6 +124,42 @@ def measure(clip: Path, mode: str, ways: Sequence[Way], quality: float, rounds: 
                     decoded = rate(partial(lvcodec.decode, stream, shown, jobs=way.jobs, overwrite=True))
                 best[number] = max(best[number][0], encoded), max(best[number][1], decoded)
     return best
+
+
+def by_ffmpeg(
+    name: str, crf: int, pictures: int, rounds: int, clip: Path, size: tuple[int, int], threads: int
+) -> tuple[float, float]:
+    """Pictures encoded and decoded a second by a codec of ffmpeg's, whole commands, the best of the rounds."""
+    own = ("-threads", str(threads))
+    pool = POOLS.get(name, "").format(threads).split()
+    encoded = decoded = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "a.mkv"
+        to_file = ["-y", "-i", str(clip), *FFMPEG[name], *pool, *own, "-crf", str(crf), str(target)]
+        to_raw = [
+            *own,
+            "-i",
+            str(target),
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "yuv420p",
+            "-y",
+            str(Path(folder) / "a.yuv"),
+        ]
+        for _ in range(rounds):
+            encoded = max(encoded, pictures / seconds(to_file, name))
+            decoded = max(decoded, pictures / seconds(to_raw, name))
+    return encoded, decoded
+
+
+def seconds(command: list[str], name: str) -> float:
+    """What a command of ffmpeg takes. Raises InputError if it fails."""
+    began = time.perf_counter()
+    process = FfmpegProcess(command, what=f"{name} failed")
+    process.stdout.read()
+    process.check()
+    return time.perf_counter() - began
 
 
 def products(threads: int) -> dict[str, float]:
@@ -187,7 +232,12 @@ def learned(name: str, clip: Path, size: tuple[int, int], threads: int, pictures
 
 def row(*cells: object) -> None:
     """Print a row of a Markdown table."""
-    click.echo("| " + " | ".join(f"{cell:.1f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
+    click.echo("| " + " | ".join(shown(cell) if isinstance(cell, float) else str(cell) for cell in cells) + " |")
+
+
+def shown(figure: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{figure:.0f}" if figure >= 100 else f"{figure:.3g}"
 
 
 def head(*cells: str) -> None:
@@ -195,6 +245,20 @@ def head(*cells: str) -> None:
     click.echo()
     row(*cells)
     row(*("---" for _ in cells))
+
+
+def compare(
+    what: str,
+    codes: Mapping[str, Callable[..., tuple[float, float]]],
+    clips: Mapping[str, Path],
+    threads: Sequence[int],
+) -> None:
+    """Print the speeds of other codecs; each is called with a clip, its size and a number of threads."""
+    if codes:
+        head("size", what, *(f"{Way(count, 1).label}: {side}" for count in threads for side in ("encode", "decode")))
+    for size, clip in clips.items():
+        for name, code in codes.items():
+            row(size, name, *(value for count in threads for value in code(clip, SIZES[size], count)))
 
 
 @click.command()
@@ -224,8 +288,21 @@ def head(*cells: str) -> None:
     metavar="THREADSxJOBS",
     help="May be repeated.",
 )
+@click.option(
+    "--pictures",
+    type=click.IntRange(min=4),
+    help=f"Of the clip, which begins again where it ends.  [default: {GOP} for each job]",
+)
 @click.option("-q", "--quality", type=click.FloatRange(LOWEST, HIGHEST), default=DEFAULT, show_default=True)
 @click.option("--rounds", type=click.IntRange(min=1), default=2, show_default=True, help="The best counts.")
+@click.option(
+    "--ffmpeg",
+    "codecs",
+    type=click.Choice(list(FFMPEG)),
+    multiple=True,
+    help="Also this codec of ffmpeg's, whole commands at each size: with many --pictures starting counts less.",
+)
+@click.option("--crf", type=click.IntRange(0, 51), default=28, show_default=True, help="Of those.")
 @click.option(
     "--learned",
     "others",
@@ -238,12 +315,16 @@ def main(
     sizes: tuple[str, ...],
     modes: tuple[str, ...],
     ways: tuple[str, ...],
+    pictures: int | None,
     quality: float,
     rounds: int,
+    codecs: tuple[str, ...],
+    crf: int,
     others: tuple[str, ...],
 ) -> None:
     """Measure how fast CLIP's pictures are encoded and decoded here; print Markdown tables."""
     asked = [Way.parse(text) for text in ways]
+    pictures = pictures or GOP * max(2, *(way.jobs for way in asked))
     facts = machine.describe(jobs=1, threads=1)
     click.echo(", ".join(f"{name} {facts[name]}" for name in ("processor", "cores", "python", "torch", "lvcodec")))
     try:
@@ -255,26 +336,20 @@ def main(
         with tempfile.TemporaryDirectory() as folder:
             clips = {size: Path(folder) / f"{size}.y4m" for size in sizes}
             for size, target in clips.items():
-                scaled(clip, target, SIZES[size], GOP * max(2, *(way.jobs for way in asked)))
+                scaled(clip, target, SIZES[size], pictures)
                 for mode in modes:
                     row(
                         size,
                         f"`{mode}`",
                         *(value for pair in measure(target, mode, asked, quality, rounds) for value in pair),
                     )
-            if others:
-                head(
-                    "size",
-                    "model",
-                    *(f"{Way(threads, 1).label}: {what}" for threads in every for what in ("encode", "decode")),
-                )
-            for size, target in clips.items():
-                for name in others:
-                    row(
-                        size,
-                        name,
-                        *(f"{value:.2f}" for threads in every for value in learned(name, target, SIZES[size], threads)),
-                    )
+            counts = list(every)
+            others_by = {
+                "codec, whole commands": {name: partial(by_ffmpeg, name, crf, pictures, rounds) for name in codecs},
+                "model": {name: partial(learned, name) for name in others},
+            }
+            for what, codes in others_by.items():
+                compare(what, codes, clips, counts)
     except LvcError as error:
         raise click.ClickException(error.message) from error
 

@@ -110,6 +110,19 @@ def test_the_inter_path(pyramid: Path, number: int) -> None:
     assert maps.motion is not None and maps.motion.field.shape[1:] == live.shape == bits.shape[1:]
 
 
+def test_two_steps(lvc: Command, clip: Path, random_model: str, tmp_path: Path) -> None:
+    """The maps are of the first, and say so."""
+    stream = tmp_path / "two.lvc"
+    lvcodec.encode(clip, stream, model=random_model, quality=7, frames=(0, 2))
+    told = lvcodec.probe(stream, streams=True).pictures[0].streams or {}
+    assert told.keys() == {"z", "y", "live", "residual"}
+    maps = picture_maps(stream, 0)
+    assert maps.first_step and maps.arrays["bits"].sum() == pytest.approx(told["y"], rel=1e-9)
+    assert not picture_maps(stream, 1).first_step
+    done = lvc("inspect", stream, "--frame", "0", "-o", "shown.png", cwd=tmp_path)
+    assert done.returncode == 0 and b"first of two steps" in done.stdout
+
+
 def test_escapes_are_counted() -> None:
     rng = np.random.Generator(np.random.PCG64(1))
     counts = np.array([TOTAL - 9, 5, 4, TOTAL // 2, TOTAL // 4, TOTAL // 4], np.int32)

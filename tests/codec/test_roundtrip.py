@@ -50,7 +50,7 @@ def pictures(path: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("quality", [1, 3.5, 6])
+@pytest.mark.parametrize("quality", [1, 3.5, 6, 8.5])
 @pytest.mark.parametrize("size", [(80, 48), (175, 143), (1, 1), (2, 65)])
 def test_decoder_shows_the_recon(clip, tmp_path, random_model, mode, quality, size) -> None:
     source = clip(*size, 5)
@@ -63,6 +63,30 @@ def test_decoder_shows_the_recon(clip, tmp_path, random_model, mode, quality, si
     kinds = {p.number: p.kind for p in lvcodec.probe(stream).pictures}
     assert len(kinds) == 5 and all(kind == "I" for kind in kinds.values() if mode == "intra")
     assert mode == "intra" or [number for number, kind in kinds.items() if kind == "I"] == [0, 3]
+
+
+@pytest.mark.parametrize("mode", ["mfvc", "lds"])
+def test_one_step_where_latents_are_referred_to(clip, tmp_path, random_model, mode) -> None:
+    lvcodec.encode(clip(64, 64, 2), tmp_path / "a.lvc", mode=mode, quality=8, model=random_model)
+    assert lvcodec.probe(tmp_path / "a.lvc", streams=True).pictures[0].streams.keys() == {"z", "y"}
+
+
+def test_one_step_without_an_inter_path(clip, tmp_path, random_model, monkeypatch) -> None:
+    """The same integers, but for those of the inter path."""
+    info = store.find(random_model)
+    arrays = {name: part for name, part in store.read_integers(info).items() if "inter" not in name.split(".")}
+    shape = info.manifest["shape"] | {"inter": False}
+    about = {"about": "", "alpha": 1.0}
+    plain = store.write(
+        tmp_path / "plain", name="plain", family="swift", shape=shape, arrays=arrays, about=about, overwrite=False
+    )
+    stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
+    lvcodec.encode(clip(64, 64, 2), stream, mode="intra", quality=8, model=plain.path, recon=recon)
+    lvcodec.encode(clip(64, 64, 2), tmp_path / "b.lvc", mode="intra", quality=8, model=random_model)
+    assert stream.stat().st_size != (tmp_path / "b.lvc").stat().st_size
+    monkeypatch.setenv("LVCODEC_MODELS", str(tmp_path))
+    lvcodec.decode(stream, tmp_path / "back.y4m")
+    assert (tmp_path / "back.y4m").read_bytes() == recon.read_bytes()
 
 
 @pytest.mark.parametrize("quality", [1, 6])

@@ -60,6 +60,18 @@ def test_effort_pays(mode: str, quality: int) -> None:
     assert costs[1] < costs[0], (sizes, costs)
 
 
+def test_effort_where_there_are_two_steps() -> None:
+    """The first is searched; what is written is read."""
+    streams = []
+    for effort in (0, 2):
+        stream, shown, decoded = io.BytesIO(), io.BytesIO(), io.BytesIO()
+        lvcodec.encode(moving(1), stream, mode="intra", quality=7.5, effort=effort, recon=shown)
+        streams.append(stream.getvalue())
+        lvcodec.decode(io.BytesIO(streams[-1]), decoded)
+        assert decoded.getvalue() == shown.getvalue()
+    assert streams[0] != streams[1]
+
+
 def test_the_same_stream_each_time() -> None:
     clip, streams = moving(2), []
     for _ in range(2):

@@ -41,7 +41,7 @@ SWIFT_SHAPE = SwiftShape(
     temporal=8,
     inter=True,
 )
-INTER_QUALITIES = 161
+INTER_QUALITIES = 201
 CHENG2020_WIDTH, CHENG2020_QUALITY = 8, 2
 
 

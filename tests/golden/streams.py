@@ -21,13 +21,15 @@ FOLDER = Path(__file__).parent / "streams"
 HASHES = FOLDER / "hashes.json"
 WIDTH, HEIGHT, PICTURES, GOP = 72, 56, 4, 3  # padded in both directions; I, P, P and a second GOP
 QUALITIES = {"swift": 4.85, "cheng2020": 2.0}  # by model
+TWO_STEPS = 7.35  # a quality whose I-pictures take two steps (lvcodec/codec/two_steps.py)
 
 
 @dataclass(frozen=True)
 class Golden:
     """A stream: its name, and the model (of models.MODELS), mode and alpha that it is coded with.
 
-    gop: pictures from one I-picture to the next; pyramid: the others of a GOP are one, two deep.
+    gop: pictures from one I-picture to the next; pyramid: the others of a GOP are one, two deep; quality: None for the
+    model's of QUALITIES.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Golden:
     alpha: float = 1.0
     gop: int = GOP
     pyramid: bool = False
+    quality: float | None = None
 
     @property
     def path(self) -> Path:
@@ -49,6 +52,8 @@ STREAMS = [
     Golden("swift-lds-half", "swift", "lds", 0.5),
     Golden("swift-aligned", "swift", "aligned"),
     Golden("swift-aligned-pyramid", "swift", "aligned", gop=PICTURES, pyramid=True),
+    Golden("swift-intra-two-steps", "swift", "intra", quality=TWO_STEPS),
+    Golden("swift-aligned-two-steps", "swift", "aligned", quality=TWO_STEPS),
     Golden("cheng2020-intra", "cheng2020", "intra"),
     Golden("cheng2020-mfvc", "cheng2020", "mfvc"),
     Golden("cheng2020-lds", "cheng2020", "lds"),
@@ -86,7 +91,7 @@ def encode(golden: Golden, model: ModelInfo, backend: str = "reference") -> byte
             model=model.path,
             mode=golden.mode,
             alpha=golden.alpha,
-            quality=QUALITIES[golden.model],
+            quality=golden.quality or QUALITIES[golden.model],
             gop=golden.gop,
             bframes=PICTURES - 2 if golden.pyramid else 0,
             backend=backend,

@@ -12,7 +12,7 @@ import pytest
 
 from lvcodec.cli import main as cli_main
 from lvcodec.errors import WeightsError
-from lvcodec.models import store
+from lvcodec.models import loading, store
 
 
 @pytest.fixture
@@ -80,3 +80,24 @@ def test_list_tells_of_it(beside_a_broken_one: store.ModelInfo) -> None:
     )
     assert done.returncode == 0 and "a-broken" in done.stderr
     assert beside_a_broken_one.name in [row["name"] for row in json.loads(done.stdout)]
+
+
+def test_an_inter_path_of_another_lvcodec(random_model: str, tmp_path: Path) -> None:
+    """Fewer qualities than this one asks for: one line, before any picture."""
+    info = store.find(random_model)
+    arrays = dict(store.read_integers(info))
+    arrays |= {
+        name: part[:161] for name, part in arrays.items() if name.startswith("steps.inter.") and len(part) == 201
+    }
+    other = store.write(
+        tmp_path / "other",
+        name="other",
+        family="swift",
+        shape=info.manifest["shape"],
+        arrays=arrays,
+        about={"about": "", "alpha": 1.0},
+        overwrite=False,
+    )
+    for backend in ("auto", "float"):
+        with pytest.raises(WeightsError, match="inter path in .* is of another lvcodec"):
+            loading.coding(other, 40, backend=backend)

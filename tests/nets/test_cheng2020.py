@@ -83,7 +83,7 @@ def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: F
     for picture in clip:
         decisions = DECISIONS[name]
         if sent is None or got is None or decisions is None:
-            payload, sent, writer = encode_intra(picture, net)
+            payload, sent, writer = encode_intra(picture, net, two_steps=False)
             got, reader = decode_picture(payload, (), None, net, mode, alpha)
         else:
             [step] = Structure(1).steps

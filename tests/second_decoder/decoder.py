@@ -25,7 +25,7 @@ from .weights import Weights
 
 Planes = list[NDArray[np.uint8]]
 FAMILIES = {1: ("swift", Swift), 2: ("cheng2020", Cheng2020)}
-LDS, ALIGNED = 2, 3
+INTRA, LDS, ALIGNED = 0, 2, 3
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,12 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
         decoded: list[Decoded] = []
         counts = states[max(states)].counts if states else first_counts()
         for record in group:
-            payload = Payload(record.payload, weights, networks(weights, record.quality), header, record.quality)
+            two_steps = record.kind == "I" and header.mode in (INTRA, ALIGNED) and record.quality > 100
+            two_steps = two_steps and "steps.inter.inverse" in weights.arrays
+            quality = 80 if two_steps else record.quality
+            payload = Payload(record.payload, weights, networks(weights, quality), header, quality)
             if record.kind == "I":
-                state = payload.intra()
+                state = payload.refined(record.quality) if two_steps else payload.intra()
             elif header.mode == ALIGNED:
                 parent = max(record.references, key=list(states).index)  # the one that was decoded last
                 state = payload.aligned(record, states, states[parent])
@@ -113,6 +116,17 @@ class Payload:
         for mask, mean8, level in self.networks.passes(z, y_hat):
             y_hat[mask] = self.latents("gaussian", mean8, level)
         return State(self.decoded(y_hat), self.quality, y_hat)
+
+    def refined(self, quality: int) -> State:
+        """Section "I-pictures in two steps": the first of this quality, then the second. quality: the picture's."""
+        first = self.intra()
+        size = -(-self.header.height // 16), -(-self.header.width // 16)
+        path = InterPath(self.weights, quality + 40)
+        nothing = np.zeros((path.channels, *size), dtype=np.int64)
+        motion = motion_of(np.zeros((2, *size), dtype=np.int64), np.zeros(size, dtype=bool))
+        known = Known(nothing, motion, planes_of(path.quality, 2 * self.quality, 2, 0, is_b=False), is_b=False)
+        symbols = path.read(self.coder, known)
+        return State(self.shown(path.shown(self.padded(first.x_hat, 16), symbols, known)), quality)
 
     def mfvc(self, before: State) -> State:
         """Section "mfvc"."""

@@ -47,6 +47,17 @@ def test_tables(speed: ModuleType, clip: Path) -> None:
     assert lines[6][:2] == ["QCIF", "`intra`"] and all(float(cell) > 0 for cell in lines[6][2:])
 
 
+def test_codecs_of_ffmpeg(speed: ModuleType, clip: Path) -> None:
+    asked = [part for name in speed.FFMPEG for part in ("--ffmpeg", name)]
+    plain = ["--size", "QCIF", "--mode", "intra", "--way", "1x1", "--rounds", "1", "--pictures", "4"]
+    done = CliRunner().invoke(speed.main, [str(clip), *plain, *asked])
+    assert done.exit_code == 0, done.output
+    lines = [line.strip("| ").split(" | ") for line in done.output.splitlines() if line.startswith("|")]
+    assert lines[-5] == ["size", "codec, whole commands", "1 thread: encode", "1 thread: decode"]
+    assert [line[1] for line in lines[-3:]] == ["x264", "x265", "svt-av1"]
+    assert all(float(cell) > 0 for line in lines[-3:] for cell in line[2:])
+
+
 def test_pictures_for_other_models(speed: ModuleType, clip: Path) -> None:
     """The clip's own, in RGB, edges repeated."""
     first, second = speed.rgb(clip, (96, 96), 2)

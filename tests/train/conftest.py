@@ -78,15 +78,19 @@ def chains_folder(tmp_path_factory, make_clip) -> Path:
     from lvcodec.train.data import chains
     from lvcodec.train.data.collect import raw_of
 
-    target, side, own = tmp_path_factory.mktemp("chains"), 64, 60
-    for seed, structure in enumerate((Structure(7), Structure(7, pyramid=True))):
+    target, side = tmp_path_factory.mktemp("chains"), 64
+    plain, two_steps = (60, 60), (120, 80)
+    for seed, (structure, (own, start)) in enumerate(
+        ((Structure(7), plain), (Structure(7, pyramid=True), plain), (Structure(7), two_steps))
+    ):
         source = np.stack([raw_of(picture) for picture in make_clip(side, side, 8, seed)])
         steps = [(s.at, s.before, chains.NONE if s.after is None else s.after, s.layer) for s in structure.steps]
         places = len(steps), side // 16, side // 16
         chain = chains.Chain(
             source,
-            source[0],
+            source[0] if start == own else source[0] // 16 * 16,  # as if after a first step
             own,
+            start,
             np.array(steps, dtype=np.int32),
             np.array([own - 6 * layer for *_, layer in steps], dtype=np.int32),
             np.zeros((places[0], 2, *places[1:]), dtype=np.int16),

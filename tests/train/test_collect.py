@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("compressai", reason="training's priors are CompressAI's: pip install '.[train]'")
 
 from lvcodec.errors import InputError
-from lvcodec.train.data.chains import BEFORE, NONE
+from lvcodec.train.data.chains import BEFORE, NONE, load, save
 from lvcodec.train.data.collect import of_pictures, raw_of
 
 SIDE = 64
@@ -57,3 +57,21 @@ def test_the_longest_shot_becomes_the_chain(with_path, make_clip, make_waves) ->
     )
     with pytest.raises(InputError, match="two pictures of one shot"):
         of_pictures(pictures[:1], Fraction(25), with_path, 60)
+
+
+def test_of_two_steps_the_first_is_kept(with_path, make_waves) -> None:
+    """An I-picture of quality 7: beside it stands what one of quality 5 shows, coarser than that is."""
+    pictures = make_waves(SIDE, SIDE, 3)
+    chain = of_pictures(pictures, Fraction(25), with_path, 120)
+    assert (chain.quality_index, chain.start_index) == (120, 80)
+    plain = of_pictures(pictures, Fraction(25), with_path, 80)
+    assert plain.start_index == 80
+    assert np.array_equal(chain.start, plain.start)
+
+
+def test_chains_from_before_there_were_two_steps(with_path, make_waves, tmp_path) -> None:
+    chain = of_pictures(make_waves(SIDE, SIDE, 3), Fraction(25), with_path, 60)
+    save(tmp_path / "a.npz", chain)
+    with np.load(tmp_path / "a.npz") as arrays:
+        np.savez(tmp_path / "b.npz", **{name: part for name, part in arrays.items() if name != "start_index"})
+    assert load(tmp_path / "b.npz").start_index == 60

@@ -22,7 +22,7 @@ from lvcodec.train.data.chains import AFTER, BEFORE, BOTH, NONE  # noqa: E402
 from lvcodec.train.results import checkpoint  # noqa: E402
 from lvcodec.train.run.chain_run import ChainRun  # noqa: E402
 from lvcodec.train.settings import Settings  # noqa: E402
-from lvcodec.train.stages.inter import unrolled  # noqa: E402
+from lvcodec.train.stages.inter import start, unrolled  # noqa: E402
 from lvcodec.train.stages.inter.coding import code  # noqa: E402
 from lvcodec.train.stages.inter.pool import Decoded, Pool, Task  # noqa: E402
 from lvcodec.train.stages.priors import swift_priors  # noqa: E402
@@ -182,3 +182,40 @@ def test_networks_without_the_path_get_one(tmp_path: Path, started: dict[str, to
     assert model.shape.inter
     for name, value in started.items():
         assert torch.equal(model.inter.state_dict()[name], value)
+
+
+def test_refined_chains_begin_with_their_i_picture(chains_folder: Path, model: Inter) -> None:
+    """It is coded once more at its own place, nearer to the source; later pictures take it for an I-picture."""
+    pool = Pool([chains_folder], 6, 5)
+    running = next(running for running in pool.draw(6) if running.half)
+    first = running.pictures[0]
+    task = pool.next(running)
+    assert (task.at, task.distance, task.quality) == (0, 0, running.own + 2)
+    with torch.no_grad():
+        coded = code(model, unrolled.batch_of(model, [task], {}))
+    [decoded] = unrolled.decoded_of([task], (coded.x_hat / UNITS_PER_LEVEL).round().clamp(-128, 127), coded.history)
+    pool.put(task, decoded)
+    shown = running.pictures[0]
+    assert (shown.intra, shown.history, shown.quality) == (True, None, running.own)
+
+    def error(planes: list[np.ndarray]) -> float:
+        return float(np.square(np.subtract(planes[0], task.source[0], dtype=np.int32)).mean())
+
+    assert error(shown.planes) < 0.8 * error(first.planes)
+    assert pool.next(running).at == 1
+
+
+def test_the_transform_is_turned_to_where_rows_are_sparse() -> None:
+    """Of rows that are few directions at a time, which are no cosines, it finds those."""
+    cosines = start._cosines()
+    assert torch.allclose(cosines @ cosines.T, torch.eye(384), atol=1e-5)
+    torch.manual_seed(1)
+    hidden, _ = torch.linalg.qr(cosines + 0.02 * torch.randn(384, 384))
+    rows = ((torch.rand(3000, 384) < 0.02) * torch.randn(3000, 384).sign() * 4) @ hidden.T
+    found = start._sparse(cosines, rows)
+    assert torch.allclose(found @ found.T, torch.eye(384), atol=1e-4)
+
+    def alike(basis: torch.Tensor) -> float:
+        return float((basis @ hidden).abs().amax(dim=1).mean())
+
+    assert alike(found) > 0.97 > alike(cosines)

@@ -37,7 +37,7 @@ from lvcodec.codec.aligned import inter_context
 from lvcodec.codec.dpb import DecodedPictures
 from lvcodec.codec.gop import check_picture, decode_record
 from lvcodec.codec.inter import code_inter
-from lvcodec.codec.modes import LatentMode, last_latents, mode_of
+from lvcodec.codec.modes import LatentMode, has_two_steps, last_latents, mode_of
 from lvcodec.codec.motion import Motion
 from lvcodec.codec.network import Network
 from lvcodec.codec.networks import Networks
@@ -72,9 +72,11 @@ class PictureMaps:
     """Arrays (M, H/16, W/16), or (H/16, W/16), of one picture by name, H and W padded.
 
     number: from 0. kind: "I", "P" or "B". arrays: of a P- or B-picture as above, of an I-picture y, mean, level (of the
-    scale grid), bits. coded: the name of the array that holds the bits that the stream spent on latents. streams: bits
-    of each sub-stream, as `lvcodec.probe` gives them. shown: the decoded picture. exact: whether y_res, if there is
-    one, is known everywhere. alpha: the length of the shift of y_shift. motion: that of a P- or B-picture of aligned.
+    scale grid), bits, those of its first step where it takes two. coded: the name of the array that holds the bits that
+    the stream spent on latents. streams: bits of each sub-stream, as `lvcodec.probe` gives them. shown: the decoded
+    picture. exact: whether y_res, if there is one, is known everywhere. alpha: the length of the shift of y_shift.
+    motion: that of a P- or B-picture of aligned. first_step: whether these are of an I-picture's first step, after
+    which there is another.
     """
 
     number: int
@@ -86,6 +88,7 @@ class PictureMaps:
     exact: bool = True
     alpha: Fraction = Fraction(1)
     motion: Motion | None = None
+    first_step: bool = False
 
     @property
     def channels(self) -> int:
@@ -186,9 +189,10 @@ def _take_apart(
     mode = mode_of(header.mode, record.alpha)
     told = record.number, record.kind
     if record.step is None or mode is None:
-        return PictureMaps(
-            *told, _intra(code_intra(None, None, net, coder).streams["z"], net, coder), "bits", streams, shown
-        )
+        first = net.first_step if has_two_steps(mode) else None
+        of_latents = first or net
+        arrays = _intra(code_intra(None, None, of_latents, coder).streams["z"], of_latents, coder)
+        return PictureMaps(*told, arrays, "bits", streams, shown, first_step=first is not None)
     if not isinstance(mode, LatentMode):
         moved = code_picture_motion(None, references, record.step, coder)
         walk = _Walk(net.inter, coder, *moved.motion.field.shape[1:])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ALL = "all"
 PEOPLE = ("x264-medium", "x265-medium")  # as people use them, each with a structure of its own
 PAPER = ("x264-veryfast", "x265-veryfast")  # as the papers have them, GOP and no B-pictures
+IN_THE_PAPER = (1, 2, 3, 4, 5, 6)  # beyond them I-pictures are not the auto-encoder's alone
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Preset:
 PRESETS = {
     "uvg": Preset(
         frames=(0, 100),
+        qualities=IN_THE_PAPER,
         gop=PAPER_GOP,
         anchors=PAPER,
         modes=names.MODES,
@@ -89,6 +91,7 @@ PRESETS = {
     "quick": Preset(frames=(0, 24), qualities=(1, 2.5, 4, 6), anchor_step=2, metrics=("psnr", "ssim")),
     "ablation": Preset(
         gop=PAPER_GOP,
+        qualities=IN_THE_PAPER,
         modes=names.MODES,
         anchors=(*PAPER, "x264-intra", "x264-medium", "x265-medium"),
         metrics=("psnr", "rgb", "ssim", "vmaf", "xpsnr", "flicker"),

@@ -77,7 +77,7 @@ _STREAM = (
         default=float(USUAL.quality),
         show_default=True,
         help=f"From {quality.LOWEST}, the smallest stream, to {quality.HIGHEST}, the best picture; fractions lie "
-        "between. x264's --crf goes the other way: 9 looks like its 24, 7 like 28, 5 like 33, 3 like 38.",
+        "between. x264's --crf goes the other way: 9 looks like its 23, 7 like 27, 5 like 32, 3 like 38.",
     ),
     click.option(
         "--mode",

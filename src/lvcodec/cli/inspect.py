@@ -51,8 +51,9 @@ def inspect(
 
     Of a P-picture of mfvc or lds: the residual y_res, its mean, its direction from the mean (BFD), the shifted
     residual, and bits a latent position without the shift (y_res by its Laplace table) and with it (y_shift by the
-    push-forward of that table). Of an I-picture: the latent, its mean, the level of its scale, bits. Positions are 1/16
-    of the picture, which is padded to multiples of 16 pixels in P- and B-pictures of aligned, of 64 in all others.
+    push-forward of that table). Of an I-picture: the latent, its mean, the level of its scale, bits; beyond quality 6
+    those of the first of its two steps (the second is in the table of sub-streams, as live and residual). Positions are
+    1/16 of the picture, which is padded to multiples of 16 pixels in P- and B-pictures of aligned, of 64 in all others.
 
     y_res is what the symbol stands for that the encoder chose, not always the nearest to the picture's latents. Streams
     of mfvc, and pictures of lds that are not shifted, tell y_res and BFD exactly; the shift is then what would have

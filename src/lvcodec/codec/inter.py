@@ -1,4 +1,4 @@
-"""A P- or B-picture of swift's inter path: its symbols walked by either side, and what they make of a prediction."""
+"""A picture of swift's inter path: its symbols walked by either side, and what they make of a prediction."""
 
 from __future__ import annotations
 

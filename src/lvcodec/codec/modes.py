@@ -1,7 +1,7 @@
 """How a P-picture uses the picture before it: reference, sub-streams, reconstruction, one set a mode.
 
     mode    reference of a P-picture               sub-streams              reconstruction
-    intra   (all pictures are I-pictures)          z, y                     U_DEC(y)
+    intra   (all pictures are I-pictures)          z, y                     U_DEC(y); in two steps more
     mfvc    y of the picture before                z_t, y_res               U_DEC(y_ref + y_res)
     lds     y of the I-picture, then               z_t, y_shift, z_BFD      U_DEC(y_ref + LCM(...))
             round(U_ENC(x_hat of the one before))
@@ -153,6 +153,11 @@ def _reconstruct_lds(symbols: Symbols, reference: Reference, net: Network, when:
 MFVC = LatentMode(_code_mfvc, _reconstruct_mfvc)
 LDS = LatentMode(_code_lds, _reconstruct_lds)
 MODES: dict[str, Mode | None] = {"intra": None, "mfvc": MFVC, "lds": LDS, "aligned": Aligned()}
+
+
+def has_two_steps(mode: Mode | None) -> bool:
+    """Whether a mode's I-pictures may take two steps (codec/two_steps.py): where no picture refers to their latents."""
+    return not isinstance(mode, LatentMode)
 
 
 def mode_of(name: str, alpha: Fraction) -> Mode | None:

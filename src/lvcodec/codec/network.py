@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +28,15 @@ Bytes = NDArray[np.uint8]
 class Network:
     """A family at one quality, for pictures of one size (width, height as shown; padding happens here).
 
-    quality_index: which of the qualities; streams carry it.
+    quality_index: which of the qualities; streams carry it. first_step: of an I-picture's first step, where one of
+    this quality takes two (codec/two_steps.py).
     """
 
     def __init__(self, coding: Coding, width: int, height: int, quality_index: int) -> None:
         self.quality_index = quality_index
         self.coding, self.width, self.height = coding, width, height
         self._height, self._width = padded(height), padded(width)
+        self.first_step: Self | None = None
 
     @property
     def tables(self) -> dict[str, TableSet]:
@@ -42,7 +44,7 @@ class Network:
 
     @property
     def inter(self) -> InterPath:
-        """The inter path, of `aligned`. Raises WeightsError if the weights have none."""
+        """The inter path. Raises WeightsError if the weights have none."""
         if self.coding.inter is None:
             raise WeightsError("these weights have no inter path", "--mode lds codes without, or take newer weights")
         return self.coding.inter

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from lvcodec import names
 from lvcodec.codec.network import Network
+from lvcodec.codec.two_steps import with_first_step
 from lvcodec.errors import StreamError
 from lvcodec.exact.backends import pick_device
 from lvcodec.exact.loaded import needed
@@ -70,7 +71,7 @@ class Networks:
     def at(self, quality_index: int) -> Network:
         """The network of a quality. Raises UsageError if the weights have none."""
         if quality_index not in self._networks:
-            self._networks[quality_index] = self._network(quality_index)
+            self._networks[quality_index] = with_first_step(self._network(quality_index), self.at)
         return self._networks[quality_index]
 
     def _network(self, quality_index: int) -> Network:

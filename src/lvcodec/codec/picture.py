@@ -14,9 +14,10 @@ import numpy as np
 
 from lvcodec.arrays import Indices, Ints
 from lvcodec.codec.later import When, at_once
-from lvcodec.codec.modes import Mode, Symbols, code_hyper
+from lvcodec.codec.modes import Mode, Symbols, code_hyper, has_two_steps
 from lvcodec.codec.network import Network
 from lvcodec.codec.state import State
+from lvcodec.codec.two_steps import decode_second
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder, Reader
 from lvcodec.stream.structure import Step
@@ -40,8 +41,16 @@ def decode_picture(
     """
     coder = Reader(payload)
     if step is None or mode is None:
-        return reconstruct_intra(code_intra(None, None, net, coder), net, when), coder
+        return _decode_intra(net, net.first_step if has_two_steps(mode) else None, coder, when), coder
     return mode.decode(references, step, net, coder, alpha, when), coder
+
+
+def _decode_intra(net: Network, first: Network | None, coder: Coder, when: When) -> State:
+    """first: of the first step, where there are two."""
+    if first is None:
+        return reconstruct_intra(code_intra(None, None, net, coder), net, when)
+    y_hat = code_intra(None, None, first, coder).streams["y"]
+    return decode_second(net, lambda: first.pixels(first.latents(y_hat)), coder, when)
 
 
 def code_intra(z: Ints | None, decide: Decide | None, net: Network, coder: Coder) -> Symbols:

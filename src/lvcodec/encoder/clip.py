@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lvcodec import names
 from lvcodec.codec.jobs import ahead_of, default_jobs
+from lvcodec.codec.modes import MODES, has_two_steps
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.pipeline import pipelined
 from lvcodec.encoder.alpha import TRIED
@@ -95,7 +96,8 @@ def opened(
 
         def encoder_at(index: int) -> GopEncoder:
             nets = tuple(networks.at(max(0, index - coarser)) for coarser in (0, *layers))
-            coder = GroupCoder(nets, DECISIONS[options.chosen_mode])
+            mode = options.chosen_mode
+            coder = GroupCoder(nets, DECISIONS[mode], has_two_steps(MODES[mode]))
             tries_all = options.chosen_preset.structures_every == 1
             smaller = small_coder(coder, networks) if options.most_bframes and not tries_all else None
             alpha = alpha_of(options, info)

@@ -70,16 +70,17 @@ class GroupCoder:
     """How the groups of a clip are coded.
 
     nets: of I-pictures and of the pictures of layer 0, then of those of layers 1, 2, ...; decisions: None where all are
-    I-pictures.
+    I-pictures; two_steps: whether the mode's I-pictures may take two.
     """
 
     nets: tuple[EncoderNetwork, ...]
     decisions: Decisions | None
+    two_steps: bool
 
     def intra(self, picture: Picture) -> tuple[CodedGroup, State]:
         """An I-picture."""
         net = self.nets[0]
-        payload, state, _ = encode_intra(picture, net)
+        payload, state, _ = encode_intra(picture, net, two_steps=self.two_steps)
         return CodedGroup(None, (CodedPicture(picture, state.x_hat, payload, net.quality_index),)), state
 
     def group(

@@ -29,11 +29,11 @@ from lvcodec.video.picture import Picture
 PRICE_OF_SYMBOL, PRICE_OF_PLACE = 4.0, 2.0
 # docs/decisions.md#constants-of-the-search-that-only-save-time
 LEAST = 8.0  # bits that all that a place lacks has to be worth before it is looked at
-SHARE = 0.25  # of a quality's lambda that P- and B-pictures of that quality pay: later pictures mend their errors
+SHARE = 0.25  # of a quality's lambda that the inter path pays at that quality: later pictures mend errors
 
 
 def lambdas() -> list[float]:
-    """Lambda of P- and B-pictures at the whole qualities 1 ... KNOTS; beyond the scale's end it goes on as it ended."""
+    """The inter path's lambda at the whole qualities 1 ... KNOTS; beyond the scale's end it goes on as it ended."""
     every = list(LAMBDAS)
     while len(every) < KNOTS:
         every.append(every[-1] ** 2 / every[-2])
@@ -41,7 +41,7 @@ def lambdas() -> list[float]:
 
 
 def lambda_of(quality_index: int) -> float:
-    """Lambda of a P- or B-picture, geometric between whole qualities."""
+    """Lambda of a picture of the inter path, geometric between whole qualities."""
     logs = np.log(lambdas())
     return float(np.exp(np.interp(quality_index / INDICES_A_QUALITY, np.arange(KNOTS), logs)))
 

@@ -12,6 +12,7 @@ from lvcodec import names, quality
 from lvcodec.arrays import Ints
 from lvcodec.codec.network import Network, ints
 from lvcodec.codec.networks import Networks
+from lvcodec.codec.two_steps import with_first_step
 from lvcodec.encoder.distortion import step_weight
 from lvcodec.nets.coding import Array, as_numpy
 from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
@@ -150,7 +151,7 @@ class EncoderNetworks(Networks):
                 from lvcodec.encoder.refine import refiner_of  # most encodings do without
 
                 refiner = refiner_of(self.info, quality_index, self._effort)
-            self._for_encoding[quality_index] = EncoderNetwork(
+            net = EncoderNetwork(
                 self._coding(quality_index),
                 self.video.width,
                 self.video.height,
@@ -158,8 +159,10 @@ class EncoderNetworks(Networks):
                 refiner,
                 self._rounds,
             )
+            self._for_encoding[quality_index] = with_first_step(net, self.at)
         return self._for_encoding[quality_index]
 
     def of_size(self, quality_index: int, width: int, height: int, rounds: int) -> EncoderNetwork:
         """One for pictures of another size. Raises UsageError as `at` does."""
-        return EncoderNetwork(self._coding(quality_index), width, height, quality_index, rounds=rounds)
+        net = EncoderNetwork(self._coding(quality_index), width, height, quality_index, rounds=rounds)
+        return with_first_step(net, lambda index: self.of_size(index, width, height, rounds))

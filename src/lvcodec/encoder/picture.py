@@ -9,10 +9,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 from lvcodec.arrays import Indices, Ints
+from lvcodec.codec.inter import reconstruct_inter
 from lvcodec.codec.modes import Symbols
 from lvcodec.codec.picture import Decide, code_intra, reconstruct_intra
 from lvcodec.codec.state import State
+from lvcodec.codec.two_steps import second_context, second_path
 from lvcodec.encoder.decisions import Decisions
+from lvcodec.encoder.inter import encode_inter
 from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.symbols import Located, decide
 from lvcodec.entropy.coder import Coder, Writer
@@ -24,10 +27,20 @@ from lvcodec.video.picture import Picture
 I_DISTORTION_WEIGHT = 1.75
 
 
-def encode_intra(picture: Picture, net: EncoderNetwork) -> tuple[bytes, State, Coder]:
-    """Code an I-picture. Returns payload, state, and the coder, which has the bits by sub-stream."""
+def encode_intra(picture: Picture, net: EncoderNetwork, *, two_steps: bool) -> tuple[bytes, State, Coder]:
+    """Code an I-picture. Returns payload, state, and the coder, which has the bits by sub-stream.
+
+    two_steps: whether the mode's I-pictures take two where their quality does (codec/two_steps.py).
+    """
     coder = Writer()
-    after = reconstruct_intra(_code_intra(picture, net, coder), net)
+    if net.first_step is None or not two_steps:
+        after = reconstruct_intra(_code_intra(picture, net, coder), net)
+    else:
+        first = reconstruct_intra(_code_intra(picture, net.first_step, coder), net.first_step)
+        path = second_path(net)
+        context = second_context(net, path)
+        symbols = encode_inter(picture, first.x_hat, context, path, coder)
+        after = State(reconstruct_inter(first.x_hat, symbols, context, path), net.quality_index)
     return coder.finish(), after, coder
 
 

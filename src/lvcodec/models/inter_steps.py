@@ -18,6 +18,7 @@ from lvcodec.nets.inter_context import (
     DEAD_ZONES,
     INVERSE_BITS,
     KNOTS,
+    LAST_INTER_INDEX,
     LIVE_LEVELS,
     LIVE_MIDDLE,
     LIVE_PER_UNIT,
@@ -65,7 +66,7 @@ def inter_arrays(model: Inter) -> dict[str, NDArray[Any]]:
     Steps, scales and odds of all quality indices, int32 of (indices, M) or (indices, 1); each channel's class of dead
     zone and outward part, (M,); the frequency tables.
     """
-    indices = torch.arange((KNOTS - 1) * INDICES_A_QUALITY + 1, dtype=torch.float64)
+    indices = torch.arange(LAST_INTER_INDEX + 1, dtype=torch.float64)
     with torch.no_grad():
         steps = steps_for_training(model, 1 + indices / INDICES_A_QUALITY)
         parts = {

@@ -106,6 +106,7 @@ _built: dict[tuple[str, str, str], Any] = {}  # networks do not depend on the qu
 def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: str, backend: str) -> Coding:
     key = (info.weights_id, device, backend)
     if key not in _built:
+        _check_inter(info, arrays)
         made = _swift_by_kernels(info, arrays) if backend == NATIVE else _swift_by_torch(info, arrays, device, backend)
         _built.clear()
         _built[key] = made
@@ -120,6 +121,15 @@ def _swift(info: ModelInfo, arrays: Arrays, quality_index: int, device: str, bac
 
 
 AtQuality = Callable[[int], "Coding"]
+
+
+def _check_inter(info: ModelInfo, arrays: Arrays) -> None:
+    """Raises WeightsError if there is an inter path, and that has not the qualities of this one."""
+    from lvcodec.nets.inter_context import LAST_INTER_INDEX
+
+    rows = arrays.get("steps.inter.inverse")
+    if rows is not None and len(rows) != LAST_INTER_INDEX + 1:
+        raise WeightsError(f"the inter path in {info.path} is of another lvcodec", "take weights as new as the program")
 
 
 def _swift_by_kernels(info: ModelInfo, arrays: Arrays) -> tuple[int, AtQuality]:

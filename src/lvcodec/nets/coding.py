@@ -5,7 +5,7 @@
     hyper, intra_passes                           I-pictures' entropy model
     p_hyper, p_parameters                         P-pictures' (P-HE; P-HD, TPM, EPM)
     shift_hyper, compensate                       the shift (BFD-E; BFD-D, LCM)
-    inter                                         P- and B-pictures of `aligned`, where the model has it
+    inter                                         the inter path, where the model has it
 
 `scaled`, `step_sizes`, `hyper`, `p_hyper` and `shift_hyper` are for the encoder alone. Networks compute with arrays of
 their own kind, torch's or numpy's: swift_coding.py and cheng2020_coding.py by torch, swift_kernels.py without it.
@@ -81,6 +81,10 @@ class InterPath(Protocol):
     quality_index: int
     inverse: NDArray[np.float64]
     outward: NDArray[np.float64]
+
+    def at(self, quality_index: int) -> InterPath:
+        """The same networks at another quality, 0 ... (KNOTS - 1) * 20."""
+        ...
 
     def features(self, context: InterContext) -> Any:
         """What the entropy model has from before the picture."""

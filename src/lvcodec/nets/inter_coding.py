@@ -39,10 +39,14 @@ class InterCoding:
 
     def __init__(self, model: Inter, steps: dict[str, Tensor], tables: dict[str, TableSet], quality_index: int) -> None:
         self.model, self.tables, self.quality_index = model, tables, quality_index
-        self.steps = _steps(steps, quality_index)
+        self._every_step, self.steps = steps, _steps(steps, quality_index)
         self.shape, self._classes = model.shape, steps["inter.classes"].cpu().numpy()
         self.inverse, self.outward = (part.flatten().cpu().numpy() for part in (self.steps.inverse, self.steps.outward))
         self._backend, self._device = model.entry.backend, self.steps.inverse.device
+
+    def at(self, quality_index: int) -> InterCoding:
+        """See InterPath."""
+        return InterCoding(self.model, self._every_step, self.tables, quality_index)
 
     def features(self, context: InterContext) -> Units:
         """See InterPath."""

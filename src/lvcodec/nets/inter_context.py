@@ -11,7 +11,8 @@ from lvcodec import quality
 from lvcodec.arrays import Ints
 from lvcodec.nets.shapes import InterShape
 
-KNOTS = 9  # qualities whose steps and scales are learned, 1 ... 9; between them they are interpolated
+KNOTS = 11  # qualities whose steps and scales are learned, 1 ... 11: those beyond 9 are of I-pictures in two steps
+LAST_INTER_INDEX = (KNOTS - 1) * quality.INDICES_A_QUALITY
 MOTION_FEATURES = 8
 CONTEXT_PLANES = 5  # quality, references' quality, I-pictures among them, B-picture, distance
 CHANGE_PLANES = 2  # quality, B-picture
@@ -27,7 +28,7 @@ MAGNITUDES = (0, 16, 25, 32, 37, 41, 45, 48, 51, 53, 55, 57, 59, 61, 63, 64)
 # What enters beside them: lengths of vectors (quarters of a pel) and distances of pictures by half octaves, flags.
 HALF_OCTAVES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)
 UNITS_PER_HALF_OCTAVE, FLAG = 7, 32
-MIDDLE_INDEX = (KNOTS - 1) * quality.INDICES_A_QUALITY // 2  # a quality enters as how far its index is from this one
+MIDDLE_INDEX = quality.LAST_INDEX // 2  # a quality enters as how far its index is from this one
 TABLES = "steps.inter."  # how names of the quantiser's integer tables begin among a model's integers
 INVERSE_BITS, OFFSET_BITS, OUTWARD_BITS = 8, 5, 8  # their binary places
 DEAD_ZONES = (-0.125, 0.0, 0.125, 0.25, 0.375, 0.5)  # symbols, of the classes that channels have

@@ -44,13 +44,17 @@ class InterKernels:
     def __init__(
         self, layers: Layers, steps: dict[str, Array], tables: dict[str, TableSet], quality_index: int
     ) -> None:
-        self._layers, self.tables, self.quality_index = layers, tables, quality_index
+        self._layers, self._steps, self.tables, self.quality_index = layers, steps, tables, quality_index
         self.shape = InterShape()
         self.inverse = steps["inter.inverse"][quality_index] * 2.0**-INVERSE_BITS
         self.outward = steps["inter.outward"] * 2.0**-OUTWARD_BITS
         self._offset = steps["inter.offset"][quality_index] * 2.0**-OFFSET_BITS
         self._odds = steps["inter.odds"][quality_index] * 2.0**-OFFSET_BITS
         self._classes = steps["inter.classes"]
+
+    def at(self, quality_index: int) -> InterKernels:
+        """See InterPath."""
+        return InterKernels(self._layers, self._steps, self.tables, quality_index)
 
     # ---- the entropy model ------------------------------------------------------------------------------------------
 

@@ -30,7 +30,8 @@ FIRST_COARSER, FIRST_LAYER, FIRST_NEAR = 20, 8, 2
 class Chain:
     """An I-picture and what is coded after it, at H x W luma pels.
 
-    source: (T, H * 3/2, W) uint8, raw 4:2:0; start: (H * 3/2, W), the I-picture as decoded; quality_index: its own.
+    source: (T, H * 3/2, W) uint8, raw 4:2:0; quality_index: of the I-picture; start: (H * 3/2, W), that as decoded, or
+    after the first of its two steps (codec/two_steps.py); start_index: the quality index that start was coded at.
     steps: (S, 4) int32 in the order of coding: at, before, after (NONE for a P-picture), layer (stream/structure.py);
     pictures count from 0, the I-picture. qualities: (S,) int32, the quality indices that they were coded at. field: (S,
     2, rows, columns) int16, the motion as it is coded (codec/motion.py): a B-picture's is over the greater of its two
@@ -40,6 +41,7 @@ class Chain:
     source: NDArray[np.uint8]
     start: NDArray[np.uint8]
     quality_index: int
+    start_index: int
     steps: NDArray[np.int32]
     qualities: NDArray[np.int32]
     field: NDArray[np.int16]
@@ -65,10 +67,11 @@ def load(path: Path) -> Chain:
             stored = dict(arrays)
         if "motion" in stored:
             stored |= _of_pairs(stored)
+        stored.setdefault("start_index", stored["quality_index"])  # from before I-pictures had two steps
         parts = {field.name: stored[field.name] for field in fields(Chain)}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} holds no chain ({error})") from error
-    parts["quality_index"] = int(parts["quality_index"])
+    parts |= {name: int(parts[name]) for name in ("quality_index", "start_index")}
     return Chain(**parts)
 
 

@@ -20,6 +20,7 @@ from lvcodec.codec.dpb import DecodedPictures
 from lvcodec.codec.motion import Motion, code_motion
 from lvcodec.codec.prediction import expected
 from lvcodec.codec.state import State
+from lvcodec.codec.two_steps import FIRST_INDEX, takes_two_steps
 from lvcodec.entropy.coder import Reader
 from lvcodec.errors import InputError
 from lvcodec.models.store import ModelInfo
@@ -73,35 +74,54 @@ def of_video(video: Path, info: ModelInfo, random: np.random.Generator) -> Chain
 
 def of_pictures(pictures: Sequence[Picture], rate: Fraction, info: ModelInfo, index: int) -> Chain:
     """The longest GOP that the encoder makes of pictures in `aligned`, with an I-picture of this quality index."""
-    stream, shown = io.BytesIO(), io.BytesIO()
-    encoding = Encoding(
-        size=(pictures[0].width, pictures[0].height),
-        rate=rate,
-        pix_fmt="yuv420p",
-        model=info.path,
-        mode="aligned",
-        quality=of_index(index),
-        recon=shown,
-    )
-    encode(io.BytesIO(b"".join(picture.tobytes() for picture in pictures)), stream, encoding)
-    stream.seek(0)
-    shown.seek(0)
+    stream, shown = _coded(pictures, rate, info, index, "aligned")
     first, *gop = max(_gops(StreamReader(stream)), key=len)
     if not gop:
         raise InputError("a chain needs two pictures of one shot")
     with open_source(shown) as source:
         start = next(islice(source, first.number, None))
+    start_index = index
+    if takes_two_steps(index):
+        start, start_index = _first_step(pictures[first.number], rate, info), FIRST_INDEX
     steps, motions = zip(*_predicted(first, gop, start), strict=True)
     end = first.number + len(gop) + 1
     return Chain(
         np.stack([raw_of(picture) for picture in pictures[first.number : end]]),
         raw_of(start),
         index,
+        start_index,
         np.array(steps, dtype=np.int32),
         np.array([record.quality_index for record in gop], dtype=np.int32),
         np.stack([motion.field for motion in motions]).astype(np.int16),
         np.stack([_direction(motion) for motion in motions]),
     )
+
+
+def _coded(
+    pictures: Sequence[Picture], rate: Fraction, info: ModelInfo, index: int, mode: str
+) -> tuple[io.BytesIO, io.BytesIO]:
+    """The stream of pictures, and what it decodes to."""
+    stream, shown = io.BytesIO(), io.BytesIO()
+    encoding = Encoding(
+        size=(pictures[0].width, pictures[0].height),
+        rate=rate,
+        pix_fmt="yuv420p",
+        model=info.path,
+        mode=mode,
+        quality=of_index(index),
+        recon=shown,
+    )
+    encode(io.BytesIO(b"".join(picture.tobytes() for picture in pictures)), stream, encoding)
+    stream.seek(0)
+    shown.seek(0)
+    return stream, shown
+
+
+def _first_step(picture: Picture, rate: Fraction, info: ModelInfo) -> Picture:
+    """An I-picture after the first of its two steps."""
+    _, shown = _coded([picture], rate, info, FIRST_INDEX, "intra")
+    with open_source(shown) as source:
+        return next(iter(source))
 
 
 def _gops(reader: Iterable[PictureRecord]) -> list[list[PictureRecord]]:

@@ -77,8 +77,11 @@ def load(path: Path, *, average: bool = False) -> tuple[Any, Any, dict[str, Any]
     """Model, priors and the rest of a checkpoint; `average`: the moving average of the weights in their place."""
     state = read(path)
     model, priors = FAMILIES[family_of(state)].networks(state["shape"])
-    model.load_state_dict(state["model"] | (state["average"]["model"] if average else {}))
-    priors.load_state_dict(state["priors"] | (state["average"]["priors"] if average else {}))
+    try:
+        model.load_state_dict(state["model"] | (state["average"]["model"] if average else {}))
+        priors.load_state_dict(state["priors"] | (state["average"]["priors"] if average else {}))
+    except RuntimeError as error:  # of other shapes
+        raise InputError(f"{path} is of another lvcodec, whose networks have other shapes") from error
     return model, priors, state
 
 

@@ -58,7 +58,10 @@ def unpack(folder: Path) -> tuple[Swift, Priors]:
         shift = torch.from_numpy(integers[f"layers.{name}.shift"]).float() + layer.unit_bits
         value = layer.per_output(whole + _from_nibbles(arrays[f"fractions.{name}"], whole.shape))
         state[f"{name}.weight"] = layer.shape_back(value * torch.exp2(-shift)[:, None]).contiguous()
-    model.load_state_dict(state)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:  # of other shapes
+        raise WeightsError(f"the masters in {folder} are of another lvcodec", "take newer weights") from error
     known = priors.state_dict()
     priors.load_state_dict(known | {k[7:]: torch.from_numpy(v) for k, v in arrays.items() if k.startswith("priors.")})
     return model, priors

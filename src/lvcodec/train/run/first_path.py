@@ -59,6 +59,7 @@ def _still(video: Path, random: np.random.Generator) -> Chain:
         source,
         source[0],
         LAST_INDEX,
+        LAST_INDEX,
         np.array(steps, dtype=np.int32),
         np.full(len(steps), LAST_INDEX, dtype=np.int32),
         np.zeros((places[0], 2, *places[1:]), dtype=np.int16),

@@ -57,7 +57,7 @@ class CodedBatch:
 
 
 def lmbda_of(quality: Tensor) -> Tensor:
-    """Lambda of P- and B-pictures at qualities 1 ... KNOTS, (B,)."""
+    """Lambda of pictures at qualities 1 ... KNOTS, (B,)."""
     logs = torch.tensor(lambdas(), dtype=quality.dtype, device=quality.device).log()
     return torch.exp(between_knots(logs, quality))
 

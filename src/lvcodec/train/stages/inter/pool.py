@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lvcodec.codec import two_steps
 from lvcodec.codec.motion import both_fields
 from lvcodec.errors import InputError
 from lvcodec.exact import warp
-from lvcodec.nets.inter_context import KNOTS
-from lvcodec.quality import INDICES_A_QUALITY, of_index
+from lvcodec.quality import HIGHEST, INDICES_A_QUALITY, LOWEST, of_index
 from lvcodec.stream.structure import LAYER_CHAIN, LAYER_KEY
 from lvcodec.train.data import chains
 from lvcodec.train.data.chains import AFTER, BEFORE, BOTH, NONE, Chain
@@ -30,11 +30,13 @@ ENDS = 0.012  # the chance that a chain ends after a picture
 # collected.
 BELOW, FREE = 2.2, 0.18
 KEY, WANDER = 0.08, 0.1  # share of P-pictures of the I-picture's quality, beside key ones; deviation of the others'
+# I-pictures this near in quality to a first step; the share of their chains that begin as if it was one.
+NEAR, TWO_STEPS = 0.75, 0.6
 
 
 @dataclass(eq=False)
 class Decoded:
-    """A decoded picture as a reference. history: (M, H/16, W/16), None of an I-picture; quality: 1 ... KNOTS."""
+    """A decoded picture as a reference. history: (M, H/16, W/16), None of an I-picture; quality: 1 ... HIGHEST."""
 
     planes: Planes
     history: NDArray[np.uint8] | None
@@ -47,13 +49,14 @@ class Running:
     """A chain under way.
 
     flips: axes that it is mirrored in; own: quality of its I-picture; base: of the best of the others, but for key
-    pictures; step: the next.
+    pictures; half: whether the I-picture has had its first step alone; step: the next.
     """
 
     chain: Chain
     flips: tuple[bool, bool]
     own: float
     base: float
+    half: bool = False
     step: int = 0
     pictures: dict[int, Decoded] = field(default_factory=dict)
 
@@ -68,7 +71,10 @@ class View(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """The next picture of a running chain. before, after: its references, the same of a P-picture."""
+    """The next picture of a running chain. before, after: its references, the same of a P-picture.
+
+    distance: two_steps.STILL of an I-picture's second step, whose reference is its first.
+    """
 
     running: Running
     at: int
@@ -136,6 +142,8 @@ class Pool:
 
     def next(self, running: Running) -> Task:
         """What comes next in a chain."""
+        if running.half:
+            return _second_step(running)
         chain, random = running.chain, self.random
         at, before, after, layer = (int(x) for x in chain.steps[running.step])
         below = chain.best - int(chain.qualities[running.step])
@@ -147,7 +155,7 @@ class Pool:
             at,
             before,
             before if after == NONE else after,
-            float(np.clip(quality, 1, KNOTS)),
+            float(np.clip(quality, LOWEST, HIGHEST)),
             at - before if after == NONE else max(at - before, after - at),
             _flipped_field(chain.field[running.step].astype(np.int32), running.flips),
             _flipped(chain.direction[running.step], running.flips),
@@ -156,8 +164,12 @@ class Pool:
     def put(self, task: Task, picture: Decoded) -> None:
         """Take a decoded picture; a chain that is at its end makes room for another one."""
         running = task.running
-        running.pictures[task.at] = picture
-        running.step += 1
+        if running.half:
+            running.pictures[task.at] = Decoded(picture.planes, None, running.own, intra=True)
+            running.half = False
+        else:
+            running.pictures[task.at] = picture
+            running.step += 1
         needed = {int(x) for x in running.chain.steps[running.step :, 1:3].ravel()}
         running.pictures = {at: kept for at, kept in running.pictures.items() if at in needed}
         if not running.pictures or self.random.random() < ENDS:
@@ -170,15 +182,26 @@ class Pool:
         random, files = self.random, self._files()
         chain = chains.load(files[random.integers(len(files))])
         flips = bool(random.random() < 0.5), bool(random.random() < 0.5)
-        own, start = of_index(chain.quality_index), chain.start
-        if random.random() < FREE:
-            base = random.uniform(1, KNOTS)
+        own, start, coded_at = of_index(chain.quality_index), chain.start, of_index(chain.start_index)
+        half = coded_at != own
+        if not half and abs(own - of_index(two_steps.FIRST_INDEX)) < NEAR and random.random() < TWO_STEPS:
+            own, half = random.uniform(of_index(two_steps.FROM_INDEX), HIGHEST), True
+        if random.random() < FREE and not half:
+            base = random.uniform(LOWEST, HIGHEST)
             if base > own and random.random() < 0.5:
-                own, start = min(base + 1, KNOTS), chain.source[0]
+                own, start = min(base + 1, HIGHEST), chain.source[0]
         else:
-            base = max(1.0, own - random.uniform(0, BELOW))
-        first = Decoded(planes_of(start, flips), None, own, intra=True)
-        return Running(chain, flips, own, base, pictures={0: first})
+            base = max(LOWEST, own - random.uniform(0, BELOW))
+        first = Decoded(planes_of(start, flips), None, coded_at if half else own, intra=True)
+        return Running(chain, flips, own, base, half, pictures={0: first})
+
+
+def _second_step(running: Running) -> Task:
+    """Of its I-picture."""
+    directions = running.chain.direction.shape[1:]
+    field, direction = np.zeros((2, *directions), np.int32), np.full(directions, BEFORE, np.uint8)
+    quality = running.own + two_steps.FINER / INDICES_A_QUALITY
+    return Task(running, 0, 0, 0, quality, two_steps.STILL, field, direction)
 
 
 def planes_of(raw: NDArray[np.uint8], flips: tuple[bool, bool] = (False, False)) -> Planes:

@@ -1,4 +1,10 @@
-"""The start of the inter path: the Karhunen-Loeve transform of residuals, steps and scales that fit it."""
+"""The start of the inter path: a transform in which residuals are sparse, steps and scales that fit it.
+
+Residuals are edges and texture that moved otherwise than predicted, few and in places. The transform begins as cosines
+of 8x8 pels of luma and 4x4 of chroma, and is turned to what leaves fewer coefficients beyond a step, after Sezer,
+Harmanci and Guleryuz, "Sparse orthonormal transforms for image compression", 2008
+(docs/decisions.md#the-transform-of-residuals).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lvcodec.encoder.distortion import CHROMA, LUMA
+from lvcodec.exact.planes import SIDES
 from lvcodec.models.inter_steps import steps_for_training
 from lvcodec.nets.inter import Inter, remembered
 from lvcodec.nets.inter_context import KNOTS
@@ -23,9 +30,13 @@ COUNT = 8
 EDGE = 0.625
 DEAD = 0.65  # symbols: what is smaller is not sent
 LEAST = 1e-5  # chance of a symbol other than 0
-# Channels with so large a part of chroma have steps so much finer, as their errors weigh more in PSNR 6:1:1 than in the
-# squared errors (docs/decisions.md#the-inter-path).
-CHROMA_SHARE, CHROMA_FINER = 0.2, 1.4
+STEP = 12 * 0.72  # of a coefficient whose lambda is 1, squared
+THRESHOLD, FAINT = 0.9, 0.25  # steps: coefficients that are kept while the basis is turned; rows that are looked at
+HELD = 0.05  # squared steps a row that each direction of the basis is taken to have as it is
+TURNS = 30  # after which it hardly moves
+# Channels with so large a part of chroma have steps so much finer, at the whole qualities: PSNR 6:1:1 is a mean of
+# decibels, in which chroma's errors count more than in the squared errors (docs/decisions.md#the-inter-path).
+CHROMA_SHARE, CHROMA_FINER = 0.2, (3.1, 3.1, 2.9, 2.7, 2.3, 2.0, 2.0, 1.8, 1.75, 1.75, 1.75)
 CHANGE_START = 0.25  # of pixels' weights, whose numbers are large
 
 
@@ -33,12 +44,12 @@ def start(model: Inter, pool: Pool, rounds: Sequence[int] = ROUNDS) -> None:
     """Set transform, steps and scales so that the path works before any training; the pool's chains run meanwhile."""
     with torch.no_grad():
         knots = torch.arange(1, KNOTS + 1, dtype=torch.float32)
-        model.log_step.copy_(0.5 * torch.log(12 * 0.72 / lmbda_of(knots))[:, None].expand_as(model.log_step))
+        model.log_step.copy_(0.5 * torch.log(STEP / lmbda_of(knots))[:, None].expand_as(model.log_step))
         model.change_in.weight[:, :96] *= CHANGE_START
         for number, batches in enumerate(rounds):
             patches, lambdas = _residuals(model, pool, batches, coded=number > 0)
             _transform(model, patches, lambdas)
-        model.log_step[:, _chroma(model) > CHROMA_SHARE] -= math.log(CHROMA_FINER)
+        model.log_step[:, _chroma(model) > CHROMA_SHARE] -= torch.tensor(CHROMA_FINER).log()[:, None]
         _scales(model, patches, lambdas)
 
 
@@ -68,14 +79,43 @@ def _residuals(model: Inter, pool: Pool, batches: int, *, coded: bool) -> tuple[
 
 def _transform(model: Inter, patches: Tensor, lambdas: Tensor) -> None:
     """Both linear layers: an orthonormal transform of levels weighted as the distortion weighs them."""
-    scale = torch.full((PATCH_CHANNELS,), CHROMA).double()
+    scale = torch.full((PATCH_CHANNELS,), CHROMA)
     scale[: PATCH_CHANNELS * 2 // 3] = LUMA  # pixel_unshuffle keeps each of the 96 channels' four positions together
     scale = scale.sqrt()
-    vectors = (patches * lambdas.sqrt()[:, None, None]).double().flatten(0, 1) * scale
-    _, basis = torch.linalg.eigh(vectors.T @ vectors)
-    basis = basis.flip(1)[:, : model.shape.latent].T  # strongest first
+    rows = (patches * scale * torch.sqrt(lambdas / STEP)[:, None, None]).flatten(0, 1)  # steps
+    basis = _sparse(_cosines(), rows[(rows.abs() > FAINT).any(dim=1)])
+    strongest = (rows @ basis.T).square().mean(dim=0).argsort(descending=True, stable=True)
+    basis = basis[strongest[: model.shape.latent]]
     model.enc_linear.weight.copy_((basis * scale)[:, :, None, None])
     model.dec_linear.weight.copy_((basis / scale).T[:, :, None, None])
+
+
+def _sparse(basis: Tensor, rows: Tensor) -> Tensor:
+    """An orthonormal basis, (n, n), turned so that rows (N, n) have fewer coefficients beyond THRESHOLD.
+
+    In turn: what is larger is kept, and the basis becomes the one that shows the rows best by that. HELD keeps
+    directions as they are in which hardly any row has anything.
+    """
+    held = HELD * max(len(rows), 1) * basis
+    for _ in range(TURNS):
+        coefficients = rows @ basis.T
+        kept = coefficients * (coefficients.abs() > THRESHOLD)
+        left, _, right = torch.linalg.svd(kept.T @ rows + held)
+        basis = left @ right
+    return basis
+
+
+def _cosines() -> Tensor:
+    """Rows, (384, 384), that transform a patch's blocks of 8x8 pels of Y and 4x4 of U and V."""
+    parts = [torch.kron(waves, waves) for waves in map(_waves, SIDES)]  # of a patch's quarter, (96, 96)
+    return torch.kron(torch.block_diag(*parts), torch.eye(4))  # a channel's four are those of the quarters
+
+
+def _waves(side: int) -> Tensor:
+    """The cosine transform of so many pels, (side, side), orthonormal."""
+    waves = torch.cos(math.pi / side * torch.arange(side)[:, None] * (torch.arange(side) + 0.5)) * math.sqrt(2 / side)
+    waves[0] *= math.sqrt(0.5)
+    return waves
 
 
 def _chroma(model: Inter) -> Tensor:
