@@ -63,12 +63,11 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
         decoded: list[Decoded] = []
         counts = states[max(states)].counts if states else first_counts()
         for record in group:
-            two_steps = record.kind == "I" and header.mode in (INTRA, ALIGNED) and record.quality > 100
-            two_steps = two_steps and "steps.inter.inverse" in weights.arrays
+            two_steps = takes_two_steps(record, header, weights)
             quality = 80 if two_steps else record.quality
             payload = Payload(record.payload, weights, networks(weights, quality), header, quality)
             if record.kind == "I":
-                state = payload.refined(record.quality) if two_steps else payload.intra()
+                state = payload.two_steps(record.quality) if two_steps else payload.intra()
             elif header.mode == ALIGNED:
                 parent = max(record.references, key=list(states).index)  # the one that was decoded last
                 state = payload.aligned(record, states, states[parent])
@@ -85,6 +84,12 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
             sums = [[sum(times) for times in zip(*rows, strict=True)] for rows in zip(*seen, strict=True)]
             states[last] = replace(states[last], counts=after(counts, sums))
         states = {last: states[last]}
+
+
+def takes_two_steps(record: Record, header: Header, weights: Weights) -> bool:
+    """Section "I-pictures in two steps": whether a picture is one."""
+    has_path = "steps.inter.inverse" in weights.arrays
+    return has_path and record.kind == "I" and header.mode in (INTRA, ALIGNED) and record.quality > 100
 
 
 def checksum_of(planes: Planes) -> int:
@@ -117,7 +122,7 @@ class Payload:
             y_hat[mask] = self.latents("gaussian", mean8, level)
         return State(self.decoded(y_hat), self.quality, y_hat)
 
-    def refined(self, quality: int) -> State:
+    def two_steps(self, quality: int) -> State:
         """Section "I-pictures in two steps": the first of this quality, then the second. quality: the picture's."""
         first = self.intra()
         size = -(-self.header.height // 16), -(-self.header.width // 16)

@@ -184,7 +184,7 @@ def test_networks_without_the_path_get_one(tmp_path: Path, started: dict[str, to
         assert torch.equal(model.inter.state_dict()[name], value)
 
 
-def test_refined_chains_begin_with_their_i_picture(chains_folder: Path, model: Inter) -> None:
+def test_chains_begin_with_the_second_step_of_their_i_picture(chains_folder: Path, model: Inter) -> None:
     """It is coded once more at its own place, nearer to the source; later pictures take it for an I-picture."""
     pool = Pool([chains_folder], 6, 5)
     running = next(running for running in pool.draw(6) if running.half)
