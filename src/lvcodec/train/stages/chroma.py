@@ -12,23 +12,31 @@ import torch
 from torch import Tensor
 
 from lvcodec.encoder.distortion import CHROMA, LUMA
+from lvcodec.models.inter_steps import between_knots
 from lvcodec.models.steps import between_qualities
 from lvcodec.nets.linear import PATCH_CHANNELS
 from lvcodec.nets.swift import Swift
 
 FINER = (1.6, 1.6, 1.5, 1.4, 1.25, 1.1, 1.0, 1.0, 1.0)  # times, than luma's steps, at the whole qualities
+# The same of the inter path's steps, 1 ... KNOTS (docs/decisions.md#the-inter-path).
+INTER_FINER = (3.1, 3.1, 2.9, 2.7, 2.3, 2.0, 2.0, 1.8, 1.75, 1.75, 1.75)
 SHARE = 0.5  # of what a latent makes of pixels, from which on it is one of chroma
 
 
 def weight(quality: Tensor) -> Tensor:
     """What squared errors of chroma count at these qualities, times their part in 6:1:1, (B,)."""
-    return between_qualities(_finer(quality.dtype, quality.device), quality).square()
+    return between_qualities(_finer(FINER, quality.dtype, quality.device), quality).square()
+
+
+def inter_weight(quality: Tensor) -> Tensor:
+    """The same in the inter path, whose qualities go on to KNOTS, (B,)."""
+    return between_knots(_finer(INTER_FINER, quality.dtype, quality.device), quality).square()
 
 
 @lru_cache
-def _finer(dtype: torch.dtype, device: torch.device) -> Tensor:
+def _finer(times: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Kept on the device: what is recorded there (train/run/cuda_graph.py) cannot copy from the host."""
-    return torch.tensor(FINER, dtype=dtype, device=device)
+    return torch.tensor(times, dtype=dtype, device=device)
 
 
 def make_finer(model: Swift) -> None:

@@ -20,7 +20,8 @@ from lvcodec.models.inter_steps import between_knots, dead_zone_for_training, st
 from lvcodec.nets.inter import Inter, InterSteps, magnitudes, remembered
 from lvcodec.nets.inter_context import HEADS, LIVE_MIDDLE, LIVE_PER_UNIT, LIVE_UNITS, group_of
 from lvcodec.nets.linear import UNITS_PER_COEFFICIENT, UNITS_PER_LEVEL
-from lvcodec.train.stages.losses import MSE, errors
+from lvcodec.train.stages.chroma import inter_weight
+from lvcodec.train.stages.losses import squared_error
 from lvcodec.train.stages.stage import Outcome, per_pixel
 
 # What pictures cost as a rule, rate and lambda times distortion: by that and its own cost a picture's is divided, so
@@ -72,7 +73,9 @@ def code(model: Inter, batch: PictureBatch) -> CodedBatch:
     with torch.autocast(batch.x.device.type, enabled=False):
         units = model.dequantised(symbols, steps) + (symbols != 0) * (real - real.detach()) * steps.inverse.detach()
     x_hat = reconstructed(model, batch, symbols, units)
-    distortion, squared = errors(batch.x, x_hat, batch.quality, MSE)
+    distortion = squared_error(batch.x, x_hat, inter_weight(batch.quality))
+    with torch.no_grad():
+        squared = squared_error(batch.x, x_hat)
     rate = per_pixel(bits, batch.x)
     usual = USUAL_COST * (lmbda / USUAL_LAMBDA) ** COST_GROWS
     weight = 1 / ((rate + lmbda * distortion).detach() + usual)

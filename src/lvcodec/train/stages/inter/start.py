@@ -21,6 +21,7 @@ from lvcodec.models.inter_steps import steps_for_training
 from lvcodec.nets.inter import Inter, remembered
 from lvcodec.nets.inter_context import KNOTS
 from lvcodec.nets.linear import PATCH_CHANNELS, UNITS_PER_LEVEL
+from lvcodec.train.stages.chroma import INTER_FINER
 from lvcodec.train.stages.inter.coding import lmbda_of, promising, reconstructed
 from lvcodec.train.stages.inter.pool import Pool
 from lvcodec.train.stages.inter.unrolled import batch_of, decoded_of
@@ -34,9 +35,7 @@ STEP = 12 * 0.72  # of a coefficient whose lambda is 1, squared
 THRESHOLD, FAINT = 0.9, 0.25  # steps: coefficients that are kept while the basis is turned; rows that are looked at
 HELD = 0.05  # squared steps a row that each direction of the basis is taken to have as it is
 TURNS = 30  # after which it hardly moves
-# Channels with so large a part of chroma have steps so much finer, at the whole qualities: PSNR 6:1:1 is a mean of
-# decibels, in which chroma's errors count more than in the squared errors (docs/decisions.md#the-inter-path).
-CHROMA_SHARE, CHROMA_FINER = 0.2, (3.1, 3.1, 2.9, 2.7, 2.3, 2.0, 2.0, 1.8, 1.75, 1.75, 1.75)
+CHROMA_SHARE = 0.2  # of chroma in a channel, from which on its steps are finer
 CHANGE_START = 0.25  # of pixels' weights, whose numbers are large
 
 
@@ -49,7 +48,7 @@ def start(model: Inter, pool: Pool, rounds: Sequence[int] = ROUNDS) -> None:
         for number, batches in enumerate(rounds):
             patches, lambdas = _residuals(model, pool, batches, coded=number > 0)
             _transform(model, patches, lambdas)
-        model.log_step[:, _chroma(model) > CHROMA_SHARE] -= torch.tensor(CHROMA_FINER).log()[:, None]
+        model.log_step[:, _chroma(model) > CHROMA_SHARE] -= torch.tensor(INTER_FINER).log()[:, None]
         _scales(model, patches, lambdas)
 
 
