@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIDE 16    /* pels of a block */
 #define QUARTERS 4 /* of a pel: steps of vectors */
 #define AHEAD 4    /* blocks whose pels are fetched before they are compared */
 #define OUT_OF_REACH 1e9f
@@ -85,6 +84,12 @@ INLINE __m256i sixteen_pels(const uint8_t *pels) {
     return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)pels));
 }
 
+/* Two rows of a block of 8x8. */
+INLINE __m256i twice_eight_pels(const uint8_t *pels, ptrdiff_t stride) {
+    const __m128i one = _mm_loadl_epi64((const __m128i *)pels), next = _mm_loadl_epi64((const __m128i *)(pels + stride));
+    return _mm256_cvtepu8_epi16(_mm_unpacklo_epi64(one, next));
+}
+
 INLINE void add_squares(__m256i *sum, __m256i apart) {
     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(apart, apart));
 }
@@ -96,34 +101,47 @@ INLINE int32_t total_of(__m256i sum) {
     return _mm_cvtsi128_si32(half);
 }
 
-INLINE void squared(const uint8_t *one, const uint8_t *other, ptrdiff_t stride, const uint8_t *wanted, int32_t *errors) {
+INLINE void squared(const uint8_t *one, const uint8_t *other, ptrdiff_t stride, const uint8_t *wanted, int side,
+                    int32_t *errors) {
     __m256i sums[3] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
-    for (int i = 0; i < SIDE; i++) {
-        const __m256i pels = sixteen_pels(wanted + i * SIDE);
-        const __m256i first = _mm256_sub_epi16(sixteen_pels(one + i * stride), pels);
+    const int rows = 16 / side; /* at a time */
+    for (int i = 0; i < side; i += rows) {
+        const uint8_t *here = one + i * stride;
+        const __m256i pels = sixteen_pels(wanted + i * side);
+        const __m256i first = _mm256_sub_epi16(rows == 1 ? sixteen_pels(here) : twice_eight_pels(here, stride), pels);
         add_squares(&sums[1], first);
         if (!other) continue;
-        const __m256i second = _mm256_sub_epi16(sixteen_pels(other + i * stride), pels);
+        const uint8_t *there = other + i * stride;
+        const __m256i second = _mm256_sub_epi16(rows == 1 ? sixteen_pels(there) : twice_eight_pels(there, stride), pels);
         add_squares(&sums[2], second);
         add_squares(&sums[0], _mm256_add_epi16(first, second));
     }
     for (int k = other ? 0 : 1; k < (other ? 3 : 2); k++) errors[k] = total_of(sums[k]);
 }
 #else
-INLINE void squared(const uint8_t *one, const uint8_t *other, ptrdiff_t stride, const uint8_t *wanted, int32_t *errors) {
+INLINE void squared(const uint8_t *one, const uint8_t *other, ptrdiff_t stride, const uint8_t *wanted, int side,
+                    int32_t *errors) {
     int32_t sums[3] = {0, 0, 0};
-    for (int i = 0; i < SIDE; i++)
-        for (int j = 0; j < SIDE; j++) {
-            const int first = one[i * stride + j] - wanted[i * SIDE + j];
+    for (int i = 0; i < side; i++)
+        for (int j = 0; j < side; j++) {
+            const int first = one[i * stride + j] - wanted[i * side + j];
             sums[1] += first * first;
             if (!other) continue;
-            const int second = other[i * stride + j] - wanted[i * SIDE + j];
+            const int second = other[i * stride + j] - wanted[i * side + j];
             sums[2] += second * second;
             sums[0] += (first + second) * (first + second);
         }
     for (int k = 0; k < 3; k++) errors[k] = sums[k];
 }
 #endif
+
+/* The same of the blocks that there are: both loops are laid out for their side. */
+INLINE void squared_of(const Errors *e, const uint8_t *one, const uint8_t *other, int64_t block, int32_t *errors) {
+    if (e->side == 16)
+        squared(one, other, e->width, e->wanted + block * 256, 16, errors);
+    else
+        squared(one, other, e->width, e->wanted + block * 64, 8, errors);
+}
 
 typedef struct {
     int32_t down, across; /* quarters of a pel */
@@ -135,8 +153,8 @@ INLINE int equal(Vector one, Vector other) { return one.down == other.down && on
 INLINE const uint8_t *shown_at(const Errors *e, const uint8_t *seen, int64_t block, Vector vector) {
     const int row = (int)((uint32_t)block / (uint32_t)e->columns), column = (int)((uint32_t)block % (uint32_t)e->columns);
     const int down = vector.down & (QUARTERS - 1), across = vector.across & (QUARTERS - 1);
-    const int top = clamped(row * SIDE + e->border + (vector.down - down) / QUARTERS, 0, e->height - SIDE);
-    const int left = clamped(column * SIDE + e->border + (vector.across - across) / QUARTERS, 0, e->width - SIDE);
+    const int top = clamped(row * e->side + e->border + (vector.down - down) / QUARTERS, 0, e->height - e->side);
+    const int left = clamped(column * e->side + e->border + (vector.across - across) / QUARTERS, 0, e->width - e->side);
     return seen + (size_t)(down * QUARTERS + across) * e->height * e->width + (size_t)top * e->width + left;
 }
 
@@ -162,7 +180,7 @@ INLINE int both_vectors(const Errors *e, int64_t block, Vector difference, Vecto
 
 /* The error that squares mean, each `parts` times too large: what a residual mends counts by its logarithm. */
 INLINE float counted(const Errors *e, int32_t squares, int parts) {
-    const float mean = (float)squares / (float)(SIDE * SIDE * parts);
+    const float mean = (float)squares / (float)(e->side * e->side * parts);
     const float times = mean / e->mended;
     if (times <= 1) return mean;
     uint32_t bits;
@@ -186,8 +204,7 @@ INLINE void three_errors(const Errors *e, int64_t block, Vector difference, floa
         return;
     }
     int32_t squares[3];
-    squared(shown_at(e, e->seen, block, before), shown_at(e, e->others_seen, block, after), e->width,
-            e->wanted + block * SIDE * SIDE, squares);
+    squared_of(e, shown_at(e, e->seen, block, before), shown_at(e, e->others_seen, block, after), block, squares);
     for (int k = 0; k < 3; k++) found[k] = counted(e, squares[k], k ? 1 : 4);
 }
 
@@ -199,7 +216,7 @@ static float compared(const Errors *e, int64_t block, Vector vector) {
         return found[0] < one ? found[0] : one;
     }
     int32_t squares[3];
-    squared(shown_at(e, e->seen, block, vector), NULL, e->width, e->wanted + block * SIDE * SIDE, squares);
+    squared_of(e, shown_at(e, e->seen, block, vector), NULL, block, squares);
     return counted(e, squares[1], 1);
 }
 
@@ -217,11 +234,11 @@ static float error_of(const Errors *e, int64_t block, Vector vector) {
     return e->found[slot] = compared(e, block, vector);
 }
 
-INLINE void fetch_rows(const uint8_t *place, ptrdiff_t stride) {
+INLINE void fetch_rows(const uint8_t *place, ptrdiff_t stride, int side) {
 #ifdef __GNUC__
-    for (int row = 0; row < SIDE; row++) __builtin_prefetch(place + row * stride);
+    for (int row = 0; row < side; row++) __builtin_prefetch(place + row * stride);
 #else
-    (void)place, (void)stride;
+    (void)place, (void)stride, (void)side;
 #endif
 }
 
@@ -231,9 +248,9 @@ INLINE void fetch(const Errors *e, int64_t block, Vector vector) {
     Vector before = vector, after;
     if (e->direct) {
         if (!both_vectors(e, block, vector, &before, &after)) return;
-        fetch_rows(shown_at(e, e->others_seen, block, after), e->width);
+        fetch_rows(shown_at(e, e->others_seen, block, after), e->width, e->side);
     }
-    fetch_rows(shown_at(e, e->seen, block, before), e->width);
+    fetch_rows(shown_at(e, e->seen, block, before), e->width, e->side);
 }
 
 INLINE Vector nth(const int32_t *vectors, int64_t count, int64_t n) {

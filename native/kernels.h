@@ -75,9 +75,9 @@ typedef struct {
     int height, width, border; /* of each plane, border and all, 16 at least */
     const uint8_t *seen;       /* (16, height, width), the reference at quarters of a pel */
     const uint8_t *others_seen; /* a second one, of B-pictures, whose vectors are differences from `direct`; or NULL */
-    int columns;                /* blocks in a row */
+    int side, columns;          /* pels of a block's side, 16 or 8; blocks in a row */
     int64_t block_count;
-    const uint8_t *wanted; /* (block_count, 16, 16) */
+    const uint8_t *wanted; /* (block_count, side, side) */
     const int32_t *direct; /* (2, block_count), within MOST_VECTOR, or NULL */
     int to_before, to_after; /* pictures, 1 .. 2^16 */
     float price, mended;     /* what it costs to show one of two references; where the logarithm begins, > 0 */
@@ -102,14 +102,15 @@ typedef struct {
     float price;                   /* of an octave */
 } Choice;
 
-enum { TREE_SIZES = 3, KINDS = 5, PATTERNS = 8, SPREADS = 8, FLAGS = 3, CLASSES = 17, MOST_STEPS = 32 };
+enum { MOST_SIZES = 4, KINDS = 5, PATTERNS = 8, SPREADS = 8, FLAGS = 3, CLASSES = 17, MOST_STEPS = 32 };
 
 /* Blocks while they are decided; arrays of places, or two of them for both parts of vectors, within MOST_VECTOR. */
 typedef struct {
     int rows, columns;
-    const int32_t *one, *other, *level;  /* what places are coded between, and how finely: 0 .. TREE_SIZES */
+    int sizes;                           /* of blocks, up to MOST_SIZES: the smallest are places */
+    const int32_t *one, *other, *level;  /* what places are coded between, and how finely: 0 .. sizes */
     const int32_t *predicted, *vectors;
-    const int32_t *leaves;               /* 4, 2 or 1 */
+    const int32_t *leaves;               /* powers of 2 below 2^sizes */
     const float *as_predicted;           /* errors with what is predicted */
     const float *kinds, *flags, *differences; /* bits by contexts: of KINDS, FLAGS, (2, contexts, CLASSES) */
     int step_count;

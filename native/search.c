@@ -44,20 +44,21 @@ static int are_vectors(const Py_buffer *buffer, int64_t count, const char *name)
 enum { ERRORS_BUFFERS = 6 };
 
 /* A tuple: (seen, seen of a second reference or None, wanted, direct or None, known, found, height, width, border,
- * columns, pictures to the references before and after, price of one reference, where the logarithm begins) */
+ * side, columns, pictures to the references before and after, price of one reference, where the logarithm begins) */
 static int take_errors(Errors *e, PyObject *tuple, Py_buffer *b) {
     *e = (Errors){0};
-    if (!PyArg_ParseTuple(tuple, "y*z*y*z*w*w*iiiiiiff", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &e->height,
-                          &e->width, &e->border, &e->columns, &e->to_before, &e->to_after, &e->price, &e->mended))
+    if (!PyArg_ParseTuple(tuple, "y*z*y*z*w*w*iiiiiiiff", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &e->height,
+                          &e->width, &e->border, &e->side, &e->columns, &e->to_before, &e->to_after, &e->price, &e->mended))
         return 0;
     if (e->height < 16 || e->width < 16 || e->border < 0 || e->columns < 1 || e->height > 1 << 17 ||
         e->width > 1 << 17 || e->border > 4096 || e->to_before < 1 || e->to_after < 1 || e->to_before > 1 << 16 ||
         e->to_after > 1 << 16 || !(e->mended > 0) || !isfinite(e->mended) || !isfinite(e->price))
         return wrong("a size is out of range");
+    if (e->side != 16 && e->side != 8) return wrong("blocks of no known size");
     const int64_t planes = (int64_t)16 * e->height * e->width;
-    e->block_count = b[2].len / 256;
+    e->block_count = b[2].len / (e->side * e->side);
     if (e->block_count > INT32_MAX / 16) return wrong("too many blocks");
-    if (!(holds(&b[0], planes, 1, "seen") && holds(&b[2], e->block_count * 256, 1, "wanted") &&
+    if (!(holds(&b[0], planes, 1, "seen") && holds(&b[2], e->block_count * e->side * e->side, 1, "wanted") &&
           holds(&b[4], e->block_count * SLOTS * SLOTS, 4, "known") &&
           holds(&b[5], e->block_count * SLOTS * SLOTS, 4, "found")))
         return 0;
@@ -109,27 +110,28 @@ PyObject *py_errors_of_both(PyObject *self, PyObject *args) {
 static int check_tree(Tree *t, const Py_buffer *b, const Errors *e) {
     if (t->rows < 1 || t->columns < 1 || (int64_t)t->rows * t->columns != e->block_count || t->columns != e->columns)
         return wrong("the tree is not of the blocks that are compared");
+    if (t->sizes < 2 || t->sizes > MOST_SIZES) return wrong("a tree of too few sizes, or too many");
     const int64_t places = e->block_count;
     const int32_t last = (int32_t)places - 1;
-    const int contexts = (TREE_SIZES + 1) * PATTERNS;
+    const int contexts = (MOST_SIZES + 1) * PATTERNS;
     t->step_count = (int)(b[12].len / 8 > MOST_STEPS ? MOST_STEPS : b[12].len / 8);
     if (!(holds(&b[0], 2 * places, 4, "new vectors") && holds(&b[1], places, 4, "new leaves") &&
           are_vectors(&b[2], places, "vectors") && holds(&b[3], places, 4, "leaves") &&
           are_vectors(&b[4], places, "predicted") && holds(&b[5], places, 4, "errors as predicted") &&
           holds(&b[6], places, 4, "one") && all_within(&b[6], 0, last, "there is no such place") &&
           holds(&b[7], places, 4, "other") && all_within(&b[7], 0, last, "there is no such place") &&
-          holds(&b[8], places, 4, "level") && all_within(&b[8], 0, TREE_SIZES, "there is no such level") &&
-          holds(&b[9], contexts * KINDS, 4, "kinds") && holds(&b[10], (TREE_SIZES - 1) * 15 * FLAGS, 4, "flags") &&
+          holds(&b[8], places, 4, "level") && all_within(&b[8], 0, t->sizes, "there is no such level") &&
+          holds(&b[9], contexts * KINDS, 4, "kinds") && holds(&b[10], (MOST_SIZES - 1) * 15 * FLAGS, 4, "flags") &&
           holds(&b[11], 4 * SPREADS * CLASSES, 4, "differences") && are_vectors(&b[12], t->step_count, "steps")))
         return 0;
     for (int64_t i = 0; i < places; i++) {
         const int32_t leaf = ((const int32_t *)b[3].buf)[i];
-        if (leaf != 1 && leaf != 2 && leaf != 4) return wrong("a leaf of no known size");
+        if (leaf < 1 || leaf >= 1 << t->sizes || leaf & (leaf - 1)) return wrong("a leaf of no known size");
     }
     return 1;
 }
 
-/* (those of check_tree, rows, columns, price, later, what blocks are compared with) */
+/* (those of check_tree, rows, columns, sizes, price, later, what blocks are compared with) */
 PyObject *py_decide(PyObject *self, PyObject *args) {
     (void)self;
     enum { OWN = 13 };
@@ -137,8 +139,8 @@ PyObject *py_decide(PyObject *self, PyObject *args) {
     PyObject *tuple;
     Errors e;
     Tree t = {0};
-    if (!PyArg_ParseTuple(args, "w*w*y*y*y*y*y*y*y*y*y*y*y*iiffO!", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &b[6], &b[7],
-                          &b[8], &b[9], &b[10], &b[11], &b[12], &t.rows, &t.columns, &t.price, &t.later, &PyTuple_Type,
+    if (!PyArg_ParseTuple(args, "w*w*y*y*y*y*y*y*y*y*y*y*y*iiiffO!", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &b[6], &b[7],
+                          &b[8], &b[9], &b[10], &b[11], &b[12], &t.rows, &t.columns, &t.sizes, &t.price, &t.later, &PyTuple_Type,
                           &tuple))
         return NULL;
     const int right = take_errors(&e, tuple, b + OWN) && check_tree(&t, b, &e);

@@ -5,11 +5,11 @@
 #include <math.h>
 
 #define MOST_TRIED (14 + MOST_STEPS)
-#define LARGEST 4 /* places of a side */
+#define MOST_LARGEST 8 /* places of the largest blocks' side */
 
 enum { MIDDLE, ONE, OTHER, PREDICTED, NEW }; /* kinds of vectors */
 enum { UNIFORM, AS_PREDICTED, SPLIT };       /* what a block is */
-enum { CLOSE = 4 };                          /* quarters of a pel, as in codec/blocks.py */
+enum { CLOSE = 4, SMALL = 3 };               /* as in codec/blocks.py */
 
 /* A coded place whose vector is predicted from a block's, seen from that block. */
 typedef struct {
@@ -22,9 +22,9 @@ typedef struct {
     const Tree *tree;
     float *bits;                  /* of coded places, as they are */
     int32_t *coded, coded_count;  /* places */
-    int32_t *starts[TREE_SIZES];  /* (blocks + 1,) of each size: where those after each block begin */
-    Later *later[TREE_SIZES];
-    float worth[TREE_SIZES][LARGEST * LARGEST]; /* of blocks within one of the largest */
+    int32_t *starts[MOST_SIZES];  /* (blocks + 1,) of each size: where those after each block begin */
+    Later *later[MOST_SIZES];
+    float worth[MOST_SIZES][MOST_LARGEST * MOST_LARGEST]; /* of blocks within one of the largest */
 } Round;
 
 typedef struct {
@@ -54,6 +54,9 @@ INLINE Vector vector_at(const Tree *t, const int32_t *field, int64_t place) {
     return nth(field, (int64_t)t->rows * t->columns, place);
 }
 
+/* Places of the largest blocks' side. */
+INLINE int largest_of(const Tree *t) { return 1 << (t->sizes - 1); }
+
 INLINE int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
 INLINE int32_t larger(int32_t a, int32_t b) { return a > b ? a : b; }
 INLINE int32_t size_of(int32_t part) { return part < 0 ? -part : part; }
@@ -77,7 +80,7 @@ INLINE Expected expected_of(const Tree *t, Vector one, Vector other, Vector pred
         pattern = far == 0 ? 0 : far < CLOSE ? 1 : 2;
     else
         pattern = far == 0 ? (apart < CLOSE ? 3 : 4) : 5 + (differ >= CLOSE) + (differ >= 4 * CLOSE);
-    const int context = (level == TREE_SIZES) * SPREADS + smaller(class_of(differ), SPREADS - 1);
+    const int context = (level >= SMALL) * SPREADS + smaller(class_of(differ), SPREADS - 1);
     const float *down = t->differences + context * CLASSES;
     return (Expected){{middle, one, other, predicted}, t->kinds + (level * PATTERNS + pattern) * KINDS,
                       down, down + 2 * SPREADS * CLASSES};
@@ -185,7 +188,7 @@ static void try_all(const Round *r, const Decided *d, const Vector *tried, int c
     int n = 0;
     for (int k = 0; k < count; k++) {
         const float flag =
-            d->level + 1 < TREE_SIZES ? t->flags[flag_context(d, tried[k], predicted) + UNIFORM] : 0;
+            d->level + 1 < t->sizes ? t->flags[flag_context(d, tried[k], predicted) + UNIFORM] : 0;
         float bits = bits_of(&d->expected, tried[k]);
         if (d->later != d->later_end) {
             if (t->price * (bits - t->later * d->saved + flag) > best->cost) continue;
@@ -224,7 +227,7 @@ static void find_best(const Round *r, const Decided *d, Best *best) {
     for (int k = 0; k < 4; k++) count = add_new(tried, count, d->beside[k]);
     for (int k = 0; k < t->step_count; k++) tried[count++] = moved(own, t, k);
     tried[count++] = (Vector){0, 0};
-    if (d->level + 1 < TREE_SIZES) {
+    if (d->level + 1 < t->sizes) {
         const int half = d->size / 2;
         for (int i = 0; i < d->height; i += half)
             for (int j = 0; j < d->width; j += half)
@@ -246,13 +249,13 @@ static void count_others(const Round *r, const Decided *d, float *as_predicted, 
         const float flag = t->flags[flag_context(d, predicted, predicted) + AS_PREDICTED];
         *as_predicted = (float)sum + t->price * (bits_with_later(r, d, predicted) + flag);
     }
-    const int half = d->size / 2, across = LARGEST / half;
+    const int half = d->size / 2, across = largest_of(t) / half;
     const Vector own = vector_at(t, t->new_vectors, d->first);
     const float *worth = r->worth[d->level + 1];
     float quarters = 0;
     for (int i = 0; i < d->height; i += half)
         for (int j = 0; j < d->width; j += half)
-            quarters += worth[(d->top + i) % LARGEST / half * across + (d->left + j) % LARGEST / half];
+            quarters += worth[(d->top + i) / half % across * across + (d->left + j) / half % across];
     *split = quarters + t->price * t->flags[flag_context(d, own, predicted) + SPLIT];
 }
 
@@ -279,7 +282,7 @@ INLINE int is_whole(const Tree *t, const Decided *d) {
 static Decided block_at(const Round *r, int level, int top, int left) {
     static const int8_t DOWN[4] = {-1, 1, 0, 0}, ACROSS[4] = {0, 0, -1, 1};
     const Tree *t = r->tree;
-    const int size = LARGEST >> level, row = top / size, column = left / size;
+    const int size = largest_of(t) >> level, row = top / size, column = left / size;
     const int rows = (t->rows + size - 1) / size, columns = (t->columns + size - 1) / size;
     Decided d = {.level = level, .size = size, .top = top, .left = left};
     d.height = smaller(size, t->rows - d.top), d.width = smaller(size, t->columns - d.left);
@@ -302,7 +305,7 @@ static Decided block_at(const Round *r, int level, int top, int left) {
 /* Decides a block; returns what it is worth. */
 static float decide_block(const Round *r, const Decided *d) {
     float as_predicted = INFINITY, split = INFINITY;
-    if (d->level + 1 < TREE_SIZES) count_others(r, d, &as_predicted, &split);
+    if (d->level + 1 < r->tree->sizes) count_others(r, d, &as_predicted, &split);
     Best best = {.cost = as_predicted <= split ? as_predicted : split};
     find_best(r, d, &best);
     if (best.found)
@@ -323,8 +326,8 @@ static void look_around(Round *r) {
         r->coded[r->coded_count++] = place;
         r->bits[place] = bits_of(&expected, vector_at(t, t->vectors, place));
     }
-    for (int level = 0; level < TREE_SIZES; level++) {
-        const int size = LARGEST >> level;
+    for (int level = 0; level < t->sizes; level++) {
+        const int size = largest_of(t) >> level;
         list_later(r, level, size, ((t->rows + size - 1) / size) * ((t->columns + size - 1) / size));
     }
 }
@@ -332,13 +335,14 @@ static void look_around(Round *r) {
 /* Decides one of the largest blocks, and those within it before: what they look at stays in the caches. */
 static void decide_largest(Round *r, int top, int left) {
     const Tree *t = r->tree;
-    const int bottom = smaller(top + LARGEST, t->rows), right = smaller(left + LARGEST, t->columns);
-    for (int level = TREE_SIZES - 1; level >= 0; level--) {
-        const int size = LARGEST >> level;
+    const int largest = largest_of(t);
+    const int bottom = smaller(top + largest, t->rows), right = smaller(left + largest, t->columns);
+    for (int level = t->sizes - 1; level >= 0; level--) {
+        const int size = largest >> level;
         for (int i = top; i < bottom; i += size)
             for (int j = left; j < right; j += size) {
                 const Decided d = block_at(r, level, i, j);
-                r->worth[level][(i - top) / size * (LARGEST / size) + (j - left) / size] = decide_block(r, &d);
+                r->worth[level][(i - top) / size * (largest / size) + (j - left) / size] = decide_block(r, &d);
             }
     }
 }
@@ -347,19 +351,19 @@ static int decide(const Errors *e, const Tree *t) {
     const size_t places = (size_t)t->rows * t->columns;
     Round r = {.errors = e, .tree = t};
     r.bits = malloc(places * sizeof *r.bits);
-    r.coded = malloc((places + TREE_SIZES * (places + 1)) * sizeof *r.coded);
-    r.later[0] = malloc(TREE_SIZES * 2 * places * sizeof *r.later[0]);
+    r.coded = malloc((places + t->sizes * (places + 1)) * sizeof *r.coded);
+    r.later[0] = malloc(t->sizes * 2 * places * sizeof *r.later[0]);
     const int enough = r.bits && r.coded && r.later[0];
     if (enough) {
-        for (int level = 0; level < TREE_SIZES; level++) {
+        for (int level = 0; level < t->sizes; level++) {
             r.starts[level] = r.coded + places + level * (places + 1);
             r.later[level] = r.later[0] + level * 2 * places;
         }
         memcpy(t->new_vectors, t->vectors, 2 * places * sizeof *t->vectors);
         memcpy(t->new_leaves, t->leaves, places * sizeof *t->leaves);
         if (t->later > 0) look_around(&r);
-        for (int i = 0; i < t->rows; i += LARGEST)
-            for (int j = 0; j < t->columns; j += LARGEST) decide_largest(&r, i, j);
+        for (int i = 0; i < t->rows; i += largest_of(t))
+            for (int j = 0; j < t->columns; j += largest_of(t)) decide_largest(&r, i, j);
     }
     free(r.bits);
     free(r.coded);

@@ -14,7 +14,7 @@ import numpy as np
 from lvcodec.bench.latent_maps import Array, PictureMaps, picture_maps
 from lvcodec.codec.motion import AFTER, BEFORE, BOTH, Motion
 from lvcodec.errors import InputError, UsageError
-from lvcodec.exact.warp import BLOCK, STEPS
+from lvcodec.exact.warp import STEPS
 from lvcodec.video.atomic import AtomicFile, check_output
 
 if TYPE_CHECKING:
@@ -203,12 +203,15 @@ def _draw_motion(inspection: Inspection, motion: Motion) -> bytes:
     starts = (places % motion.leaves == 0).all(axis=0)
     for row, column, size in zip(*places[:, starts], motion.leaves[starts].tolist(), strict=True):
         shown = BOTH if motion.direction is None else int(motion.direction[row, column])
-        side = BLOCK * size
-        corner = BLOCK * column - 0.5, BLOCK * row - 0.5
-        axis.add_patch(Rectangle(corner, side, side, linewidth=0.4, edgecolor="0.5", facecolor=TINTS[shown]))
-    rows, columns = places * BLOCK + BLOCK / 2 - 0.5
+        corner = motion.side * column - 0.5, motion.side * row - 0.5
+        axis.add_patch(
+            Rectangle(
+                corner, motion.side * size, motion.side * size, linewidth=0.4, edgecolor="0.5", facecolor=TINTS[shown]
+            )
+        )
+    rows, columns = (places + 0.5) * motion.side - 0.5
     moved = np.abs(motion.field).any(axis=0)
-    stretch = max(1.0, BLOCK / longest) if longest else 1.0  # short vectors are drawn longer, all alike
+    stretch = max(1.0, motion.side / longest) if longest else 1.0  # short vectors are drawn longer, all alike
     axis.quiver(
         (columns + stretch * pels[1])[moved],
         (rows + stretch * pels[0])[moved],

@@ -195,8 +195,9 @@ def _take_apart(
         return PictureMaps(*told, arrays, "bits", streams, shown, first_step=first is not None)
     if not isinstance(mode, LatentMode):
         moved = code_picture_motion(None, references, record.step, coder)
-        walk = _Walk(net.inter, coder, *moved.motion.field.shape[1:])
-        code_inter(walk, inter_context(moved, references, net), net.inter, Writer())
+        context = inter_context(moved, references, net)
+        walk = _Walk(net.inter, coder, *context.history.shape[1:])
+        code_inter(walk, context, net.inter, Writer())
         return PictureMaps(*told, walk.arrays(), "symbol_bits", streams, shown, motion=moved.motion)
     mode.code(None, last_latents(references[0], net), net, coder, record.alpha)
     [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]

@@ -19,7 +19,7 @@ from lvcodec.codec.network import Network
 from lvcodec.codec.prediction import CodedMotion, code_picture_motion, predicted
 from lvcodec.codec.state import State
 from lvcodec.entropy.coder import Coder
-from lvcodec.nets.inter_context import InterContext, remembered
+from lvcodec.nets.inter_context import InterContext, motion_features, remembered
 from lvcodec.stream.structure import Step
 from lvcodec.video.picture import Picture
 
@@ -45,11 +45,11 @@ class Aligned:
 def inter_context(coded: CodedMotion, references: tuple[State, ...], net: Network) -> InterContext:
     """What is known of a picture before its symbols are."""
     kept = [InterReference(state.quality_index, state.history) for state in references]
-    field, direction = coded.motion.field, coded.motion.direction
+    moved, direction = coded.motion, coded.motion.direction
+    single = np.zeros(moved.field.shape[1:], dtype=bool) if direction is None else direction != BOTH
     return context_of(
         (kept[0], kept[-1]),
-        field,
-        np.zeros(field.shape[1:], dtype=bool) if direction is None else direction != BOTH,
+        motion_features(moved.field, single, moved.side),
         net.inter,
         distance=coded.span,
         b_picture=direction is not None,
@@ -61,7 +61,7 @@ def state_after(pixels: Pixels, coded: CodedMotion, symbols: Ints, context: Inte
     return State(
         pixels,
         net.quality_index,
-        field=coded.motion.field,
+        motion=coded.motion,
         span=coded.span,
         counts=coded.counts,
         seen=coded.seen,

@@ -1,8 +1,8 @@
 """Blocks of several sizes in a field of vectors: in which order they are coded, and what each is predicted from.
 
-A block of 64x64 luma pels is a leaf or split in four, down to 16x16. A leaf's vector is coded at its first place, the
-upper left one, and places are coded from coarse to fine: those of blocks of 64 first, then within blocks that are
-split those midway between known ones, rows before columns.
+A block of 64x64 luma pels is a leaf or split in four, down to those of the field, 16x16 or 8x8. A leaf's vector is
+coded at its first place, the upper left one, and places are coded from coarse to fine: those of blocks of 64 first,
+then within blocks that are split those midway between known ones, rows before columns.
 
     0 . 2 . 0        0  first places of blocks of twice the size, known
     . . . . .        1  midway between two 0s of a column
@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 
 from lvcodec.arrays import Indices, Ints
 
-SIZES = (4, 2, 1)  # of blocks, in the field's own (exact/warp.py)
+LARGEST, SMALLEST = 64, 8  # luma pels of the sides of blocks
+SIZES = 4  # of blocks, at most: of those of 64 pels, 32, 16 and, in a field of such, 8
+SMALL = 3  # the level of blocks of 16, and up
 COARSEST = 16  # places between those that are coded first
 
 MEDIAN, ONE, OTHER, PREDICTED, NEW = range(5)  # kinds of vectors
@@ -29,11 +31,11 @@ KINDS = 5
 UNIFORM, AS_PREDICTED, SPLIT = range(3)  # what a block is
 FLAGS = 3
 PATTERNS = 8  # of what neighbours and prediction have in common
-LEVELS = len(SIZES) + 1  # of places: those that are coded first, then by the size of blocks
+LEVELS = SIZES + 1  # of places: those that are coded first, then by the size of blocks
 SPREADS = 8
 KIND_CONTEXTS = LEVELS * PATTERNS
 DIFFERENCE_CONTEXTS = 2 * SPREADS  # of one part of a vector
-FLAG_CONTEXTS = (len(SIZES) - 1) * 5 * 3
+FLAG_CONTEXTS = (SIZES - 1) * 5 * 3
 CLOSE = 4  # quarters of a pel: what is nearer is taken to be one motion
 
 Flags = NDArray[np.bool_]
@@ -43,7 +45,7 @@ Flags = NDArray[np.bool_]
 class Step:
     """Places that are coded together, (n,) by their numbers in raster order: each between one and other.
 
-    level: 0 for those coded first, which are next to none; else 1 + the number in SIZES of the blocks they are of.
+    level: 0 for those coded first, which are next to none; else 1 + the number of the size of blocks they are of.
     """
 
     level: int
@@ -71,22 +73,23 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Order:
-    """steps[k] come before it is said which blocks[k] are split; the last of SIZES are not."""
+    """steps[k] come before it is said which blocks[k] are split, from large to small; the last are not."""
 
     steps: tuple[tuple[Step, ...], ...]
     blocks: tuple[Blocks, ...]
 
 
 @lru_cache(maxsize=16)
-def order(rows: int, columns: int) -> Order:
-    """The order of a field of so many rows and columns."""
+def order(rows: int, columns: int, side: int) -> Order:
+    """The order of a field of so many rows and columns, of blocks with a side of so many luma pels."""
+    sizes = sizes_of(side)
     numbers = np.arange(rows * columns).reshape(rows, columns)
     first = numbers[::COARSEST, ::COARSEST].ravel()
-    steps: list[list[Step]] = [[] for _ in SIZES]
+    steps: list[list[Step]] = [[] for _ in sizes]
     steps[0].append(Step(0, first, first, first))
     distance = COARSEST // 2
     while distance:
-        level = max(0, SIZES.index(distance) if distance in SIZES else 0)
+        level = sizes.index(distance) if distance in sizes else 0
         for down, right in ((distance, 0), (0, distance)):
             start, every = (down, (2 * distance, 2 * distance)) if down else (0, (distance, 2 * distance))
             r = np.arange(start, rows, every[0])[:, None]
@@ -99,7 +102,13 @@ def order(rows: int, columns: int) -> Order:
                 other = np.where(beyond, one.reshape(far.shape), far).ravel()
                 steps[level].append(Step(1 + level, own, one, other))
         distance //= 2
-    return Order(tuple(map(tuple, steps)), tuple(_blocks(numbers, size) for size in SIZES))
+    return Order(tuple(map(tuple, steps)), tuple(_blocks(numbers, size) for size in sizes))
+
+
+def sizes_of(side: int) -> tuple[int, ...]:
+    """Sizes of the blocks of a field whose own have this side, in those, from large to small."""
+    largest = LARGEST // side
+    return tuple(largest >> number for number in range(largest.bit_length()))
 
 
 def _blocks(numbers: Indices, size: int) -> Blocks:
@@ -152,14 +161,14 @@ def expected(one: Ints, other: Ints, predicted: Ints, level: Indices | int) -> E
         np.where(far == 0, 3 + (apart >= CLOSE), 5 + (differ >= CLOSE) + (differ >= 4 * CLOSE)),
     )
     spread = np.minimum(np.frexp(differ)[1], SPREADS - 1)
-    near = np.equal(level, LEVELS - 1)
+    small = np.greater_equal(level, SMALL)
     candidates = np.empty((NEW, *middle.shape), dtype=np.int32)
     for kind, vectors in enumerate((middle, one, other, predicted)):
         candidates[kind] = vectors
     return Expected(
         candidates,
         np.asarray(level * PATTERNS + pattern, dtype=np.intp),
-        np.asarray(near * SPREADS + spread, dtype=np.intp),
+        np.asarray(small * SPREADS + spread, dtype=np.intp),
     )
 
 
@@ -173,8 +182,8 @@ def _distance(vectors: Ints, others: Ints) -> Ints:
 def flag_context(level: int, own: Ints, beside: Ints, whole: Flags, near: Flags) -> Indices:
     """Of what blocks are, (...), below FLAG_CONTEXTS.
 
-    level: of SIZES; own: (2, ...) their first vectors; beside: (2, 4, ...) those of the blocks beside them; whole:
-    whether one vector is predicted for all of the block; near: and whether it is its own.
+    level: number of the size; own: (2, ...) their first vectors; beside: (2, 4, ...) those of the blocks beside them;
+    whole: whether one vector is predicted for all of the block; near: and whether it is its own.
     """
     agree = (beside == own[:, None]).all(axis=0).sum(axis=0)
     return np.asarray((level * 5 + agree) * 3 + np.where(whole, np.where(near, 0, 1), 2), dtype=np.intp)

@@ -19,7 +19,6 @@ from lvcodec.nets.inter_context import (
     change_planes,
     context_planes,
     group_of,
-    motion_features,
     sizes_of,
     together,
 )
@@ -45,8 +44,7 @@ class InterReference:
 
 def context_of(
     references: tuple[InterReference, InterReference],
-    field: Ints,
-    single: NDArray[np.bool_],
+    motion: Ints,
     coding: InterPath,
     *,
     distance: int,
@@ -54,17 +52,17 @@ def context_of(
 ) -> InterContext:
     """What is known of a picture before its symbols are.
 
-    references: a P-picture's one twice; field: (2, H/16, W/16), its motion; single: where a block of a B-picture has
-    one reference alone; distance: in pictures, to the farther one.
+    references: a P-picture's one twice; motion: its features, (MOTION_FEATURES, H/16, W/16); distance: in pictures, to
+    the farther one.
     """
-    nothing = np.zeros((*field.shape[1:], coding.shape.latent), np.uint8).transpose(2, 0, 1)
+    nothing = np.zeros((*motion.shape[1:], coding.shape.latent), np.uint8).transpose(2, 0, 1)
     one, other = (nothing if reference.history is None else reference.history for reference in references)
     index = coding.quality_index
     qualities = references[0].quality_index, references[1].quality_index
     intra = sum(reference.is_intra for reference in references)
     return InterContext(
         together(one, other),
-        motion_features(field, single),
+        motion,
         context_planes(index, qualities, intra, distance, b_picture=b_picture),
         change_planes(index, b_picture=b_picture),
     )

@@ -17,7 +17,7 @@ import numpy as np
 
 from lvcodec.arrays import Indices, Ints
 from lvcodec.codec import blocks
-from lvcodec.codec.blocks import AS_PREDICTED, NEW, SIZES, SPLIT, UNIFORM, Blocks, Step
+from lvcodec.codec.blocks import AS_PREDICTED, NEW, SPLIT, UNIFORM, Blocks, Step
 from lvcodec.codec.counts import (
     CLASSES,
     DIFFERENCES_AT,
@@ -38,25 +38,33 @@ Field = Ints
 BOTH, BEFORE, AFTER = range(DIRECTIONS)  # which references a block of a B-picture shows
 MIXED = 3  # neighbours of two directions
 CHROMA = (False, True, True)  # which planes are
+# docs/decisions.md#blocks-of-8-pels
+FINE_FROM = 100  # quality indices of I-pictures from this on: the GOP's fields have blocks of 8 pels
 
 
 @dataclass(frozen=True)
 class Motion:
     """Where the blocks of a picture come from.
 
-    field: (2, rows, columns) int32, quarters of a luma pel, |v| <= warp.MAX_VECTOR. leaves: (rows, columns) int32, the
-    sizes of the blocks that were coded, in blocks of the field. direction: (rows, columns) int32, BOTH, BEFORE or
-    AFTER, of a B-picture.
+    side: luma pels of the side of the field's blocks, one of warp.SIDES. field: (2, rows, columns) int32, quarters of a
+    luma pel, |v| <= warp.MAX_VECTOR. leaves: (rows, columns) int32, the sizes of the blocks that were coded, in blocks
+    of the field. direction: (rows, columns) int32, BOTH, BEFORE or AFTER, of a B-picture.
     """
 
+    side: int
     field: Field
     leaves: Ints
     direction: Ints | None = None
 
 
-def still(picture: Picture) -> Field:
-    """Vectors of 0 for a picture."""
-    return np.zeros(warp.field_shape(picture.height, picture.width), dtype=np.int32)
+def side_at(quality_index: int) -> int:
+    """That of the blocks of fields in a GOP whose I-picture has this quality."""
+    return warp.FINE_SIDE if quality_index >= FINE_FROM else warp.COARSE_SIDE
+
+
+def still(height: int, width: int, side: int) -> Field:
+    """Vectors of 0 for a picture of so many luma pels."""
+    return np.zeros(warp.field_shape(height, width, side), dtype=np.int32)
 
 
 def scaled(field: Field, numerator: int, denominator: int) -> Field:
@@ -68,23 +76,23 @@ def scaled(field: Field, numerator: int, denominator: int) -> Field:
 
 
 def code_motion(
-    motion: Motion | None, predicted: Field, counts: Counts, coder: Coder, *, two: bool
+    motion: Motion | None, predicted: Field, side: int, counts: Counts, coder: Coder, *, two: bool
 ) -> tuple[Motion, Seen]:
     """Code the motion of a picture; returns it, and what its tables saw.
 
     motion: to write, its blocks either of one vector or as predicted; None to read. predicted: (2, rows, columns) the
-    motion of the picture before for a P-picture, temporal direct for a B-picture; two: whether it is such a one.
-    Raises StreamError if the payload is damaged.
+    motion of the picture before for a P-picture, temporal direct for a B-picture, in blocks of this side; two: whether
+    it is such a one. Raises StreamError if the payload is damaged.
     """
     coder.begin("motion")
     shape = predicted.shape[1:]
     walk = _Walk(predicted, motion, counts, coder, two=two)
-    order = blocks.order(*shape)
+    order = blocks.order(*shape, side=side)
     for level, steps in enumerate(order.steps):
         for step in steps:
             walk.code_vectors(step)
-        walk.code_blocks(level, order.blocks[level])
-    return walk.motion(shape), walk.seen
+        walk.code_blocks(level, order.blocks[level], last=level + 1 == len(order.blocks))
+    return walk.motion(side, shape), walk.seen
 
 
 class _Walk:
@@ -104,10 +112,10 @@ class _Walk:
         self._wanted_leaves = None if motion is None else motion.leaves.ravel()
         self._wanted_direction = None if motion is None or motion.direction is None else motion.direction.ravel()
 
-    def motion(self, shape: tuple[int, ...]) -> Motion:
+    def motion(self, side: int, shape: tuple[int, ...]) -> Motion:
         field = np.clip(self._vectors + self._base, -warp.MAX_VECTOR, warp.MAX_VECTOR)
         direction = None if self._direction is None else self._direction.reshape(shape)
-        return Motion(field.reshape(2, *shape), self._leaves.reshape(shape), direction)
+        return Motion(side, field.reshape(2, *shape), self._leaves.reshape(shape), direction)
 
     def code_vectors(self, step: Step) -> None:
         """Code the vectors and directions of places that are in no leaf yet."""
@@ -133,11 +141,11 @@ class _Walk:
             vectors[:, new] = centre + self._differences(given, expected.difference[new])
         self._vectors[:, at] = vectors
 
-    def code_blocks(self, level: int, sized: Blocks) -> None:
-        """Say which blocks are leaves, and fill those; all of the smallest size are."""
+    def code_blocks(self, level: int, sized: Blocks, *, last: bool) -> None:
+        """Say which blocks are leaves, and fill those; all of the smallest size, which come last, are."""
         here = np.flatnonzero(self._open[sized.first])
         flags = np.zeros(sized.first.size, dtype=np.intp)
-        if level + 1 < len(SIZES) and here.size:
+        if not last and here.size:
             first, own = sized.first[here], self._vectors[:, sized.first[here]]
             whole = blocks.whole_blocks(sized, self._predicted)[here]
             near = (own == self._predicted[:, first]).all(axis=0)
@@ -212,7 +220,8 @@ def _evenly() -> TableSet:
 def predict(before: Picture, motion: Motion) -> Picture:
     """A P-picture's prediction: its reference moved along the field."""
     y, u, v = (
-        warp.warp(plane, motion.field, chroma=chroma) for plane, chroma in zip(before.planes, CHROMA, strict=True)
+        warp.warp(plane, motion.field, motion.side, chroma=chroma)
+        for plane, chroma in zip(before.planes, CHROMA, strict=True)
     )
     return Picture(y, u, v)
 
@@ -227,7 +236,7 @@ def predict_both(before: Picture, after: Picture, motion: Motion, to_before: int
     fields = both_fields(motion.field, to_before, to_after)
     shown = motion.direction != AFTER, motion.direction != BEFORE
     y, u, v = (
-        warp.warp_both(planes, fields, shown, chroma=chroma)
+        warp.warp_both(planes, fields, shown, motion.side, chroma=chroma)
         for planes, chroma in zip(zip(before.planes, after.planes, strict=True), CHROMA, strict=True)
     )
     return Picture(y, u, v)

@@ -25,9 +25,10 @@ from lvcodec.video.picture import Picture
 class Expected:
     """What both sides know of a picture's motion before it is coded.
 
-    field: vectors, (2, rows, columns) as in Motion; span: the pictures that they span; counts: of motion's tables.
+    side, field: blocks and vectors as in Motion; span: the pictures that they span; counts: of motion's tables.
     """
 
+    side: int
     field: Field
     span: int
     counts: Counts
@@ -47,15 +48,17 @@ def expected(references: tuple[State, ...], step: Step) -> Expected:
     """What motion is expected of a picture. references: the states after those, the earlier first."""
     parent = references[step.references.index(step.before if step.parent is None else step.parent)]
     span = max(abs(step.at - at) for at in step.references)
-    known = parent.field
-    field = motion.still(parent.x_hat) if known is None else motion.scaled(known, span, parent.span)
-    return Expected(field, span, parent.counts)
+    known = parent.motion
+    if known is None:  # of the I-picture
+        side = motion.side_at(parent.quality_index)
+        return Expected(side, motion.still(parent.x_hat.height, parent.x_hat.width, side), span, parent.counts)
+    return Expected(known.side, motion.scaled(known.field, span, parent.span), span, parent.counts)
 
 
 def code_picture_motion(found: Motion | None, references: tuple[State, ...], step: Step, coder: Coder) -> CodedMotion:
     """Code a picture's motion. found: the motion to write, None to read it."""
     before = expected(references, step)
-    found, seen = motion.code_motion(found, before.field, before.counts, coder, two=step.after is not None)
+    found, seen = motion.code_motion(found, before.field, before.side, before.counts, coder, two=step.after is not None)
     return CodedMotion(found, before.span, before.counts.updated([seen]), seen)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lvcodec.arrays import Ints
 from lvcodec.codec.counts import Counts, Seen
 from lvcodec.codec.later import Pixels, ready
-from lvcodec.codec.motion import Field
+from lvcodec.codec.motion import Motion
 from lvcodec.nets.inter_context import History
 from lvcodec.video.picture import Picture
 
@@ -18,7 +18,7 @@ class State:
     """The state after a picture.
 
     pixels: as it is shown, now or later; quality_index: its own; y_hat: its latents, where they are whole steps;
-    field: its motion, where it has any, and span: the pictures that its vectors span; counts: what motion's tables have
+    motion: where it has any, and span: the pictures that its vectors span; counts: what motion's tables have
     seen up to it since the I-picture, and seen: what they saw in it; history: of the inter path, None after an
     I-picture.
     """
@@ -26,7 +26,7 @@ class State:
     pixels: Pixels
     quality_index: int
     y_hat: Ints | None = None
-    field: Field | None = None
+    motion: Motion | None = None
     span: int = 1
     counts: Counts = dataclasses.field(default_factory=Counts.fresh)
     seen: Seen | None = None

@@ -14,12 +14,13 @@ import numpy as np
 
 from lvcodec.codec.inter import InterReference, code_inter, context_of, reconstruct_inter
 from lvcodec.codec.later import Compute, When
+from lvcodec.codec.motion import still
 from lvcodec.codec.network import Network
 from lvcodec.codec.state import State
 from lvcodec.entropy.coder import Coder
 from lvcodec.exact import warp
 from lvcodec.nets.coding import InterPath
-from lvcodec.nets.inter_context import InterContext
+from lvcodec.nets.inter_context import InterContext, motion_features
 
 FIRST_INDEX = 80  # quality 5
 FROM_INDEX = 101  # quality indices from this on, so beyond quality 6
@@ -50,10 +51,10 @@ def second_path(net: Network) -> InterPath:
 
 def second_context(net: Network, path: InterPath) -> InterContext:
     """What is known of the second step before its symbols are."""
-    field = np.zeros(warp.field_shape(net.height, net.width), dtype=np.int32)
+    field = still(net.height, net.width, warp.COARSE_SIDE)
     first = InterReference(FIRST_INDEX)
-    single = np.zeros(field.shape[1:], dtype=bool)
-    return context_of((first, first), field, single, path, distance=STILL, b_picture=False)
+    motion = motion_features(field, np.zeros(field.shape[1:], dtype=bool), warp.COARSE_SIDE)
+    return context_of((first, first), motion, path, distance=STILL, b_picture=False)
 
 
 def decode_second(net: Network, first: Compute, coder: Coder, when: When) -> State:

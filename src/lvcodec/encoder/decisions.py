@@ -153,7 +153,7 @@ class AlignedDecisions(Decisions):
         prediction, context = predicted(coded.motion, references, step), inter_context(coded, references, net)
         weight: float | Floats = self.distortion_weight
         if step.after is None:  # B-pictures show what lies on either side
-            weight = weight * entering.weights(coded.motion.field, picture.height, picture.width)
+            weight = weight * entering.weights(coded.motion, picture.height, picture.width)
         symbols = encode_inter(picture, prediction, context, net.inter, coder, weight)
         return state_after(reconstruct_inter(prediction, symbols, context, net.inter), coded, symbols, context, net)
 
@@ -164,12 +164,13 @@ def _search(picture: Picture, references: tuple[State, ...], step: Step, net: En
     rounds = net.rounds if net.refiner is None else REFINED_ROUNDS * net.rounds
     before = expected(references, step)
     if step.after is None:
-        return search(picture, references[0].x_hat, before.field, net.quality, before.counts, rounds)
+        return search(picture, references[0].x_hat, before.field, before.side, net.quality, before.counts, rounds)
     return search_both(
         picture,
         references[0].x_hat,
         references[1].x_hat,
         before.field,
+        before.side,
         step.at - step.before,
         step.after - step.at,
         net.quality,

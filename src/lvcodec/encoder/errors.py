@@ -35,13 +35,13 @@ class Shown:
     planes: (STEPS^2, H + 2 BORDER, W + 2 BORDER), phases down first.
     """
 
-    def __init__(self, plane: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+    def __init__(self, plane: NDArray[np.uint8], shape: tuple[int, ...], side: int) -> None:
         self.planes = _kept_phases(_Same(plane))
-        self._columns, self._size = shape[2], plane.shape
+        self._columns, self._size, self._side = shape[2], plane.shape, side
 
     def __call__(self, vectors: Field, blocks: Indices) -> NDArray[np.uint8]:
-        """(n, BLOCK, BLOCK): blocks of the field by their numbers (n,), each moved by its vector of (2, n)."""
-        side = warp.BLOCK
+        """(n, side, side): blocks of the field by their numbers (n,), each moved by its vector of (2, n)."""
+        side = self._side
         part = vectors & (warp.STEPS - 1)  # divmod takes ten times as long
         corners = side * np.stack(np.divmod(blocks, self._columns)) + (vectors >> STEP_BITS)
         ends = (size + BORDER - side for size in self._size)
@@ -58,9 +58,9 @@ class Errors(ABC):
     What a block's error with a vector is, is kept, SLOTS^2 of each block: most candidates are what was tried before.
     """
 
-    def __init__(self, y: NDArray[np.uint8], shape: tuple[int, ...], mended: float) -> None:
-        self._limit = np.float32(mended)
-        wanted = blocks_of(y, *shape[1:]).transpose(0, 2, 1, 3).reshape(-1, warp.BLOCK, warp.BLOCK)
+    def __init__(self, y: NDArray[np.uint8], shape: tuple[int, ...], side: int, mended: float) -> None:
+        self._limit, self.side = np.float32(mended), side
+        wanted = blocks_of(y, shape[1], shape[2], side).transpose(0, 2, 1, 3).reshape(-1, side, side)
         self._wanted, self._columns = np.ascontiguousarray(wanted), shape[2]
         self._vectors = np.full((len(wanted), SLOTS**2), NONE)
         self._found = np.zeros((len(wanted), SLOTS**2), dtype=np.float32)
@@ -96,7 +96,7 @@ class Errors(ABC):
         """What kernels have to know of it."""
         shown, other, direct, distances, price = self._references()
         planes = shown.planes, None if other is None else other.planes
-        form = *shown.planes.shape[1:], BORDER, self._columns, *distances, price, float(self._limit)
+        form = *shown.planes.shape[1:], BORDER, self.side, self._columns, *distances, price, float(self._limit)
         return *planes, self._wanted, direct, self._vectors, self._found, *form
 
     def of(self, field: Field) -> Floats:
@@ -113,7 +113,7 @@ class Errors(ABC):
 
     def _counted(self, squared: NDArray[Any], parts: int | NDArray[np.float32] = 1) -> Floats:
         """Errors of sums of squares, whole numbers below 2^31, each `parts` times too large."""
-        mean = squared.astype(np.float32) / (np.float32(warp.BLOCK**2) * parts)
+        mean = squared.astype(np.float32) / (np.float32(self.side**2) * parts)
         part, octave = np.frexp(np.maximum(mean / self._limit, np.float32(1)))
         part = 2 * part - 1
         rest: Floats = np.full_like(part, LOGARITHM[0])
@@ -127,10 +127,10 @@ class ErrorsOfOne(Errors):
     """Of P-pictures: vectors to one reference."""
 
     def __init__(
-        self, y: NDArray[np.uint8], reference: NDArray[np.uint8], shape: tuple[int, ...], mended: float
+        self, y: NDArray[np.uint8], reference: NDArray[np.uint8], shape: tuple[int, ...], side: int, mended: float
     ) -> None:
-        super().__init__(y, shape, mended)
-        self._shown = Shown(reference, shape)
+        super().__init__(y, shape, side, mended)
+        self._shown = Shown(reference, shape, side)
 
     def _compared(self, vectors: Field, blocks: Indices) -> Floats:
         return self._counted(squares(self._shown(vectors, blocks).astype(np.int32) - self._wanted[blocks]))
@@ -152,13 +152,14 @@ class ErrorsOfBoth(Errors):
         before: NDArray[np.uint8],
         after: NDArray[np.uint8],
         direct: Field,
+        side: int,
         to_before: int,
         to_after: int,
         price: float,
         mended: float,
     ) -> None:
-        super().__init__(y, direct.shape, mended)
-        self._before, self._after = Shown(before, direct.shape), Shown(after, direct.shape)
+        super().__init__(y, direct.shape, side, mended)
+        self._before, self._after = (Shown(reference, direct.shape, side) for reference in (before, after))
         self._direct, self._distances = np.ascontiguousarray(direct.reshape(2, -1)), (to_before, to_after)
         self._price = np.array([[0], [price], [price]], dtype=np.float32)
 
@@ -190,9 +191,8 @@ def _pairs(vectors: Field, blocks: Indices) -> tuple[Field, Indices]:
     return np.ascontiguousarray(vectors, dtype=np.int32), np.ascontiguousarray(blocks, dtype=np.int64)
 
 
-def blocks_of(y: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
-    """A plane, made to go on at its right and lower edge, as (rows, BLOCK, columns, BLOCK)."""
-    side = warp.BLOCK
+def blocks_of(y: NDArray[np.uint8], rows: int, columns: int, side: int) -> NDArray[np.uint8]:
+    """A plane, made to go on at its right and lower edge, as (rows, side, columns, side)."""
     return whole_groups(y, side).reshape(rows, side, columns, side)
 
 
@@ -203,7 +203,7 @@ def whole_groups(array: NDArray[Any], side: int) -> NDArray[Any]:
 
 
 def squares(apart: NDArray[np.int32]) -> NDArray[np.int32]:
-    """(n,): sums of the squares of (n, BLOCK, BLOCK), |apart| <= 510."""
+    """(n,): sums of the squares of (n, side, side), |apart| <= 510."""
     return np.asarray(np.einsum("nij,nij->n", apart, apart))
 
 

@@ -28,33 +28,42 @@ from lvcodec.quality import lambda_of
 from lvcodec.video.picture import Picture
 
 # docs/decisions.md#price-of-roughness
-BITS = 2.0  # what one doubling of the distance to one neighbour is taken to cost
+BITS = {16: 2.0, 8: 3.0}  # what one doubling of the distance to one neighbour is taken to cost
 # docs/decisions.md#price-of-a-bit-of-motion
-PRICE = 2.5  # of a bit, where one that squared errors are weighed against costs 1: residuals mend errors too
+PRICE = {
+    16: 2.5,
+    8: 6.0,
+}  # of a bit, where one that squared errors are weighed against costs 1: residuals mend errors too
 # docs/decisions.md#errors-that-residuals-mend
-MENDED = 100.0  # bits: a block's error that costs more counts by its logarithm, as residuals mend it
+MENDED = {16: 100.0, 8: 200.0}  # bits: a block's error that costs more counts by its logarithm, as residuals mend it
 ONE_REFERENCE_BITS = 3.0  # what a block of a B-picture that shows one reference is taken to cost
 # docs/decisions.md#groups-of-the-search
-GROUPS = (8, 4, 2)  # blocks
+GROUPS = (128, 64, 32, 16)  # luma pels of a side
 ROUNDS = ENCODER_PRESETS[DEFAULT_PRESET].rounds
 SMALLEST = 16  # sides that the optical flow needs
 
 
 def search(
-    picture: Picture, reference: Picture, predicted: Field, quality: float, counts: Counts, rounds: int = ROUNDS
+    picture: Picture,
+    reference: Picture,
+    predicted: Field,
+    side: int,
+    quality: float,
+    counts: Counts,
+    rounds: int = ROUNDS,
 ) -> Motion:
     """The motion that brings `reference` near to a P-picture, by rate and distortion.
 
-    predicted, counts: as for `code_motion`. quality: 1..9, says what a bit is worth. rounds: how often all blocks are
-    decided by their bits.
+    predicted, side, counts: as for `code_motion`. quality: 1..9, says what a bit is worth. rounds: how often all blocks
+    are decided by their bits.
     """
     y = picture.y
-    bit = _bit(quality)
-    errors = ErrorsOfOne(y, reference.y, predicted.shape, MENDED * bit)
-    start = _smoothed(errors, _of_blocks(_flow(y, reference.y)), [np.zeros_like(predicted), predicted], bit)
-    tree = Tree(start, predicted, errors, PRICE * bit, Rates.of(counts, two=False))
+    bit = _bit(quality, side)
+    errors = ErrorsOfOne(y, reference.y, predicted.shape, side, MENDED[side] * bit)
+    start = _smoothed(errors, _of_blocks(_flow(y, reference.y), side), [np.zeros_like(predicted), predicted], bit)
+    tree = Tree(start, predicted, side, errors, PRICE[side] * bit, Rates.of(counts, two=False))
     tree.decide(rounds)
-    return Motion(tree.field, tree.leaves)
+    return Motion(side, tree.field, tree.leaves)
 
 
 def search_both(
@@ -62,6 +71,7 @@ def search_both(
     before: Picture,
     after: Picture,
     direct: Field,
+    side: int,
     to_before: int,
     to_after: int,
     quality: float,
@@ -69,32 +79,32 @@ def search_both(
     rounds: int = ROUNDS,
 ) -> Motion:
     """The motion of a B-picture. direct: temporal direct; to_before, to_after: as for `predict_both`; else as above."""
-    y, distance, bit = picture.y, max(to_before, to_after), _bit(quality)
-    one_reference = ONE_REFERENCE_BITS * PRICE * bit
-    errors = ErrorsOfBoth(y, before.y, after.y, direct, to_before, to_after, one_reference, MENDED * bit)
-    here = scaled(_of_blocks(_flow(y, before.y)), distance, to_before) - direct
-    there = -scaled(_of_blocks(_flow(y, after.y)), distance, to_after) - direct
+    y, distance, bit = picture.y, max(to_before, to_after), _bit(quality, side)
+    one_reference = ONE_REFERENCE_BITS * PRICE[side] * bit
+    errors = ErrorsOfBoth(y, before.y, after.y, direct, side, to_before, to_after, one_reference, MENDED[side] * bit)
+    here = scaled(_of_blocks(_flow(y, before.y), side), distance, to_before) - direct
+    there = -scaled(_of_blocks(_flow(y, after.y), side), distance, to_after) - direct
     still = np.zeros_like(direct)
     guesses = [np.clip(each, -warp.MAX_VECTOR, warp.MAX_VECTOR) for each in (here, there, (here + there) >> 1)]
     start = _smoothed(errors, still, guesses, bit)
     rates = Rates.of(counts, two=True)
-    tree = Tree(start, still, errors, PRICE * bit, rates)
+    tree = Tree(start, still, side, errors, PRICE[side] * bit, rates)
     tree.decide(rounds)
-    return Motion(direct + tree.field, tree.leaves, tree.directions(errors.by_direction))
+    return Motion(side, direct + tree.field, tree.leaves, tree.directions(errors.by_direction))
 
 
-def _bit(quality: float) -> float:
-    """What a bit costs in a block's mean squared error."""
-    return 1 / lambda_of(quality) / warp.BLOCK**2
+def _bit(quality: float, side: int) -> float:
+    """What a bit costs in the mean squared error of a block of this side."""
+    return 1 / lambda_of(quality) / side**2
 
 
 def _smoothed(errors: Errors, field: Field, guesses: list[Field], bit: float) -> Field:
     """A field with guesses taken where they are better, by errors and roughness: groups of blocks, then each block."""
-    price = BITS * bit
+    price = BITS[errors.side] * bit
     error = errors.of(field)
-    for side in GROUPS:
-        for candidate in (*guesses, _common(field, side)):
-            field, error = _choose(errors, field, error, candidate, price, side)
+    for blocks in (side // errors.side for side in GROUPS if side > errors.side):
+        for candidate in (*guesses, _common(field, blocks)):
+            field, error = _choose(errors, field, error, candidate, price, blocks)
     for candidate in [*guesses, *neighbours(field), *_nudged(field)]:
         field, error = _choose(errors, field, error, candidate, price, 1)
     return field
@@ -111,10 +121,9 @@ def _flow(y: NDArray[np.uint8], ref: NDArray[np.uint8]) -> Floats:
     return np.ascontiguousarray(flow.transpose(2, 0, 1)[::-1], dtype=np.float32)
 
 
-def _of_blocks(flow: Floats) -> Field:
-    """The median vector of each block, to the nearest quarter."""
-    side = warp.BLOCK
-    _, rows, columns = warp.field_shape(*flow.shape[1:])
+def _of_blocks(flow: Floats, side: int) -> Field:
+    """The median vector of each block of this side, to the nearest quarter."""
+    _, rows, columns = warp.field_shape(flow.shape[1], flow.shape[2], side)
     grown = whole_groups(flow, side)
     some = grown.reshape(2, rows, side, columns, side)[:, :, 2::4, :, 2::4]  # one pel of sixteen tells enough
     vectors = np.median(some.transpose(0, 1, 3, 2, 4).reshape(2, rows, columns, -1), axis=3)

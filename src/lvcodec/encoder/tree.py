@@ -18,7 +18,7 @@ import numpy as np
 from lvcodec import native
 from lvcodec.arrays import Floats, Indices, Ints
 from lvcodec.codec import blocks
-from lvcodec.codec.blocks import AS_PREDICTED, PREDICTED, SIZES, SPLIT, UNIFORM, Blocks, Expected, Flags
+from lvcodec.codec.blocks import AS_PREDICTED, PREDICTED, SPLIT, UNIFORM, Blocks, Expected, Flags
 from lvcodec.codec.counts import DIRECTIONS
 from lvcodec.codec.motion import MIXED, Field
 from lvcodec.encoder.errors import Errors
@@ -41,13 +41,14 @@ ErrorsOf = Callable[[Field, Indices], Floats]
 class Tree:
     """A picture's blocks while they are decided, each of its places by its number.
 
-    field: to begin with; predicted: what its blocks are predicted to be, (2, rows, columns) both; price: of a bit, in
+    field: to begin with; predicted: what its blocks are predicted to be, (2, rows, columns) both; side: of a place, in
+    luma pels; price: of a bit, in
     errors.
     """
 
-    def __init__(self, field: Field, predicted: Field, errors: ErrorsOf, price: float, rates: Rates) -> None:
+    def __init__(self, field: Field, predicted: Field, side: int, errors: ErrorsOf, price: float, rates: Rates) -> None:
         self._shape = rows, columns = field.shape[1:]
-        self._order, self._rates = blocks.order(rows, columns), rates
+        self._order, self._rates = blocks.order(rows, columns, side), rates
         self._errors, self._price = errors, np.float32(price)
         self._predicted, self._vectors = predicted.reshape(2, -1), field.reshape(2, -1).copy()
         self._places = np.arange(rows * columns)
@@ -87,21 +88,21 @@ class Tree:
         now = vectors, leaves, np.ascontiguousarray(self._predicted, dtype=np.int32), self._error_as_predicted
         places = (each.astype(np.int32) for each in (self._one, self._other, self._level))
         rates = self._rates.kinds, self._rates.flags, self._rates.differences
-        price = *self._shape, float(self._price), LATER * later
+        price = *self._shape, len(self._order.blocks), float(self._price), LATER * later
         kernels.decide(self._vectors, self._leaves, *now, *places, *rates, STEPS, *price, errors.compared)
 
     def _round(self, *, later: bool) -> None:
         coded = self._coded()
         now = self._rates.of_vectors(self._vectors[:, None, coded], self._expected(coded))[0]
         vectors, leaves, worth = self._vectors.copy(), self._leaves.copy(), np.zeros(0, dtype=np.float32)
-        for level in range(len(SIZES) - 1, -1, -1):
+        for level in reversed(range(len(self._order.blocks))):
             sized = self._order.blocks[level]
             tried = self._tried(level, vectors)
             expected = self._expected(sized.first)
             bits = self._rates.of_vectors(tried, expected)
             if later:
                 bits = bits + np.float32(LATER) * self._change_of_later(sized, tried, coded, now)
-            if level + 1 == len(SIZES):
+            if level + 1 == len(self._order.blocks):
                 chosen, worth = self._best(sized, tried, bits)
                 flags = np.full(sized.first.size, UNIFORM)
             else:
@@ -133,7 +134,7 @@ class Tree:
             own + STEPS[:, :, None],
             np.zeros_like(own),
         ]
-        if level + 1 < len(SIZES):
+        if level + 1 < len(self._order.blocks):
             quarters = np.where(sized.has_quarter, sized.quarters, sized.quarters[0])
             tried.append(vectors[:, self._order.blocks[level + 1].first[quarters]])
         return np.asarray(np.clip(np.concatenate(tried, axis=1), -warp.MAX_VECTOR, warp.MAX_VECTOR))

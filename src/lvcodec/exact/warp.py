@@ -20,24 +20,25 @@ from lvcodec import native
 from lvcodec.arrays import Ints
 from lvcodec.exact.taps import CHROMA_TAPS, LUMA_TAPS, Flags, Plane, Taps
 
-BLOCK = 16  # luma pels of a block's side
+SIDES = COARSE_SIDE, FINE_SIDE = 16, 8  # luma pels of a block's side
 STEPS = 4  # vectors are in quarters of a luma pel
 MAX_VECTOR = 2**13  # quarters: 2048 luma pels
 
 
-def field_shape(height: int, width: int) -> tuple[int, int, int]:
+def field_shape(height: int, width: int, side: int) -> tuple[int, int, int]:
     """(2, rows, columns) of the field of a picture of that many luma pels: vertical parts, then horizontal."""
-    return 2, -(-height // BLOCK), -(-width // BLOCK)
+    return 2, -(-height // side), -(-width // side)
 
 
-def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
+def warp(plane: Plane, field: Ints, side: int, *, chroma: bool = False) -> Plane:
     """A plane moved along a field, blocks overlapped.
 
-    plane: (H, W). field: (2, rows, columns), as `field_shape` of the luma plane says, |v| <= MAX_VECTOR: pel (i, j)
-    of a block shows what lies at (i, j) + v / STEPS luma pels. Every block reaches half a block beyond its sides, with
-    weights that fall off linearly, so that four blocks make a pel and their weights sum to 1. Returns (H, W).
+    plane: (H, W). side: of blocks, one of SIDES, in luma pels. field: (2, rows, columns), as `field_shape` of the luma
+    plane says, |v| <= MAX_VECTOR: pel (i, j) of a block shows what lies at (i, j) + v / STEPS luma pels. Every block
+    reaches half a block beyond its sides, with weights that fall off linearly, so that four blocks make a pel and their
+    weights sum to 1. Returns (H, W).
     """
-    form, kernels = taps_and_side(chroma), native.kernels()
+    form, kernels = taps_and_side(side, chroma=chroma), native.kernels()
     if kernels is None:
         from lvcodec.exact import warp_blocks  # by torch
 
@@ -46,14 +47,19 @@ def warp(plane: Plane, field: Ints, *, chroma: bool = False) -> Plane:
 
 
 def warp_both(
-    planes: tuple[Plane, Plane], fields: tuple[Ints, Ints], shown: tuple[Flags, Flags], *, chroma: bool = False
+    planes: tuple[Plane, Plane],
+    fields: tuple[Ints, Ints],
+    shown: tuple[Flags, Flags],
+    side: int,
+    *,
+    chroma: bool = False,
 ) -> Plane:
     """Two planes moved along a field each; a block shows one of them or the mean of both.
 
-    planes, fields: as for `warp`. shown: (rows, columns) each, which blocks show the one and which the other; all show
-    at least one. Blocks are rounded to FINE parts of a level, then their mean is, then they are overlapped.
+    planes, fields, side: as for `warp`. shown: (rows, columns) each, which blocks show the one and which the other; all
+    show at least one. Blocks are rounded to FINE parts of a level, then their mean is, then they are overlapped.
     """
-    form, kernels = taps_and_side(chroma), native.kernels()
+    form, kernels = taps_and_side(side, chroma=chroma), native.kernels()
     if kernels is None:
         from lvcodec.exact import warp_blocks  # by torch
 
@@ -62,9 +68,9 @@ def warp_both(
     return _compiled(kernels, planes, fields, which, *form)
 
 
-def taps_and_side(chroma: bool) -> tuple[Taps, int]:
-    """Those of a plane."""
-    return (CHROMA_TAPS, BLOCK // 2) if chroma else (LUMA_TAPS, BLOCK)
+def taps_and_side(side: int, *, chroma: bool) -> tuple[Taps, int]:
+    """Those of a plane, where blocks have a side of so many luma pels."""
+    return (CHROMA_TAPS, side // 2) if chroma else (LUMA_TAPS, side)
 
 
 def _compiled(

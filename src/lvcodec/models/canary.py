@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -76,10 +77,10 @@ def digest(coding: Coding) -> str:
         planes = _planes(0)
         if coding.inter is not None:
             keep(*_inter_path(coding.inter, planes))
-        for far in (REACH, warp.MAX_VECTOR):
-            field = numbers(warp.field_shape(HEIGHT, WIDTH), -far, far, 48271).astype(np.int32)
+        for far, side in product((REACH, warp.MAX_VECTOR), warp.SIDES):
+            field = numbers(warp.field_shape(HEIGHT, WIDTH, side), -far, far, 48271).astype(np.int32)
             for plane, chroma in ((planes[0], False), (planes[1], True)):
-                keep(warp.warp(plane[0, 0], field, chroma=chroma))
+                keep(warp.warp(plane[0, 0], field, side, chroma=chroma))
     return hashed.hexdigest()
 
 
@@ -91,7 +92,7 @@ def _inter_path(inter: InterPath, planes: tuple[NDArray[np.uint8], ...]) -> Iter
     index = inter.quality_index
     context = InterContext(
         numbers((channels, rows, columns), 0, MAGNITUDES[-1], 69621).astype(np.uint8),
-        motion_features(field, single),
+        motion_features(field, single, warp.COARSE_SIDE),
         context_planes(index, (40, 90), 1, 3, b_picture=True),
         change_planes(index, b_picture=True),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from lvcodec.nets.shapes import InterShape
 KNOTS = 11  # qualities whose steps and scales are learned, 1 ... 11: those beyond 9 are of I-pictures in two steps
 LAST_INTER_INDEX = (KNOTS - 1) * quality.INDICES_A_QUALITY
 MOTION_FEATURES = 8
+POSITION = 16  # luma pels of the side of a position
 CONTEXT_PLANES = 5  # quality, references' quality, I-pictures among them, B-picture, distance
 CHANGE_PLANES = 2  # quality, B-picture
 HEADS = 4
@@ -83,12 +85,12 @@ def together(one: History, other: History) -> History:
     return one if one is other else ((one.astype(np.uint16) + other + 1) >> 1).astype(np.uint8)
 
 
-def motion_features(field: Ints, single: NDArray[np.bool_]) -> Ints:
-    """(MOTION_FEATURES, rows, columns) units of a field of vectors, one for each position at 1/16.
+def motion_features(field: Ints, single: NDArray[np.bool_], side: int) -> Ints:
+    """(MOTION_FEATURES, H/16, W/16) units of a field of vectors; of several blocks at a position each time the largest.
 
     How far the neighbours above, below, left and right are off, in half octaves; how long the vector is; whether its
     parts lie between pels; whether the block is predicted from one of two references. field: (2, rows, columns)
-    quarters of a pel; single: (rows, columns).
+    quarters of a pel; single: (rows, columns); side: of a block, in luma pels.
     """
     lengths = np.zeros((5, *field.shape[1:]), dtype=np.int32)  # at the edges a neighbour is the block itself
     down, right = (np.abs(np.diff(field, axis=axis)).sum(axis=0) for axis in (1, 2))
@@ -96,7 +98,19 @@ def motion_features(field: Ints, single: NDArray[np.bool_]) -> Ints:
     lengths[4] = np.abs(field).sum(axis=0)
     octaves = np.searchsorted(HALF_OCTAVES, lengths, side="right") * UNITS_PER_HALF_OCTAVE
     flags = np.stack([field[0] & 3 != 0, field[1] & 3 != 0, single]) * FLAG
-    return np.concatenate([octaves, flags]).astype(np.int32)
+    features = np.concatenate([octaves, flags]).astype(np.int32)
+    return at_positions(features, side)
+
+
+def at_positions(blocks: NDArray[Any], side: int) -> NDArray[Any]:
+    """(..., H/16, W/16): of what blocks of this side have, (..., rows, columns), the largest at each position."""
+    each = POSITION // side
+    if each == 1:
+        return blocks
+    *other, rows, columns = blocks.shape
+    beyond = [(0, 0)] * len(other) + [(0, -rows % each), (0, -columns % each)]
+    grown = np.pad(blocks, beyond, mode="edge").reshape(*other, -(-rows // each), each, -(-columns // each), each)
+    return np.asarray(grown.max(axis=(-3, -1)))
 
 
 def context_planes(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.errors import InputError
+from lvcodec.exact.warp import SIDES
 from lvcodec.stream.structure import LAYER_ANCHOR, LAYER_KEY
 
 BOTH, BEFORE, AFTER = range(3)  # from which of its references a block is predicted
@@ -46,6 +47,11 @@ class Chain:
     qualities: NDArray[np.int32]
     field: NDArray[np.int16]
     direction: NDArray[np.uint8]
+
+    @property
+    def side(self) -> int:
+        """Luma pels of the side of a block of the fields."""
+        return max(side for side in SIDES if -(-self.source.shape[2] // side) <= self.field.shape[3])
 
     @property
     def best(self) -> int:

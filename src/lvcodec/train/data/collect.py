@@ -149,10 +149,10 @@ def _predicted(
             raise ValueError(f"picture {record.number} comes before what it refers to")
         before = expected(references, step)
         coder = Reader(record.payload)
-        motion, seen = code_motion(None, before.field, before.counts, coder, two=step.after is not None)
+        motion, seen = code_motion(None, before.field, before.side, before.counts, coder, two=step.after is not None)
         counts = before.counts.updated([seen])
-        field, span = motion.field, before.span
-        buffer.add(record, State(start, record.quality_index, field=field, span=span, counts=counts, seen=seen))
+        span = before.span
+        buffer.add(record, State(start, record.quality_index, motion=motion, span=span, counts=counts, seen=seen))
         after = NONE if step.after is None else record.base + step.after - first.number
         yield (record.number - first.number, record.references[0] - first.number, after, step.layer), motion
 

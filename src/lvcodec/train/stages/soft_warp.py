@@ -11,13 +11,14 @@ from torch import Tensor
 from lvcodec.exact import warp
 
 
-def soft_warp(planes: Tensor, field: Tensor, share: Tensor, *, chroma: bool = False) -> Tensor:
+def soft_warp(planes: Tensor, field: Tensor, share: Tensor, side: int, *, chroma: bool = False) -> Tensor:
     """Planes (B, 1, H, W) moved by fields (B, 2, rows, columns) as by exact/warp.py, differentiable in the planes.
 
-    share: (B, rows, columns), what part of a block shows this plane: of two planes whose shares sum to 1, the sum is
-    what `warp_both` makes of them. It differs in taps, which are bilinear, and in rounding, of which there is none.
+    side: of blocks, in luma pels. share: (B, rows, columns), what part of a block shows this plane: of two planes whose
+    shares sum to 1, the sum is what `warp_both` makes of them. It differs in taps, which are bilinear, and in rounding,
+    of which there is none.
     """
-    side, steps = (warp.BLOCK // 2, 2 * warp.STEPS) if chroma else (warp.BLOCK, warp.STEPS)
+    side, steps = (side // 2, 2 * warp.STEPS) if chroma else (side, warp.STEPS)
     height, width = planes.shape[2:]
     grown = F.pad(field.to(planes.dtype), (1, 1, 1, 1), mode="replicate") / steps
     shares = F.pad(share[:, None].to(planes.dtype), (1, 1, 1, 1), mode="replicate")

@@ -73,7 +73,8 @@ class View(NamedTuple):
 class Task:
     """The next picture of a running chain. before, after: its references, the same of a P-picture.
 
-    distance: two_steps.STILL of an I-picture's second step, whose reference is its first.
+    side: luma pels of the side of its blocks; distance: two_steps.STILL of an I-picture's second step, whose reference
+    is its first.
     """
 
     running: Running
@@ -82,6 +83,7 @@ class Task:
     after: int
     quality: float
     distance: int
+    side: int
     field: NDArray[np.int32]
     direction: NDArray[np.uint8]
 
@@ -115,9 +117,11 @@ class Task:
         views = self.views
         every = zip(*(self.running.pictures[view.at].planes for view in views), strict=True)
         if len(views) == 1:
-            return [warp.warp(plane, views[0].field, chroma=number > 0) for number, (plane,) in enumerate(every)]
+            return [
+                warp.warp(plane, views[0].field, self.side, chroma=number > 0) for number, (plane,) in enumerate(every)
+            ]
         fields, shown = (views[0].field, views[1].field), (views[0].shown, views[1].shown)
-        return [warp.warp_both(pair, fields, shown, chroma=number > 0) for number, pair in enumerate(every)]
+        return [warp.warp_both(pair, fields, shown, self.side, chroma=number > 0) for number, pair in enumerate(every)]
 
 
 class Pool:
@@ -157,6 +161,7 @@ class Pool:
             before if after == NONE else after,
             float(np.clip(quality, LOWEST, HIGHEST)),
             at - before if after == NONE else max(at - before, after - at),
+            chain.side,
             _flipped_field(chain.field[running.step].astype(np.int32), running.flips),
             _flipped(chain.direction[running.step], running.flips),
         )
@@ -201,7 +206,7 @@ def _second_step(running: Running) -> Task:
     directions = running.chain.direction.shape[1:]
     field, direction = np.zeros((2, *directions), np.int32), np.full(directions, BEFORE, np.uint8)
     quality = running.own + two_steps.FINER / INDICES_A_QUALITY
-    return Task(running, 0, 0, 0, quality, two_steps.STILL, field, direction)
+    return Task(running, 0, 0, 0, quality, two_steps.STILL, running.chain.side, field, direction)
 
 
 def planes_of(raw: NDArray[np.uint8], flips: tuple[bool, bool] = (False, False)) -> Planes:

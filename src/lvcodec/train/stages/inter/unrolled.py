@@ -15,7 +15,7 @@ from lvcodec import quality as quality_scale
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels
 from lvcodec.exact.rounding import round_ste
 from lvcodec.nets.inter import Inter
-from lvcodec.nets.inter_context import change_planes, context_planes, motion_features
+from lvcodec.nets.inter_context import POSITION, change_planes, context_planes, motion_features
 from lvcodec.nets.linear import UNITS_PER_LEVEL
 from lvcodec.nets.swift import Swift
 from lvcodec.train.stages.inter.coding import PictureBatch, code
@@ -59,7 +59,7 @@ def batch_of(model: Inter, tasks: list[Task], known: Known) -> PictureBatch:
         x=torch.stack([channels(task.source) for task in tasks]).contiguous(memory_format=torch.channels_last),
         prediction=predictions.contiguous(memory_format=torch.channels_last),
         history=torch.stack([_history(task, model.shape.latent) for task in tasks]),
-        motion=_stacked([motion_features(task.field, task.single) for task in tasks]),
+        motion=_stacked([motion_features(task.field, task.single, task.side) for task in tasks]),
         context=_stacked([_context(task) for task in tasks])[:, :, None, None],
         change=_stacked([change_planes(_index(task.quality), b_picture=task.is_b) for task in tasks])[:, :, None, None],
         quality=torch.tensor([task.quality for task in tasks]),
@@ -89,14 +89,14 @@ def _predicted(task: Task, number: int, known: Known) -> Tensor:
     for view in views:
         reference = known.get((number, view.at))
         if reference is not None and reference.requires_grad:
-            soft = soft_moved(reference[None], view.field, view.shown / seen)
+            soft = soft_moved(reference[None], view.field, view.shown / seen, task.side)
             shown = shown + (soft - soft.detach())
     return shown
 
 
-def soft_moved(reference: Tensor, field: NDArray[np.int32], share: NDArray[np.float32]) -> Tensor:
+def soft_moved(reference: Tensor, field: NDArray[np.int32], share: NDArray[np.float32], side: int) -> Tensor:
     """(96, H/8, W/8) of a reference (1, 96, H/8, W/8) along a field, as far as blocks show it (soft_warp.py)."""
-    how = torch.from_numpy(field)[None], torch.from_numpy(share)[None]
+    how = torch.from_numpy(field)[None], torch.from_numpy(share)[None], side
     with torch.autocast("cpu", enabled=False):
         y, u, v = channels_to_planes(reference.float())
         moved = (soft_warp(y, *how), soft_warp(u, *how, chroma=True), soft_warp(v, *how, chroma=True))
@@ -105,7 +105,7 @@ def soft_moved(reference: Tensor, field: NDArray[np.int32], share: NDArray[np.fl
 
 def _history(task: Task, latent: int) -> Tensor:
     """Of both references together: their mean, rounded up."""
-    rows, columns = task.direction.shape
+    rows, columns = (-(-size * task.side // POSITION) for size in task.direction.shape)
     parts = [np.zeros((latent, rows, columns), np.uint8) if d.history is None else d.history for d in task.references]
     return torch.from_numpy((parts[0].astype(np.uint16) + parts[1] + 1) >> 1).float()
 
