@@ -55,7 +55,7 @@ class SwiftShape:
 class InterShape:
     """Sizes: latent channels, those of the first group; widths and depths of the entropy model and of the change."""
 
-    latent: int = 256
+    latent: int = 384
     first: int = 48
     trunk: int = 128
     trunk_depth: int = 2
