@@ -35,7 +35,7 @@ PRICE = {
     8: 6.0,
 }  # of a bit, where one that squared errors are weighed against costs 1: residuals mend errors too
 # docs/decisions.md#errors-that-residuals-mend
-MENDED = {16: 100.0, 8: 200.0}  # bits: a block's error that costs more counts by its logarithm, as residuals mend it
+MENDED = {16: 100.0, 8: 300.0}  # bits: a block's error that costs more counts by its logarithm, as residuals mend it
 ONE_REFERENCE_BITS = 3.0  # what a block of a B-picture that shows one reference is taken to cost
 # docs/decisions.md#groups-of-the-search
 GROUPS = (128, 64, 32, 16)  # luma pels of a side
