@@ -51,7 +51,7 @@ class Chain:
     @property
     def side(self) -> int:
         """Luma pels of the side of a block of the fields."""
-        return max(side for side in SIDES if -(-self.source.shape[2] // side) <= self.field.shape[3])
+        return next(side for side in SIDES if -(-self.source.shape[2] // side) == self.field.shape[3])
 
     @property
     def best(self) -> int:
