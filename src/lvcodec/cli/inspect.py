@@ -37,7 +37,11 @@ NAMES = {
     type=click.IntRange(min=0),
     help="The latent channel, counted from 0.  [default: the one that takes most bits]",
 )
-@click.option("--motion", is_flag=True, help="Draw blocks and their motion over the picture (P- and B-pictures of aligned) instead.")
+@click.option(
+    "--motion",
+    is_flag=True,
+    help="Draw blocks and their motion over the picture (P- and B-pictures of aligned) instead.",
+)
 @click.option("-o", "--output", "target", default="maps.png", show_default=True, help="The figure, a PNG.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace the figure if it exists.")
 @output_options
