@@ -56,7 +56,7 @@ def test_bits_are_the_coders(streams: dict[str, Path], coding: str, number: int)
     maps = picture_maps(streams[coding], number)
     told = lvcodec.probe(streams[coding], streams=True).pictures[number].streams or {}
     [name] = {"y", "y_res", "y_shift", "residual"} & told.keys()
-    assert told[name] > 100
+    assert told[name] > 50
     assert maps.arrays[maps.coded].sum() == pytest.approx(told[name], rel=1e-9)
     assert dict(maps.streams) == dict(told)
 
