@@ -14,8 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from second_decoder import checksum_of, decode
+from entropy.judge import RangeDecoder
+from numpy.typing import NDArray
+from second_decoder import checksum_of, decode, decoder
 from second_decoder.inter import InterPath, Known
+from second_decoder.motion import Counts, Found
 from second_decoder.symbols import Ints
 
 import lvcodec
@@ -34,6 +37,7 @@ from lvcodec.video.sink import open_sink
 from lvcodec.video.source import open_source
 
 MakeSource = Callable[..., Path]
+Fields = list[tuple[int, Ints]]  # of the P- and B-pictures that were read, in order, with the sides of their blocks
 CODINGS = [("intra", 1.0), ("mfvc", 1.0), ("lds", 1.0), ("lds", 0.5), ("lds", 0.0)]
 SHAPES = {  # few channels, and counts that the roundings of 4 * N // 3 and M // 4 act on
     "dense": SwiftShape(
@@ -66,6 +70,7 @@ SHAPES = {  # few channels, and counts that the roundings of 4 * N // 3 and M //
 }
 SIZES = {
     1.75: (67, 45),
+    5.95: (67, 45),
     6: (35, 71),
     1: (67, 45),
     3: (35, 71),
@@ -222,13 +227,45 @@ def walked(monkeypatch: pytest.MonkeyPatch) -> Walked:
     return seen
 
 
-@pytest.mark.parametrize("quality", [1.75, 6])
-def test_aligned(source: MakeSource, tmp_path: Path, swift: store.ModelInfo, walked: Walked, quality: float) -> None:
+@pytest.fixture
+def fields(monkeypatch: pytest.MonkeyPatch) -> Fields:
+    """Fills while the second decoder decodes."""
+    seen: Fields = []
+    read = decoder.read_motion
+
+    def spied(coder: RangeDecoder, predicted: Ints, side: int, counts: Counts, *, two: bool) -> Found:
+        found = read(coder, predicted, side, counts, two=two)
+        seen.append((side, found.field))
+        return found
+
+    monkeypatch.setattr(decoder, "read_motion", spied)
+    return seen
+
+
+def sides_of(fields: Fields) -> list[int]:
+    """Sides of blocks, where some of 16 pels in fields of 8 are split and fields of 16 are not all the same."""
+    for side in {side for side, _ in fields}:
+        moved = [(field != field[:, :1, :1]) if side == 16 else split(field) for its, field in fields if its == side]
+        assert any(each.any() for each in moved), f"blocks of {side} prove nothing"
+    return [side for side, _ in fields]
+
+
+def split(field: Ints) -> NDArray[np.bool_]:
+    """Where vectors are not those of the first within 2x2."""
+    places = np.indices(field.shape[1:]) // 2 * 2
+    return field != field[:, places[0], places[1]]
+
+
+@pytest.mark.parametrize("quality", [1.75, 5.95, 6, 8.5])
+def test_aligned(
+    source: MakeSource, tmp_path: Path, swift: store.ModelInfo, walked: Walked, fields: Fields, quality: float
+) -> None:
     """P after an I-picture, and P after P."""
     stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
     lvcodec.encode(source(*SIZES[quality], 5), stream, recon=recon, model=swift.path, quality=quality, gop=3, bframes=0)
     assert same_pictures(stream, recon, swift) == list("IPPIP")
-    assert min(walked.live[False]) < 1 and max(walked.live[False]) > 0
+    assert sides_of(fields) == [16 if quality < 6 else 8] * 3
+    assert (quality > 5 or min(walked.live[False]) < 1) and max(walked.live[False]) > 0
     assert walked.symbols[False] > 20 and walked.added > 16
 
 
@@ -249,22 +286,25 @@ def test_two_steps(
     assert len(walked.live[False]) == steps and walked.symbols[False] >= 20 * steps
 
 
-@pytest.mark.parametrize("bframes", [1, 4, 7])
+@pytest.mark.parametrize(("bframes", "quality"), [(1, 6), (4, 6), (7, 6), (4, 5.95)])
 def test_b_pictures(
     source: MakeSource,
     tmp_path: Path,
     swift: store.ModelInfo,
     bframes: int,
+    quality: float,
     walked: Walked,
+    fields: Fields,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Pyramids of two, of five and of eight, and a shorter one at the end."""
     monkeypatch.setattr(structures, "SPLITS", (structures.pyramid,))
     stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
-    lvcodec.encode(source(70, 50, 12), stream, recon=recon, model=swift.path, quality=6, bframes=bframes)
+    lvcodec.encode(source(70, 50, 12), stream, recon=recon, model=swift.path, quality=quality, bframes=bframes)
     kinds = same_pictures(stream, recon, swift)
     anchors = {*range(bframes + 1, 12, bframes + 1), 11}
     assert kinds == ["I" if number == 0 else "P" if number in anchors else "B" for number in range(12)]
+    assert sides_of(fields) == [16 if quality < 6 else 8] * 11
     assert min(walked.live[True]) < 1 and max(walked.live[True]) > 0
     assert walked.symbols[True] > 20 and walked.symbols[False] > 50 and walked.added > 16
 
@@ -307,17 +347,18 @@ def test_mfvc_of_changing_quality(
     assert (tmp_path / "back.y4m").read_bytes() == recon.read_bytes()
 
 
-def test_joined_streams(source: MakeSource, tmp_path: Path, swift: store.ModelInfo) -> None:
-    """The second GOP has a quality of its own, which is not the header's."""
+def test_joined_streams(source: MakeSource, tmp_path: Path, swift: store.ModelInfo, fields: Fields) -> None:
+    """Each GOP has a quality of its own, two not the header's, and blocks by it."""
     recons = []
-    for quality in (2, 5):
+    for quality in (2, 7, 5):
         recons.append(tmp_path / f"{quality}.y4m")
         lvcodec.encode(
             source(67, 45, 2), tmp_path / f"{quality}.lvc", recon=recons[-1], model=swift.path, quality=quality, gop=12
         )
-    lvcodec.concat([tmp_path / "2.lvc", tmp_path / "5.lvc"], tmp_path / "both.lvc")
-    shown = list(decode((tmp_path / "both.lvc").read_bytes(), swift.path))
-    assert [picture.record.quality for picture in shown] == [20, 0, 80, 60]  # of P-pictures, 20 lower
+    lvcodec.concat([tmp_path / "2.lvc", tmp_path / "7.lvc", tmp_path / "5.lvc"], tmp_path / "all.lvc")
+    shown = list(decode((tmp_path / "all.lvc").read_bytes(), swift.path))
+    assert [picture.record.quality for picture in shown] == [20, 0, 120, 100, 80, 60]  # of P-pictures, 20 lower
+    assert [side for side, _ in fields] == [16, 8, 16]
     want = []
     for recon in recons:
         with open_source(recon) as pictures:

@@ -1,6 +1,6 @@
 """How long the compiled kernels take, with each set of instructions, and what computes the same without them.
 
-    OMP_NUM_THREADS=1 python tools/kernels.py [--size 1920x1080] [--rounds 7]
+    OMP_NUM_THREADS=1 python tools/kernels.py [--size 1920x1080] [--block 8] [--rounds 7]
 
 Milliseconds of processor time, the best of so many rounds in turn. What is computed is made up: vectors that differ
 from block to block, symbols of half a bit each.
@@ -38,19 +38,19 @@ from lvcodec.nets.linear import LINEAR
 Run = Callable[[], object]
 
 
-def jobs(width: int, height: int) -> Iterator[tuple[str, Run]]:
-    """What is timed, by name."""
+def jobs(width: int, height: int, side: int) -> Iterator[tuple[str, Run]]:
+    """What is timed, by name. side: of the blocks of fields, in luma pels."""
     random = np.random.Generator(np.random.PCG64(0))
     plane, other = (random.integers(0, 256, (height, width)).astype(np.uint8) for _ in range(2))
     chroma = plane[: (height + 1) // 2, : (width + 1) // 2].copy()
-    shape = warp.field_shape(height, width)
+    shape = warp.field_shape(height, width, side)
     field = random.integers(-40, 41, shape).astype(np.int32)
     blocks = np.arange(field[0].size)
     both = (np.ones(shape[1:], dtype=bool),) * 2
-    yield "warp, Y", lambda: warp.warp(plane, field)
-    yield "warp, Y, one vector for all", lambda: warp.warp(plane, field * 0 + 5)
-    yield "warp, U", lambda: warp.warp(chroma, field, chroma=True)
-    yield "warp of two, Y", lambda: warp.warp_both((plane, other), (field, -field), both)
+    yield "warp, Y", lambda: warp.warp(plane, field, side)
+    yield "warp, Y, one vector for all", lambda: warp.warp(plane, field * 0 + 5, side)
+    yield "warp, U", lambda: warp.warp(chroma, field, side, chroma=True)
+    yield "warp of two, Y", lambda: warp.warp_both((plane, other), (field, -field), both, side)
 
     rows, columns = -(-height // 16), -(-width // 16)
     level = np.clip(random.normal(8, 8, 256 * rows * columns).round(), 0, grid.LEVELS - 1).astype(np.int32)
@@ -65,12 +65,12 @@ def jobs(width: int, height: int) -> Iterator[tuple[str, Run]]:
 
     yield "planes at quarters of a pel", lambda: phases(plane)
     mended = 20.0
-    two = ErrorsOfBoth(plane, other, plane, field * 0, 1, 1, 0.0, mended)
+    two = ErrorsOfBoth(plane, other, plane, field * 0, side, 1, 1, 0.0, mended)
     vectors = field.reshape(2, -1)
-    yield "an error of each block", lambda: ErrorsOfOne(plane, other, shape, mended)(vectors, blocks)
+    yield "an error of each block", lambda: ErrorsOfOne(plane, other, shape, side, mended)(vectors, blocks)
     yield "the three of a B-picture", lambda: two.by_direction(vectors, blocks)
     rates = Rates.of(Counts.fresh(), two=True)
-    yield "blocks decided once", lambda: Tree(field, field * 0, two, 0.1, rates).decide(1)
+    yield "blocks decided once", lambda: Tree(field, field * 0, side, two, 0.1, rates).decide(1)
     yield from of_layers(rows, columns)
 
 
@@ -122,8 +122,15 @@ def _computed(module: torch.nn.Module, own: Layers, data: torch.Tensor) -> objec
 
 @click.command()
 @click.option("--size", default="1920x1080", show_default=True, help="Of the picture, WxH.")
+@click.option(
+    "--block",
+    type=click.Choice([str(side) for side in warp.SIDES]),
+    default=str(warp.COARSE_SIDE),
+    show_default=True,
+    help="Luma pels of the side of the smallest blocks of motion.",
+)
 @click.option("--rounds", default=7, show_default=True, help="How often each is run.")
-def main(size: str, rounds: int) -> None:
+def main(size: str, block: str, rounds: int) -> None:
     """Time the kernels."""
     torch.set_num_threads(1)
     compiled = import_module("lvcodec.native._kernels")
@@ -131,7 +138,7 @@ def main(size: str, rounds: int) -> None:
     width, height = (int(side) for side in size.split("x"))
     click.echo(f"| {size}, ms | without | {' | '.join(levels)} |")
     click.echo("| --- |" + " --- |" * (len(levels) + 1))
-    for name, run in jobs(width, height):
+    for name, run in jobs(width, height, int(block)):
         best = dict.fromkeys((native.OFF, *levels), float("inf"))
         for _ in range(rounds):
             for level in best:

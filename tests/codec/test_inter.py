@@ -17,6 +17,7 @@ from second_decoder.weights import Weights
 from lvcodec.codec.inter import InterReference, code_inter, context_of, padded_to_places, reconstruct_inter
 from lvcodec.encoder.inter import encode_inter
 from lvcodec.entropy.coder import Reader, Writer
+from lvcodec.exact import warp
 from lvcodec.exact.backends import layers_of
 from lvcodec.exact.layers import Layers
 from lvcodec.exact.ops import use_backend
@@ -98,7 +99,7 @@ def context(*, b_picture: bool) -> InterContext:
     field = random.integers(-300, 300, (2, ROWS, COLUMNS)).astype(np.int32)
     return InterContext(
         random.integers(0, 65, (256, ROWS, COLUMNS)).astype(np.uint8),
-        motion_features(field, random.random((ROWS, COLUMNS)) < 0.3),
+        motion_features(field, random.random((ROWS, COLUMNS)) < 0.3, warp.COARSE_SIDE),
         context_planes(QUALITY_INDEX, (80, 60), 1, 4, b_picture=b_picture),
         change_planes(QUALITY_INDEX, b_picture=b_picture),
     )
@@ -155,23 +156,45 @@ def test_the_second_decoder_reads_and_shows_the_same(
     np.testing.assert_array_equal(remembered(known, symbols), remembered_twice(theirs.history, read))
 
 
-def test_the_second_decoder_has_the_same_features() -> None:
+@pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (56, 128), (8, 7), (64, 90)])
+@pytest.mark.parametrize("side", warp.SIDES)
+def test_the_second_decoder_has_the_same_features(size: tuple[int, int], side: int) -> None:
+    """Rows and columns of blocks of 8 may be odd."""
     random = np.random.default_rng(11)
-    field = random.integers(-8192, 8193, (2, ROWS, COLUMNS)) >> random.integers(0, 14, (1, ROWS, COLUMNS))
-    single = random.random((ROWS, COLUMNS)) < 0.5
-    np.testing.assert_array_equal(motion_features(field.astype(np.int32), single), motion_of(field, single))
+    shape = warp.field_shape(*size, side)
+    field = random.integers(-8192, 8193, shape) >> random.integers(0, 14, (1, *shape[1:]))
+    single = random.random(shape[1:]) < 0.5
+    features = motion_features(field.astype(np.int32), single, side)
+    assert features.shape == (8, *warp.field_shape(*size, warp.COARSE_SIDE)[1:]) and features.dtype == np.int32
+    np.testing.assert_array_equal(features, motion_of(field, single, side))
+
+
+def test_features_of_several_blocks_are_the_largest() -> None:
+    """At each position of 16 pels of a field of 8, of the four blocks there, or of those within the field."""
+    field = np.zeros((2, 3, 5), dtype=np.int32)
+    field[:, 0, 1], field[:, 2, 4] = (4, -8), (1, 0)
+    features = motion_features(field, np.arange(15).reshape(3, 5) == 14, warp.FINE_SIDE)
+    assert features.shape == (8, 2, 3)
+    assert features[4].tolist() == [[49, 0, 0], [0, 0, 7]]  # of 12 and of 1 quarter of a pel
+    assert features[0].tolist() == [[49, 0, 0], [0, 0, 7]]
+    assert features[2].tolist() == [[49, 49, 0], [0, 0, 7]]
+    assert features[3].tolist() == [[49, 0, 0], [0, 7, 0]]  # the last block has none to its right
+    assert features[5].tolist() == [[0, 0, 0], [0, 0, 32]] and not features[6].any()
+    assert features[7].tolist() == [[0, 0, 0], [0, 0, 32]]
 
 
 def test_context_of_references(make_coding: MakeCoding) -> None:
     """Histories together, qualities and kinds of both; a P-picture's one counts twice."""
     coding, field = make_coding("float"), np.zeros((2, ROWS, COLUMNS), dtype=np.int32)
-    single = np.zeros((ROWS, COLUMNS), dtype=bool)
+    still, alone = (
+        motion_features(field, np.full((ROWS, COLUMNS), single), warp.COARSE_SIDE) for single in (False, True)
+    )
     intra, other = InterReference(90), InterReference(71, np.full((256, ROWS, COLUMNS), 25, dtype=np.uint8))
-    p_picture = context_of((intra, intra), field, single, coding, distance=1, b_picture=False)
+    p_picture = context_of((intra, intra), still, coding, distance=1, b_picture=False)
     assert p_picture.planes.tolist() == [QUALITY_INDEX - 80, QUALITY_INDEX - 90, 32, 0, 7]
     np.testing.assert_array_equal(planes_of(QUALITY_INDEX, 180, 2, 1, is_b=False), p_picture.planes)
     assert not p_picture.history.any()
-    b_picture = context_of((intra, other), field, ~single, coding, distance=4, b_picture=True)
+    b_picture = context_of((intra, other), alone, coding, distance=4, b_picture=True)
     assert b_picture.planes.tolist() == [QUALITY_INDEX - 80, (120 - 161) // 2, 16, 32, 28]
     np.testing.assert_array_equal(planes_of(QUALITY_INDEX, 161, 1, 4, is_b=True), b_picture.planes)
     assert (b_picture.history == 13).all()

@@ -11,35 +11,55 @@ import pytest
 from lvcodec import native
 from lvcodec.codec.counts import Counts
 from lvcodec.codec.motion import Motion
-from lvcodec.encoder.search import _octaves, search, search_both
+from lvcodec.encoder.errors import ErrorsOfOne
+from lvcodec.encoder.search import _choose, _octaves, search, search_both
 from lvcodec.exact import warp
 from lvcodec.video.picture import Picture
 
-SIZES = [(16, 16), (40, 24), (150, 104)]  # width, height
+SIZES = [(16, 16), (40, 24), (70, 50), (150, 104)]  # width, height
 
 
-def found(pictures: list[Picture], quality: float, *, both: bool) -> Motion:
+def found(pictures: list[Picture], side: int, quality: float, *, both: bool) -> Motion:
     random = np.random.Generator(np.random.PCG64(5))
-    before = random.integers(-9, 10, warp.field_shape(pictures[0].height, pictures[0].width)).astype(np.int32)
+    before = random.integers(-9, 10, warp.field_shape(pictures[0].height, pictures[0].width, side)).astype(np.int32)
     before[:, :, before.shape[2] // 3 :] = 2
     if both:
-        return search_both(pictures[1], pictures[0], pictures[3], before, 1, 2, quality, Counts.fresh())
-    return search(pictures[1], pictures[0], before, quality, Counts.fresh())
+        return search_both(pictures[1], pictures[0], pictures[3], before, side, 1, 2, quality, Counts.fresh())
+    return search(pictures[1], pictures[0], before, side, quality, Counts.fresh())
 
 
+@pytest.mark.parametrize("side", warp.SIDES)
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("size", SIZES)
 def test_kernels_find_the_same(
-    kernels: ModuleType, make_clip: Any, size: tuple[int, int], both: bool, monkeypatch: pytest.MonkeyPatch
+    kernels: ModuleType, make_clip: Any, size: tuple[int, int], both: bool, side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures = make_clip(*size, 4, 3)
-    for quality in (1.0, 6.0):
+    for quality in (1.0, 6.0, 9.0):
         motions = []
         for who in (kernels, None):
             monkeypatch.setattr(native, "kernels", lambda who=who: who)
-            motion = found(pictures, quality, both=both)
+            motion = found(pictures, side, quality, both=both)
             motions.append([motion.field, motion.leaves, *([motion.direction] if both else [])])
         assert all(np.array_equal(*pair) for pair in zip(*motions, strict=True))
+
+
+@pytest.mark.parametrize("group", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("side", warp.SIDES)
+def test_kernels_choose_the_same(kernels: ModuleType, side: int, group: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups of blocks whose rows and columns are no multiples of theirs."""
+    random = np.random.Generator(np.random.PCG64(group))
+    y, reference = (random.integers(0, 256, (37 * side - 3, 35 * side - 5), dtype=np.uint8) for _ in "12")
+    shape = warp.field_shape(*y.shape, side)
+    field, candidate = random.integers(-9, 10, (2, *shape)).astype(np.int32)
+    chosen = []
+    for who in (kernels, None):
+        monkeypatch.setattr(native, "kernels", lambda who=who: who)
+        errors = ErrorsOfOne(y, reference, shape, side, 4000.0)
+        chosen.append(_choose(errors, field.copy(), errors.of(field), candidate, 300.0, group))
+    assert all(np.array_equal(*pair) for pair in zip(*chosen, strict=True))
+    taken = (chosen[0][0] == candidate).all(axis=0)
+    assert taken.any() and not taken.all()
 
 
 def given_choice() -> dict[str, Any]:

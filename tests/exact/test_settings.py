@@ -82,21 +82,26 @@ def test_a_setting_changes_nothing_and_is_left_as_it_was(
         assert told() == before
 
 
+@pytest.mark.parametrize("side", warp.SIDES)
 def test_autocast_would_change_a_warp_and_the_canary_sees_it(
-    golden_models: dict[str, ModelInfo], monkeypatch: pytest.MonkeyPatch
+    golden_models: dict[str, ModelInfo], side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where torch computes it: compiled kernels know nothing of autocast."""
     monkeypatch.setattr(warp.native, "kernels", lambda: None)
     plane = (np.arange(64 * 64) * 48271 % 251).astype(np.uint8).reshape(64, 64)
-    field = np.full(warp.field_shape(64, 64), 1, dtype=np.int32)
-    expected = warp.warp(plane, field)
+    field = np.full(warp.field_shape(64, 64, side), 1, dtype=np.int32)
+    expected = warp.warp(plane, field, side)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert not np.array_equal(warp.warp(plane, field), expected)
+        assert not np.array_equal(warp.warp(plane, field, side), expected)
         with whole_products():
-            assert np.array_equal(warp.warp(plane, field), expected)
+            assert np.array_equal(warp.warp(plane, field, side), expected)
     coding = loading.coding(golden_models["swift"], 100, CPU, "reference")
     honest, right = warp.warp, canary.digest(coding)
-    monkeypatch.setattr(warp, "warp", lambda *a, chroma: honest(*a, chroma=chroma) ^ np.uint8(chroma))
+
+    def wrong(plane: np.ndarray, field: np.ndarray, its_side: int, *, chroma: bool) -> np.ndarray:
+        return honest(plane, field, its_side, chroma=chroma) ^ np.uint8(chroma and its_side == side)
+
+    monkeypatch.setattr(warp, "warp", wrong)
     assert canary.digest(coding) != right
 
 

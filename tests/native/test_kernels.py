@@ -19,7 +19,7 @@ from lvcodec import native
 from lvcodec.entropy.coder import Writer
 from lvcodec.entropy.tables import TableSet
 from lvcodec.errors import UsageError
-from lvcodec.exact import warp_blocks
+from lvcodec.exact import warp, warp_blocks
 from lvcodec.exact.backend import Integers
 from lvcodec.exact.formats import INT8, Format
 from lvcodec.exact.packed import Packed, Units, add, floats
@@ -289,11 +289,12 @@ WRONG_WARPS: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+@pytest.mark.parametrize("block", warp.SIDES)
 @pytest.mark.parametrize("wrong", WRONG_WARPS)
-def test_the_warp_checks_sizes(wrong: str) -> None:
-    plane, field = np.zeros((20, 30), np.uint8), np.zeros((2, 2, 2), np.int32)
-    taps, which = np.array(LUMA_TAPS, np.int16), np.full((2, 2), 3, np.uint8)
-    values = plane.copy(), plane, field, taps, plane.copy(), field.copy(), which, 2, 2, 16
+def test_the_warp_checks_sizes(wrong: str, block: int) -> None:
+    plane, field = np.zeros((20, 30), np.uint8), np.zeros(warp.field_shape(20, 30, block), np.int32)
+    taps, which = np.array(LUMA_TAPS, np.int16), np.full(field.shape[1:], 3, np.uint8)
+    values = plane.copy(), plane, field, taps, plane.copy(), field.copy(), which, *field.shape[1:], block
     given: dict[str, Any] = dict(zip(WARP_ARGUMENTS, values, strict=True))
 
     def run() -> None:

@@ -59,6 +59,7 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
     family, networks = FAMILIES[header.family]
     expect(weights.weights_id == header.weights_id and weights.family == family, "the stream has other weights")
     states: dict[int, State] = {}
+    side = 16
     for _, group in groupby(records, key=lambda record: record.group):
         decoded: list[Decoded] = []
         counts = states[max(states)].counts if states else first_counts()
@@ -67,10 +68,11 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
             quality = 80 if two_steps else record.quality
             payload = Payload(record.payload, weights, networks(weights, quality), header, quality)
             if record.kind == "I":
+                side = 8 if record.quality >= 100 else 16
                 state = payload.two_steps(record.quality) if two_steps else payload.intra()
             elif header.mode == ALIGNED:
                 parent = max(record.references, key=list(states).index)  # the one that was decoded last
-                state = payload.aligned(record, states, states[parent])
+                state = payload.aligned(record, states, states[parent], side)
             else:
                 before = states[record.references[0]]
                 shifted = header.mode == LDS and record.alpha > 0
@@ -128,7 +130,7 @@ class Payload:
         size = -(-self.header.height // 16), -(-self.header.width // 16)
         path = InterPath(self.weights, quality + 40)
         nothing = np.zeros((path.channels, *size), dtype=np.int64)
-        motion = motion_of(np.zeros((2, *size), dtype=np.int64), np.zeros(size, dtype=bool))
+        motion = motion_of(np.zeros((2, *size), dtype=np.int64), np.zeros(size, dtype=bool), 16)
         known = Known(nothing, motion, planes_of(path.quality, 2 * self.quality, 2, 0, is_b=False), is_b=False)
         symbols = path.read(self.coder, known)
         return State(self.shown(path.shown(self.padded(first.x_hat, 16), symbols, known)), quality)
@@ -153,28 +155,28 @@ class Payload:
         change = self.networks.change(self.hyper("z_bfd"), y_shift, undo, u_ref)
         return State(self.decoded(y_ref + change), self.quality)
 
-    def aligned(self, record: Record, states: dict[int, State], parent: State) -> State:
-        """Section "aligned"."""
-        size = -(-self.header.height // 16), -(-self.header.width // 16)
+    def aligned(self, record: Record, states: dict[int, State], parent: State, side: int) -> State:
+        """Section "aligned". side: T."""
+        size, places = ((-(-self.header.height // each), -(-self.header.width // each)) for each in (side, 16))
         distances = [abs(record.number - number) for number in record.references]
         span, is_b = max(distances), len(distances) == 2
         predicted = np.zeros((2, *size), dtype=np.int64)
         if parent.field is not None:
             predicted = scaled(parent.field, span, parent.span)
-        found = read_motion(self.coder, predicted, parent.counts, two=is_b)
+        found = read_motion(self.coder, predicted, side, parent.counts, two=is_b)
         references = [states[number] for number in record.references]
         if is_b:
-            planes = both_planes(*(reference.x_hat for reference in references), found, *distances)
+            planes = both_planes(*(reference.x_hat for reference in references), found, side, *distances)
         else:
-            planes = aligned_planes(references[0].x_hat, found.field)
+            planes = aligned_planes(references[0].x_hat, found.field, side)
         path = InterPath(self.weights, self.quality)
         one, other = references[0], references[-1]  # a P-picture's one, twice
-        before = together(one.history, other.history, (path.channels, *size))
+        before = together(one.history, other.history, (path.channels, *places))
         single = np.zeros(size, dtype=bool) if found.direction is None else found.direction != 0
         intra = sum(state.history is None for state in (one, other))
         known = Known(
             before,
-            motion_of(found.field, single),
+            motion_of(found.field, single, side),
             planes_of(self.quality, one.quality + other.quality, intra, span, is_b=is_b),
             is_b,
         )

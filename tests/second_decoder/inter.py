@@ -40,8 +40,8 @@ def half_octaves(lengths: Ints) -> Ints:
     return 7 * (np.array(HALF_OCTAVES) <= np.asarray(lengths)[..., None]).sum(axis=-1)
 
 
-def motion_of(field: Ints, single: NDArray[np.bool_]) -> Ints:
-    """The eight features of motion."""
+def motion_of(field: Ints, single: NDArray[np.bool_], side: int) -> Ints:
+    """The eight features of motion, (8, h, w). side: T."""
     rows, columns = field.shape[1:]
     features = []
     for down, across in ((-1, 0), (1, 0), (0, -1), (0, 1)):
@@ -50,7 +50,12 @@ def motion_of(field: Ints, single: NDArray[np.bool_]) -> Ints:
         features.append(half_octaves(np.abs(field - field[:, r][:, :, c]).sum(axis=0)))
     features.append(half_octaves(np.abs(field).sum(axis=0)))
     features += [32 * (field[0] % 4 != 0), 32 * (field[1] % 4 != 0), 32 * single]
-    return np.stack(features)
+    every, each = np.stack(features), 16 // side
+    places = np.zeros((8, -(-rows // each), -(-columns // each)), dtype=np.int64)  # no feature is below 0
+    for r, c in np.ndindex(rows, columns):
+        place = places[:, r // each, c // each]
+        np.maximum(place, every[:, r, c], out=place)
+    return places
 
 
 def planes_of(quality: int, of_both: int, intra: int, distance: int, *, is_b: bool) -> Ints:

@@ -17,8 +17,8 @@ TOTAL = 2**24
 DOCUMENT = Path(__file__).parents[2] / "docs" / "bitstream.md"
 MEDIAN, ONE, OTHER, PREDICTED, NEW = range(5)
 UNIFORM, AS_PREDICTED, SPLIT = range(3)
-KINDS, FLAGS, DIFFERENCES = 0, 32, 62  # where tables of a kind of pictures begin
-OF_B, DIRECTIONS = 94, 188
+KINDS, FLAGS, DIFFERENCES = 0, 40, 85  # where tables of a kind of pictures begin
+OF_B, DIRECTIONS = 117, 234
 TAPS_Y = [
     [0, 0, 0, 64, 0, 0, 0, 0],
     [-1, 4, -10, 58, 17, -5, 1, 0],
@@ -87,16 +87,18 @@ class Found:
     seen: Counts | None = None
 
 
-def read_motion(coder: RangeDecoder, predicted: Ints, counts: Counts, *, two: bool) -> Found:
-    """Sections "The field" and, of B-pictures, "Motion of B-pictures". predicted: (2, R, C)."""
+def read_motion(coder: RangeDecoder, predicted: Ints, side: int, counts: Counts, *, two: bool) -> Found:
+    """Sections "The field" and, of B-pictures, "Motion of B-pictures". predicted: (2, R, C); side: T."""
     reader = MotionReader(coder, predicted, counts, two=two)
     coarse = [(r, c) for r in range(0, reader.rows, 16) for c in range(0, reader.columns, 16)]
     reader.vectors(0, [(place, place, place) for place in coarse])
-    for d, level in ((8, 1), (4, 1), (2, 2), (1, 3)):
+    largest = 64 // side
+    for d in (8, 4, 2, 1):
+        number = max(0, (largest // d).bit_length() - 1)  # of the size of blocks, from large to small
         for places in between(reader.rows, reader.columns, d):
-            reader.vectors(level, places)
-        if d in (4, 2):
-            reader.blocks(d)
+            reader.vectors(1 + number, places)
+        if 1 < d <= largest:
+            reader.blocks(d, number)
     field = np.zeros(predicted.shape, dtype=np.int64)
     for (r, c), vector in reader.known.items():
         field[:, r, c] = vector
@@ -162,7 +164,7 @@ class MotionReader:
                 pattern = 5 if e < 4 else 6 if e < 16 else 7
             options.append([p, n1, n2, b])
             tables.append(OF_B * self.two + KINDS + 8 * level + pattern)
-            spreads.append(8 * (level == 3) + min(7, e.bit_length()))
+            spreads.append(8 * (level >= 3) + min(7, e.bit_length()))
         kinds = self.symbols(tables)
         if self.two:
             self.directions(level, places)
@@ -197,8 +199,8 @@ class MotionReader:
         for (place, _, _), direction in zip(places, self.symbols(tables), strict=True):
             self.direction[place] = direction
 
-    def blocks(self, size: int) -> None:
-        """Paragraph "Flags"."""
+    def blocks(self, size: int, number: int) -> None:
+        """Paragraph "Flags". number: k."""
         firsts = [
             (r, c) for r in range(0, self.rows, size) for c in range(0, self.columns, size) if (r, c) in self.open
         ]
@@ -209,7 +211,7 @@ class MotionReader:
             agree = sum(place not in self.predicted or self.known[place] == v for place in beside)
             inside = {self.predicted[place] for place in self.inside(r, c, size)}
             t = 2 if len(inside) > 1 else 0 if inside == {v} else 1
-            tables.append(OF_B * self.two + FLAGS + ((size == 2) * 5 + agree) * 3 + t)
+            tables.append(OF_B * self.two + FLAGS + (number * 5 + agree) * 3 + t)
         for (r, c), flag in zip(firsts, self.symbols(tables) if tables else [], strict=True):
             if flag == SPLIT:
                 continue
@@ -232,14 +234,16 @@ def norm(a: Vector, b: Vector) -> int:
 Seen = tuple[NDArray[np.uint8], Ints]  # a plane and the field that it is seen through
 
 
-def aligned_planes(planes: list[NDArray[np.uint8]], field: Ints) -> list[NDArray[np.uint8]]:
+def aligned_planes(planes: list[NDArray[np.uint8]], field: Ints, side: int) -> list[NDArray[np.uint8]]:
     """Section "The warp": Y, U, V of the picture shown last, seen through the field."""
     nowhere = np.ones(field.shape[1:], dtype=np.int64)
-    return [warped((plane, field), (plane, field), nowhere, chroma=chroma) for chroma, plane in chroma_and(planes)]
+    return [
+        warped((plane, field), (plane, field), nowhere, side, chroma=chroma) for chroma, plane in chroma_and(planes)
+    ]
 
 
 def both_planes(
-    before: list[NDArray[np.uint8]], after: list[NDArray[np.uint8]], found: Found, m: int, n: int
+    before: list[NDArray[np.uint8]], after: list[NDArray[np.uint8]], found: Found, side: int, m: int, n: int
 ) -> list[NDArray[np.uint8]]:
     """Section "Motion of B-pictures": Y, U, V of the references m pictures before and n after."""
     if found.direction is None:
@@ -247,7 +251,7 @@ def both_planes(
     h = max(m, n)
     along, against = scaled(found.field, m, h), -scaled(found.field, n, h)
     return [
-        warped((plane, along), (other, against), found.direction, chroma=chroma)
+        warped((plane, along), (other, against), found.direction, side, chroma=chroma)
         for (chroma, plane), other in zip(chroma_and(before), after, strict=True)
     ]
 
@@ -260,9 +264,9 @@ def scaled(field: Ints, p: int, q: int) -> Ints:
     return np.sign(field) * np.minimum(LIMIT, (2 * np.abs(field) * p + q) // (2 * q))
 
 
-def warped(before: Seen, after: Seen, direction: Ints, *, chroma: bool) -> NDArray[np.uint8]:
-    """One plane. direction: (R, C), of each block 0 for both, 1 for `before`, 2 for `after` alone."""
-    side, taps = (8, TAPS_UV) if chroma else (16, TAPS_Y)
+def warped(before: Seen, after: Seen, direction: Ints, side: int, *, chroma: bool) -> NDArray[np.uint8]:
+    """One plane. direction: (R, C), of each block 0 for both, 1 for `before`, 2 for `after` alone; side: T."""
+    side, taps = (side // 2, TAPS_UV) if chroma else (side, TAPS_Y)
     height, width = before[0].shape
     sums = np.zeros((height, width), dtype=np.int64)
     for i in range(-1, direction.shape[0] + 1):

@@ -11,12 +11,15 @@ from click.testing import CliRunner
 from lvcodec import native
 
 
-def test_a_table(load_tool: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("block", ["16", "8"])
+def test_a_table(load_tool: Callable[[str], ModuleType], block: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kernels = load_tool("kernels")
     pytest.importorskip("lvcodec.native._kernels", reason="the compiled kernels were not built")
     monkeypatch.setenv(native.VARIABLE, "")  # so that it is restored
     try:
-        done = CliRunner().invoke(kernels.main, ["--size", "64x48", "--rounds", "1"], catch_exceptions=False)
+        done = CliRunner().invoke(
+            kernels.main, ["--size", "64x48", "--block", block, "--rounds", "1"], catch_exceptions=False
+        )
     finally:
         monkeypatch.undo()
         native._found.cache_clear()

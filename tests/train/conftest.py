@@ -73,7 +73,8 @@ def fresh(clips) -> Callable[..., Run]:
 
 @pytest.fixture(scope="session")
 def chains_folder(tmp_path_factory, make_clip) -> Path:
-    """Two chains without motion: P-pictures, and a pyramid."""
+    """Three chains without motion: P-pictures, a pyramid, and P-pictures of a quality whose fields have blocks of 8."""
+    from lvcodec.codec.motion import side_at, still
     from lvcodec.stream.structure import Structure
     from lvcodec.train.data import chains
     from lvcodec.train.data.collect import raw_of
@@ -85,7 +86,7 @@ def chains_folder(tmp_path_factory, make_clip) -> Path:
     ):
         source = np.stack([raw_of(picture) for picture in make_clip(side, side, 8, seed)])
         steps = [(s.at, s.before, chains.NONE if s.after is None else s.after, s.layer) for s in structure.steps]
-        places = len(steps), side // 16, side // 16
+        field = still(side, side, side_at(own)).astype(np.int16)
         chain = chains.Chain(
             source,
             source[0] if start == own else source[0] // 16 * 16,  # as if after a first step
@@ -93,8 +94,8 @@ def chains_folder(tmp_path_factory, make_clip) -> Path:
             start,
             np.array(steps, dtype=np.int32),
             np.array([own - 6 * layer for *_, layer in steps], dtype=np.int32),
-            np.zeros((places[0], 2, *places[1:]), dtype=np.int16),
-            np.full(places, chains.BOTH, dtype=np.uint8),
+            np.stack([field] * len(steps)),
+            np.full((len(steps), *field.shape[1:]), chains.BOTH, dtype=np.uint8),
         )
         chains.save(target / f"{seed}.npz", chain)
     return target

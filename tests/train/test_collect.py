@@ -16,7 +16,10 @@ from lvcodec.train.data.collect import of_pictures, raw_of
 SIDE = 64
 
 
-def test_a_chain_has_the_structure_qualities_and_motion_of_the_stream(with_path, make_waves, monkeypatch) -> None:
+@pytest.mark.parametrize("index", [90, 100])
+def test_a_chain_has_the_structure_qualities_and_motion_of_the_stream(
+    with_path, make_waves, monkeypatch, index: int
+) -> None:
     """Those of what the encoder makes of the pictures by default, with the vectors that its decoder would follow."""
     from lvcodec.encoder import groups
 
@@ -24,14 +27,15 @@ def test_a_chain_has_the_structure_qualities_and_motion_of_the_stream(with_path,
 
     def spied(picture, references, step, net, *rest):
         payload, state, coder = encode(picture, references, step, net, *rest)
-        coded.append((picture, state.field, net.quality_index, payload))
+        coded.append((picture, state.motion.field, net.quality_index, payload))
         return payload, state, coder
 
     monkeypatch.setattr(groups, "encode_predicted", spied)
     pictures = make_waves(SIDE, SIDE, 12)
-    chain = of_pictures(pictures, Fraction(25), with_path, 90)
+    chain = of_pictures(pictures, Fraction(25), with_path, index)
     assert [raw_of(picture).tobytes() for picture in pictures] == [raw.tobytes() for raw in chain.source]
-    assert chain.quality_index == 90
+    assert chain.quality_index == index
+    assert chain.side == (16 if index == 90 else 8)
     assert sorted(chain.steps[:, 0].tolist()) == list(range(1, 12))
     assert (chain.steps[:, 1] < chain.steps[:, 0]).all()
     known = {0}

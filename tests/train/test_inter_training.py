@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ pytest.importorskip("compressai", reason="training's priors are CompressAI's: pi
 
 from lvcodec.codec.motion import Motion, predict, predict_both  # noqa: E402
 from lvcodec.errors import InputError  # noqa: E402
+from lvcodec.exact.warp import SIDES  # noqa: E402
 from lvcodec.nets.inter import Inter  # noqa: E402
 from lvcodec.nets.linear import UNITS_PER_LEVEL  # noqa: E402
 from lvcodec.nets.shapes import InterShape, SwiftShape  # noqa: E402
@@ -43,6 +45,7 @@ def test_chains_are_saved_and_loaded(chains_folder: Path, tmp_path: Path) -> Non
     assert chain.quality_index == 60
     assert [tuple(step) for step in chain.steps[:2]] == [(7, 0, NONE, 2), (3, 0, 7, 3)]
     assert chain.best == 48
+    assert [chains.load(path).side for path in chains.stored(chains_folder)] == [16, 16, 8]
     (tmp_path / "no.npz").write_bytes(b"none")
     with pytest.raises(InputError, match="holds no chain"):
         chains.load(tmp_path / "no.npz")
@@ -69,21 +72,22 @@ def test_chains_of_the_first_form_are_taken_as_symmetric(chains_folder: Path, tm
     assert loaded.qualities[:3].tolist() == [40, 32, 24]
 
 
-def test_pictures_are_predicted_as_a_decoder_does_and_soft_to_a_level(chains_folder: Path) -> None:
+@pytest.mark.parametrize("side", SIDES)
+def test_pictures_are_predicted_as_a_decoder_does_and_soft_to_a_level(chains_folder: Path, side: int) -> None:
     """P-pictures and B-pictures between unequal distances, mirrored or not; whole pels, where taps do not matter."""
     random = np.random.default_rng(3)
     pool = Pool([chains_folder], 1, 1)
     base = pool.draw(1)[0]
-    shape = SIDE // 16, SIDE // 16
-    planes = [[random.integers(0, 256, (side, side), dtype=np.uint8) for side in (SIDE, SIDE // 2, SIDE // 2)]] * 2
+    shape = SIDE // side, SIDE // side
+    planes = [[random.integers(0, 256, (size, size), dtype=np.uint8) for size in (SIDE, SIDE // 2, SIDE // 2)]] * 2
     planes[1] = [plane[::-1].copy() for plane in planes[0]]
     field = (random.integers(-2, 3, (2, *shape)) * 16).astype(np.int32)
     direction = random.integers(0, 3, shape).astype(np.uint8)
     for after in (0, 3):
         pictures = {at: Decoded(shown, None, 3.0, intra=False) for at, shown in zip((0, after), planes, strict=True)}
         running = replace(base, pictures=pictures)
-        task = Task(running, 1, 0, after, 3.0, after - 1 if after else 1, field, direction)
-        motion = Motion(field, np.zeros(shape, np.int32), direction)
+        task = Task(running, 1, 0, after, 3.0, after - 1 if after else 1, side, field, direction)
+        motion = Motion(side, field, np.zeros(shape, np.int32), direction)
         one, other = (Picture(*pictures[at].planes) for at in (0, after))
         exact = predict_both(one, other, motion, 1, 2) if after else predict(one, motion)
         for ours, theirs in zip(task.predicted(), exact.planes, strict=True):
@@ -93,7 +97,8 @@ def test_pictures_are_predicted_as_a_decoder_does_and_soft_to_a_level(chains_fol
         soft = torch.zeros(96, SIDE // 8, SIDE // 8)
         for view in views:
             share = (view.shown / seen).astype(np.float32)
-            soft += unrolled.soft_moved(unrolled.channels(pictures[view.at].planes)[None], view.field, share) + 128
+            reference = unrolled.channels(pictures[view.at].planes)[None]
+            soft += unrolled.soft_moved(reference, view.field, share, side) + 128
         assert (soft - 128 - unrolled.channels(list(exact.planes))).abs().max() < 0.6
 
 
@@ -123,9 +128,11 @@ def test_path_works_from_its_start(chains_folder: Path, model: Inter) -> None:
     assert torch.equal(coded.symbols, coded.symbols.round())
 
 
-def test_gradients_reach_the_picture_before(chains_folder: Path, model: Inter) -> None:
-    """The second picture's distortion is also paid by what showed the first."""
-    pool = Pool([chains_folder], 1, 4)
+@pytest.mark.parametrize("number", [0, 2])
+def test_gradients_reach_the_picture_before(chains_folder: Path, tmp_path: Path, model: Inter, number: int) -> None:
+    """The second picture's distortion is also paid by what showed the first; with blocks of either size."""
+    shutil.copy(chains.stored(chains_folder)[number], tmp_path)
+    pool = Pool([tmp_path], 1, 4)
     chain = pool.draw(1)[0]
     known: unrolled.Known = {}
     shown = []

@@ -248,7 +248,7 @@ def test_chains_are_collected_from_videos_that_are_large_enough(
     chain = chains.load(chains.stored(tmp_path / "chains")[0])
     assert chain.source.shape == (4, HEIGHT * 3 // 2, WIDTH)
     assert sorted(chain.steps[:, 0].tolist()) == [1, 2, 3]
-    assert chain.field.shape == (3, 2, HEIGHT // 16, WIDTH // 16)
+    assert chain.field.shape == (3, 2, HEIGHT // chain.side, WIDTH // chain.side)
 
 
 def test_a_model_without_an_inter_path_gets_one_that_collects(

@@ -37,7 +37,11 @@ NAMES = {
     type=click.IntRange(min=0),
     help="The latent channel, counted from 0.  [default: the one that takes most bits]",
 )
-@click.option("--motion", is_flag=True, help="Draw the motion over the picture (P- and B-pictures of aligned) instead.")
+@click.option(
+    "--motion",
+    is_flag=True,
+    help="Draw blocks and their motion over the picture (P- and B-pictures of aligned) instead.",
+)
 @click.option("-o", "--output", "target", default="maps.png", show_default=True, help="The figure, a PNG.")
 @click.option("-y", "overwrite", is_flag=True, help="Replace the figure if it exists.")
 @output_options
@@ -47,7 +51,8 @@ def inspect(
     """Draw what one picture of a stream is made of, and what that cost.
 
     Of a P- or B-picture of aligned: the symbols of what its prediction lacks, the level of their scale, their bits; and
-    place by place, which are live (all others have no symbols), what these flags cost, and bits of all channels.
+    place by place, which are live (all others have no symbols), what these flags cost, and bits of all channels. With
+    --motion its blocks, of 64 to 16 pixels, or to 8 in GOPs of quality 6 or more.
 
     Of a P-picture of mfvc or lds: the residual y_res, its mean, its direction from the mean (BFD), the shifted
     residual, and bits a latent position without the shift (y_res by its Laplace table) and with it (y_shift by the

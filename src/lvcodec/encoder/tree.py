@@ -42,8 +42,7 @@ class Tree:
     """A picture's blocks while they are decided, each of its places by its number.
 
     field: to begin with; predicted: what its blocks are predicted to be, (2, rows, columns) both; side: of a place, in
-    luma pels; price: of a bit, in
-    errors.
+    luma pels; price: of a bit, in errors.
     """
 
     def __init__(self, field: Field, predicted: Field, side: int, errors: ErrorsOf, price: float, rates: Rates) -> None:
