@@ -27,13 +27,11 @@ from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
 from lvcodec.quality import lambda_of
 from lvcodec.video.picture import Picture
 
+# By the side of a field's blocks (docs/decisions.md#blocks-of-8-pels):
 # docs/decisions.md#price-of-roughness
 BITS = {16: 2.0, 8: 3.0}  # what one doubling of the distance to one neighbour is taken to cost
 # docs/decisions.md#price-of-a-bit-of-motion
-PRICE = {
-    16: 2.5,
-    8: 6.0,
-}  # of a bit, where one that squared errors are weighed against costs 1: residuals mend errors too
+PRICE = {16: 2.5, 8: 9.0}  # of a bit, where one that errors are weighed against costs 1: residuals mend errors too
 # docs/decisions.md#errors-that-residuals-mend
 MENDED = {16: 100.0, 8: 300.0}  # bits: a block's error that costs more counts by its logarithm, as residuals mend it
 ONE_REFERENCE_BITS = 3.0  # what a block of a B-picture that shows one reference is taken to cost
