@@ -13,7 +13,7 @@ from lvcodec.stream.structure import MAX_LAYER
 
 MAGIC = b"LVC1"
 VERSION = 2
-SYNTAX = 4
+SYNTAX = 5
 MAX_SIDE = 16384
 MAX_PICTURES = (1 << 28) - 1
 MAX_GOP = 65535
