@@ -186,7 +186,7 @@ def _take_apart(
 ) -> PictureMaps:
     """Decode a picture's symbols once more, and keep what goes through the coder. It has been decoded without fault."""
     coder = Recorder(record.payload)
-    mode = mode_of(header.mode, record.alpha)
+    mode = mode_of(header.mode, record.shift)
     told = record.number, record.kind
     if record.step is None or mode is None:
         first = net.first_step if has_two_steps(mode) else None
@@ -198,10 +198,10 @@ def _take_apart(
         walk = _Walk(net.inter, coder, *moved.motion.field.shape[1:])
         code_inter(walk, inter_context(moved, references, net), net.inter, Writer())
         return PictureMaps(*told, walk.arrays(), "symbol_bits", streams, shown, motion=moved.motion)
-    mode.code(None, last_latents(references[0], net), net, coder, record.alpha)
+    mode.code(None, last_latents(references[0], net), net, coder, record.shift.alpha)
     [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]
     merged = block.tables is net.tables["laplace_shifted"]
-    length = record.alpha or Fraction(1)  # where nothing is shifted, what a shift by one would have done
+    length = record.shift.alpha or Fraction(1)  # where nothing is shifted, what a shift by one would have done
     arrays = _predicted(block, net, length, merged=merged)
     coded = "shifted" if block.name == "y_shift" else "plain"
     return PictureMaps(*told, arrays, coded, streams, shown, exact=not merged, alpha=length)
