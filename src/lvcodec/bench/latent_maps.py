@@ -76,7 +76,7 @@ class PictureMaps:
     the stream spent on latents. streams: bits of each sub-stream, as `lvcodec.probe` gives them. shown: the decoded
     picture. exact: whether y_res, if there is one, is known everywhere. alpha: the length of the shift of y_shift.
     motion: that of a P- or B-picture of aligned. first_step: whether these are of an I-picture's first step, after
-    which there is another.
+    which there is another. kept: whether a shifted picture leaves its latents to the next one.
     """
 
     number: int
@@ -89,6 +89,7 @@ class PictureMaps:
     alpha: Fraction = Fraction(1)
     motion: Motion | None = None
     first_step: bool = False
+    kept: bool = False
 
     @property
     def channels(self) -> int:
@@ -204,7 +205,7 @@ def _take_apart(
     length = record.shift.alpha or Fraction(1)  # where nothing is shifted, what a shift by one would have done
     arrays = _predicted(block, net, length, merged=merged)
     coded = "shifted" if block.name == "y_shift" else "plain"
-    return PictureMaps(*told, arrays, coded, streams, shown, exact=not merged, alpha=length)
+    return PictureMaps(*told, arrays, coded, streams, shown, exact=not merged, alpha=length, kept=record.shift.kept)
 
 
 class _Walk:
