@@ -121,9 +121,7 @@ GROUP = (
     Field(
         "structure",
         "u8",
-        "bits 7 and 1: 00 a chain, shifted by 1 in `lds`, 01 a pyramid, 10 a chain shifted by 1/2, 11 one not shifted; "
-        "bits 2 to 6: pictures − 1; bit 0: its first picture is a key picture, with bit 7 set its latents are kept, "
-        "and 11 is one shifted by 1",
+        'bits 2 to 6: pictures − 1; bits 7, 1 and 0: chain or pyramid, key picture, shift, as "Structure" lists them',
         when=_PREDICTED,
         framing=True,
     ),
