@@ -28,8 +28,10 @@ def test_modes_have_numbers_predictions_and_decisions() -> None:
     assert set(names.DEFAULT_MODES) == set(names.FAMILIES) and set(names.DEFAULT_MODES.values()) <= set(names.MODES)
 
 
-def test_lengths_of_the_shift_have_numbers() -> None:
-    assert tuple(alpha for pyramid, alpha in fields.SHAPES.values() if not pyramid) == names.ALPHAS
+def test_shifts_have_numbers() -> None:
+    shifts = [shift for pyramid, _, shift in fields.SHAPES.values() if not pyramid]
+    assert set(shifts) == {(alpha, kept) for alpha in names.ALPHAS for kept in (False, bool(alpha))}
+    assert len(set(fields.SHAPES.values())) == len(fields.SHAPES)
 
 
 def test_families_have_numbers() -> None:

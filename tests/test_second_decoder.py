@@ -22,6 +22,7 @@ from second_decoder.motion import Counts, Found
 from second_decoder.symbols import Ints
 
 import lvcodec
+from lvcodec import names
 from lvcodec.encoder import structures
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.exact.gdn import Gdn
@@ -38,7 +39,12 @@ from lvcodec.video.source import open_source
 
 MakeSource = Callable[..., Path]
 Fields = list[tuple[int, Ints]]  # of the P- and B-pictures that were read, in order, with the sides of their blocks
-CODINGS = [("intra", 1.0), ("mfvc", 1.0), ("lds", 1.0), ("lds", 0.5), ("lds", 0.0)]
+CODINGS = [  # mode, alpha, latents
+    ("intra", 1.0, None),
+    ("mfvc", 1.0, None),
+    *(("lds", alpha, latents) for alpha in (1.0, 0.5) for latents in names.LATENTS),
+    ("lds", 0.0, None),
+]
 SHAPES = {  # few channels, and counts that the roundings of 4 * N // 3 and M // 4 act on
     "dense": SwiftShape(
         latent=22,
@@ -175,10 +181,16 @@ def same_pictures(stream: Path, recon: Path, model: store.ModelInfo) -> list[str
     return kinds
 
 
-@pytest.mark.parametrize(("mode", "alpha"), CODINGS)
+@pytest.mark.parametrize(("mode", "alpha", "latents"), CODINGS)
 @pytest.mark.parametrize("quality", [1.75, 6, 8.5])
 def test_swift(
-    source: MakeSource, tmp_path: Path, swift: store.ModelInfo, quality: float, mode: str, alpha: float
+    source: MakeSource,
+    tmp_path: Path,
+    swift: store.ModelInfo,
+    quality: float,
+    mode: str,
+    alpha: float,
+    latents: str | None,
 ) -> None:
     """Five pictures: I, P after an I-picture, P after P, and a second GOP."""
     stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
@@ -190,6 +202,7 @@ def test_swift(
         quality=quality,
         mode=mode,
         alpha=alpha,
+        latents=latents,
         gop=3,
         bframes=0,
     )
@@ -309,10 +322,16 @@ def test_b_pictures(
     assert walked.symbols[True] > 20 and walked.symbols[False] > 50 and walked.added > 16
 
 
-@pytest.mark.parametrize(("mode", "alpha"), CODINGS)
+@pytest.mark.parametrize(("mode", "alpha", "latents"), CODINGS)
 @pytest.mark.parametrize("quality", [1, 3])
 def test_cheng2020(
-    source: MakeSource, tmp_path: Path, anchor: store.ModelInfo, quality: float, mode: str, alpha: float
+    source: MakeSource,
+    tmp_path: Path,
+    anchor: store.ModelInfo,
+    quality: float,
+    mode: str,
+    alpha: float,
+    latents: str | None,
 ) -> None:
     stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
     lvcodec.encode(
@@ -324,21 +343,25 @@ def test_cheng2020(
         quality=quality,
         mode=mode,
         alpha=alpha,
+        latents=latents,
         gop=3,
         bframes=0,
     )
     assert same_pictures(stream, recon, anchor) == list("IIII" if mode == "intra" else "IPPI")
 
 
-def test_mfvc_of_changing_quality(
-    source: MakeSource, tmp_path: Path, swift: store.ModelInfo, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("mode", ["mfvc", "lds"])
+def test_changing_quality(
+    source: MakeSource, tmp_path: Path, swift: store.ModelInfo, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     """No encoder of ours makes such, but decoders have to agree: after the I-picture, latents of other steps."""
-    decisions = DECISIONS["mfvc"]
+    decisions = DECISIONS[mode]
     assert decisions is not None
-    monkeypatch.setitem(DECISIONS, "mfvc", replace(decisions, layers=(7,) * MAX_LAYER))
+    monkeypatch.setitem(DECISIONS, mode, replace(decisions, layers=(7,) * MAX_LAYER))
     stream, recon = tmp_path / "a.lvc", tmp_path / "recon.y4m"
-    lvcodec.encode(source(67, 45, 3), stream, recon=recon, model=swift.path, quality=3, mode="mfvc")
+    lvcodec.encode(
+        source(67, 45, 3), stream, recon=recon, model=swift.path, quality=3, mode=mode, alpha=1, latents="kept"
+    )
     monkeypatch.undo()
     assert [picture.record.quality for picture in decode(stream.read_bytes(), swift.path)] == [40, 33, 33]
     assert same_pictures(stream, recon, swift) == list("IPP")

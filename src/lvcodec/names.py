@@ -16,6 +16,7 @@ PYRAMID_MODES = ("aligned",)  # those that may have B-pictures
 DEFAULT_MODES = {"swift": "aligned", "cheng2020": "lds"}  # of the families
 PAPER_MODES = ("intra", "mfvc", "lds")  # those that every family has
 ALPHAS = (Fraction(1), Fraction(1, 2), Fraction(0))  # lengths of the shift (Kim et al. 2022, eq. 5); 0: there is none
+LATENTS = ("analysed", "kept")  # of shifted pictures, for the next one: of their pixels, the paper's, or as coded
 
 FAMILIES = ("swift", "cheng2020")
 ONE_NETWORK_FAMILIES = ("swift",)  # one network for all qualities; the others have one for each whole quality

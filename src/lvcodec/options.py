@@ -57,6 +57,9 @@ class Encoding:
     alpha: 1, 0.5 or 0 (none), the length of the shift in "lds". None: in each GOP what is cheapest in its first three
         P-pictures, which are read before they are coded (one with `low_delay`), where the weights were trained for that
         (those of "swift"), else 1.
+    latents: "analysed" or "kept", what a P-picture of "lds" is predicted from if the one before it was shifted: the
+        latents of that one's pixels, as in the paper, or those that its symbols tell. None: in each GOP what is
+        cheapest, tried as lengths are, where the weights were trained for that, else "analysed".
     preset: "fast", "medium" or "slow": how much time the encoder takes to find fewer bits.
     effort: rounds of search for symbols that are worth their bits, 0 to 64; above 0 in "swift" only. None: the
         preset's.
@@ -99,6 +102,7 @@ class Encoding:
     pix_fmt: str | None = None
     frames: Frames | None = None
     alpha: float | None = None
+    latents: str | None = None
     preset: str = DEFAULT_PRESET
     effort: int | None = None
     low_delay: bool = False
@@ -193,14 +197,22 @@ class Encoding:
         if self.effort and self.family not in names.REFINED_FAMILIES:
             families = " and ".join(names.REFINED_FAMILIES)
             raise UsageError(f"effort is for the {families} family, not for {self.family}", "leave --effort out")
-        if self.alpha is not None and self.alpha not in names.ALPHAS:
-            lengths = " or ".join(f"{float(length):g}" for length in names.ALPHAS)
-            raise UsageError(f"alpha is {float(self.alpha):g}; it must be {lengths}")
+        self._check_shift()
         if self.ship and self.cluster is None:
             raise UsageError("--ship belongs to --cluster")
         FrameRange.of(self.frames)
         _check_where(self.jobs, self.device, self.backend)
         return self
+
+    def _check_shift(self) -> None:
+        if self.alpha is not None and self.alpha not in names.ALPHAS:
+            lengths = " or ".join(f"{float(length):g}" for length in names.ALPHAS)
+            raise UsageError(f"alpha is {float(self.alpha):g}; it must be {lengths}")
+        if self.latents is not None:
+            if self.latents not in names.LATENTS:
+                raise UsageError(f"latents are {self.latents}; they must be {' or '.join(names.LATENTS)}")
+            if self.latents == "analysed" and self.alpha == 0:
+                raise UsageError("pictures that are not shifted keep their latents", "leave --latents or --alpha out")
 
     def _check_target(self) -> None:
         ranges = {"target_size": math.inf, "bitrate": math.inf, "target_psnr": 100.0, "target_vmaf": 100.0}
@@ -339,6 +351,7 @@ _TYPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "pix_fmt": _NAME,
     "format": _NAME,
     "alpha": _NUMBER,
+    "latents": _NAME,
     "preset": _NAME,
     "effort": _WHOLE,
     "low_delay": _SWITCH,

@@ -161,7 +161,8 @@ class PictureInfo:
     number: from 0, in the order of display. kind: "I", "P" or "B". references: numbers of the pictures that it is
     predicted from. payload_bytes: entropy-coded; overhead_bytes: its share of the rest of its record.
     offset: of its record, which holds one or more pictures, from the stream's first byte.
-    alpha: the length of the shift of a P-picture of lds, 0 where nothing is shifted; 1 of all others.
+    alpha: the length of the shift of a P-picture of lds, 0 where nothing is shifted; 1 of all others. kept: whether a
+    shifted P-picture leaves its latents to the next picture, which else analyses the shown one again.
     streams: bits of each sub-stream (sum of -log2 p), or None where they were not asked for.
     shift_estimate_bits: of a shifted P-picture of lds, what the paper counts for its y_shift (codec/paper_rate.py). It
     is not the stream's rate, and after a shift by 1/2 the rate of none. None where there is no y_shift, or not asked
@@ -178,6 +179,7 @@ class PictureInfo:
     streams: Mapping[str, float] | None = None
     shift_estimate_bits: float | None = None
     alpha: Fraction = Fraction(1)
+    kept: bool = False
 
     @property
     def size_bytes(self) -> int:

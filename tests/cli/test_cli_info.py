@@ -36,7 +36,9 @@ def write(path: Path, header: Header = HEADER, *, complete: bool = True) -> Path
         pictures = [(bytes([number + 1]) * (10 * (number + 1)), number) for number in range(len(KINDS))]
         for first in (0, 3):
             writer.intra(*pictures[first])
-            writer.group(Structure(2, alpha=Fraction(1, 2 if first else 1)), pictures[first + 1 : first + 3])
+            writer.group(
+                Structure(2, alpha=Fraction(1, 2 if first else 1), kept=not first), pictures[first + 1 : first + 3]
+            )
         if complete:
             writer.finish()
     return path
@@ -53,7 +55,7 @@ def test_fields(lvc: Command, stream: Path) -> None:
     text = done.stdout.decode()
     for piece in (
         "swift",
-        "lds, alpha 1 (2 P) and 0.5 (2 P)",
+        "lds, alpha 1 with latents kept (2 P) and 0.5 (2 P)",
         "0001020304050607",
         "64x48",
         "30000/1001",
@@ -72,6 +74,7 @@ def test_json_and_pictures(lvc: Command, stream: Path) -> None:
     assert record["rate"] == "30000/1001" and record["complete"] is True
     assert [picture["kind"] for picture in record["pictures"]] == list(KINDS)
     assert [picture["payload_bytes"] for picture in record["pictures"]] == [10, 20, 30, 40, 50, 60]
+    assert [picture["kept"] for picture in record["pictures"]] == [False, True, True, False, False, False]
     assert all(0 < picture["overhead_bytes"] <= 24 for picture in record["pictures"])
     assert json.loads(lvc("info", stream, "--json").stdout)["pictures"] == len(KINDS)
 

@@ -29,13 +29,14 @@ from lvcodec.video.picture import Picture
 
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
 NUMBER = 2
-CODINGS = {
-    "intra": ("intra", 1.0),
-    "mfvc": ("mfvc", 1.0),
-    "lds": ("lds", 1.0),
-    "half": ("lds", 0.5),
-    "unshifted": ("lds", 0.0),
-    "aligned": ("aligned", 1.0),
+CODINGS = {  # mode, alpha, latents
+    "intra": ("intra", 1.0, None),
+    "mfvc": ("mfvc", 1.0, None),
+    "lds": ("lds", 1.0, None),
+    "half": ("lds", 0.5, "analysed"),
+    "kept": ("lds", 0.5, "kept"),
+    "unshifted": ("lds", 0.0, None),
+    "aligned": ("aligned", 1.0, None),
 }
 
 
@@ -43,9 +44,18 @@ CODINGS = {
 def streams(clip: Path, random_model: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The clip's first four pictures in every mode, with untrained weights."""
     folder = tmp_path_factory.mktemp("streams")
-    for name, (mode, alpha) in CODINGS.items():
-        stream = folder / f"{name}.lvc"
-        lvcodec.encode(clip, stream, mode=mode, alpha=alpha, model=random_model, quality=6, bframes=0, frames=(0, 4))
+    for name, (mode, alpha, latents) in CODINGS.items():
+        lvcodec.encode(
+            clip,
+            folder / f"{name}.lvc",
+            mode=mode,
+            alpha=alpha,
+            latents=latents,
+            model=random_model,
+            quality=6,
+            bframes=0,
+            frames=(0, 4),
+        )
     return {name: folder / f"{name}.lvc" for name in CODINGS}
 
 
@@ -66,7 +76,7 @@ def test_the_papers_estimate(streams: dict[str, Path], coding: str, lvc: Command
     """Streams of lds alone have one beside their bits, by `info` as by `inspect`; it is not called a rate."""
     record = json.loads(lvc("info", streams[coding], "--streams", "--frames", "--json").stdout)
     told = [picture["shift_estimate_bits"] for picture in record["pictures"]]
-    if coding not in ("lds", "half"):
+    if coding not in ("lds", "half", "kept"):
         assert told == [None] * 4 and "paper_estimate" not in record
         return
     assert told[0] is None and min(told[1:]) > 100
@@ -77,7 +87,7 @@ def test_the_papers_estimate(streams: dict[str, Path], coding: str, lvc: Command
     assert estimate["all symbols"] == pytest.approx(sum(totals.values()) - totals["y_shift"] + estimate["y_shift"])
     assert estimate["decodable"] == (coding == "lds")
     # by a half nothing is lost, and still the estimate lies below the bits; by one the push-forward beats it
-    assert (estimate["y_shift"] < totals["y_shift"]) == (coding == "half")
+    assert (estimate["y_shift"] < totals["y_shift"]) == (coding in ("half", "kept"))
     text = lvc("info", streams[coding], "--streams").stdout.decode()
     assert f"paper's estimate, not {'what is coded' if coding == 'lds' else 'decodable'}" in text
 
@@ -162,7 +172,7 @@ def encoders_view(
         for _ in range(number):
             references = decode_record(next(reader), references, header, networks)[:1]
         record = next(reader)
-        index, alpha = record.quality_index, record.alpha
+        index, alpha = record.quality_index, record.shift.alpha
     decisions = DECISIONS[header.mode]
     [state] = references
     assert isinstance(decisions, LatentDecisions)
@@ -177,7 +187,7 @@ def encoders_view(
     return net.symbols(latents) - reference.steps, chosen, mean8, lambda y: bits_of(net.tables["laplace"], *located, y)
 
 
-@pytest.mark.parametrize("coding", ["mfvc", "half"])
+@pytest.mark.parametrize("coding", ["mfvc", "half", "kept"])
 def test_what_is_known_exactly(streams: dict[str, Path], planes: list[bytes], coding: str) -> None:
     nearest, chosen, mean8, plain = encoders_view(streams[coding], planes, NUMBER)
     maps = picture_maps(streams[coding], NUMBER)
@@ -216,6 +226,7 @@ def test_what_is_known_of_a_shift(streams: dict[str, Path], planes: list[bytes])
         ("mfvc", ["(P)", "with the shift", "not coded"]),
         ("lds", ["(P)", "the least possible", "z_bfd"]),
         ("half", ["(P)", "without the shift", "the paper's estimate", "not decodable"]),
+        ("kept", ["(P), latents kept", "without the shift", "the paper's estimate", "not decodable"]),
         ("unshifted", ["(P)", "y_res", "with the shift", "not coded"]),
         ("aligned", ["(P)", "symbols", "live places: ", "motion", "residual"]),
     ],

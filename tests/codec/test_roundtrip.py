@@ -23,7 +23,7 @@ from lvcodec.errors import InputError, MismatchError, StreamError, TruncatedStre
 from lvcodec.models import store
 from lvcodec.models.verify import verify
 from lvcodec.stream.container import StreamReader
-from lvcodec.stream.structure import Structure
+from lvcodec.stream.structure import Shift, Structure
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 from lvcodec.video.sink import open_sink
@@ -117,6 +117,25 @@ def test_half_alpha_loses_nothing_to_the_shift(clip, tmp_path, random_model) -> 
     assert lvcodec.probe(tmp_path / "a.lvc").alphas == (Fraction(1, 2),) and report.pictures == 4
 
 
+@pytest.mark.parametrize("alpha", names.ALPHAS)
+def test_latents_are_analysed_or_kept(clip, tmp_path, random_model, alpha) -> None:
+    """It matters from the second P-picture on; the first one follows the I-picture."""
+    source, payloads = clip(80, 64, 4), {}
+    for latents in names.LATENTS if alpha else ("kept",):
+        stream, recon = tmp_path / f"{latents}.lvc", tmp_path / "r.y4m"
+        options = lvcodec.Encoding(mode="lds", alpha=alpha, latents=latents, model=random_model, recon=recon)
+        lvcodec.encode(source, stream, options, overwrite=True)
+        lvcodec.decode(stream, tmp_path / "o.y4m", overwrite=True)
+        assert recon.read_bytes() == (tmp_path / "o.y4m").read_bytes()
+        with open(stream, "rb") as file:
+            records = list(StreamReader(file))
+        assert {record.shift for record in records[1:]} == {(alpha, latents == "kept" and alpha != 0)}
+        payloads[latents] = [record.payload for record in records]
+    if alpha:
+        assert payloads["kept"][:2] == payloads["analysed"][:2]
+        assert all(one != other for one, other in zip(payloads["kept"][2:], payloads["analysed"][2:], strict=True))
+
+
 @pytest.mark.parametrize(
     ("trained", "asked", "lds"),
     [(None, None, 1), (1, None, 1), (0.5, 0.5, 0.5), (0.5, 1, 1), (0.5, 0, 0), (1, 0.5, 0.5)],
@@ -138,25 +157,24 @@ def model_trained_for(alpha: float | None, random_model: str, folder: Path) -> P
 
 
 @pytest.mark.parametrize("low_delay", [False, True])
-def test_each_gop_has_the_length_of_the_shift_that_is_cheapest(
-    clip, tmp_path, random_model, monkeypatch, low_delay
-) -> None:
-    """With weights trained for a half. The pictures that were tried are coded as if the length had been asked for."""
+def test_each_gop_has_the_shift_that_is_cheapest(clip, tmp_path, random_model, monkeypatch, low_delay) -> None:
+    """With weights trained for a half. The pictures that were tried are coded as if the shift had been asked for."""
     model, source = model_trained_for(0.5, random_model, tmp_path / "model"), clip(80, 64, 20)
-    chosen, tried = iter([Fraction(0), Fraction(1, 2), Fraction(1)]), []
+    chosen, tried = iter([Shift(Fraction(0)), Shift(Fraction(1, 2)), Shift(kept=True)]), []
     gops = {}
-    for alpha in names.ALPHAS:
+    for alpha, latents in zip(names.ALPHAS, ("kept", "analysed", None), strict=True):
         stream = tmp_path / f"{float(alpha)}.lvc"
-        lvcodec.encode(source, stream, mode="lds", alpha=alpha, gop=8, model=model)
+        lvcodec.encode(source, stream, mode="lds", alpha=alpha, latents=latents, gop=8, model=model)
         with open(stream, "rb") as file:
             gops[alpha] = [(record.number, record.payload) for record in StreamReader(file)]
 
-    def told(pictures, intra, before, executor, coder):
+    def told(shifts, pictures, intra, before, executor, coder):
+        assert [*shifts] == [(1, False), (1, True), (0.5, False), (0.5, True), (0, False)]
         tried.append(len(pictures))
-        ways = (Structure(1, alpha=next(chosen)),) * len(pictures)
+        ways = (Structure(1, False, False, *next(chosen)),) * len(pictures)
         return structures.coded_as(pictures, before, coder, ways)
 
-    monkeypatch.setattr(gop, "cheapest_length", told)
+    monkeypatch.setattr(gop, "cheapest_shift", told)
     recon = tmp_path / "r.y4m"
     lvcodec.encode(source, tmp_path / "a.lvc", mode="lds", gop=8, low_delay=low_delay, jobs=1, model=model, recon=recon)
     lvcodec.decode(tmp_path / "a.lvc", tmp_path / "o.y4m")
@@ -164,7 +182,8 @@ def test_each_gop_has_the_length_of_the_shift_that_is_cheapest(
     assert recon.read_bytes() == (tmp_path / "o.y4m").read_bytes()
     with open(tmp_path / "a.lvc", "rb") as file:
         records = list(StreamReader(file))
-    assert [record.alpha for record in records] == [1, *[0] * 7, 1, *[Fraction(1, 2)] * 7, 1, *[1] * 3]
+    ways = [*[(1, False), *[(0, False)] * 7], *[(1, False), *[(0.5, False)] * 7], *[(1, False), *[(1, True)] * 3]]
+    assert [record.shift for record in records] == ways
     want = gops[Fraction(0)][:8] + gops[Fraction(1, 2)][8:16] + gops[Fraction(1)][16:]
     assert [(record.number, record.payload) for record in records] == want
 

@@ -1,4 +1,4 @@
-"""Which length of the shift is cheapest, by what the first pictures of a GOP take in each."""
+"""Which shift is cheapest, by what the first pictures of a GOP take in each."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lvcodec.encoder.alpha import cheapest_length
+from lvcodec.encoder.alpha import cheapest_shift
 from lvcodec.encoder.groups import CodedGroup, CodedPicture
-from lvcodec.stream.structure import Structure
+from lvcodec.stream.structure import Shift, Structure
 from lvcodec.video.picture import Picture
 
-ONE, HALF, NONE = Fraction(1), Fraction(1, 2), Fraction(0)
+ONE, KEPT, HALF, NONE = Shift(), Shift(kept=True), Shift(Fraction(1, 2)), Shift(Fraction(0))
 GREY = Picture(*(np.full(shape, 128, np.uint8) for shape in ((32, 32), (16, 16), (16, 16))))
 
 
-def coded(alpha: Fraction | None, size_bytes: int, error: int) -> CodedGroup:
-    """A picture off by so many levels everywhere; alpha: None of an I-picture."""
+def coded(shift: Shift | None, size_bytes: int, error: int) -> CodedGroup:
+    """A picture off by so many levels everywhere; shift: None of an I-picture."""
     shown = Picture(*(plane + np.uint8(error) for plane in GREY.planes))
-    structure = None if alpha is None else Structure(1, alpha=alpha)
+    structure = None if shift is None else Structure(1, alpha=shift.alpha, kept=shift.kept)
     return CodedGroup(structure, (CodedPicture(GREY, shown, bytes(size_bytes), 60),))
 
 
 @dataclass
 class Coder:
-    """Stands for a GroupCoder. told: (bytes, error) of each picture, by the length of the shift."""
+    """Stands for a GroupCoder. told: (bytes, error) of each picture, by the shift."""
 
-    told: Mapping[Fraction, Sequence[tuple[int, int]]]
+    told: Mapping[Shift, Sequence[tuple[int, int]]]
     nets: tuple[Any, ...] = (SimpleNamespace(quality=4),)
 
     def group(
         self, structure: Structure, pictures: Sequence[Picture], at: Any, side_by_side: Any
     ) -> tuple[CodedGroup, Any]:
         """The state is the number of pictures so far."""
-        return coded(structure.alpha, *self.told[structure.alpha][at]), at + len(pictures)
+        return coded(structure.shift, *self.told[structure.shift][at]), at + len(pictures)
 
 
 LITTLE, MUCH = 200, 5000  # bytes of an I-picture, against hundreds of a P-picture
@@ -56,12 +56,16 @@ LITTLE, MUCH = 200, 5000  # bytes of an I-picture, against hundreds of a P-pictu
         ({ONE: [(10, 2)], HALF: [(12, 2)], NONE: [(12, 2)]}, MUCH, ONE),  # the only one that is known
         ({ONE: [(100, 4)], HALF: [(105, 2)], NONE: [(105, 2)]}, MUCH, HALF),  # whose errors weigh more
         ({ONE: [(100, 4)] * 3, HALF: [(105, 2)] * 3, NONE: [(105, 2)] * 3}, MUCH, ONE),
+        ({ONE: [(100, 4)] * 3, KEPT: [(99, 4)] * 3, NONE: [(105, 2)] * 3}, MUCH, KEPT),
+        ({ONE: [(100, 4)] * 3, KEPT: [(101, 4)] * 3}, MUCH, ONE),  # the last is what worth is told by
+        ({ONE: [(100, 4)] * 3, KEPT: [(101, 3)] * 3}, LITTLE, KEPT),
     ],
 )
-def test_the_cheapest_length(told: Any, intra_bytes: int, want: Fraction) -> None:
+def test_the_cheapest_shift(told: Any, intra_bytes: int, want: Shift) -> None:
     pictures = [GREY] * len(told[ONE])
+    intra = coded(None, intra_bytes, 2)
     with ThreadPoolExecutor(2) as executor:
-        best = cheapest_length(pictures, coded(None, intra_bytes, 2), 0, executor, Coder(told))  # type: ignore[arg-type]
-    assert best.alpha == want
+        best = cheapest_shift(list(told), pictures, intra, 0, executor, Coder(told))  # type: ignore[arg-type]
+    assert best.shift == want
     assert [len(group.pictures[0].payload) for group in best.groups] == [size for size, _ in told[want]]
     assert best.state == len(pictures)

@@ -214,7 +214,8 @@ def forge_structure(parts: list[Part], rng: random.Random) -> None:
     """A group of another structure, well formed."""
     part = rng.choice(parts[1:-1])
     part.fields["kind"] = rng.choice([b"G", b"g"])
-    part.fields["structure"] = bytes([4 * rng.choice([0, 1, 2, 3, 7, 31]) + rng.randrange(4)])
+    shape = rng.randrange(4) + 128 * (rng.random() < 0.3)  # bit 7: in lds alone
+    part.fields["structure"] = bytes([4 * rng.choice([0, 1, 2, 3, 7, 31]) + shape])
     reshape(part, rng, parts.index(part) - 1)
 
 

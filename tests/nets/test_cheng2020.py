@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from lvcodec.codec.modes import MODES
+from lvcodec.codec.modes import mode_of
 from lvcodec.codec.network import Network
 from lvcodec.codec.picture import decode_picture
 from lvcodec.codec.state import State
@@ -28,7 +28,7 @@ from lvcodec.models import cheng2020_arrays, export, loading, store, untrained
 from lvcodec.nets import rgb
 from lvcodec.nets.cheng2020 import ONE, Cheng2020
 from lvcodec.nets.cheng2020_coding import LEVEL_OF_ONE, LEVELS_PER_NAT, Cheng2020Coding, wavefronts
-from lvcodec.stream.structure import Structure
+from lvcodec.stream.structure import Shift, Structure
 from lvcodec.video.picture import Picture
 
 
@@ -73,10 +73,10 @@ def small_coding(tmp_path: Path, channels: int = 12) -> Cheng2020Coding:
     return made
 
 
-def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: Fraction) -> list[tuple[bytes, Picture]]:
+def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, shift: Shift) -> list[tuple[bytes, Picture]]:
     """Payload and picture of each; the decoder's equal the encoder's."""
     net = EncoderNetwork(coding, clip[0].width, clip[0].height, 0)
-    mode = MODES[name]
+    mode = mode_of(name, shift)
     sent: State | None = None
     got: State | None = None
     out = []
@@ -84,11 +84,12 @@ def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: F
         decisions = DECISIONS[name]
         if sent is None or got is None or decisions is None:
             payload, sent, writer = encode_intra(picture, net, two_steps=False)
-            got, reader = decode_picture(payload, (), None, net, mode, alpha)
+            got, reader = decode_picture(payload, (), None, net, mode, shift.alpha)
         else:
             [step] = Structure(1).steps
-            payload, sent, writer = encode_predicted(picture, (sent,), step, net, decisions, alpha)
-            got, reader = decode_picture(payload, (got,), step, net, mode, alpha)
+            decided = decisions.where(shift)
+            payload, sent, writer = encode_predicted(picture, (sent,), step, net, decided, shift.alpha)
+            got, reader = decode_picture(payload, (got,), step, net, mode, shift.alpha)
         assert writer.bits == reader.bits
         for ours, theirs in zip(sent.x_hat.planes, got.x_hat.planes, strict=True):
             assert np.array_equal(ours, theirs)
@@ -98,24 +99,26 @@ def round_trip(coding: Cheng2020Coding, clip: list[Picture], name: str, alpha: F
 
 
 CASES = [
-    ("intra", Fraction(1)),
-    ("mfvc", Fraction(1)),
-    ("lds", Fraction(1)),
-    ("lds", Fraction(1, 2)),
+    ("intra", Shift()),
+    ("mfvc", Shift()),
+    ("lds", Shift()),
+    ("lds", Shift(Fraction(1, 2))),
+    ("lds", Shift(kept=True)),
+    ("lds", Shift(Fraction(1, 2), kept=True)),
 ]
 
 
-@pytest.mark.parametrize(("mode", "alpha"), CASES)
+@pytest.mark.parametrize(("mode", "shift"), CASES)
 @pytest.mark.parametrize("size", [(64, 64), (80, 48)])
-def test_round_trip(coding: Cheng2020Coding, size: tuple[int, int], mode: str, alpha: Fraction, make_waves) -> None:
-    coded = round_trip(coding, make_waves(*size, 2), mode, alpha)
+def test_round_trip(coding: Cheng2020Coding, size: tuple[int, int], mode: str, shift: Shift, make_waves) -> None:
+    coded = round_trip(coding, make_waves(*size, 3 if shift.kept else 2), mode, shift)
     assert all(len(payload) > 100 for payload, _ in coded)  # random weights, but not all zero
 
 
 def test_mfvc_shows_what_intra_shows(coding: Cheng2020Coding, make_waves) -> None:
     clip = make_waves(64, 64, 3)
-    intra = round_trip(coding, clip, "intra", Fraction(1))
-    mfvc = round_trip(coding, clip, "mfvc", Fraction(1))
+    intra = round_trip(coding, clip, "intra", Shift())
+    mfvc = round_trip(coding, clip, "mfvc", Shift())
     for (_, one), (_, other) in zip(intra, mfvc, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(one.planes, other.planes, strict=True))
 
@@ -128,7 +131,7 @@ def test_threads_do_not_matter(coding: Cheng2020Coding, name: str, make_waves) -
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            found.append(round_trip(coding, clip, name, Fraction(1)))
+            found.append(round_trip(coding, clip, name, Shift()))
     finally:
         torch.set_num_threads(before)
     for (payload, picture), (payload_2, picture_2) in zip(*found, strict=True):
@@ -257,7 +260,7 @@ def test_the_reference_backend_gives_the_same_bits(model: store.ModelInfo, make_
     clip = make_clip(64, 64, 2)
     for name in ("intra", "lds"):
         coded = [
-            round_trip(loading.coding(model, 0, backend=backend), clip, name, Fraction(1))
+            round_trip(loading.coding(model, 0, backend=backend), clip, name, Shift())
             for backend in ("float", "reference")
         ]
         assert [payload for payload, _ in coded[0]] == [payload for payload, _ in coded[1]]

@@ -27,7 +27,7 @@ class Header:
 class Record:
     """One picture. number: in the order of display; references: the numbers of those it is predicted from, none for an
     I-picture; quality: the picture's own index; checksum: what the encoder has made; group: which record it is in.
-    alpha: the length of the shift, by bits 7 and 1 of its structure."""
+    alpha, kept: the length of the shift, and whether latents are kept, by bits 7, 1 and 0 of its structure."""
 
     number: int
     references: tuple[int, ...]
@@ -36,6 +36,7 @@ class Record:
     checksum: int
     group: int
     alpha: float
+    kept: bool
 
     @property
     def kind(self) -> str:
@@ -130,16 +131,17 @@ def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
         reader.u8()
         if letter in "Ii":
             expect(reader.varint() == sum(counts), "an I-picture's number is another")
-            base, places, alpha = sum(counts), [Place(0, (), 0)], 1.0
+            base, places, alpha, kept = sum(counts), [Place(0, (), 0)], 1.0, False
             starts.append(start)
             counts.append(0)
             implied = [header.quality]
         else:
             expect(bool(starts), "the first picture is no I-picture")
             base, byte = sum(counts) - 1, reader.u8()
-            alpha = {0: 1.0, 2: 1.0, 128: 0.5, 130: 0.0}[byte & 130]
+            kept = byte & 129 == 129
+            alpha = {128: 0.5, 129: 0.5, 130: 0.0}.get(byte & 131, 1.0)
             places = read_structure(byte, header.mode)
-            expect(header.mode == 2 or alpha == 1, "a shift that cannot be")
+            expect(header.mode == 2 or byte < 128, "a shift that cannot be")
             implied = [quality_of(place.layer, intra_quality, header) for place in places]
         qualities = [reader.u8() for _ in places] if letter in "ig" else implied
         expect(max(qualities) <= 200, "there is no such quality")
@@ -151,7 +153,7 @@ def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
         if letter in "Ii":
             intra_quality = qualities[0]
         for place, *parts in zip(places, qualities, payloads, checksums, strict=True):
-            yield Record(base + place.at, tuple(base + at for at in place.references), *parts, group, alpha)
+            yield Record(base + place.at, tuple(base + at for at in place.references), *parts, group, alpha, kept)
         group += 1
     read_side(reader)
     read_end(reader, starts, counts)
@@ -159,7 +161,7 @@ def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
 
 def read_structure(byte: int, mode: int) -> list[Place]:
     """Section "Structure": the places of a group's pictures, in the order of coding."""
-    count, pyramid, key = byte // 4 % 32 + 1, byte & 130 == 2, bool(byte & 1)
+    count, pyramid, key = byte // 4 % 32 + 1, byte & 130 == 2, byte & 129 == 1
     expect(mode > 0, "a group that cannot be")
     if pyramid:
         expect(count > 1 and mode == 3, "a pyramid that cannot be")

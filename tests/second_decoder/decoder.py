@@ -76,7 +76,10 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
             else:
                 before = states[record.references[0]]
                 shifted = header.mode == LDS and record.alpha > 0
-                state = payload.lds(before, half=record.alpha < 1) if shifted else payload.mfvc(before)
+                if shifted:
+                    state = payload.lds(before, half=record.alpha < 1, kept=record.kept)
+                else:
+                    state = payload.mfvc(before)
             states[record.number] = state
             decoded.append(Decoded(record, state.x_hat))
         yield from sorted(decoded, key=lambda picture: picture.record.number)
@@ -142,7 +145,7 @@ class Payload:
         y_hat = y_ref + self.latents("laplace", mean8, level)
         return State(self.decoded(y_hat), self.quality, y_hat)
 
-    def lds(self, before: State, *, half: bool) -> State:
+    def lds(self, before: State, *, half: bool, kept: bool) -> State:
         """Section "lds"."""
         y_ref = self.reference(before)
         u_ref = self.networks.units(y_ref)
@@ -153,7 +156,8 @@ class Payload:
         y_shift: NDArray[Any] = v - direction / 2 if half else v
         undo = direction / 2 if half else np.where(np.abs(apart) == 4, -direction, direction)
         change = self.networks.change(self.hyper("z_bfd"), y_shift, undo, u_ref)
-        return State(self.decoded(y_ref + change), self.quality)
+        told = y_ref + (y_shift + undo).astype(np.int64) if kept else None
+        return State(self.decoded(y_ref + change), self.quality, told)
 
     def aligned(self, record: Record, states: dict[int, State], parent: State, side: int) -> State:
         """Section "aligned". side: T."""

@@ -220,24 +220,33 @@ def test_the_shift_is_each_groups_own(header: Header) -> None:
     file, half = io.BytesIO(), Fraction(1, 2)
     writer = StreamWriter(file, dataclasses.replace(header, mode="lds", gop=20))
     writer.intra(b"", 0)
-    structures = [Structure(1), Structure(2, alpha=half), Structure(4, key=True, alpha=half), Structure(1)]
-    structures += [Structure(2, alpha=Fraction(0))]
+    structures = [Structure(1), Structure(2, alpha=half), Structure(3, kept=True), Structure(4, alpha=half, kept=True)]
+    structures += [Structure(2, alpha=Fraction(0)), Structure(2, key=True)]
     for structure in structures:
         writer.group(structure, [(b"", 0)] * structure.pictures)
-    with pytest.raises(InputError, match="cannot write this stream: a chain shifted by 1/3"):
-        writer.group(Structure(1, alpha=Fraction(1, 3)), [(b"", 0)])
+    for bad, what in (
+        (Structure(1, alpha=Fraction(1, 3)), "a chain shifted by 1/3"),
+        (Structure(1, alpha=Fraction(0), kept=True), "a chain shifted by 0, latents kept"),
+        (Structure(1, key=True, kept=True), "a chain with a key picture shifted by 1, latents kept"),
+        (Structure(2, pyramid=True, kept=True), "a pyramid shifted by 1, latents kept"),
+    ):
+        with pytest.raises(InputError, match=f"cannot write this stream: ({what}|B-pictures in a stream of mode lds)"):
+            writer.group(bad, [(b"", 0)] * bad.pictures)
     writer.finish()
     records = list(StreamReader(io.BytesIO(file.getvalue())))
-    assert [record.alpha for record in records] == [1, 1, *[half] * 6, 1, 0, 0]
-    assert list(dict.fromkeys(record.structure for record in records[1:])) == [*structures[:3], structures[4]]
+    assert [record.shift for record in records[:4]] == [(1, False), (1, False), (half, False), (half, False)]
+    assert [record.shift for record in records[4:11]] == [(1, True)] * 3 + [(half, True)] * 4
+    assert [record.shift for record in records[11:]] == [(0, False)] * 2 + [(1, False)] * 2
+    assert list(dict.fromkeys(record.structure for record in records[1:])) == structures
 
 
 @pytest.mark.parametrize(
     ("structure", "count", "message"),
     [
         (Structure(1, pyramid=True), 1, "a pyramid of one picture"),
-        (Structure(1, alpha=Fraction(1, 2)), 1, "the length of a shift in a stream of mode aligned"),
-        (Structure(2, pyramid=True, alpha=Fraction(0)), 2, "the length of a shift in a stream of mode aligned"),
+        (Structure(1, alpha=Fraction(1, 2)), 1, "a shift in a stream of mode aligned"),
+        (Structure(1, kept=True), 1, "a shift in a stream of mode aligned"),
+        (Structure(2, pyramid=True, alpha=Fraction(0)), 2, "a shift in a stream of mode aligned"),
         (Structure(0), 0, "a group of 0 pictures"),
         (Structure(33), 33, "a group of 33 pictures, not 1 to 32"),
         (Structure(2), 1, "lengths has 1 numbers instead of 2"),
@@ -259,8 +268,10 @@ def test_structure_that_cannot_be_is_not_read(make: Make, header: Header) -> Non
     for structure, message in (
         (2, "a pyramid of one picture"),
         (3, "a pyramid of one"),
-        (128, "the length of a shift in a stream of mode"),
-        (130, "the length of a shift in a stream of mode"),
+        (128, "a shift in a stream of mode"),
+        (129, "a shift in a stream of mode"),
+        (130, "a shift in a stream of mode"),
+        (131, "a shift in a stream of mode"),
     ):
         record[1] = structure
         forged = data[: HEADER_BYTES + 9] + record[:-4] + zlib.crc32(record[:-4]).to_bytes(4, "little")

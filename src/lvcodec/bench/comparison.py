@@ -22,7 +22,7 @@ from lvcodec.measure import PAPER_GOP, ffmpeg_features
 from lvcodec.measure.anchors import Anchor, choose, load_anchors
 from lvcodec.measure.clips import Reading, find_clips
 from lvcodec.measure.filters import FILTERS
-from lvcodec.names import AUTO, DEFAULT_FAMILY, METRICS, MODES
+from lvcodec.names import AUTO, DEFAULT_FAMILY, METRICS, MODES, SHIFTING_MODES
 from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
 from lvcodec.quality import index_of
 from lvcodec.report import OnNotice
@@ -34,7 +34,7 @@ class ComparisonRequest:
 
     efforts, encoder_presets: of lvcodec's encoder; all modes with each; no efforts are the encoder presets'. modes,
     anchors: empty tuples leave them out. anchors: names, or "all". anchor_files: TOML files of further codecs, all of
-    which are taken. shown: pictures from 1 on whose crops are shown. crop: WxH+X+Y.
+    which are taken. latents: as in Encoding. shown: pictures from 1 on whose crops are shown. crop: WxH+X+Y.
     """
 
     clips: Sequence[str | os.PathLike[str]]
@@ -48,6 +48,7 @@ class ComparisonRequest:
     bframes: int | str | None = None
     efforts: tuple[int, ...] | None = None
     encoder_presets: tuple[str, ...] = (DEFAULT_PRESET,)
+    latents: str | None = None
     anchors: tuple[str, ...] | None = None
     anchor_files: tuple[Path, ...] = ()
     reference: str | None = None
@@ -123,6 +124,7 @@ def _ours(request: ComparisonRequest, preset: Preset) -> list[Lvcodec]:
             request.device,
             effort,
             encoder_preset,
+            request.latents if mode in SHIFTING_MODES else None,
         )
         for encoder_preset in dict.fromkeys(request.encoder_presets)
         for effort in dict.fromkeys(request.efforts or (None,))

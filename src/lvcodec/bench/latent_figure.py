@@ -104,7 +104,8 @@ def inspect_picture(
         channel = maps.dearest()
     if channel >= maps.channels:
         raise UsageError(f"there is no channel {channel}", f"the latent has {maps.channels}, counted from 0")
-    heading = f"{name or 'stream'}: picture {number} ({maps.kind}), channel {channel} of {maps.channels}"
+    kind = f"({maps.kind})" + ", latents kept" * maps.kept
+    heading = f"{name or 'stream'}: picture {number} {kind}, channel {channel} of {maps.channels}"
     if maps.first_step:
         heading += ", first of two steps"
     if motion:

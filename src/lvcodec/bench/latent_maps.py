@@ -76,7 +76,7 @@ class PictureMaps:
     the stream spent on latents. streams: bits of each sub-stream, as `lvcodec.probe` gives them. shown: the decoded
     picture. exact: whether y_res, if there is one, is known everywhere. alpha: the length of the shift of y_shift.
     motion: that of a P- or B-picture of aligned. first_step: whether these are of an I-picture's first step, after
-    which there is another.
+    which there is another. kept: whether a shifted picture leaves its latents to the next one.
     """
 
     number: int
@@ -89,6 +89,7 @@ class PictureMaps:
     alpha: Fraction = Fraction(1)
     motion: Motion | None = None
     first_step: bool = False
+    kept: bool = False
 
     @property
     def channels(self) -> int:
@@ -186,7 +187,7 @@ def _take_apart(
 ) -> PictureMaps:
     """Decode a picture's symbols once more, and keep what goes through the coder. It has been decoded without fault."""
     coder = Recorder(record.payload)
-    mode = mode_of(header.mode, record.alpha)
+    mode = mode_of(header.mode, record.shift)
     told = record.number, record.kind
     if record.step is None or mode is None:
         first = net.first_step if has_two_steps(mode) else None
@@ -199,13 +200,13 @@ def _take_apart(
         walk = _Walk(net.inter, coder, *context.history.shape[1:])
         code_inter(walk, context, net.inter, Writer())
         return PictureMaps(*told, walk.arrays(), "symbol_bits", streams, shown, motion=moved.motion)
-    mode.code(None, last_latents(references[0], net), net, coder, record.alpha)
+    mode.code(None, last_latents(references[0], net), net, coder, record.shift.alpha)
     [block] = [block for block in coder.blocks if block.name in ("y_res", "y_shift")]
     merged = block.tables is net.tables["laplace_shifted"]
-    length = record.alpha or Fraction(1)  # where nothing is shifted, what a shift by one would have done
+    length = record.shift.alpha or Fraction(1)  # where nothing is shifted, what a shift by one would have done
     arrays = _predicted(block, net, length, merged=merged)
     coded = "shifted" if block.name == "y_shift" else "plain"
-    return PictureMaps(*told, arrays, coded, streams, shown, exact=not merged, alpha=length)
+    return PictureMaps(*told, arrays, coded, streams, shown, exact=not merged, alpha=length, kept=record.shift.kept)
 
 
 class _Walk:

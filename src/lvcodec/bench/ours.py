@@ -24,7 +24,7 @@ EFFORT = "-effort-"  # in names, before the number
 
 @dataclass(frozen=True)
 class Lvcodec:
-    """lvcodec in one mode; the points of its curve are qualities."""
+    """lvcodec in one mode; the points of its curve are qualities. latents: as in Encoding, of modes that shift."""
 
     mode: str
     points: tuple[float, ...]
@@ -36,6 +36,7 @@ class Lvcodec:
     device: str = names.AUTO
     effort: int | None = None
     preset: str = DEFAULT_PRESET
+    latents: str | None = None
 
     @property
     def name(self) -> str:
@@ -61,6 +62,7 @@ class Lvcodec:
             "bframes": self.bframes,
             **({"effort": self.effort} if self.effort else {}),
             **({"preset": self.preset} if self.preset != DEFAULT_PRESET else {}),
+            **({"latents": self.latents} if self.latents else {}),
         }
 
     def version(self) -> str:
@@ -86,6 +88,7 @@ class Lvcodec:
                 bframes=self.bframes,
                 effort=self.effort,
                 preset=self.preset,
+                latents=self.latents,
                 device=self.device,
                 overwrite=True,
             )
@@ -146,6 +149,8 @@ class Lvcodec:
             words += ["--preset", self.preset]
         if self.effort:
             words += ["--effort", str(self.effort)]
+        if self.latents:
+            words += ["--latents", self.latents]
         if self.family != names.DEFAULT_FAMILY:
             words += ["--family", self.family]
         if self.model is not None:

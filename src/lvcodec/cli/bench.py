@@ -77,6 +77,9 @@ from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
     help=f"Of {', '.join(ENCODER_PRESETS)}, as encode's --preset; each is a curve of its own.",
 )
 @click.option(
+    "--latents", type=click.Choice(names.LATENTS), help="Of lds, as in encode; analysed for the paper's system."
+)
+@click.option(
     "--anchors",
     callback=name_list,
     metavar="LIST",

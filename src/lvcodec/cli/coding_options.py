@@ -113,6 +113,12 @@ _STREAM = (
         help="Length of the shift in lds, 0 for none.  [default: 1; in swift the cheapest for each GOP]",
     ),
     click.option(
+        "--latents",
+        type=click.Choice(names.LATENTS),
+        help="In lds, what a picture after a shifted one is predicted from: latents of its pixels, as in the paper, or "
+        "those that were coded.  [default: analysed; in swift the cheapest for each GOP]",
+    ),
+    click.option(
         "--preset",
         type=click.Choice(list(ENCODER_PRESETS)),
         default=USUAL.preset,

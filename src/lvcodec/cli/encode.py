@@ -120,10 +120,11 @@ def check(source: str, target: str, encoding: Encoding) -> None:
     encoding.validate()
     if encoding.has_target and given("quality"):
         raise UsageError("--quality says what a target finds", "leave one of them out")
-    if encoding.alpha is not None and encoding.chosen_mode not in names.SHIFTING_MODES:  # the library passes over it
-        raise UsageError(
-            f"--alpha belongs to --mode {' and '.join(names.SHIFTING_MODES)}, not to {encoding.chosen_mode}"
-        )
+    if encoding.chosen_mode not in names.SHIFTING_MODES:  # the library passes over them
+        for option, value in (("--alpha", encoding.alpha), ("--latents", encoding.latents)):
+            if value is not None:
+                modes = " and ".join(names.SHIFTING_MODES)
+                raise UsageError(f"{option} belongs to --mode {modes}, not to {encoding.chosen_mode}")
     if encoding.verify and target == PIPE:
         raise UsageError("--verify reads the stream back and needs a file as TARGET")
     check_source(source)

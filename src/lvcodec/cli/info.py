@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import click
@@ -75,13 +76,15 @@ def header_lines(stream: StreamInfo) -> list[str]:
 
 
 def _shift(stream: StreamInfo) -> str:
-    """Of a stream that shifts: the lengths, where there are two with the number of pictures that have each."""
-    if stream.mode not in SHIFTING_MODES or not stream.alphas:
+    """Of a stream that shifts: how, where there are two ways with the number of pictures that have each."""
+    counts = Counter((picture.alpha, picture.kept) for picture in stream.pictures if picture.kind == "P")
+    if stream.mode not in SHIFTING_MODES or not counts:
         return ""
-    if len(stream.alphas) == 1:
-        return f", alpha {float(stream.alphas[0]):g}"
-    shifts = [picture.alpha for picture in stream.pictures if picture.kind == "P"]
-    return ", alpha " + " and ".join(f"{float(alpha):g} ({shifts.count(alpha)} P)" for alpha in stream.alphas)
+    ways = [
+        (f"{float(alpha):g}" + " with latents kept" * kept, f" ({count} P)")
+        for (alpha, kept), count in sorted(counts.items(), reverse=True)
+    ]
+    return ", alpha " + " and ".join(way + count * (len(ways) > 1) for way, count in ways)
 
 
 def _beside(stream: StreamInfo) -> list[tuple[str, str]]:

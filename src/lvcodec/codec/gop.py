@@ -106,8 +106,8 @@ def decode_record(
     """
     try:
         net = networks.at(record.quality_index)
-        mode = mode_of(header.mode, record.alpha)
-        return decode_picture(record.payload, references, record.step, net, mode, record.alpha, when)
+        mode = mode_of(header.mode, record.shift)
+        return decode_picture(record.payload, references, record.step, net, mode, record.shift.alpha, when)
     except (StreamError, UsageError) as error:  # the quality is the user's in encoding, here the stream's
         raise StreamError(
             f"picture {record.number}: {error.message}", error.hint, offset=record.offset, picture=record.number

@@ -4,7 +4,8 @@
     intra   (all pictures are I-pictures)          z, y                     U_DEC(y); in two steps more
     mfvc    y of the picture before                z_t, y_res               U_DEC(y_ref + y_res)
     lds     y of the I-picture, then               z_t, y_shift, z_BFD      U_DEC(y_ref + LCM(...))
-            round(U_ENC(x_hat of the one before))
+            round(U_ENC(x_hat of the one before)),
+            or y as its symbols tell it (kept)
     aligned x_hat of its references, moved along   motion, live, residual   prediction + inter path (codec/aligned.py)
 
 In a group whose shift has the length 0, lds is mfvc. Nothing else that decodes knows a mode by name; what the encoder
@@ -14,10 +15,11 @@ decides in each stands in encoder/decisions.py. (The container keeps P-pictures 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Ints
@@ -28,7 +30,7 @@ from lvcodec.codec.shift import shift_direction, shift_undo
 from lvcodec.codec.state import State
 from lvcodec.entropy import grid
 from lvcodec.nets.coding import Array
-from lvcodec.stream.structure import Step
+from lvcodec.stream.structure import Shift, Step
 
 if TYPE_CHECKING:
     from lvcodec.entropy.coder import Coder
@@ -88,7 +90,7 @@ class LatentMode:
 def last_latents(state: State, net: Network) -> Reference:
     """Those of the picture shown last, worked out again where it has none in these steps.
 
-    In lds they are rounded: docs/decisions.md#the-reference-of-lds.
+    In lds both happens: docs/decisions.md#the-reference-of-lds.
     """
     known = state.y_hat if state.quality_index == net.quality_index else None
     steps = net.symbols(net.analyse(state.x_hat)) if known is None else known
@@ -150,8 +152,16 @@ def _reconstruct_lds(symbols: Symbols, reference: Reference, net: Network, when:
     return State(when(lambda: net.pixels(latents)), net.quality_index)
 
 
+def _reconstruct_lds_kept(symbols: Symbols, reference: Reference, net: Network, when: When) -> State:
+    """The same picture. What LCM adds is shown, and no part of the reference: that has whole steps."""
+    shown = _reconstruct_lds(symbols, reference, net, when)
+    y_res = (symbols.streams["y_shift"] + symbols.streams["undo"]).astype(np.int32)  # whole: the shift is taken back
+    return replace(shown, y_hat=reference.steps + y_res)
+
+
 MFVC = LatentMode(_code_mfvc, _reconstruct_mfvc)
 LDS = LatentMode(_code_lds, _reconstruct_lds)
+LDS_KEPT = LatentMode(_code_lds, _reconstruct_lds_kept)
 MODES: dict[str, Mode | None] = {"intra": None, "mfvc": MFVC, "lds": LDS, "aligned": Aligned()}
 
 
@@ -160,6 +170,8 @@ def has_two_steps(mode: Mode | None) -> bool:
     return not isinstance(mode, LatentMode)
 
 
-def mode_of(name: str, alpha: Fraction) -> Mode | None:
-    """How P- and B-pictures are coded in a stream of this mode, where the shift has this length."""
-    return MODES["mfvc" if name == "lds" and alpha == 0 else name]
+def mode_of(name: str, shift: Shift) -> Mode | None:
+    """How P- and B-pictures are coded in a stream of this mode, shifted so."""
+    if name == "lds" and shift.alpha == 0:
+        return MFVC
+    return LDS_KEPT if name == "lds" and shift.kept else MODES[name]

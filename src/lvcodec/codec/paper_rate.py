@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Ints
-from lvcodec.codec.modes import LDS, last_latents, mode_of
+from lvcodec.codec.modes import LDS, LDS_KEPT, last_latents, mode_of
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.state import State
 from lvcodec.entropy import grid
@@ -40,10 +40,11 @@ def shift_estimate(
     record: PictureRecord, references: tuple[State, ...], header: Header, networks: Networks
 ) -> float | None:
     """Those of all of a picture's shifted residuals; None of a picture that has none. It has been decoded before."""
-    if record.step is None or mode_of(header.mode, record.alpha) is not LDS:
+    mode = mode_of(header.mode, record.shift)
+    if record.step is None or mode not in (LDS, LDS_KEPT):
         return None
     net = networks.at(record.quality_index)
-    symbols = LDS.code(None, last_latents(references[0], net), net, Reader(record.payload), record.alpha)
+    symbols = LDS.code(None, last_latents(references[0], net), net, Reader(record.payload), record.shift.alpha)
     if symbols.prior is None:
         return None
     return float(estimated_bits(symbols.streams["y_shift"], *symbols.prior, net.tables["laplace"]).sum())

@@ -20,7 +20,7 @@ from lvcodec.models.store import ModelInfo
 from lvcodec.options import Encoding
 from lvcodec.report import OnNotice
 from lvcodec.stream.header import Header
-from lvcodec.stream.structure import MAX_LAYER
+from lvcodec.stream.structure import MAX_LAYER, Shift
 from lvcodec.video.base import Source
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
@@ -70,14 +70,19 @@ def networks_of(
     )
 
 
-def alpha_of(options: Encoding, info: ModelInfo) -> Fraction | None:
-    """The length of the shift, 1 where there is none; None where each GOP has its own."""
+def shifts_of(options: Encoding, info: ModelInfo) -> tuple[Shift, ...]:
+    """How residuals may be shifted, the longest shift first; of several each GOP has its own."""
     if options.chosen_mode not in names.SHIFTING_MODES:
-        return Fraction(1)
+        return (Shift(),)
     decisions = DECISIONS[options.chosen_mode]
-    if options.alpha is None and decisions and decisions.alpha is None and info.alpha != 1:
-        return None
-    return Fraction(1 if options.alpha is None else options.alpha)
+    has_choice = decisions is not None and decisions.alpha is None and info.alpha != 1
+    lengths, latents = (names.ALPHAS, names.LATENTS) if has_choice else ((Fraction(1),), ("analysed",))
+    if options.alpha is not None:
+        lengths = (Fraction(options.alpha),)
+    if options.latents is not None:
+        latents = (options.latents,)
+    shifted = [Shift(length, name == "kept") for length in lengths if length for name in latents]
+    return (*shifted, *(Shift(length) for length in lengths if not length))
 
 
 def is_long(options: Encoding, rate: Fraction) -> bool:

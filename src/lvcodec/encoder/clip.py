@@ -18,7 +18,6 @@ from lvcodec.codec.pipeline import pipelined
 from lvcodec.encoder.alpha import TRIED
 from lvcodec.encoder.buffer import Buffer, Limit
 from lvcodec.encoder.choices import (
-    alpha_of,
     gops_of,
     header_of,
     is_long,
@@ -26,6 +25,7 @@ from lvcodec.encoder.choices import (
     model_of,
     networks_of,
     open_clip,
+    shifts_of,
 )
 from lvcodec.encoder.decisions import DECISIONS
 from lvcodec.encoder.gop import GopEncoder
@@ -38,7 +38,7 @@ from lvcodec.errors import UsageError
 from lvcodec.exact.loaded import threads
 from lvcodec.options import Encoding
 from lvcodec.stream.header import Header
-from lvcodec.stream.structure import LAYER_CHAIN
+from lvcodec.stream.structure import LAYER_CHAIN, Shift
 from lvcodec.video.base import Source
 from lvcodec.video.picture import Picture
 
@@ -100,8 +100,8 @@ def opened(
             coder = GroupCoder(nets, DECISIONS[mode], has_two_steps(MODES[mode]))
             tries_all = options.chosen_preset.structures_every == 1
             smaller = small_coder(coder, networks) if options.most_bframes and not tries_all else None
-            alpha = alpha_of(options, info)
-            return _gop_encoder(options, coder, smaller, side_by_side, video.rate, limit, alpha)
+            shifts = shifts_of(options, info)
+            return _gop_encoder(options, coder, smaller, side_by_side, video.rate, limit, shifts)
 
         encoders = Encoders(encoder_at)
         limit, jobs = None, options.jobs or default_jobs(video.width, video.height)
@@ -121,7 +121,7 @@ def _gop_encoder(
     side_by_side: Executor,
     rate: Fraction,
     limit: Limit | None,
-    alpha: Fraction | None,
+    shifts: tuple[Shift, ...],
 ) -> GopEncoder:
     decisions = coder.decisions
     key_every = (
@@ -131,7 +131,7 @@ def _gop_encoder(
     )
     run, every = options.most_bframes + 1, options.chosen_preset.structures_every
     tried = 1 if options.low_delay else TRIED
-    return GopEncoder(coder, side_by_side, run, key_every, every, limit, alpha, tried, smaller)
+    return GopEncoder(coder, side_by_side, run, key_every, every, limit, shifts, tried, smaller)
 
 
 def _check_opencv(options: Encoding) -> None:

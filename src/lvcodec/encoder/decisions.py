@@ -21,7 +21,7 @@ from lvcodec.arrays import Floats, Ints, Reals
 from lvcodec.codec.aligned import inter_context, state_after
 from lvcodec.codec.inter import reconstruct_inter
 from lvcodec.codec.later import at_once
-from lvcodec.codec.modes import LDS, MFVC, LatentMode, Reference, Symbols, last_latents
+from lvcodec.codec.modes import LDS, LDS_KEPT, MFVC, LatentMode, Reference, Symbols, last_latents
 from lvcodec.codec.motion import Motion
 from lvcodec.codec.prediction import code_picture_motion, expected, predicted
 from lvcodec.codec.shift import shift_direction
@@ -33,7 +33,7 @@ from lvcodec.encoder.symbols import decide, decide_shifted
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder
 from lvcodec.nets.coding import Array
-from lvcodec.stream.structure import MAX_LAYER, Step
+from lvcodec.stream.structure import MAX_LAYER, Shift, Step
 from lvcodec.video.picture import Picture
 
 # docs/decisions.md#rounds-of-the-search
@@ -45,7 +45,7 @@ class Decisions(ABC):
     """The encoder's side of a mode.
 
     alpha: the length of the shift where none is asked for; None: 1, or as encoder/alpha.py says where LCM was trained
-    for 1/2.
+    for 1/2. (There the reference is tried too.)
     layers: how many quality indices the pictures of layers 1, 2, ... (stream/structure.py) are below their I-picture,
     where the weights have such qualities. long_layers, key_every: the same in long GOPs, where every so many-th picture
     may be a key picture of the I-picture's own quality, which keeps errors from adding up; 0: none is.
@@ -56,8 +56,8 @@ class Decisions(ABC):
     long_layers: tuple[int, ...] = (0,) * MAX_LAYER
     key_every: int = 0
 
-    def where(self, alpha: Fraction) -> Decisions:
-        """Those for pictures whose shift has this length."""
+    def where(self, shift: Shift) -> Decisions:
+        """Those for pictures that are shifted so."""
         return self
 
     @abstractmethod
@@ -83,7 +83,7 @@ class LatentDecisions(Decisions):
     analyse: (latents of the picture, reference, network, alpha, distortion weight) to the symbols to code. refined: the
     sub-stream whose symbols a refiner may change, if the encoder takes the time. distortion_weight: of errors of
     P-pictures where the shift is by one; they weigh 1, as those of pictures that nothing refers to, where it loses
-    nothing. unshifted: of pictures of a mode that shifts where nothing is shifted.
+    nothing. unshifted, kept: of pictures of a mode that shifts where nothing is shifted, and where latents are kept.
     """
 
     mode: LatentMode
@@ -91,10 +91,13 @@ class LatentDecisions(Decisions):
     refined: str
     distortion_weight: float = 1.0
     unshifted: LatentDecisions | None = None
+    kept: LatentDecisions | None = None
 
-    def where(self, alpha: Fraction) -> LatentDecisions:
+    def where(self, shift: Shift) -> LatentDecisions:
         """See Decisions."""
-        return self.unshifted if alpha == 0 and self.unshifted else self
+        if shift.alpha == 0 and self.unshifted:
+            return self.unshifted
+        return self.kept if shift.kept and self.kept else self
 
     def distortion_weight_at(self, alpha: Fraction) -> float:
         """What errors of P-pictures weigh where the shift has this length."""
@@ -218,7 +221,13 @@ DECISIONS: dict[str, Decisions | None] = {
     "intra": None,
     "mfvc": _OF_MFVC,
     "lds": LatentDecisions(
-        mode=LDS, analyse=_analyse_lds, refined="y_shift", alpha=None, distortion_weight=0.3, unshifted=_OF_MFVC
+        mode=LDS,
+        analyse=_analyse_lds,
+        refined="y_shift",
+        alpha=None,
+        distortion_weight=0.3,
+        unshifted=_OF_MFVC,
+        kept=LatentDecisions(mode=LDS_KEPT, analyse=_analyse_lds, refined="y_shift", distortion_weight=0.3),
     ),
     "aligned": AlignedDecisions(
         layers=(20, 12, 30, 35, 40, 40, 40), long_layers=(20, 12, 30, 35, 40, 40, 40), key_every=8

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import partial
 from itertools import chain, repeat
 
 from lvcodec.codec.state import State
-from lvcodec.encoder.alpha import TRIED, cheapest_length
+from lvcodec.encoder.alpha import TRIED, cheapest_shift
 from lvcodec.encoder.buffer import Limit
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
 from lvcodec.encoder.lookahead import Lookahead, Run, Way
 from lvcodec.encoder.scenes import Marked
 from lvcodec.encoder.structures import Chooser, Coded, coded_as
-from lvcodec.stream.structure import Structure
+from lvcodec.stream.structure import Shift, Structure
 from lvcodec.video.picture import Picture
 
 
@@ -27,9 +26,9 @@ class GopEncoder:
     run: so many pictures are read before they are coded together, as a chain of P-pictures or in pyramids; 1: each by
     itself, before the next is read. key_every: P-pictures from one key picture, with which a chain begins, to the next,
     the I-picture counted as one; 0: there are none. every: how often structures are tried, as for Chooser. executor:
-    codes what may be coded side by side. alpha: the length of the shift; None: what is cheapest in a GOP's first
-    P-pictures, `tried` of them, which are read before they are coded. smaller: codes small pictures, which tell the
-    structures of large ones (encoder/lookahead.py).
+    codes what may be coded side by side. shifts: how residuals may be shifted; of several, what is cheapest in a GOP's
+    first P-pictures, `tried` of them, which are read before they are coded. smaller: codes small pictures, which tell
+    the structures of large ones (encoder/lookahead.py).
     """
 
     coder: GroupCoder
@@ -38,7 +37,7 @@ class GopEncoder:
     key_every: int = 0
     every: int = 3
     limit: Limit | None = None
-    alpha: Fraction | None = Fraction(1)
+    shifts: tuple[Shift, ...] = (Shift(),)
     tried: int = TRIED
     smaller: GroupCoder | None = None
 
@@ -49,18 +48,18 @@ class GopEncoder:
         """
         chooser = Chooser(self.executor.map, self.every)
         state: State | None = None
-        alpha = self.alpha
+        shift = self.shifts[0] if len(self.shifts) == 1 else None
         first: CodedGroup | None = None
         for run, way in self._planned(pictures):
             if state is None or first is None or self.coder.decisions is None:
                 coded = self._limited(partial(_intra, run.pictures[0]), 1, intra=True)
                 [first] = coded.groups
-            elif alpha is None:
-                attempt = partial(cheapest_length, run.pictures, first, state, self.executor)
+            elif shift is None:
+                attempt = partial(cheapest_shift, self.shifts, run.pictures, first, state, self.executor)
                 coded = self._limited(attempt, len(run.pictures), intra=False)
-                alpha = coded.alpha
+                shift = coded.shift
             else:
-                attempt = partial(self._predicted, chooser, run, way, alpha, state)
+                attempt = partial(self._predicted, chooser, run, way, shift, state)
                 coded = self._limited(attempt, len(run.pictures), intra=False)
             if state is None:
                 yield replace(coded.groups[0], begins_gop=True)
@@ -75,13 +74,13 @@ class GopEncoder:
         return Lookahead(self.smaller, self.every).ahead(self._runs(pictures))
 
     def _predicted(
-        self, chooser: Chooser, run: Run, way: Future[Way] | None, alpha: Fraction, before: State, coder: GroupCoder
+        self, chooser: Chooser, run: Run, way: Future[Way] | None, shift: Shift, before: State, coder: GroupCoder
     ) -> Coded:
         if way is not None:
             return coded_as(run.pictures, before, coder, way.result(), self.executor.map)
         if len(run.pictures) > 1:
             return chooser.code(coder, run.pictures, run.key, before)
-        return coded_as(run.pictures, before, coder, (Structure(1, key=run.key, alpha=alpha),))
+        return coded_as(run.pictures, before, coder, (Structure(1, False, run.key, *shift),))
 
     def _limited(self, attempt: Callable[[GroupCoder], Coded], pictures: int, *, intra: bool) -> Coded:
         """What an attempt comes to with the GOP's own coder, or one that keeps to the limit."""
@@ -90,9 +89,9 @@ class GopEncoder:
         return self.limit.coded(attempt, self.coder.nets[0].quality_index, pictures, intra=intra)
 
     def _runs(self, pictures: Iterable[Picture]) -> Iterator[Run]:
-        """The first picture, those that lengths of the shift are tried on, and the others by `run`."""
+        """The first picture, those that shifts are tried on, and the others by `run`."""
         waiting: list[Picture] = []
-        sizes = chain([1], [self.tried] if self.alpha is None else [], repeat(self.run))
+        sizes = chain([1], [self.tried] if len(self.shifts) > 1 else [], repeat(self.run))
         size = next(sizes)
         done = -1  # pictures after the I-picture
         failure: Exception | None = None

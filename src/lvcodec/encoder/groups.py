@@ -92,7 +92,7 @@ class GroupCoder:
         """
         if self.decisions is None:
             raise ValueError("the mode has I-pictures only")
-        decisions = self.decisions.where(structure.alpha)
+        decisions = self.decisions.where(structure.shift)
         states, coded = {0: before}, {}
 
         def code(step: Step) -> tuple[bytes, State]:

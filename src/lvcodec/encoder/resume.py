@@ -128,6 +128,7 @@ def coding_of(header: Header, options: Encoding) -> dict[str, str]:
         "maxrate": str(options.maxrate),
         "bufsize": str(options.bufsize),
         "alpha": "auto" if options.alpha is None else f"{float(options.alpha):g}",
+        "latents": options.latents or "auto",
         "preset": options.preset,
         "effort": str(options.chosen_preset.effort),
         "low_delay": str(options.low_delay),

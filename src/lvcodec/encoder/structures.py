@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import partial
 
 from lvcodec.codec.state import State
 from lvcodec.encoder.groups import CodedGroup, GroupCoder, SideBySide
 from lvcodec.quality import lambda_of
-from lvcodec.stream.structure import Structure
+from lvcodec.stream.structure import Shift, Structure
 from lvcodec.video.picture import Picture
 
 # docs/decisions.md#chain-or-pyramid
@@ -38,10 +37,10 @@ class Coded:
     state: State
 
     @property
-    def alpha(self) -> Fraction:
-        """The length of the shift in its last group; 1 where there is none."""
+    def shift(self) -> Shift:
+        """Of its last group; the usual one of an I-picture."""
         structure = self.groups[-1].structure
-        return Fraction(1) if structure is None else structure.alpha
+        return Shift() if structure is None else structure.shift
 
     @property
     def size_bytes(self) -> int:

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from lvcodec.sizes import padded
 from lvcodec.stream.layout import Condition, Count, Field
-from lvcodec.stream.structure import MAX_LAYER
+from lvcodec.stream.structure import MAX_LAYER, Shift
 
 MAGIC = b"LVC1"
 VERSION = 2
@@ -32,10 +32,19 @@ KINDS = {
     KIND_G: "a group of P- and B-pictures",
     KIND_G + QUALITIES_FOLLOW: "the same with its qualities",
 }
-# Of a group's structure: bit 0, the pictures less one in bits 2 to 6, and bits 1 and 7, which together tell whether it
-# is a pyramid, and the length of the shift.
-KEY, PICTURES_SHIFT, SHAPE = 1, 2, 130
-SHAPES = {0: (False, Fraction(1)), 2: (True, Fraction(1)), 128: (False, Fraction(1, 2)), 130: (False, Fraction(0))}
+# Of a group's structure: the pictures less one in bits 2 to 6, and the others, which together tell whether it is a
+# pyramid, whether it has a key picture, and its shift.
+PICTURES_SHIFT, SHAPE = 2, 131
+SHAPES = {
+    0: (False, False, Shift()),
+    1: (False, True, Shift()),
+    2: (True, False, Shift()),
+    3: (True, True, Shift()),
+    128: (False, False, Shift(Fraction(1, 2))),
+    129: (False, False, Shift(Fraction(1, 2), kept=True)),
+    130: (False, False, Shift(Fraction(0))),
+    131: (False, False, Shift(Fraction(1), kept=True)),
+}
 
 BASE_BYTES, BYTES_A_PIXEL = 64, 12
 
@@ -112,8 +121,7 @@ GROUP = (
     Field(
         "structure",
         "u8",
-        "bits 7 and 1: 00 a chain, shifted by 1 in `lds`, 01 a pyramid, 10 a chain shifted by 1/2, 11 one not shifted; "
-        "bits 2 to 6: pictures − 1; bit 0: its first picture is a key picture",
+        'bits 2 to 6: pictures − 1; bits 7, 1 and 0: chain or pyramid, key picture, shift, as "Structure" lists them',
         when=_PREDICTED,
         framing=True,
     ),

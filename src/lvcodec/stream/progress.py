@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from lvcodec import names
 from lvcodec.stream.header import Header
 from lvcodec.stream.records import Group, PictureRecord
-from lvcodec.stream.structure import Step, Structure
+from lvcodec.stream.structure import Shift, Step, Structure
 
 
 class Progress:
@@ -38,8 +38,8 @@ class Progress:
             return "a P-picture in a stream of mode intra"
         if structure.pyramid and mode not in names.PYRAMID_MODES:
             return f"B-pictures in a stream of mode {mode}"
-        if structure.alpha != 1 and mode not in names.SHIFTING_MODES:
-            return f"the length of a shift in a stream of mode {mode}"
+        if structure.shift != Shift() and mode not in names.SHIFTING_MODES:
+            return f"a shift in a stream of mode {mode}"
         if self._since_intra == 0:
             return "a P-picture without an I-picture before it"
         return None if self._since_intra + structure.pictures <= longest else f"a GOP of more than {longest} pictures"

@@ -10,14 +10,13 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from lvcodec.errors import InputError, StreamError
 from lvcodec.stream import fields
 from lvcodec.stream.layout import Layout, LayoutReader, LayoutWriter, layout_bytes, size_of
-from lvcodec.stream.structure import MAX_GROUP, Step, Structure
+from lvcodec.stream.structure import MAX_GROUP, Shift, Step, Structure
 
 if TYPE_CHECKING:
     from lvcodec.video.picture import Picture
@@ -57,9 +56,9 @@ class PictureRecord:
         return self.overhead_bytes + len(self.payload)
 
     @property
-    def alpha(self) -> Fraction:
-        """The length of the shift, 1 where there is none."""
-        return Fraction(1) if self.structure is None else self.structure.alpha
+    def shift(self) -> Shift:
+        """Of lds; the usual one of all other pictures."""
+        return Shift() if self.structure is None else self.structure.shift
 
     @property
     def references(self) -> tuple[int, ...]:
@@ -186,17 +185,18 @@ def write_group(group: Group, payload_limit: int) -> bytes:
 def _structure_byte(structure: Structure) -> int:
     if not 1 <= structure.pictures <= MAX_GROUP:
         raise InputError(f"cannot write this stream: a group of {structure.pictures} pictures, not 1 to {MAX_GROUP}")
-    shape = structure.pyramid, structure.alpha
+    shape = structure.pyramid, structure.key, structure.shift
     bits = next((bits for bits, known in fields.SHAPES.items() if known == shape), None)
     if bits is None:
-        what = "pyramid" if structure.pyramid else "chain"
-        raise InputError(f"cannot write this stream: a {what} shifted by {structure.alpha}")
-    return bits + fields.KEY * structure.key + ((structure.pictures - 1) << fields.PICTURES_SHIFT)
+        what = ("pyramid" if structure.pyramid else "chain") + structure.key * " with a key picture"
+        kept = structure.kept * ", latents kept"
+        raise InputError(f"cannot write this stream: a {what} shifted by {structure.alpha}{kept}")
+    return bits + ((structure.pictures - 1) << fields.PICTURES_SHIFT)
 
 
 def _structure_of(byte: int) -> Structure:
-    pyramid, alpha = fields.SHAPES[byte & fields.SHAPE]
-    return Structure(fields.pictures_in(byte), pyramid=pyramid, key=bool(byte & fields.KEY), alpha=alpha)
+    pyramid, key, shift = fields.SHAPES[byte & fields.SHAPE]
+    return Structure(fields.pictures_in(byte), pyramid, key, *shift)
 
 
 def write_end(end: End) -> bytes:

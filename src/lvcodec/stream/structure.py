@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 MAX_GROUP = 32  # pictures
 MAX_LAYER = 7
@@ -39,18 +40,36 @@ class Step:
         return (self.before,) if self.after is None else (self.before, self.after)
 
 
+class Shift(NamedTuple):
+    """How residuals are shifted in lds, and what that leaves to the next picture.
+
+    alpha: the length of the shift, 1, 1/2, or 0 where nothing is shifted. kept: whether the next picture is predicted
+    from the latents that the symbols tell, and not from the picture that is shown, analysed again. Where nothing is
+    shifted they are kept anyway, and this is False.
+    """
+
+    alpha: Fraction = Fraction(1)
+    kept: bool = False
+
+
 @dataclass(frozen=True)
 class Structure:
     """A group of 1 ... MAX_GROUP pictures after an I-picture; a pyramid has two or more.
 
-    key: whether the first picture that is coded has the I-picture's quality. alpha: the length of the shift in lds, 1,
-    1/2, or 0 where nothing is shifted; 1 in all other modes.
+    key: whether the first picture that is coded has the I-picture's quality. alpha, kept: its Shift in lds, which has a
+    key picture only where that is the usual one; 1 and False in all other modes.
     """
 
     pictures: int
     pyramid: bool = False
     key: bool = False
     alpha: Fraction = Fraction(1)
+    kept: bool = False
+
+    @property
+    def shift(self) -> Shift:
+        """Of its pictures."""
+        return Shift(self.alpha, self.kept)
 
     @property
     def steps(self) -> tuple[Step, ...]:
