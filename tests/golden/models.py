@@ -227,7 +227,7 @@ def inter_linear_path(channels: int) -> Arrays:
     """Walsh functions of the patch's three planes, orthonormal but for rounding, those with few changes first."""
     patch = np.arange(384)
     rows = []
-    for first, size, count in ((0, 256, channels - 64), (256, 64, 32), (320, 64, 32)):
+    for first, size, count in ((0, 256, channels - 128), (256, 64, 64), (320, 64, 64)):
         inside = (patch >= first) & (patch < first + size)
         for number in sorted(range(size), key=lambda number: (number.bit_count(), number))[:count]:
             odd = np.array([((at - first) & number).bit_count() % 2 for at in patch.tolist()])

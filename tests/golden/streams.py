@@ -26,7 +26,7 @@ TWO_STEPS = 7.35  # a quality whose I-pictures take two steps (lvcodec/codec/two
 
 @dataclass(frozen=True)
 class Golden:
-    """A stream: its name, and the model (of models.MODELS), mode and alpha that it is coded with.
+    """A stream: its name, and the model (of models.MODELS), mode, alpha and latents of lds that it is coded with.
 
     gop: pictures from one I-picture to the next; pyramid: the others of a GOP are one, two deep; quality: None for the
     model's of QUALITIES.
@@ -36,6 +36,7 @@ class Golden:
     model: str
     mode: str
     alpha: float = 1.0
+    latents: str = "analysed"
     gop: int = GOP
     pyramid: bool = False
     quality: float | None = None
@@ -50,10 +51,13 @@ STREAMS = [
     Golden("swift-mfvc", "swift", "mfvc"),
     Golden("swift-lds", "swift", "lds"),
     Golden("swift-lds-half", "swift", "lds", 0.5),
+    Golden("swift-lds-kept", "swift", "lds", latents="kept"),
+    Golden("swift-lds-half-kept", "swift", "lds", 0.5, latents="kept"),
     Golden("swift-aligned", "swift", "aligned"),
     Golden("swift-aligned-pyramid", "swift", "aligned", gop=PICTURES, pyramid=True),
     Golden("swift-intra-two-steps", "swift", "intra", quality=TWO_STEPS),
     Golden("swift-aligned-two-steps", "swift", "aligned", quality=TWO_STEPS),
+    Golden("swift-aligned-pyramid-fine", "swift", "aligned", gop=PICTURES, pyramid=True, quality=TWO_STEPS),
     Golden("cheng2020-intra", "cheng2020", "intra"),
     Golden("cheng2020-mfvc", "cheng2020", "mfvc"),
     Golden("cheng2020-lds", "cheng2020", "lds"),
@@ -91,6 +95,7 @@ def encode(golden: Golden, model: ModelInfo, backend: str = "reference") -> byte
             model=model.path,
             mode=golden.mode,
             alpha=golden.alpha,
+            latents=golden.latents if golden.mode == "lds" else None,
             quality=golden.quality or QUALITIES[golden.model],
             gop=golden.gop,
             bframes=PICTURES - 2 if golden.pyramid else 0,
