@@ -19,7 +19,7 @@ from lvcodec.nets.swift import Swift
 
 FINER = (1.6, 1.6, 1.5, 1.4, 1.25, 1.1, 1.0, 1.0, 1.0)  # times, than luma's steps, at the whole qualities
 # The same of the inter path's steps, 1 ... KNOTS (docs/decisions.md#the-inter-path).
-INTER_FINER = (3.1, 3.1, 2.9, 2.7, 2.3, 2.0, 2.0, 1.8, 1.75, 1.75, 1.75)
+INTER_FINER = (3.9, 3.9, 3.6, 3.3, 2.7, 2.25, 2.15, 1.95, 1.9, 1.9, 1.9)
 SHARE = 0.5  # of what a latent makes of pixels, from which on it is one of chroma
 
 
