@@ -81,12 +81,13 @@ def read(out: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(file))
 
 
-def test_the_papers_table_by_the_command_of_its_page(
-    clip: Path, tmp_path: Path, random_model: str, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_papers_table_by_the_commands_of_its_page(
+    clip: Path, tmp_path: Path, random_model: str, capfd: pytest.CaptureFixture[str], which: int
 ) -> None:
-    """The command of docs/paper.md, short: one small clip, two qualities, weights that are not trained."""
+    """The commands of docs/paper.md, short: one small clip, two qualities, weights that are not trained."""
     page = (DOCS / "paper.md").read_text(encoding="utf-8")
-    [command] = re.findall(r"^    lvcodec (bench .*)$", page, re.MULTILINE)
+    command = re.findall(r"^    lvcodec (bench .*)$", page, re.MULTILINE)[which]
     words = ["DIR", "report", "0:36", "1,2.5,4,6"]
     short = [str(clip), str(tmp_path / "out"), "0:3", "2,6"]
     args = [short[words.index(word)] if word in words else word for word in shlex.split(command)]

@@ -49,8 +49,8 @@ def arrays() -> dict[str, Any]:
     model = Inter(InterShape())
     with torch.no_grad():
         basis, _ = torch.linalg.qr(torch.randn(PATCH_CHANNELS, PATCH_CHANNELS))
-        model.enc_linear.weight.copy_(basis[:256, :, None, None])
-        model.dec_linear.weight.copy_(basis[:256].T[:, :, None, None])
+        model.enc_linear.weight.copy_(basis[:, :, None, None])
+        model.dec_linear.weight.copy_(basis.T[:, :, None, None])
         model.log_step.fill_(1.8)
         model.log_scale.fill_(-0.7)
         model.outward.uniform_(-0.2, 0.2)
