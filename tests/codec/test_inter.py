@@ -37,6 +37,7 @@ from lvcodec.video.picture import Picture
 HEIGHT, WIDTH = 70, 102  # no multiples of 16
 ROWS, COLUMNS = 5, 7
 QUALITY_INDEX = 60
+M = InterShape().latent
 WEIGHT = 100.0  # of errors: random weights put out tables that make symbols dear
 
 MakeCoding = Callable[[str], InterPath]
@@ -98,7 +99,7 @@ def context(*, b_picture: bool) -> InterContext:
     random = np.random.default_rng(7)
     field = random.integers(-300, 300, (2, ROWS, COLUMNS)).astype(np.int32)
     return InterContext(
-        random.integers(0, 65, (256, ROWS, COLUMNS)).astype(np.uint8),
+        random.integers(0, 65, (M, ROWS, COLUMNS)).astype(np.uint8),
         motion_features(field, random.random((ROWS, COLUMNS)) < 0.3, warp.COARSE_SIDE),
         context_planes(QUALITY_INDEX, (80, 60), 1, 4, b_picture=b_picture),
         change_planes(QUALITY_INDEX, b_picture=b_picture),
@@ -149,7 +150,7 @@ def test_the_second_decoder_reads_and_shows_the_same(
     second = SecondPath(weights, QUALITY_INDEX)
     theirs = Known(known.history.astype(np.int64), known.motion, known.planes, b_picture)
     read = second.read(RangeDecoder(writer.finish()), theirs)
-    np.testing.assert_array_equal(read.reshape(256, -1).T, symbols)
+    np.testing.assert_array_equal(read.reshape(M, -1).T, symbols)
     padded = [plane[0, 0].astype(np.int64) for plane in padded_to_places(prediction)]
     for ours, plane in zip(x_hat.planes, second.shown(padded, read, theirs), strict=True):
         np.testing.assert_array_equal(ours, plane[: ours.shape[0], : ours.shape[1]])
@@ -189,7 +190,7 @@ def test_context_of_references(make_coding: MakeCoding) -> None:
     still, alone = (
         motion_features(field, np.full((ROWS, COLUMNS), single), warp.COARSE_SIDE) for single in (False, True)
     )
-    intra, other = InterReference(90), InterReference(71, np.full((256, ROWS, COLUMNS), 25, dtype=np.uint8))
+    intra, other = InterReference(90), InterReference(71, np.full((M, ROWS, COLUMNS), 25, dtype=np.uint8))
     p_picture = context_of((intra, intra), still, coding, distance=1, b_picture=False)
     assert p_picture.planes.tolist() == [QUALITY_INDEX - 80, QUALITY_INDEX - 90, 32, 0, 7]
     np.testing.assert_array_equal(planes_of(QUALITY_INDEX, 180, 2, 1, is_b=False), p_picture.planes)
@@ -228,7 +229,7 @@ def test_symbols_of_any_size_are_reconstructed(make_coding: MakeCoding) -> None:
     """A forged stream may hold them."""
     _, prediction = pictures()
     known = context(b_picture=True)
-    symbols = np.zeros((ROWS * COLUMNS, 256), dtype=np.int32)
+    symbols = np.zeros((ROWS * COLUMNS, M), dtype=np.int32)
     symbols[3] = 2**24 - 1
     symbols[4] = -(2**24) + 1
     shown = [reconstruct_inter(prediction, symbols, known, make_coding(backend)) for backend in BACKENDS]
@@ -238,7 +239,7 @@ def test_symbols_of_any_size_are_reconstructed(make_coding: MakeCoding) -> None:
 
 
 def test_history_falls_and_is_forgotten() -> None:
-    known, nothing = context(b_picture=False), np.zeros((ROWS * COLUMNS, 256), dtype=np.int32)
+    known, nothing = context(b_picture=False), np.zeros((ROWS * COLUMNS, M), dtype=np.int32)
     largest = [int(known.history.max())]
     while largest[-1]:
         known = InterContext(remembered(known, nothing), known.motion, known.planes, known.change)
