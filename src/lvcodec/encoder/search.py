@@ -114,7 +114,7 @@ def _flow(y: NDArray[np.uint8], ref: NDArray[np.uint8]) -> Floats:
 
     if min(y.shape) < SMALLEST:
         return np.zeros((2, *y.shape), dtype=np.float32)
-    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     flow = method.calc(y, ref, None)  # type: ignore[call-overload]  # None: no first guess
     return np.ascontiguousarray(flow.transpose(2, 0, 1)[::-1], dtype=np.float32)
 
