@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lvcodec.arrays import Indices, Ints
 
-LARGEST, SMALLEST = 64, 8  # luma pels of the sides of blocks
+LARGEST = 64  # luma pels of the side of the largest blocks
 SIZES = 4  # of blocks, at most: of those of 64 pels, 32, 16 and, in a field of such, 8
 SMALL = 3  # the level of blocks of 16, and up
 COARSEST = 16  # places between those that are coded first
