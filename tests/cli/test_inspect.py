@@ -52,7 +52,7 @@ def streams(clip: Path, random_model: str, tmp_path_factory: pytest.TempPathFact
             alpha=alpha,
             latents=latents,
             model=random_model,
-            quality=6,
+            quality=5,
             bframes=0,
             frames=(0, 4),
         )

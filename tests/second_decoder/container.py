@@ -115,7 +115,7 @@ def read_header(data: bytes) -> Header:
     magic, version, syntax, family, mode, weights_id, width, height, *_, quality, layers, flags, crc = (
         HEADER.unpack_from(data)
     )
-    expect(magic == b"LVC1" and version == 2 and syntax == 5, "not a stream of this version")
+    expect(magic == b"LVC1" and version == 2 and syntax == 6, "not a stream of this version")
     expect(zlib.crc32(data[: HEADER.size - 4]) == crc, "CRC of the header")
     expect(flags == 0 and quality <= 200, "unknown flags, or no such quality")
     return Header(family, mode, weights_id, width, height, quality, layers)

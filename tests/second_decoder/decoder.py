@@ -65,7 +65,7 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
         counts = states[max(states)].counts if states else first_counts()
         for record in group:
             two_steps = takes_two_steps(record, header, weights)
-            quality = 80 if two_steps else record.quality
+            quality = 50 if two_steps else record.quality
             payload = Payload(record.payload, weights, networks(weights, quality), header, quality)
             if record.kind == "I":
                 side = 8 if record.quality >= 100 else 16
@@ -94,7 +94,7 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
 def takes_two_steps(record: Record, header: Header, weights: Weights) -> bool:
     """Section "I-pictures in two steps": whether a picture is one."""
     has_path = "steps.inter.inverse" in weights.arrays
-    return has_path and record.kind == "I" and header.mode in (INTRA, ALIGNED) and record.quality > 100
+    return has_path and record.kind == "I" and header.mode in (INTRA, ALIGNED) and record.quality > 80
 
 
 def checksum_of(planes: Planes) -> int:

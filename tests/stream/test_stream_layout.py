@@ -23,7 +23,7 @@ from lvcodec.video.format import VideoFormat
 DOCS = Path(__file__).parents[2] / "docs" / "bitstream.md"
 
 LITERAL_HEADER = bytes.fromhex(
-    "4c5643310205010300010203040506070600050030750000e9030000010d05010104003c140c1e24282828000593147e"
+    "4c5643310206010300010203040506070600050030750000e9030000010d05010104003c140c1e2428282800fe8f8fad"
 )
 
 
@@ -102,7 +102,7 @@ def test_header_out_of_range_is_not_read(name: str, value: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("version", 3), ("syntax", 6), ("family", 3), ("mode", 4), ("mode", 9), ("flags", 2)],
+    [("version", 3), ("syntax", 7), ("family", 3), ("mode", 4), ("mode", 9), ("flags", 2)],
 )
 def test_unknown_number_is_a_newer_stream(name: str, value: int) -> None:
     with pytest.raises(StreamError, match=f"{name} {value} is unknown; .* newer lvcodec: update") as caught:

@@ -80,7 +80,7 @@ def chains_folder(tmp_path_factory, make_clip) -> Path:
     from lvcodec.train.data.collect import raw_of
 
     target, side = tmp_path_factory.mktemp("chains"), 64
-    plain, two_steps = (60, 60), (120, 80)
+    plain, two_steps = (60, 60), (120, 50)
     for seed, (structure, (own, start)) in enumerate(
         ((Structure(7), plain), (Structure(7, pyramid=True), plain), (Structure(7), two_steps))
     ):

@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("compressai", reason="training's priors are CompressAI's: pip install '.[train]'")
 
+from lvcodec.codec import two_steps  # noqa: E402
 from lvcodec.codec.motion import Motion, predict, predict_both  # noqa: E402
 from lvcodec.errors import InputError  # noqa: E402
 from lvcodec.exact.warp import SIDES  # noqa: E402
@@ -19,11 +20,13 @@ from lvcodec.nets.inter import Inter  # noqa: E402
 from lvcodec.nets.linear import UNITS_PER_LEVEL  # noqa: E402
 from lvcodec.nets.shapes import InterShape, SwiftShape  # noqa: E402
 from lvcodec.nets.swift import Swift  # noqa: E402
+from lvcodec.quality import of_index  # noqa: E402
 from lvcodec.train.data import chains  # noqa: E402
 from lvcodec.train.data.chains import AFTER, BEFORE, BOTH, NONE  # noqa: E402
 from lvcodec.train.results import checkpoint  # noqa: E402
 from lvcodec.train.run.chain_run import ChainRun  # noqa: E402
 from lvcodec.train.settings import Settings  # noqa: E402
+from lvcodec.train.stages.inter import pool as pool_module  # noqa: E402
 from lvcodec.train.stages.inter import start, unrolled  # noqa: E402
 from lvcodec.train.stages.inter.coding import code  # noqa: E402
 from lvcodec.train.stages.inter.pool import Decoded, Pool, Task  # noqa: E402
@@ -102,6 +105,13 @@ def test_pictures_are_predicted_as_a_decoder_does_and_soft_to_a_level(chains_fol
         assert (soft - 128 - unrolled.channels(list(exact.planes))).abs().max() < 0.6
 
 
+@pytest.fixture
+def one_second_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each I-picture has its second step once."""
+    monkeypatch.setattr(pool_module, "AGAIN", 0.0)
+
+
+@pytest.mark.usefixtures("one_second_step")
 def test_pool_keeps_what_is_still_needed_and_begins_anew(chains_folder: Path, model: Inter) -> None:
     pool = Pool([chains_folder], 3, 2)
     began = {id(running) for running in pool.draw(3)}
@@ -128,6 +138,7 @@ def test_path_works_from_its_start(chains_folder: Path, model: Inter) -> None:
     assert torch.equal(coded.symbols, coded.symbols.round())
 
 
+@pytest.mark.usefixtures("one_second_step")
 @pytest.mark.parametrize("number", [0, 2])
 def test_gradients_reach_the_picture_before(chains_folder: Path, tmp_path: Path, model: Inter, number: int) -> None:
     """The second picture's distortion is also paid by what showed the first; with blocks of either size."""
@@ -191,10 +202,11 @@ def test_networks_without_the_path_get_one(tmp_path: Path, started: dict[str, to
         assert torch.equal(model.inter.state_dict()[name], value)
 
 
+@pytest.mark.usefixtures("one_second_step")
 def test_chains_begin_with_the_second_step_of_their_i_picture(chains_folder: Path, model: Inter) -> None:
     """It is coded once more at its own place, nearer to the source; later pictures take it for an I-picture."""
     pool = Pool([chains_folder], 6, 5)
-    running = next(running for running in pool.draw(6) if running.half)
+    running = next(r for r in pool.draw(6) if r.half and r.chain.start_index != r.chain.quality_index)
     first = running.pictures[0]
     task = pool.next(running)
     assert (task.at, task.distance, task.quality) == (0, 0, running.own + 2)
@@ -210,6 +222,29 @@ def test_chains_begin_with_the_second_step_of_their_i_picture(chains_folder: Pat
 
     assert error(shown.planes) < 0.8 * error(first.planes)
     assert pool.next(running).at == 1
+
+
+def test_second_steps_come_again_at_other_qualities(
+    chains_folder: Path, model: Inter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the same first step, to which no gradients pass."""
+    pool = Pool([chains_folder], 6, 5)
+    running = next(running for running in pool.draw(6) if running.half)
+    monkeypatch.setattr(pool_module, "AGAIN", 1.0)
+    first, below = running.pictures[0], running.own - running.base
+    qualities = set()
+    for _ in range(3):
+        task = pool.next(running)
+        assert task.distance == two_steps.STILL
+        assert running.pictures[0] is first
+        qualities.add(task.quality)
+        assert running.own - running.base == pytest.approx(below)
+        other = torch.zeros_like(unrolled.channels(task.source)).requires_grad_()
+        batch = unrolled.batch_of(model, [task], {(0, 0): other})
+        assert not batch.prediction.requires_grad
+        pool.put(task, Decoded(task.source, None, task.quality, intra=False))
+    assert len(qualities) == 3
+    assert min(qualities) > of_index(two_steps.FROM_INDEX)
 
 
 def test_the_transform_is_turned_to_where_rows_are_sparse() -> None:

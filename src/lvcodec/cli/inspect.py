@@ -56,7 +56,7 @@ def inspect(
 
     Of a P-picture of mfvc or lds: the residual y_res, its mean, its direction from the mean (BFD), the shifted
     residual, and bits a latent position without the shift (y_res by its Laplace table) and with it (y_shift by the
-    push-forward of that table). Of an I-picture: the latent, its mean, the level of its scale, bits; beyond quality 6
+    push-forward of that table). Of an I-picture: the latent, its mean, the level of its scale, bits; beyond quality 5
     those of the first of its two steps (the second is in the table of sub-streams, as live and residual). Positions are
     1/16 of the picture, which is padded to multiples of 16 pixels in P- and B-pictures of aligned, of 64 in all others.
 

@@ -22,8 +22,8 @@ from lvcodec.exact import warp
 from lvcodec.nets.coding import InterPath
 from lvcodec.nets.inter_context import InterContext, motion_features
 
-FIRST_INDEX = 80  # quality 5
-FROM_INDEX = 101  # quality indices from this on, so beyond quality 6
+FIRST_INDEX = 50  # quality 3.5
+FROM_INDEX = 81  # quality indices from this on, so beyond quality 5
 # The inter path pays a quarter of a quality's lambda: two qualities above the picture's, 0.93 of the picture's own.
 FINER = 40
 STILL = 0  # the distance to a prediction of the same picture

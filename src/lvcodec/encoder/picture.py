@@ -23,8 +23,9 @@ from lvcodec.nets.coding import Array
 from lvcodec.stream.structure import Step
 from lvcodec.video.picture import Picture
 
-# Of an I-picture's errors when its symbols are decided, by trial (docs/decisions.md#distortion-weight-of-i-pictures)
-I_DISTORTION_WEIGHT = 1.75
+# Of an I-picture's errors when its symbols are decided, by trial (docs/decisions.md#distortion-weight-of-i-pictures);
+# of those that a first step leaves to the second (docs/decisions.md#i-pictures-in-two-steps)
+I_DISTORTION_WEIGHT, FIRST_STEP_WEIGHT = 1.75, 3.0
 
 
 def encode_intra(picture: Picture, net: EncoderNetwork, *, two_steps: bool) -> tuple[bytes, State, Coder]:
@@ -34,9 +35,9 @@ def encode_intra(picture: Picture, net: EncoderNetwork, *, two_steps: bool) -> t
     """
     coder = Writer()
     if net.first_step is None or not two_steps:
-        after = reconstruct_intra(_code_intra(picture, net, coder), net)
+        after = reconstruct_intra(_code_intra(picture, net, coder, I_DISTORTION_WEIGHT), net)
     else:
-        first = reconstruct_intra(_code_intra(picture, net.first_step, coder), net.first_step)
+        first = reconstruct_intra(_code_intra(picture, net.first_step, coder, FIRST_STEP_WEIGHT), net.first_step)
         path = second_path(net)
         context = second_context(net, path)
         symbols = encode_inter(picture, first.x_hat, context, path, coder)
@@ -58,15 +59,15 @@ def encode_predicted(
     return coder.finish(), after, coder
 
 
-def _code_intra(picture: Picture, net: EncoderNetwork, coder: Coder) -> Symbols:
+def _code_intra(picture: Picture, net: EncoderNetwork, coder: Coder, weight: float) -> Symbols:
     latents = net.analyse(picture)
     z = net.hyper(latents)
-    return code_intra(z, _intra_decision(picture, latents, z, net), net, coder)
+    return code_intra(z, _intra_decision(picture, latents, z, net, weight), net, coder)
 
 
-def _intra_decision(picture: Picture, latents: Array, z: Ints, net: EncoderNetwork) -> Decide:
-    """Decides an I-picture's symbols, pass by pass as their tables become known."""
-    real, weights = net.scaled(latents).ravel(), net.distortion_weights(I_DISTORTION_WEIGHT)
+def _intra_decision(picture: Picture, latents: Array, z: Ints, net: EncoderNetwork, weight: float) -> Decide:
+    """Decides an I-picture's symbols, pass by pass as their tables become known. weight: of its errors."""
+    real, weights = net.scaled(latents).ravel(), net.distortion_weights(weight)
     each = None if weights is None else weights.ravel()
 
     def decided(positions: Indices, located: Located) -> Ints:

@@ -27,13 +27,13 @@ from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
 from lvcodec.quality import lambda_of
 from lvcodec.video.picture import Picture
 
-# By the side of a field's blocks (docs/decisions.md#blocks-of-8-pels):
 # docs/decisions.md#price-of-roughness
-BITS = {16: 2.0, 8: 3.0}  # what one doubling of the distance to one neighbour is taken to cost
+BITS = 3.0  # what one doubling of the distance to one neighbour is taken to cost
+# By the side of a field's blocks (docs/decisions.md#blocks-of-8-pels):
 # docs/decisions.md#price-of-a-bit-of-motion
-PRICE = {16: 2.5, 8: 9.0}  # of a bit, where one that errors are weighed against costs 1: residuals mend errors too
+PRICE = {16: 5.0, 8: 9.0}  # of a bit, where one that errors are weighed against costs 1: residuals mend errors too
 # docs/decisions.md#errors-that-residuals-mend
-MENDED = {16: 100.0, 8: 300.0}  # bits: a block's error that costs more counts by its logarithm, as residuals mend it
+MENDED = {16: 150.0, 8: 300.0}  # bits: a block's error that costs more counts by its logarithm, as residuals mend it
 ONE_REFERENCE_BITS = 3.0  # what a block of a B-picture that shows one reference is taken to cost
 # docs/decisions.md#groups-of-the-search
 GROUPS = (128, 64, 32, 16)  # luma pels of a side
@@ -98,7 +98,7 @@ def _bit(quality: float, side: int) -> float:
 
 def _smoothed(errors: Errors, field: Field, guesses: list[Field], bit: float) -> Field:
     """A field with guesses taken where they are better, by errors and roughness: groups of blocks, then each block."""
-    price = BITS[errors.side] * bit
+    price = BITS * bit
     error = errors.of(field)
     for blocks in (side // errors.side for side in GROUPS if side > errors.side):
         for candidate in (*guesses, _common(field, blocks)):

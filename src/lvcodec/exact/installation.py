@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+import re
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
 from lvcodec import native
@@ -17,6 +18,7 @@ from lvcodec.exact.loaded import loaded_torch, needed
 from lvcodec.version import __version__
 
 PACKAGES = ("torch", "numpy", "constriction", "safetensors", "imageio-ffmpeg")
+_VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
 LIMITS = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", native.VARIABLE)
 
 
@@ -35,14 +37,16 @@ def version_of(package: str) -> str:
     if package == "torch" and torch is not None:
         return str(torch.__version__)  # with the kind of build
     try:
-        return version(package)
+        about = distribution(package).read_text("METADATA") or ""
     except PackageNotFoundError:
         return "not installed"
+    told = _VERSION.search(about)  # importlib.metadata.version parses long descriptions too
+    return told[1] if told else version(package)
 
 
 def processor() -> tuple[str, list[str]]:
     """Name, and those of its instruction sets that matter to sums of products; both as far as the system tells."""
-    name, flags = platform.processor() or platform.machine(), [""]
+    name, flags = "", [""]
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             for line in file:
@@ -54,6 +58,7 @@ def processor() -> tuple[str, list[str]]:
                     break
     except OSError:
         pass
+    name = name or platform.processor() or platform.machine()  # which may start a process
     starts = ("sse4", "avx", "fma", "amx", "asimd", "sve", "i8mm", "bf16")
     return name, sorted(flag for flag in flags if flag.startswith(starts))
 

@@ -13,7 +13,7 @@ from lvcodec.stream.structure import MAX_LAYER, Shift
 
 MAGIC = b"LVC1"
 VERSION = 2
-SYNTAX = 5
+SYNTAX = 6
 MAX_SIDE = 16384
 MAX_PICTURES = (1 << 28) - 1
 MAX_GOP = 65535

@@ -75,7 +75,7 @@ def from_channels(x: Tensor) -> list[Picture]:
 def estimated(path: Path, shown: Sequence[Picture]) -> Curve:
     """A checkpoint's single pictures, its networks rounded as their integers will be.
 
-    By the auto-encoder alone: what a model codes beyond quality 6 takes a second step (codec/two_steps.py).
+    By the auto-encoder alone: what a model codes beyond quality 5 takes a second step (codec/two_steps.py).
     """
     model, priors, state = load(path, average=True)
     if family_of(state) != "swift":

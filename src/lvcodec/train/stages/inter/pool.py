@@ -30,8 +30,9 @@ ENDS = 0.012  # the chance that a chain ends after a picture
 # collected.
 BELOW, FREE = 2.2, 0.18
 KEY, WANDER = 0.08, 0.1  # share of P-pictures of the I-picture's quality, beside key ones; deviation of the others'
-# I-pictures this near in quality to a first step; the share of their chains that begin as if it was one.
-NEAR, TWO_STEPS = 0.75, 0.6
+# I-pictures this near in quality to a first step; the share of their chains that begin as if it was one; the chance
+# that another second step follows, at another quality, since there is but one in a chain and it has most of the bits.
+NEAR, TWO_STEPS, AGAIN = 0.75, 0.6, 0.85
 
 
 @dataclass(eq=False)
@@ -169,6 +170,10 @@ class Pool:
     def put(self, task: Task, picture: Decoded) -> None:
         """Take a decoded picture; a chain that is at its end makes room for another one."""
         running = task.running
+        if running.half and self.random.random() < AGAIN:
+            below, running.own = running.own - running.base, self._two_steps()
+            running.base = max(LOWEST, running.own - below)
+            return
         if running.half:
             running.pictures[task.at] = Decoded(picture.planes, None, running.own, intra=True)
             running.half = False
@@ -190,7 +195,7 @@ class Pool:
         own, start, coded_at = of_index(chain.quality_index), chain.start, of_index(chain.start_index)
         half = coded_at != own
         if not half and abs(own - of_index(two_steps.FIRST_INDEX)) < NEAR and random.random() < TWO_STEPS:
-            own, half = random.uniform(of_index(two_steps.FROM_INDEX), HIGHEST), True
+            own, half = self._two_steps(), True
         if random.random() < FREE and not half:
             base = random.uniform(LOWEST, HIGHEST)
             if base > own and random.random() < 0.5:
@@ -199,6 +204,10 @@ class Pool:
             base = max(LOWEST, own - random.uniform(0, BELOW))
         first = Decoded(planes_of(start, flips), None, coded_at if half else own, intra=True)
         return Running(chain, flips, own, base, half, pictures={0: first})
+
+    def _two_steps(self) -> float:
+        """A quality of I-pictures in two steps."""
+        return float(self.random.uniform(of_index(two_steps.FROM_INDEX), HIGHEST))
 
 
 def _second_step(running: Running) -> Task:

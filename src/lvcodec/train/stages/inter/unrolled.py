@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lvcodec import quality as quality_scale
+from lvcodec.codec.two_steps import STILL
 from lvcodec.exact.planes import channels_to_planes, planes_to_channels
 from lvcodec.exact.rounding import round_ste
 from lvcodec.nets.inter import Inter
@@ -85,6 +86,8 @@ def channels(planes: Planes) -> Tensor:
 def _predicted(task: Task, number: int, known: Known) -> Tensor:
     shown = channels(task.predicted())
     views = task.views
+    if task.distance == STILL:
+        known = {}  # its reference is a first step, which is not coded here
     seen = np.sum([view.shown for view in views], axis=0, dtype=np.float32)
     for view in views:
         reference = known.get((number, view.at))
