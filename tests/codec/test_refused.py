@@ -75,7 +75,7 @@ def refused(stream: bytes, picture: int, message: str) -> None:
 
 
 def test_a_p_picture_in_an_intra_stream(source: Path, random_model: str) -> None:
-    stream = coded(source, mode="mfvc", model=random_model, quality=6)
+    stream = coded(source, mode="mfvc", model=random_model, quality=5)
     header = replace(StreamReader(io.BytesIO(stream)).header, mode="intra")
     refused(header.to_bytes() + stream[HEADER_BYTES:], 1, "a P-picture in a stream of mode intra")
 

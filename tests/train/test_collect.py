@@ -64,12 +64,12 @@ def test_the_longest_shot_becomes_the_chain(with_path, make_clip, make_waves) ->
 
 
 def test_of_two_steps_the_first_is_kept(with_path, make_waves) -> None:
-    """An I-picture of quality 7: beside it stands what one of quality 5 shows, coarser than that is."""
+    """An I-picture of quality 7: beside it stands what one of quality 3.5 shows, coarser than that is."""
     pictures = make_waves(SIDE, SIDE, 3)
     chain = of_pictures(pictures, Fraction(25), with_path, 120)
-    assert (chain.quality_index, chain.start_index) == (120, 80)
-    plain = of_pictures(pictures, Fraction(25), with_path, 80)
-    assert plain.start_index == 80
+    assert (chain.quality_index, chain.start_index) == (120, 50)
+    plain = of_pictures(pictures, Fraction(25), with_path, 50)
+    assert plain.start_index == 50
     assert np.array_equal(chain.start, plain.start)
 
 
