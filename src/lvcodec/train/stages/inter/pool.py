@@ -31,7 +31,7 @@ ENDS = 0.012  # the chance that a chain ends after a picture
 BELOW, FREE = 2.2, 0.18
 KEY, WANDER = 0.08, 0.1  # share of P-pictures of the I-picture's quality, beside key ones; deviation of the others'
 # I-pictures this near in quality to a first step; the share of their chains that begin as if it was one; the chance
-# that another second step follows, at another quality, since there is but one in a chain and it has most of the bits.
+# that another second step follows, at another quality, since there is but one in a chain and it has many of the bits.
 NEAR, TWO_STEPS, AGAIN = 0.75, 0.6, 0.85
 
 
