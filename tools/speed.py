@@ -26,10 +26,10 @@ import torch
 import lvcodec
 from lvcodec import names
 from lvcodec.bench import machine
-from lvcodec.bench.ours import threads_of_torch
 from lvcodec.errors import LvcError
 from lvcodec.exact.backends import layers_of, works
 from lvcodec.exact.formats import INT8
+from lvcodec.exact.loaded import limited_to
 from lvcodec.exact.ops import Conv
 from lvcodec.names import DEFAULT_MODE
 from lvcodec.quality import DEFAULT, HIGHEST, LOWEST
@@ -108,7 +108,7 @@ def measure(clip: Path, mode: str, ways: Sequence[Way], quality: float, rounds: 
         lvcodec.encode(clip, stream, mode=mode, quality=quality, gop=gop, frames=(0, 2))  # networks are loaded
         for _ in range(rounds):
             for number, way in enumerate(ways):
-                with threads_of_torch(way.threads):
+                with limited_to(way.threads):
                     encoded = rate(
                         partial(
                             lvcodec.encode,
@@ -165,7 +165,7 @@ def seconds(command: list[str], name: str) -> float:
 def products(threads: int) -> dict[str, float]:
     """Billions of multiply-accumulates a second of the best large products: as the layers are computed, and plain."""
     reached: dict[str, float] = {}
-    with threads_of_torch(threads), torch.inference_mode():
+    with limited_to(threads), torch.inference_mode():
         channels, side = 512, 64
         layer = Conv(channels, channels, fmt=INT8, act="relu", in_max=128)
         layer.load_integers(
@@ -209,7 +209,7 @@ def rgb(clip: Path, size: tuple[int, int], pictures: int) -> list[torch.Tensor]:
 
 def learned(name: str, clip: Path, size: tuple[int, int], threads: int, pictures: int = 3) -> tuple[float, float]:
     """Pictures encoded and decoded a second by a model of CompressAI's with random weights, to bytes and back."""
-    with warnings.catch_warnings(), threads_of_torch(threads), torch.inference_mode():
+    with warnings.catch_warnings(), limited_to(threads), torch.inference_mode():
         warnings.simplefilter("ignore")
         from compressai.zoo import cheng2020_anchor, ssf2020
 

@@ -77,12 +77,34 @@ finally:
         assert done.returncode == 0 and done.stderr.splitlines()[-1] == "False", done.stderr
 
 
-@pytest.mark.parametrize("command", [["--family", "cheng2020"], ["--backend", "float"]])
+@HAS_KERNELS
+@pytest.mark.parametrize(
+    "command", [["--family", "cheng2020"], ["--backend", "float"], ["--effort", "2"], ["--preset", "slow"]]
+)
 def test_what_needs_it_says_so(clip: Path, command: list[str]) -> None:
     script = f"from lvcodec.cli.main import run\nsys.argv = ['lvcodec', 'encode', *{command!r}, *sys.argv[1:]]\nrun()"
     done = run(HIDDEN + script, str(clip), str(clip.with_name("out.lvc")))
     assert done.returncode == 2 and not clip.with_name("out.lvc").exists()
     assert "torch" in done.stderr.splitlines()[-1] or "does not work" in done.stderr.splitlines()[-1]
+
+
+def test_training_says_what_it_needs(clip: Path) -> None:
+    """So does any command that meets a package that is not there."""
+    arguments = ["--run", str(clip.with_name("run")), "--data", str(clip.parent), "--minutes", "1"]
+    script = "from lvcodec.cli.main import run\nsys.argv = ['lvcodec', 'train', 'intra', *sys.argv[1:]]\nrun()"
+    done = run(HIDDEN + script, *arguments)
+    assert done.returncode == 2 and "needs the package torch" in done.stderr and not clip.with_name("run").exists()
+
+
+@HAS_KERNELS
+def test_a_comparison_does_without(clip: Path, random_model: str) -> None:
+    """By metrics that do not need it either."""
+    script = "from lvcodec.cli.main import run\nsys.argv = ['lvcodec', 'bench', *sys.argv[1:]]\nrun()"
+    report = clip.with_name("report")
+    options = ["--anchors", "none", "--quality", "2,4", "--metrics", "psnr", "--model", str(random_model)]
+    done = run(HIDDEN + script, str(clip), "--out", str(report), *options)
+    assert done.returncode == 0, done.stderr
+    assert (report / "index.html").exists()
 
 
 def test_neither_kernels_nor_torch(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import lvcodec
 from lvcodec import names, quality
+from lvcodec.exact.loaded import limited_to
 from lvcodec.measure.clips import Clip
 from lvcodec.models import store
 from lvcodec.options import Decoding, Encoding
@@ -120,7 +121,7 @@ class Lvcodec:
     @contextmanager
     def _setting(self) -> Iterator[None]:
         """The threads that were asked for; and the decoder finds a model that was named by its folder."""
-        with threads_of_torch(self.threads), ExitStack() as stack:
+        with limited_to(self.threads), ExitStack() as stack:
             if self.model is not None:
                 stack.enter_context(_models_also_in(store.find(self.model).path.parent))
             yield
@@ -156,19 +157,6 @@ class Lvcodec:
         if self.model is not None:
             words += ["--model", Path(self.model).name]
         return shlex.join(words)
-
-
-@contextmanager
-def threads_of_torch(count: int) -> Iterator[None]:
-    """torch computes with so many threads for as long as the context lasts."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

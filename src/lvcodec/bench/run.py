@@ -95,9 +95,10 @@ def check(plan: Plan) -> None:
         raise UsageError("there is nothing to compare", "name clips, and modes or anchors")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"two codecs are called {twice[0]}")
-    needed = ["matplotlib", "bjontegaard", *(["pytorch_msssim"] if "ms-ssim" in plan.metrics else [])]
-    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
-        raise InputError(f"comparing needs the package {missing[0].replace('_', '-')}", "pip install 'lvcodec[bench]'")
+    if missing := [name for name in ("matplotlib", "bjontegaard") if importlib.util.find_spec(name) is None]:
+        raise InputError(f"comparing needs the package {missing[0]}", "pip install 'lvcodec[bench]'")
+    if "ms-ssim" in plan.metrics and importlib.util.find_spec("pytorch_msssim") is None:
+        raise InputError("MS-SSIM needs pytorch-msssim", "pip install 'lvcodec[bench]', or leave it out of --metrics")
 
 
 class Work:

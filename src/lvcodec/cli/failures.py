@@ -12,7 +12,7 @@ import traceback
 import click
 
 from lvcodec.cli.signals import Stopped
-from lvcodec.errors import LvcError
+from lvcodec.errors import LvcError, UsageError
 
 
 def explain(error: BaseException, *, debug: bool, stopped_by: int | None = None) -> int:
@@ -41,6 +41,10 @@ def explain(error: BaseException, *, debug: bool, stopped_by: int | None = None)
         where = "" if error.filename is None else f"{error.filename}: "
         _say(f"error: {where}{os.strerror(error.errno).lower()}")
         return 3
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("lvcodec"):
+        package = error.name.split(".")[0].replace("_", "-")
+        _say(f"error: this needs the package {package}, which is not installed; pip install {package}")
+        return UsageError.exit_code
     what = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
     _say(f"unexpected failure ({what}), please report; --debug shows the traceback")
     return 1

@@ -14,6 +14,7 @@ from lvcodec.codec.network import Network, ints
 from lvcodec.codec.networks import Networks
 from lvcodec.codec.two_steps import with_first_step
 from lvcodec.encoder.distortion import step_weight
+from lvcodec.exact.loaded import needed
 from lvcodec.nets.coding import Array, as_numpy
 from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
 from lvcodec.report import OnNotice
@@ -148,7 +149,8 @@ class EncoderNetworks(Networks):
         if quality_index not in self._for_encoding:
             refiner = None
             if self._effort:
-                from lvcodec.encoder.refine import refiner_of  # most encodings do without
+                needed("the search of --effort")
+                from lvcodec.encoder.refine import refiner_of
 
                 refiner = refiner_of(self.info, quality_index, self._effort)
             net = EncoderNetwork(

@@ -15,6 +15,8 @@ from typing import Any
 
 from lvcodec.errors import UsageError
 
+THREADS_VARIABLE = "OMP_NUM_THREADS"  # read by torch when it is loaded
+
 
 def loaded_torch() -> Any | None:
     """torch, if the process has imported it."""
@@ -46,10 +48,29 @@ def threads() -> int:
     torch = loaded_torch()
     if torch is not None:
         return int(torch.get_num_threads())
-    asked = os.environ.get("OMP_NUM_THREADS", "")
+    asked = os.environ.get(THREADS_VARIABLE, "")
     if asked.isdecimal() and int(asked):
         return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def limited_to(count: int) -> Iterator[None]:
+    """Within it so many threads compute, of torch's if it is loaded, and of torch's too if it is loaded there."""
+    torch, asked = loaded_torch(), os.environ.get(THREADS_VARIABLE)
+    before = torch.get_num_threads() if torch is not None else 0
+    os.environ[THREADS_VARIABLE] = str(count)
+    if torch is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if torch is not None:
+            torch.set_num_threads(before)
+        if asked is None:
+            del os.environ[THREADS_VARIABLE]
+        else:
+            os.environ[THREADS_VARIABLE] = asked
 
 
 @contextmanager
