@@ -107,7 +107,7 @@ class LvcodecPlugin(PluginV3):
                 "kind": picture.kind,
                 "quality": picture.quality,
                 "size_bytes": picture.size_bytes,
-                "time": float(picture.number / info.rate),
+                "time": self._video.time_of(picture.number),
             }
         told: dict[str, Any] = {
             "codec": NAME,

@@ -62,7 +62,7 @@ def contact_sheet(
             raise InputError("the stream holds no pictures")
         height = max(1, round(width * video.height / video.width))
         page = _Sheet(len(numbers), min(columns, len(numbers)), width, height)
-        times = texts_of([float(number / video.rate) for number in numbers])
+        times = texts_of([video.time_of(number) for number in numbers])
         for done, (number, time) in enumerate(zip(numbers, times, strict=True), 1):
             page.add(video[number], time)
             if on_picture:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from array import array
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,14 @@ import pytest
 import lvcodec
 from lvcodec.codec import gop
 from lvcodec.errors import InputError, NoSuchPictureError, StreamError, TruncatedStreamError, UsageError
+from lvcodec.stream import fields
+from lvcodec.stream.concat import copied_pictures
+from lvcodec.stream.container import StreamReader, StreamWriter
+from lvcodec.stream.presentation import write_presentation
+from lvcodec.thumbnails import contact_sheet
 from lvcodec.video.colour import Colour
 from lvcodec.video.format import VideoFormat
+from lvcodec.video.presentation import Presentation
 from lvcodec.video.rgb import planes_to_rgb
 
 WIDTH, HEIGHT, COUNT, GOP = 47, 33, 23, 9
@@ -122,6 +129,42 @@ def test_times(stream: Path) -> None:
     for time_s in (-0.01, 1, float("nan"), float("inf")):
         with pytest.raises(NoSuchPictureError, match="no picture is shown at"):
             video.number_at(time_s)
+
+
+def timed(stream: Path, side: bytes) -> bytes:
+    """The same stream with times of its pictures beside them."""
+    reader = StreamReader(io.BytesIO(stream.read_bytes()))
+    writer = StreamWriter(file := io.BytesIO(), reader.header)
+    list(copied_pictures(reader, writer, "the clip"))
+    writer.side(fields.SIDE_PRESENTATION, [side])
+    writer.finish()
+    return file.getvalue()
+
+
+def test_times_of_their_own(stream: Path, shown: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each picture is shown a second, the third for ten; the first is not at the clock's beginning."""
+    durations = array("q", [1000] * COUNT)
+    durations[2] = 10_000
+    data = timed(stream, write_presentation(Presentation(start=500, durations=durations)))
+    video = lvcodec.open(io.BytesIO(data), pix_fmt="yuv420p")
+    assert video.duration_s == lvcodec.probe(io.BytesIO(data)).duration_s == COUNT + 9
+    assert [video.number_at(time_s) for time_s in (0, 0.99, 1, 2.5, 11.9, 12, COUNT + 8.5)] == [0, 0, 1, 2, 2, 3, 22]
+    assert [video.number_at(video.time_of(n)) for n in range(COUNT)] == list(range(COUNT))
+    with pytest.raises(NoSuchPictureError, match="they play 32 seconds"):
+        video.number_at(COUNT + 9)
+    with pytest.raises(NoSuchPictureError, match="none of number 23"):
+        video.time_of(COUNT)
+    assert raw(video[0]) == shown[0]
+    told: list[list[float]] = []
+    monkeypatch.setattr("lvcodec.thumbnails.texts_of", lambda times: (told.append(times), [""] * len(times))[1])
+    contact_sheet(io.BytesIO(data), io.BytesIO(), count=3)
+    assert told == [[0.0, 18.0, 27.0]]
+
+
+def test_damaged_times_are_told(stream: Path) -> None:
+    notices: list[str] = []
+    video = lvcodec.open(io.BytesIO(timed(stream, b"no times")), on_notice=notices.append)
+    assert video.duration_s == float(COUNT * Fraction(1001, 30000)) and "they come at a constant rate" in notices[0]
 
 
 @pytest.mark.parametrize("number", [COUNT, -COUNT - 1])

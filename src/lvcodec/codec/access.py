@@ -16,6 +16,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from lvcodec.codec.out_of_memory import enough_memory
+from lvcodec.codec.side import presentation_of
 from lvcodec.errors import InputError, NoSuchPictureError, StreamError
 from lvcodec.options import Decoding
 from lvcodec.report import OnNotice
@@ -49,8 +50,8 @@ class Access:
     """The pictures of a stream by their numbers, from 0 in the order of display. Threads take turns.
 
     source: a path, or a binary file object that can be sought; it stays open until `close`. options: its check, device
-    and backend count. video: size, rate and colour. keys: the numbers of the I-pictures. failure: what is wrong with
-    the stream after the last picture, if it has no end.
+    and backend count. video: size, rate and colour. keys: the numbers of the I-pictures. shown: when pictures are.
+    failure: what is wrong with the stream after the last picture, if it has no end.
     Raises UsageError, InputError (also for a pipe), StreamError for a damaged header.
     """
 
@@ -69,6 +70,8 @@ class Access:
                 raise InputError(
                     "single pictures cannot be taken from a pipe", "name a file; lvcodec.decode reads pipes in order"
                 )
+            side = self._reader.side()
+            self.shown = presentation_of(self._reader, side, on_notice or (lambda text: None))
             self.failure = self._reader.scan()
             self.keys = [place.number for place in self._reader.index() or ()]
             self.video = self._reader.header.video

@@ -6,7 +6,8 @@ A slice is a sequence too, and nothing is decoded before it is taken.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
@@ -77,10 +78,10 @@ class Pictures:
 class VideoReader(Pictures):
     """All pictures of a stream in the order of display; a context manager.
 
-    width, height: in pixels. shape: of a picture as RGB. rate: pictures a second. duration_s: how long they play. keys:
-    numbers of the I-pictures; to take one of these is fastest. complete: False where the stream is cut or damaged so
-    that its end is not there: then there are only the pictures before that, and iterating over all of them raises
-    StreamError at the end.
+    width, height: in pixels. shape: of a picture as RGB. rate: pictures a second, the average where each has its own
+    time. duration_s: how long they play. keys: numbers of the I-pictures; to take one of these is fastest. complete:
+    False where the stream is cut or damaged so that its end is not there: then there are only the pictures before that,
+    at a constant rate, and iterating over all of them raises StreamError at the end.
     """
 
     def __init__(
@@ -99,7 +100,10 @@ class VideoReader(Pictures):
         self.width, self.height = access.video.width, access.video.height
         self.shape = (self.height, self.width, 3)
         self.rate: Fraction = access.video.rate
-        self.duration_s = float(access.count / self.rate)
+        stamps = access.shown.stamps()
+        self._tick = 1 / self.rate if stamps is None else access.shown.tick
+        self._stamps: Sequence[int] = range(access.count + 1) if stamps is None else stamps  # and of the end
+        self.duration_s = float(self._stamps[-1] * self._tick)
         self.keys: tuple[int, ...] = tuple(access.keys)
         self.complete = access.failure is None
 
@@ -113,11 +117,18 @@ class VideoReader(Pictures):
 
         Raises NoSuchPictureError (an IndexError) before the first picture and after the last one.
         """
-        if not (math.isfinite(time_s) and 0 <= time_s * self.rate < len(self)):
+        if not (math.isfinite(time_s) and 0 <= time_s < self.duration_s):
             raise NoSuchPictureError(
                 f"no picture is shown at {time_s} seconds", f"they play {self.duration_s:g} seconds"
             )
-        return math.floor(time_s * self.rate + 1e-6)  # the time of a picture itself may be rounded down
+        ticks = time_s / self._tick + 1e-6  # the time of a picture itself may be rounded down
+        return min(bisect_right(self._stamps, ticks), len(self)) - 1
+
+    def time_of(self, number: int) -> float:
+        """When the picture of that number is shown, in seconds after the first one. Raises NoSuchPictureError."""
+        if not 0 <= number < len(self):
+            raise NoSuchPictureError(f"there are {len(self)} pictures, and none of number {number}")
+        return float(self._stamps[number] * self._tick)
 
     def close(self) -> None:
         """Close the stream; no picture can be taken any more, of slices neither."""
