@@ -76,3 +76,21 @@ def test_what_was_read_before_an_error_is_coded(clip: Path, random_model: str, t
     with pytest.raises(LvcError):
         lvcodec.encode(cut, tmp_path / "a.lvc", model=random_model, keep_partial=True)
     assert len(lvcodec.probe(tmp_path / "a.lvc").pictures) == PICTURES - 1
+
+
+@pytest.mark.usefixtures("small")
+def test_an_error_in_the_first_small_picture_is_raised(
+    clip: Path, random_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No structures are known after it: pictures would be missing."""
+    scaled, calls = lookahead._scaled, []
+
+    def fails(picture: Picture, width: int, height: int) -> Picture:
+        calls.append(1)
+        if len(calls) == 1:
+            raise MemoryError("of the first")
+        return scaled(picture, width, height)
+
+    monkeypatch.setattr(lookahead, "_scaled", fails)
+    with pytest.raises(LvcError, match="memory"):
+        lvcodec.encode(clip, tmp_path / "a.lvc", model=random_model, jobs=1)

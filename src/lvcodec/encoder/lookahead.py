@@ -76,6 +76,7 @@ class Lookahead:
                         failure = error
                     if waiting is not None:
                         yield waiting
+                        waiting[1].result()  # raises what went wrong: of an I-picture nobody asks for structures
                     waiting = following
                 if not isinstance(failure, StopIteration):
                     raise failure
