@@ -98,6 +98,14 @@ def test_short_clips_are_passed_over(clips: list[CachedClip]) -> None:
     assert Crops([short, clips[1]], 1).batch(8, 64, length=4).shape[1] == 4
 
 
+def test_stills_stand_in_where_all_clips_are_short(photo: CachedClip, clips: list[CachedClip]) -> None:
+    short = CachedClip(clips[0].data[:3], still=False)
+    crops = Crops([photo, short], 1, animated=0.2)
+    crops.check(4)
+    alone = Crops([photo], 1, animated=0.2)
+    assert torch.equal(crops.cut(4, 64, length=4), alone.cut(4, 64, length=4))
+
+
 def test_small_and_unreadable_files_are_left_out(make_clip, tmp_path: Path) -> None:
     notices: list[str] = []
     (tmp_path / "in").mkdir()

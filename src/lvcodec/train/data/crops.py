@@ -202,7 +202,8 @@ class Crops:
         if length == 1:
             pick_still = self.stills and (not self.moving or self.random.random() < stills)
             return (self.stills if pick_still else self.moving), False
-        if self.animated and self.stills and (not self.moving or self.random.random() < self.animated):
+        has_video = any(clip.count >= length for clip in self.moving)
+        if self.animated and self.stills and (not has_video or self.random.random() < self.animated):
             return self.stills, True
         return self.moving, False
 
