@@ -18,6 +18,7 @@ import lvcodec
 from lvcodec.encoder.side import Side
 from lvcodec.errors import InputError, UsageError
 from lvcodec.stream.container import StreamWriter
+from lvcodec.video import part as parts
 from lvcodec.video.base import Source
 from lvcodec.video.part import PartFile, check_part, part_of, read_entries
 
@@ -184,6 +185,31 @@ def test_a_part_has_one_writer(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="being written by another"):
             PartFile(tmp_path / "a", {}, resume=True, overwrite=False)
     assert (tmp_path / "a").read_bytes() == b"whole" and os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_file_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a part that is cut again, and of one that cannot be begun."""
+    opened: list[Any] = []
+
+    def kept(*args: Any, **how: Any) -> Any:
+        opened.append(open(*args, **how))
+        return opened[-1]
+
+    monkeypatch.setattr(parts, "open", kept, raising=False)
+    with PartFile(tmp_path / "a", {}, resume=False, overwrite=False) as file:
+        file.write(b"whole")
+        file.cut([])
+        file.write(b"again")
+    assert (tmp_path / "a").read_bytes() == b"again" and all(each.closed for each in opened)
+
+    def refuses(path: Path) -> None:
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(parts, "own_partial", refuses)
+    with pytest.raises(InputError, match="no space"):
+        PartFile(tmp_path / "b", {}, resume=False, overwrite=False)
+    assert all(each.closed for each in opened)
 
 
 def test_what_is_not_ours_stays(tmp_path: Path) -> None:

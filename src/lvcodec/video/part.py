@@ -117,7 +117,7 @@ class PartFile(FileOutput):
                 self.begun_as = left[0] if len(left) > 1 else {"program": "lvcodec", **begun_as}
                 self.cut(left[1:])
             except BaseException:
-                self._file.close()
+                self._close_files()
                 if _is_empty(self.part):
                     remove_partial(self.part)
                 raise
@@ -137,6 +137,8 @@ class PartFile(FileOutput):
             file.writelines(json.dumps(entry) + "\n" for entry in [self.begun_as, *entries])
             file.flush()
             os.fsync(file.fileno())
+        if self._journal is not None:
+            self._journal.close()
         os.replace(new, journal)
         self._journal = open(journal, "a", encoding="utf-8")
         self._file.truncate(size)
@@ -183,9 +185,13 @@ class PartFile(FileOutput):
 
     def _end(self) -> None:
         self.closed = True
+        self._close_files()
+
+    def _close_files(self) -> None:
         for file in (self._file, self._journal):
             with suppress(OSError):  # a full disk, met again while closing
-                file.close()
+                if file is not None:
+                    file.close()
 
     def _sync(self) -> None:
         for file in (self._file, self._journal):
