@@ -6,10 +6,12 @@ from collections.abc import Callable
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import lvcodec
+from lvcodec.encoder import structures
 from lvcodec.encoder.buffer import Buffer
 from lvcodec.errors import UsageError
 
@@ -74,6 +76,16 @@ def test_never_empty(clip: Path, tmp_path: Path) -> None:
         lvcodec.encode(clip, again, on_picture=interrupted, **limits)
     assert lvcodec.encode(clip, again, resume=True, **limits).kept == 2 * GOP
     assert again.read_bytes() == limited.read_bytes()
+
+
+def test_a_run_counts_once(clip: Path, random_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is learned of structures is what the run that was kept tells, however often it was coded."""
+    runs: list[int] = []
+    code = structures.Chooser.code
+    monkeypatch.setattr(structures.Chooser, "code", lambda self, *args: (runs.append(self._run), code(self, *args))[1])
+    limits: dict[str, Any] = {"gop": 27, "bframes": 5, "maxrate": 1000}
+    lvcodec.encode(clip, tmp_path / "a.lvc", model=random_model, jobs=1, **limits)
+    assert set(runs) == {*range(5)} and len(runs) > 5  # the I-picture, four runs of six, one of two
 
 
 def test_what_cannot_be_kept_to_is_told(clip: Path, tmp_path: Path) -> None:

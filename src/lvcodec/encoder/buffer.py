@@ -75,7 +75,11 @@ class Limit:
             notices(f"the buffer runs empty {self.missed} times: the lowest quality needs more than maxrate")
 
     def coded(self, attempt: Callable[[GroupCoder], Coded], index: int, pictures: int, *, intra: bool) -> Coded:
-        """What `attempt` makes of a run at the highest index, up to the clip's own, that fits."""
+        """What `attempt` makes of a run at an index that fits, the clip's own or a lower one, near the last run's.
+
+        From one that does not fit it goes down by an estimate, and never back up: a higher one might fit, too. At index
+        0 a run is taken as it is.
+        """
         at = index if intra else min(index, self._index + BACK)
         allowed = self.buffer.allowed(pictures, intra=intra)
         while True:

@@ -65,7 +65,7 @@ class GopEncoder:
                 yield replace(coded.groups[0], begins_gop=True)
             else:
                 yield from coded.groups
-            state = coded.state
+            state, chooser = coded.state, coded.chooser or chooser
 
     def _planned(self, pictures: Iterable[Picture]) -> Iterator[tuple[Run, Future[Way] | None]]:
         """The runs, with their structures where small pictures tell them."""

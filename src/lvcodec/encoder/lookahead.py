@@ -91,7 +91,7 @@ class Lookahead:
                 self._state = self._coder.intra(small[0])[1]
                 return ()
             coded = self._chooser.code(self._coder, small, run.key, self._state)
-        self._state = coded.state
+        self._state, self._chooser = coded.state, coded.chooser or self._chooser
         return tuple(group.structure for group in coded.groups if group.structure is not None)
 
 

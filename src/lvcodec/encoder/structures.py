@@ -9,8 +9,8 @@ runs later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from lvcodec.codec.state import State
@@ -31,10 +31,14 @@ Split = Callable[[int, bool], tuple[Structure, ...]]  # of so many pictures, and
 
 @dataclass(frozen=True)
 class Coded:
-    """A run of pictures, coded: its groups, and the state after them."""
+    """A run of pictures, coded: its groups, and the state after them.
+
+    chooser: of the structures of the next run, where one chose this one's.
+    """
 
     groups: tuple[CodedGroup, ...]
     state: State
+    chooser: Chooser | None = None
 
     @property
     def shift(self) -> Shift:
@@ -68,9 +72,9 @@ def halves(pictures: int, key: bool) -> tuple[Structure, ...]:
 SPLITS: tuple[Split, ...] = (chain, pyramid, halves)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Chooser:
-    """The choice for one GOP after another run of pictures.
+    """The choice for one GOP after another run of pictures. Each makes the next one: a run may be coded again.
 
     side_by_side: codes several of them. every: after how many runs one that was beaten is tried again, if it did not
     come close; 1: all are tried every time. lean: what the costs of the last winner and of a chain count for.
@@ -80,26 +84,27 @@ class Chooser:
     every: int
     lean: float = 1.0
     _winner: Split | None = None
-    _due: dict[Split, int] = field(default_factory=dict)  # the runs that those beaten are tried in again
+    _due: Mapping[Split, int] = field(default_factory=dict)  # the runs that those beaten are tried in again
     _run: int = 0
 
     def code(self, coder: GroupCoder, pictures: Sequence[Picture], key: bool, before: State) -> Coded:
-        """Code a run of pictures, the cheapest way of those that are tried."""
+        """Code a run of pictures, the cheapest way of those that are tried; with the chooser of the next run."""
         ways: dict[tuple[Structure, ...], Split] = {}
         for split in self._tried():
             ways.setdefault(split(len(pictures), key), split)
-        self._run += 1
+        run = self._run + 1
         if len(ways) == 1:
-            return coded_as(pictures, before, coder, next(iter(ways)), self.side_by_side)
+            only = coded_as(pictures, before, coder, next(iter(ways)), self.side_by_side)
+            return replace(only, chooser=replace(self, _run=run))
         coded: list[Coded] = list(self.side_by_side(partial(coded_as, pictures, before, coder), ways))
         lmbda, splits = lambda_of(coder.nets[0].quality), list(ways.values())
         costs = [_cost(each, lmbda) * self._factor(split) for each, split in zip(coded, splits, strict=True)]
         best = min(range(len(costs)), key=costs.__getitem__)
-        self._winner = splits[best]
+        due = dict(self._due)
         for split, each in zip(splits, costs, strict=True):
             wait = self.every if each > CLOSE * costs[best] else max(1, self.every // SOONER)
-            self._due[split] = self._run + wait - 1
-        return coded[best]
+            due[split] = run + wait - 1
+        return replace(coded[best], chooser=replace(self, _winner=splits[best], _due=due, _run=run))
 
     def _tried(self) -> list[Split]:
         if self._winner is None:
