@@ -7,6 +7,7 @@ Encoding, decoding, `probe`, `inspect` and `bench` all take their networks from 
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import TYPE_CHECKING, Self
 
 from lvcodec import names
@@ -49,6 +50,7 @@ class Networks:
         if loading.needs_torch(info, self.backend):
             needed(f"the {info.family} family by the {self.backend} backend")  # before threads are told about it
         self._networks: dict[int, Network] = {}
+        self._lock = RLock()  # GOPs are decoded side by side
 
     @classmethod
     def of_stream(
@@ -70,11 +72,13 @@ class Networks:
 
     def at(self, quality_index: int) -> Network:
         """The network of a quality. Raises UsageError if the weights have none."""
-        if quality_index not in self._networks:
-            self._networks[quality_index] = with_first_step(self._network(quality_index), self.at)
-        return self._networks[quality_index]
+        with self._lock:
+            if quality_index not in self._networks:
+                self._networks[quality_index] = with_first_step(self._network(quality_index), self.at)
+            return self._networks[quality_index]
 
     def _network(self, quality_index: int) -> Network:
+        """A new one; a subclass may make another kind."""
         return Network(self._coding(quality_index), self.video.width, self.video.height, quality_index)
 
     def _coding(self, quality_index: int) -> Coding:

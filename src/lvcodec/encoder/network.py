@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,27 +142,20 @@ class EncoderNetworks(Networks):
     ) -> None:
         super().__init__(info, video, quality_index, device=device, backend=backend, on_notice=on_notice)
         self._effort, self._rounds = effort, rounds
-        self._for_encoding: dict[int, EncoderNetwork] = {}
 
     def at(self, quality_index: int) -> EncoderNetwork:
         """The network of a quality. Raises UsageError if the weights have none."""
-        if quality_index not in self._for_encoding:
-            refiner = None
-            if self._effort:
-                needed("the search of --effort")
-                from lvcodec.encoder.refine import refiner_of
+        return cast(EncoderNetwork, super().at(quality_index))  # `_network` makes no others
 
-                refiner = refiner_of(self.info, quality_index, self._effort)
-            net = EncoderNetwork(
-                self._coding(quality_index),
-                self.video.width,
-                self.video.height,
-                quality_index,
-                refiner,
-                self._rounds,
-            )
-            self._for_encoding[quality_index] = with_first_step(net, self.at)
-        return self._for_encoding[quality_index]
+    def _network(self, quality_index: int) -> EncoderNetwork:
+        refiner = None
+        if self._effort:
+            needed("the search of --effort")
+            from lvcodec.encoder.refine import refiner_of
+
+            refiner = refiner_of(self.info, quality_index, self._effort)
+        size = self.video.width, self.video.height
+        return EncoderNetwork(self._coding(quality_index), *size, quality_index, refiner, self._rounds)
 
     def of_size(self, quality_index: int, width: int, height: int, rounds: int) -> EncoderNetwork:
         """One for pictures of another size. Raises UsageError as `at` does."""
