@@ -35,6 +35,15 @@ def test_counts_are_added_and_halved() -> None:
     assert counts[0].tolist() == [5, 3, 1]
 
 
+def test_counts_of_very_large_pictures() -> None:
+    """More than 32 bits hold once they are added: as in whole numbers without bounds."""
+    want = [5 + adaptive.INCREMENT * 2**27, 3, 1 + adaptive.INCREMENT * 2**26]
+    while sum(want) > adaptive.MOST:
+        want = [(count + 1) >> 1 for count in want]
+    after = adaptive.updated(np.array([[5, 3, 1]], np.int32), np.array([[2**27, 0, 2**26]], np.int32))
+    assert after.tolist() == [want] and after.dtype == np.int32
+
+
 @pytest.mark.parametrize("probabilities", [(0.9, 0.05, 0.05), (0.1, 0.1, 0.8)])
 def test_tables_learn(probabilities: tuple[float, ...]) -> None:
     random = np.random.Generator(np.random.PCG64(1))

@@ -61,7 +61,7 @@ class Counts:
 
     def updated(self, seen: Sequence[Seen]) -> Counts:
         """The counts after pictures that were coded with them, in any order."""
-        total = np.sum([one.times for one in seen], axis=0, dtype=np.int32)
+        total = np.sum([one.times for one in seen], axis=0, dtype=np.int64)
         return Counts(adaptive.updated(self.times, total))
 
     @cached_property

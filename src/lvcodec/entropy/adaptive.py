@@ -7,7 +7,10 @@ Both sides hold the same counts, so both make the same tables; docs/bitstream.md
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from lvcodec.arrays import Indices, Ints
 from lvcodec.entropy.tables import TOTAL, TableSet
@@ -40,9 +43,12 @@ def seen_in(tables: Indices, symbols: Indices, shape: tuple[int, ...]) -> Ints:
     return times
 
 
-def updated(counts: Ints, seen: Ints) -> Ints:
-    """The counts after more has been seen, (T, S) both: rows above MOST are halved, upwards, until they are not."""
-    after = counts + INCREMENT * seen
+def updated(counts: Ints, seen: NDArray[np.integer[Any]]) -> Ints:
+    """The counts after more has been seen, (T, S) both: rows above MOST are halved, upwards, until they are not.
+
+    seen: 0 or more, each sum of a row below 2^58; so large pictures see a symbol 2^26 times, which 32 bits cannot add.
+    """
+    after = counts + INCREMENT * seen.astype(np.int64)
     while (high := after.sum(axis=1) > MOST).any():
         after[high] = (after[high] + 1) >> 1
-    return after
+    return after.astype(np.int32)
