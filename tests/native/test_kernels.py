@@ -210,11 +210,21 @@ def test_places_outside_are_refused(kernels: ModuleType, place: int) -> None:
         Block(kernels, *self_test.block_layers())(x, places)
 
 
+@pytest.mark.parametrize(("inputs", "side"), [(1021, 1), (1020, 3), (1017, 5)])
+def test_the_widest_layers(kernels: ModuleType, inputs: int, side: int) -> None:
+    given = random_layer(np.random.Generator(np.random.PCG64(1)), (2, inputs, side), "relu")
+    assert Layer.fits(given)
+    assert Layer(kernels, given, 0)(np.zeros((2, 2, inputs), np.uint8)).shape == (2, 2, 2)
+
+
 def test_what_does_not_fit() -> None:
     given = self_test.given_layer(64, 64, 1, "relu")
     assert Layer.fits(given)
     assert not Layer.fits(replace(given, shift=given.shift * 0 + 31)) and not Layer.fits(replace(given, groups=2))
     assert not Layer.fits(self_test.given_layer(8, 8, 7, "relu"))
+    assert not Layer.fits(self_test.given_layer(1021, 2, 3, "relu")) and not Layer.fits(
+        self_test.given_layer(1022, 2, 1, "relu")
+    )
     assert Block.fits(*self_test.block_layers()) and not Block.fits(given, given, given)
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 LANES = 64  # outputs that are computed together
-MOST_CHANNELS, MOST_HIDDEN, MOST_INPUTS = 256, 512, 1021  # as in native/kernels.h
+MOST_CHANNELS, MOST_HIDDEN = 256, 512  # as in native/kernels.h
+MOST_INPUTS = 1021  # there it is 1024, of inputs in whole fours
 MOST_LINEAR, MOST_LINEAR_SHIFT = 512, 62
 SHIFTS = range(-6, 31)
 SIDES = 1, 3, 5  # of a layer's taps
@@ -54,12 +55,13 @@ class Layer:
     def fits(given: Given) -> bool:
         """Whether the kernel can be such a layer."""
         _, inputs, side, _ = given.weight.shape
-        return side in SIDES and given.groups == 1 and inputs <= MOST_INPUTS and given.has_known_shifts
+        channels = _channels(inputs, side * side)
+        return side in SIDES and given.groups == 1 and channels <= MOST_INPUTS and given.has_known_shifts
 
     def __call__(self, x: Bytes, places: NDArray[np.int64] | None = None) -> NDArray[Any]:
         """x: (H, W, I). Returns (H, W, O) bytes, float32 of a wide layer; (n, O) at places (n,), numbers in H * W."""
-        if self._taps > 1 and x.shape[2] % 4:  # as the kernel wants them
-            grown = np.full((*x.shape[:2], x.shape[2] + -x.shape[2] % 4), self._zero, dtype=np.uint8)
+        if (wanted := _channels(x.shape[2], self._taps)) > x.shape[2]:
+            grown = np.full((*x.shape[:2], wanted), self._zero, dtype=np.uint8)
             grown[..., : x.shape[2]] = x
             x = grown
         height, width, channels = x.shape
@@ -105,6 +107,11 @@ class Block:
         rows.reshape(-1)[places] = np.arange(len(places), dtype=np.int32)
         self._kernels.block(out, x, *shape, *self._form, *self._parts, places, rows)
         return out
+
+
+def _channels(inputs: int, taps: int) -> int:
+    """How many channels the kernel wants of a layer's input: whole fours where it has several taps."""
+    return inputs + (-inputs % 4 if taps > 1 else 0)
 
 
 def _aligned(array: NDArray[Any]) -> NDArray[Any]:
