@@ -150,6 +150,24 @@ def test_a_psnr_is_hit(clip: Path, tmp_path: Path) -> None:
     assert worst.psnr_db is not None and worst.psnr_db.yuv >= report.psnr_db.yuv
 
 
+def test_pictures_are_written_for_a_vmaf_alone(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And where they cannot be, that is told."""
+    right, seen = Prober.at, set()
+
+    def watched(self: Prober, index: int) -> Probe:
+        folder = self.samples.pieces[0].path.parent
+        self.on_sample = lambda done: seen.update(os.listdir(folder))
+        if self.with_vmaf:
+            (folder / "shown.raw").mkdir()
+        return right(self, index)
+
+    monkeypatch.setattr(Prober, "at", watched)
+    lvcodec.encode(clip, tmp_path / "a.lvc", gop=GOP, preset="fast", target_psnr=30)
+    assert seen and "shown.raw" not in seen
+    with pytest.raises(InputError, match="cannot write .*shown.raw"):
+        lvcodec.encode(clip, tmp_path / "b.lvc", gop=GOP, preset="fast", target_vmaf=60)
+
+
 def test_a_vmaf_is_hit(clip: Path, tmp_path: Path) -> None:
     if "libvmaf" not in ffmpeg_features.filters():
         pytest.skip("this ffmpeg has no libvmaf")

@@ -10,7 +10,7 @@ from statistics import fmean
 from lvcodec.encoder.groups import CodedGroup, write_group
 from lvcodec.encoder.pace import Tally
 from lvcodec.encoder.qualities import Planned
-from lvcodec.encoder.samples import Samples
+from lvcodec.encoder.samples import Samples, append
 from lvcodec.errors import InputError
 from lvcodec.measure.filters import vmaf_of_pictures
 from lvcodec.measure.psnr import PsnrMeter
@@ -43,7 +43,7 @@ class Prober:
     _done: dict[int, Probe] = field(default_factory=dict)
 
     def at(self, index: int) -> Probe:
-        """The samples at a quality. Raises InputError if VMAF is asked for and cannot be had."""
+        """The samples at a quality. Raises InputError if VMAF is asked for and cannot be had, or there is no room."""
         if index not in self._done:
             self._done[index] = self._coded(index)
         return self._done[index]
@@ -57,22 +57,20 @@ class Prober:
         left = [piece.pictures for piece in samples.pieces]
         shown_to = samples.pieces[0].path.with_name("shown.raw")
         at = done = 0
-        with open(shown_to, "wb") as file:
-            for group in self.coded(runs):
-                size = write_group(writer, group)
-                (intra if group.structure is None else others).add(len(group.pictures), size)
-                for picture in group.shown:
-                    at += left[at] == 0
-                    left[at] -= 1
-                    meters[at].add(picture.source, picture.x_hat)
-                    if self.with_vmaf:
-                        file.write(picture.x_hat.tobytes())
-                    done += 1
-                    self.on_sample(done)
+        for group in self.coded(runs):
+            size = write_group(writer, group)
+            (intra if group.structure is None else others).add(len(group.pictures), size)
+            for picture in group.shown:
+                at += left[at] == 0
+                left[at] -= 1
+                meters[at].add(picture.source, picture.x_hat)
+                if self.with_vmaf:
+                    append(shown_to, picture.x_hat.tobytes())
+                done += 1
+                self.on_sample(done)
         writer.finish()
         psnr_db = tuple(mean.yuv for meter in meters if (mean := meter.mean()))
         vmaf = self._vmaf(shown_to) if self.with_vmaf else None
-        shown_to.unlink()
         return Probe(index, self._whole_size(writer.size_bytes, intra, others), psnr_db, vmaf)
 
     def _whole_size(self, size_bytes: int, intra: Tally, others: Tally) -> int:
@@ -86,13 +84,13 @@ class Prober:
         return round(pieces + frame * gops / len(self.samples.pieces))
 
     def _vmaf(self, shown: Path) -> tuple[float, ...]:
-        """Of each piece."""
+        """Of each piece. Removes the file of what is shown."""
         reference = shown.with_name("source.raw")
-        with open(reference, "wb") as file:
-            for piece in self.samples.pieces:
-                file.write(piece.path.read_bytes())
+        for piece in self.samples.pieces:
+            append(reference, piece.path.read_bytes())
         each = vmaf_of_pictures(reference, shown, self.samples.video)
         reference.unlink()
+        shown.unlink()
         if each is None:
             raise InputError("this ffmpeg has no libvmaf, so that no VMAF can be aimed at", "aim at a PSNR")
         means, first = [], 0

@@ -77,7 +77,7 @@ def samples_of(
             samples.gops.append(0)
             for picture in run:
                 if is_taken and (samples.whole or taken < PIECE):
-                    _append(path, picture)
+                    append(path, picture.tobytes())
                     taken += 1
                 samples.gops[gop] += 1
                 on_picture(samples.pictures)
@@ -95,9 +95,10 @@ def samples_of(
         yield samples
 
 
-def _append(path: Path, picture: Picture) -> None:
+def append(path: Path, data: bytes) -> None:
+    """Add to a file. Raises InputError if the system refuses: there may be no room."""
     with refusals_told(str(path)), open(path, "ab") as file:
-        file.write(picture.tobytes())
+        file.write(data)
 
 
 def _cut(piece: Piece, video: VideoFormat) -> Piece:
