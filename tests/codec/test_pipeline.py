@@ -47,6 +47,21 @@ def test_results_come_in_order(jobs: int) -> None:
     assert list(pipelined(split([], 4), doubled, jobs, AHEAD)) == []
 
 
+def test_a_thread_that_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And those that could have ended."""
+    start, started = threading.Thread.start, []
+
+    def refuses(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuses)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        list(pipelined(split(range(50), 4), doubled, 3, AHEAD))
+
+
 @JOBS
 def test_an_error_of_the_work_comes_after_what_was_done_before(jobs: int) -> None:
     def fails(items: Iterable[int]) -> Iterator[int]:

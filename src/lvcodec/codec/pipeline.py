@@ -59,20 +59,24 @@ class _Pipeline(Generic[In, Out]):
         self._open: Queue[_Lane[In, Out] | None] = Queue()  # the same lanes, for whoever has time
 
     def results(self) -> Iterator[Out]:
-        """Start the threads, and hand out what they make; all have ended afterwards."""
+        """Start the threads, and hand out what they make.
+
+        Afterwards the workers have ended; so has the reader, a daemon, unless its input keeps it longer than READER_S.
+        """
         reader = Thread(target=self._read, name="lvcodec reader", daemon=True)  # may wait for a pipe that never ends
         workers = [Thread(target=self._run, name="lvcodec worker") for _ in range(self._jobs)]
+        started: list[Thread] = []
         try:
             for thread in (reader, *workers):
-                thread.start()
+                thread.start()  # which the system may refuse
+                started.append(thread)
             while (lane := self._in_order.get()) is not None:
                 yield from lane.out()
         finally:
             self._stop.set()
             self._close()
-            for worker in workers:
-                worker.join()
-            reader.join(timeout=READER_S)
+            for thread in reversed(started):
+                thread.join(timeout=READER_S if thread is reader else None)
 
     def _read(self) -> None:
         try:
