@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import lvcodec
+from lvcodec.encoder import pushing
 from lvcodec.errors import InputError, UsageError, WeightsError
 from lvcodec.video.colour import Colour
 from lvcodec.video.format import VideoFormat
@@ -60,6 +61,16 @@ def test_planes(clip: list[Picture], tmp_path: Path, random_model: str) -> None:
     assert report is not None and encoder.close() is report
     assert (report.pictures, report.size_bytes) == (COUNT, target.stat().st_size) and report.psnr_db is not None
     assert done == [(number + 1, None) for number in range(COUNT)]
+
+
+def test_each_picture_is_converted_once(rgb: np.ndarray, random_model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    converted: list[int] = []
+    convert = pushing.rgb_to_planes
+    monkeypatch.setattr(pushing, "rgb_to_planes", lambda *args: (converted.append(1), convert(*args))[1])
+    with lvcodec.Encoder(io.BytesIO(), model=random_model) as encoder:
+        for picture in rgb:
+            encoder.write(picture)
+    assert len(converted) == len(rgb)
 
 
 def test_rgb(rgb: np.ndarray, random_model: str) -> None:

@@ -144,7 +144,9 @@ class Encoder:
                 _Pushed(fmt), self._target, self._encoding, self._on_picture, self._on_notice, is_rgb=is_rgb
             )
             weakref.finalize(self, self._work.source.abandoned.set)
-        self._work.put(picture, is_rgb=is_rgb)
+            self._work.add(first)
+        else:
+            self._work.put(picture, is_rgb=is_rgb)
 
     def close(self) -> EncodeReport:
         """Code what is left, complete the stream and tell what it cost.
@@ -221,6 +223,10 @@ class _Work:
             raise InputError(
                 f"a picture of {picture.width}x{picture.height} cannot go into a stream of {fmt.width}x{fmt.height}"
             )
+        self.add(picture)
+
+    def add(self, picture: Picture) -> None:
+        """Wait for room for a picture that is one of this stream. Raises what went wrong with those before."""
         self.source.put(picture, self._done)
         if self._done.done():
             self._done.result()  # which raises
