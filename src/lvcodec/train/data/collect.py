@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from lvcodec import encode
 from lvcodec.codec.dpb import DecodedPictures
-from lvcodec.codec.motion import Motion, code_motion
-from lvcodec.codec.prediction import expected
+from lvcodec.codec.motion import Motion
+from lvcodec.codec.prediction import code_picture_motion
 from lvcodec.codec.state import State
 from lvcodec.codec.two_steps import FIRST_INDEX, takes_two_steps
 from lvcodec.entropy.coder import Reader
@@ -147,14 +147,13 @@ def _predicted(
         references, step = buffer.references(record), record.step
         if references is None or step is None:
             raise ValueError(f"picture {record.number} comes before what it refers to")
-        before = expected(references, step)
-        coder = Reader(record.payload)
-        motion, seen = code_motion(None, before.field, before.side, before.counts, coder, two=step.after is not None)
-        counts = before.counts.updated([seen])
-        span = before.span
-        buffer.add(record, State(start, record.quality_index, motion=motion, span=span, counts=counts, seen=seen))
+        coded = code_picture_motion(None, references, step, Reader(record.payload))
+        state = State(
+            start, record.quality_index, motion=coded.motion, span=coded.span, counts=coded.counts, seen=coded.seen
+        )
+        buffer.add(record, state)
         after = NONE if step.after is None else record.base + step.after - first.number
-        yield (record.number - first.number, record.references[0] - first.number, after, step.layer), motion
+        yield (record.number - first.number, record.references[0] - first.number, after, step.layer), coded.motion
 
 
 def _direction(motion: Motion) -> NDArray[np.uint8]:
