@@ -111,6 +111,11 @@ def one_second_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "AGAIN", 0.0)
 
 
+def test_a_step_needs_pictures(chains_folder: Path, model: Inter) -> None:
+    with pytest.raises(ValueError, match="one picture or more"):
+        unrolled.run(model, Pool([chains_folder], 1, 2), 1, 0)
+
+
 @pytest.mark.usefixtures("one_second_step")
 def test_pool_keeps_what_is_still_needed_and_begins_anew(chains_folder: Path, model: Inter) -> None:
     pool = Pool([chains_folder], 3, 2)

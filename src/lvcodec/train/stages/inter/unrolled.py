@@ -29,7 +29,7 @@ Known = dict[tuple[int, int], Tensor]  # (96, H/8, W/8) levels - 128 with gradie
 
 
 def run(model: Inter, pool: Pool, count: int, pictures: int) -> Outcome:
-    """Code the next `pictures` pictures of `count` chains. The outcome has all of them as samples."""
+    """Code the next `pictures` pictures of `count` chains, both 1 or more. The outcome has all of them as samples."""
     chains = pool.draw(count)
     total: Outcome | None = None
     known: Known = {}
@@ -44,7 +44,8 @@ def run(model: Inter, pool: Pool, count: int, pictures: int) -> Outcome:
         still = [task.running in pool.running for task in tasks]
         if not all(still):
             break
-    assert total is not None
+    if total is None:
+        raise ValueError("a step of this stage codes one picture or more")
     return total
 
 
