@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import gc
+import io
+import weakref
+from fractions import Fraction
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+import lvcodec
 from lvcodec import native
 from lvcodec.codec.counts import Counts
 from lvcodec.codec.motion import Motion
+from lvcodec.encoder import errors
 from lvcodec.encoder.errors import ErrorsOfOne
 from lvcodec.encoder.search import _choose, _octaves, search, search_both
 from lvcodec.exact import warp
+from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 
 SIZES = [(16, 16), (40, 24), (70, 50), (150, 104)]  # width, height
@@ -26,6 +33,25 @@ def found(pictures: list[Picture], side: int, quality: float, *, both: bool) -> 
     if both:
         return search_both(pictures[1], pictures[0], pictures[3], before, side, 1, 2, quality, Counts.fresh())
     return search(pictures[1], pictures[0], before, side, quality, Counts.fresh())
+
+
+def test_nothing_of_references_outlives_an_encoding(
+    make_clip: Any, random_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes 16 times as much as the pictures' luma."""
+    kept: list[weakref.ref[Any]] = []
+    computed = errors.phases
+
+    def watched(plane: Any) -> Any:
+        shown = computed(plane)
+        kept.append(weakref.ref(shown))
+        return shown
+
+    monkeypatch.setattr(errors, "phases", watched)
+    clip = make_clip(64, 48, 5, 3), VideoFormat(64, 48, Fraction(25))
+    lvcodec.encode(clip, io.BytesIO(), model=random_model)
+    gc.collect()
+    assert kept and not any(ref() is not None for ref in kept)
 
 
 @pytest.mark.parametrize("side", warp.SIDES)

@@ -19,6 +19,7 @@ from lvcodec.codec.networks import Networks
 from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.encoder.clip import opened
+from lvcodec.encoder.errors import forget_references
 from lvcodec.encoder.groups import CodedGroup, write_group
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.encoder.pace import Pace
@@ -78,6 +79,7 @@ def encode(
         qualities = Qualities(_index(options.quality, notices))
     began = time.monotonic()
     with ExitStack() as stack:
+        stack.callback(forget_references)
         clip = stack.enter_context(opened(source, options, qualities.index, notices, starts))
         pictures, header = clip.pictures, clip.header
         recon = None

@@ -225,6 +225,11 @@ def _kept_phases(plane: _Same) -> NDArray[np.uint8]:
     return phases(plane.array)
 
 
+def forget_references() -> None:
+    """Let go of what is kept of the references that were searched in last. Searches that go on only take longer."""
+    _kept_phases.cache_clear()
+
+
 def phases(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The plane at every quarter of a pel down and to the right, as the warp shows it, gone on beyond its edges.
 
