@@ -3,8 +3,8 @@
     number ──► its GOP, by the index ──► decode from the I-picture on ──► the picture
                     └ or go on from the picture that was asked for last
 
-It decodes in the caller's thread, and between two pictures no thread is left running and no setting of torch changed.
-Whole streams are decoded faster by `lvcodec.decode`, several GOPs side by side.
+Symbols are read in the caller's thread, while another computes the pixels of the picture before; between two pictures
+no setting of torch is changed. Whole streams are decoded faster by `lvcodec.decode`, several GOPs side by side.
 """
 
 from __future__ import annotations
