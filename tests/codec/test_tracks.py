@@ -14,12 +14,14 @@ from video.clips import ffmpeg
 
 import lvcodec
 from lvcodec.errors import InputError
-from lvcodec.stream.container import StreamReader
+from lvcodec.stream import fields
+from lvcodec.stream.concat import copied_pictures
+from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.video import side_file
 from lvcodec.video.ffmpeg import ffmpeg_exe
-from lvcodec.video.side_file import tracks_of_file
 from lvcodec.video.source import open_source
 from lvcodec.video.stated import stated_duration_s
+from lvcodec.video.track_text import tracks_in
 
 AUDIO_FRAME_S = 1024 / 44100
 CHAPTERS = """;FFMETADATA1
@@ -56,7 +58,7 @@ class Seen:
     @property
     def tracks(self) -> list[tuple[str, str]]:
         """Kind and language of each."""
-        return [(track.kind, track.text.partition(":")[0][-5:]) for track in tracks_of_file(self.path)]
+        return [(track.kind, track.text.partition(":")[0][-5:]) for track in tracks_in(self.text)]
 
     @property
     def chapters(self) -> list[tuple[float, float]]:
@@ -233,6 +235,43 @@ def test_damage_is_told_and_costs_no_picture(coded: Path, tmp_path: Path) -> Non
     after = Seen.of(tmp_path / "back.mkv")
     assert report.pictures == len(NUMBERS) and after.tracks == []
     assert np.allclose(after.times(), [n / 30 for n in NUMBERS], atol=0.0011)  # another record tells them
+
+
+# Files that name the clip with sound: ffmpeg would read that, if it took them for what they are.
+DASH = """<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1S"
+ profiles="urn:mpeg:dash:profile:isoff-on-demand:2011" minBufferTime="PT1S"><Period>
+<AdaptationSet contentType="audio" mimeType="audio/mp4" segmentAlignment="true">
+<Representation id="0" bandwidth="64000" codecs="mp4a.40.2" audioSamplingRate="44100"><BaseURL>{}</BaseURL>
+</Representation></AdaptationSet></Period></MPD>"""
+HLS = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.0,\n{}\n#EXT-X-ENDLIST\n"
+CONCAT = "ffconcat version 1.0\nfile '{}'\n"
+
+
+@pytest.mark.parametrize(
+    ("tracks", "problem"),
+    [
+        ("<?xml version='1.0'?>" + DASH, "no Matroska, MP4 or QuickTime file"),
+        (HLS, "no Matroska, MP4 or QuickTime file"),
+        (CONCAT, "no Matroska, MP4 or QuickTime file"),
+        ("", "no Matroska, MP4 or QuickTime file"),
+        ("    ftyp" + DASH, "ffmpeg finds nothing in them"),
+        ("    moov", "ffmpeg finds nothing in them"),
+    ],
+)
+def test_tracks_that_are_none_are_left_out(coded: Path, tmp_path: Path, tracks: str, problem: str) -> None:
+    """They cost no picture, and nothing in them makes ffmpeg open another file."""
+    forged = tmp_path / "forged.lvc"
+    with open(coded, "rb") as source, open(forged, "wb") as file:
+        reader = StreamReader(source)
+        writer = StreamWriter(file, reader.header)
+        pictures = len(list(copied_pictures(reader, writer, "it")))
+        writer.side(fields.SIDE_TRACKS, [tracks.format(coded.with_suffix(".mp4")).encode()])
+        writer.side(fields.SIDE_LIST, [b"audio: aac"])
+        writer.finish()
+    report = lvcodec.decode(forged, tmp_path / "back.mkv")
+    assert report.pictures == pictures and Seen.of(tmp_path / "back.mkv").tracks == []
+    [notice] = [text for text in report.notices if "sound and other tracks are damaged, and left out: " in text]
+    assert problem in notice
 
 
 @pytest.mark.parametrize("late", ["0:v", "1:a"])

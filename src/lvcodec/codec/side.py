@@ -19,7 +19,7 @@ from lvcodec.stream.container import StreamReader
 from lvcodec.stream.presentation import read_presentation
 from lvcodec.stream.side import SideData
 from lvcodec.video.base import Sink
-from lvcodec.video.beside import Beside, takes_tracks
+from lvcodec.video.beside import DAMAGED, Beside, takes_tracks
 from lvcodec.video.pipe_formats import output_suffix
 from lvcodec.video.presentation import Presentation
 from lvcodec.video.sink import open_sink
@@ -67,7 +67,7 @@ def beside_of(
                     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lvcodec-"))
                     beside = replace(beside, tracks=_side_file(side, Path(folder)))
             except StreamError as error:
-                notices(f"sound and other tracks are damaged, and left out: {error.message}")
+                notices(f"{DAMAGED}: {error.message}")
                 beside = replace(beside, lines=())
         yield beside, shown.aspect
 

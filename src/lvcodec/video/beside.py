@@ -18,8 +18,10 @@ from pathlib import Path
 from lvcodec.errors import InputError
 from lvcodec.video.ffmpeg import FfmpegProcess, file_argument
 from lvcodec.video.presentation import stamp_of
-from lvcodec.video.side_file import seconds, tracks_of_file
+from lvcodec.video.side_file import seconds, side_input_args, tracks_of_file
 from lvcodec.video.track_text import Track
+
+DAMAGED = "sound and other tracks are damaged, and left out"
 
 _MP4 = (".mp4", ".mov", ".m4v", ".f4v", ".ismv", ".3gp", ".3g2")
 _TS = (".ts", ".m2ts", ".mts", ".m2t")
@@ -87,24 +89,27 @@ def left_out(beside: Beside, suffix: str, *, timed: bool) -> list[str]:
 
 
 def muxing(beside: Beside | None, suffix: str) -> Muxing:
-    """How the tracks go into a file of that suffix."""
+    """How the tracks go into a file of that suffix; not at all where they are no side file."""
     if beside is None or beside.tracks is None or not takes_tracks(suffix):
         return Muxing()
-    tracks = [track for track in tracks_of_file(beside.tracks) if track.kind != "data"]
+    try:
+        tracks = [track for track in tracks_of_file(beside.tracks) if track.kind != "data"]
+    except InputError as error:
+        return Muxing(notices=[f"{DAMAGED}: {error.message}"])
     if not beside.audio:
         tracks = [track for track in tracks if track.kind != "audio"]
     codecs = _codecs(beside.tracks, tracks, suffix)
     lost = [track.text for track in tracks if track not in codecs]
     changed = [f"{track.text} becomes {codec}" for track, codec in codecs.items() if codec != "copy"]
     notices = [f"left out, as {suffix} cannot hold it: {'; '.join(lost)}"] if lost else []
-    return Muxing(_inputs(beside), _outputs(beside, codecs), notices + changed)
+    return Muxing(_inputs(beside, beside.tracks), _outputs(beside, codecs), notices + changed)
 
 
-def _inputs(beside: Beside) -> list[str]:
+def _inputs(beside: Beside, tracks: Path) -> list[str]:
     """The side file as ffmpeg's second input, its clock set so that the first picture is at 0."""
     start = seconds(beside.start_s)
     seek = ["-ss", start, "-seek_timestamp", "1"] if beside.cut else []
-    return [*seek, "-itsoffset", f"-{start}", "-i", file_argument(beside.tracks or "")]
+    return [*seek, "-itsoffset", f"-{start}", *side_input_args(tracks)]
 
 
 def _outputs(beside: Beside, codecs: dict[Track, str]) -> list[str]:
@@ -141,7 +146,7 @@ def _fits(path: Path, codecs: dict[Track, str], trial: Path) -> bool:
     """Whether ffmpeg writes the head of a file with these tracks."""
     maps = [part for track in codecs for part in ("-map", f"0:{track.number}")]
     kinds = [part for place, codec in enumerate(codecs.values()) for part in (f"-c:{place}", codec)]
-    args = ["-i", file_argument(path), *maps, *kinds, "-t", "0", "-y", file_argument(trial)]
+    args = [*side_input_args(path), *maps, *kinds, "-t", "0", "-y", file_argument(trial)]
     process = FfmpegProcess(args, what="trying tracks")
     try:
         process.check()

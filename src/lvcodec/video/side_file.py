@@ -24,6 +24,7 @@ EXACT = ("-fflags", "+bitexact", "-flags", "+bitexact")  # the same file gives t
 _AS_IN_MP4 = ("mp4", "mov", "matroska")
 _CHAPTERS_ALONE = ("ffmetadata",)
 _SUBTITLES_AS = {"mov_text": "srt"}  # of Matroska, for what it does not know
+_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # bytes 4 to 7 of MP4 and QuickTime files
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,36 @@ def _mapped(tracks: Sequence[Track], container: str) -> list[str]:
     return args
 
 
+def side_input_args(path: Path) -> list[str]:
+    """ffmpeg's options that read a side file, as what its first bytes say and nothing else.
+
+    A stream may be anybody's. Left to guess, ffmpeg takes a text for a list of other files, and reads those.
+    Raises InputError if it begins as no side file does.
+    """
+    with open(path, "rb") as file:
+        head = file.read(12)
+    more: list[str] = []
+    if head.startswith(b"\x1aE\xdf\xa3"):
+        container = "matroska"
+    elif head[4:8] in _BOXES:
+        container, more = "mov", ["-enable_drefs", "0"]  # its boxes may name other files
+    elif head == b";FFMETADATA1":
+        container = "ffmetadata"
+    else:
+        raise InputError("they are no Matroska, MP4 or QuickTime file, and no text of chapters")
+    return ["-protocol_whitelist", "file", "-f", container, *more, "-i", file_argument(path)]
+
+
 def tracks_of_file(path: Path) -> tuple[Track, ...]:
-    """The tracks of a side file; none where ffmpeg cannot read it."""
-    command = [ffmpeg_exe(), "-hide_banner", "-nostdin", "-v", "level+info", "-i", file_argument(path)]
+    """The tracks of a side file, none where it has chapters alone. Raises InputError if ffmpeg finds nothing in it."""
+    command = [ffmpeg_exe(), "-hide_banner", "-nostdin", "-v", "level+info", *side_input_args(path)]
     with starting_ffmpeg():
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    lines = (MESSAGE.match(line) for line in done.stderr.decode("utf-8", "replace").splitlines())
-    return tracks_in("\n".join(match[3] for match in lines if match))
+    found = [match[3] for line in done.stderr.decode("utf-8", "replace").splitlines() if (match := MESSAGE.match(line))]
+    tracks = tracks_in("\n".join(found))
+    if not tracks and not {"Metadata:", "Chapters:"} & {line.strip() for line in found}:
+        raise InputError("ffmpeg finds nothing in them")
+    return tracks
 
 
 def _run(args: list[str]) -> None:
