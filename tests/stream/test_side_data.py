@@ -20,6 +20,7 @@ from lvcodec.stream.concat import concat_streams
 from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.header import Header
 from lvcodec.stream.presentation import read_presentation, write_presentation
+from lvcodec.stream.records import Contents, SideEntry, SidePart, write_contents, write_side
 from lvcodec.stream.structure import Structure
 from lvcodec.video.presentation import Presentation, durations_of, joined, stamp_of
 
@@ -145,6 +146,21 @@ def test_parts_left_out_or_exchanged_are_noticed(whole: bytes) -> None:
         list(side.read(1))
 
 
+def test_contents_that_list_a_kind_twice(header: Header) -> None:
+    """They are damaged: no picture is lost, and nobody reads by them."""
+    file = io.BytesIO()
+    writer = StreamWriter(file, header)
+    writer.intra(b"abc", 1)
+    part, entry = write_side(SidePart(2, b"x")), SideEntry(2, 1, zlib.crc32(b"x"))
+    writer._append_side(part + write_contents(Contents(len(part), (entry, entry))))
+    writer.finish()
+    reader = StreamReader(io.BytesIO(file.getvalue()))
+    assert reader.side() is None and len(list(reader)) == 1 and reader.complete
+    assert "list a kind of side data twice" in str(reader.side_damage)
+    with pytest.raises(ValueError, match="other side data"):
+        second.read_stream(file.getvalue())
+
+
 @pytest.mark.parametrize("cut", [1, 30, 1000])
 def test_a_cut_stream_is_cut(whole: bytes, cut: int) -> None:
     reader = StreamReader(io.BytesIO(whole[:-cut]))
@@ -194,12 +210,15 @@ def test_presentations_come_back(durations: list[int], up: int, down: int, start
         (zlib.compress(bytes([80, 79, 0])), "0 ticks"),
         (b"nonsense", "inflated"),
         (zlib.compress(bytes([80, 0, 0]))[:-1], "more durations"),
+        (zlib.compress(bytes([80, 0, 0])) + b"x", "something follows"),
     ],
 )
 def test_durations_that_are_none(rest: bytes, message: str) -> None:
     fixed = write_presentation(Presentation())
     with pytest.raises(StreamError, match=message):
         read_presentation(fixed + rest, 3)
+    with pytest.raises((ValueError, zlib.error)):
+        second.read_presentation(fixed + rest, 3)
 
 
 def test_a_constant_rate_costs_next_to_nothing() -> None:
@@ -229,11 +248,16 @@ def test_joined_times() -> None:
         joined([Presentation(), Presentation(aspect=Fraction(4, 3))], [1, 1], rate)
     with pytest.raises(InputError, match="no tick in common"):
         joined([first, Presentation(Fraction(1, 2**31 - 1), 0, array("q", [1]))], [2, 1], rate)
+    longest = array("q", [2**32 - 1])
+    with pytest.raises(InputError, match="no tick in common"):
+        joined([Presentation(Fraction(2**32 - 1, up), 0, longest) for up in (2**32 - 5, 2**32 - 17)], [1, 1], rate)
 
 
 def test_joined_streams(whole: bytes, side_stream: Callable[..., bytes], pipe: Callable[..., io.RawIOBase]) -> None:
     with pytest.raises(InputError, match="film: it has sound or other tracks"):
         concat_streams([io.BytesIO(whole)], io.BytesIO(), ["film"])
+    with pytest.raises(InputError, match="film: it has side data 77, which cannot be joined; --video-only"):
+        concat_streams([io.BytesIO(side_stream({77: b"x", 2: b"y"}))], io.BytesIO(), ["film"])
     timed = side_stream({3: write_presentation(SHOWN)})
     out = io.BytesIO()
     info = concat_streams([io.BytesIO(timed), io.BytesIO(whole)], out, video_only=True)

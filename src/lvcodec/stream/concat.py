@@ -51,8 +51,8 @@ def concat_streams(
 
     They must agree in every field of the header but the qualities; the header is the first one's. Nothing is written if
     they do not. names: what errors call them, else "stream 1" and so on. video_only: leave out sound and other tracks,
-    which cannot be joined; times of pictures are.
-    Raises InputError if they differ, have tracks, or there are none, StreamError if one is damaged or cut.
+    and side data of unknown kinds, which cannot be joined; times of pictures are.
+    Raises InputError if they differ, have such, or there are none, StreamError if one is damaged or cut.
     """
     if not sources:
         raise InputError("no streams to join")
@@ -61,8 +61,8 @@ def concat_streams(
     for source, name in zip(sources, names, strict=True):
         with _errors_about(name):
             readers.append(StreamReader(source))
-            if not video_only and (side := readers[-1].side()) is not None and fields.SIDE_TRACKS in side.sizes:
-                raise InputError("it has sound or other tracks, which cannot be joined", VIDEO_ONLY)
+            if not video_only:
+                _check_beside(readers[-1])
         _check_same(readers[0].header, names[0], readers[-1].header, name)
     writer = StreamWriter(file, readers[0].header)
     pictures = [
@@ -86,6 +86,16 @@ def concat_streams(
         side_bytes=writer.side_bytes,
         shown=shown,
     )
+
+
+def _check_beside(reader: StreamReader) -> None:
+    """Raise InputError if something stands beside the pictures that cannot be joined."""
+    side = reader.side()
+    kinds = set() if side is None else set(side.sizes) - {fields.SIDE_LIST, fields.SIDE_PRESENTATION}
+    if fields.SIDE_TRACKS in kinds:
+        raise InputError("it has sound or other tracks, which cannot be joined", VIDEO_ONLY)
+    if kinds:
+        raise InputError(f"it has side data {min(kinds)}, which cannot be joined", VIDEO_ONLY)
 
 
 def _presentation(reader: StreamReader, name: str) -> Presentation:

@@ -77,4 +77,6 @@ def _inflated(data: bytes, pictures: int) -> array[int]:
         durations.append(before)
     if reader.size_bytes != len(plain) or not inflater.eof:
         raise StreamError("there are more durations than pictures")
+    if inflater.unused_data:
+        raise StreamError("something follows the durations of pictures")
     return durations

@@ -240,6 +240,8 @@ def read_contents(read: Callable[[int], bytes]) -> Contents:
     length = reader.get(fields.CONTENTS_TAIL)["length"]
     if length != reader.size_bytes:
         raise StreamError(f"the contents say that they have {length} bytes, and have {reader.size_bytes}")
+    if len({entry.what for entry in entries}) != len(entries):
+        raise StreamError("the contents list a kind of side data twice")
     return Contents(values["bytes"], entries, reader.size_bytes)
 
 

@@ -77,9 +77,12 @@ def joined(parts: Sequence[Presentation], counts: Sequence[int], rate: Fraction)
     durations = array("q")
     for part, step, count in zip(parts, steps, counts, strict=True):
         ticks = int(step / tick)
-        durations.extend([ticks] * count if part.durations is None else [ticks * each for each in part.durations])
-    if not (_can_be(durations) and _is_tick(tick)):
-        raise InputError("the times of the streams' pictures have no tick in common", "their clocks are too different")
+        more = [ticks] * count if part.durations is None else [ticks * each for each in part.durations]
+        if not (_is_tick(tick) and _can_be(more)):
+            raise InputError(
+                "the times of the streams' pictures have no tick in common", "their clocks are too different"
+            )
+        durations.extend(more)
     return Presentation(tick, durations=durations, aspect=aspect)
 
 
