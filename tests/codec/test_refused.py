@@ -80,6 +80,16 @@ def test_a_p_picture_in_an_intra_stream(source: Path, random_model: str) -> None
     refused(header.to_bytes() + stream[HEADER_BYTES:], 1, "a P-picture in a stream of mode intra")
 
 
+def test_a_mode_that_the_weights_lack(source: Path, make_model: Callable[..., None]) -> None:
+    """Of cheng2020 nothing of it is decoded, whatever its groups are."""
+    make_model(1)
+    stream = coded(source, quality=1, **OPTIONS)
+    header = replace(StreamReader(io.BytesIO(stream)).header, mode="aligned")
+    with pytest.raises(StreamError, match="names mode aligned and weights without an inter path") as caught:
+        lvcodec.decode(io.BytesIO(header.to_bytes() + stream[HEADER_BYTES:]), io.BytesIO())
+    assert caught.value.exit_code == 4 and "--mode" not in str(caught.value)
+
+
 def test_qualities_that_the_weights_lack(source: Path, make_model: Callable[..., None]) -> None:
     """Wrong usage when encoding; when decoding the stream's fault."""
     make_model(1)

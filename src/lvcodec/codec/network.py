@@ -46,7 +46,7 @@ class Network:
     def inter(self) -> InterPath:
         """The inter path. Raises WeightsError if the weights have none."""
         if self.coding.inter is None:
-            raise WeightsError("these weights have no inter path", "--mode lds codes without, or take newer weights")
+            raise WeightsError("these weights have no inter path", "take newer ones")
         return self.coding.inter
 
     def analyse(self, picture: Picture) -> Array:

@@ -63,11 +63,14 @@ class Networks:
     ) -> Self:
         """Those that a stream was made with.
 
-        Raises WeightsError if they are not installed, StreamError if they are not of the family that the header names.
+        Raises WeightsError if they are not installed, StreamError if they are not of the family that the header names
+        or have no networks for its mode.
         """
         info = store.by_id(header.weights_id)
         if info.family != header.family:
             raise StreamError(f"the header names the {header.family} family and weights of {info.family}")
+        if header.mode not in names.PAPER_MODES and not info.manifest.get("shape", {}).get("inter"):
+            raise StreamError(f"the header names mode {header.mode} and weights without an inter path")
         return cls(info, header.video, header.quality_index, device=device, backend=backend, on_notice=on_notice)
 
     def at(self, quality_index: int) -> Network:

@@ -34,7 +34,7 @@ from lvcodec.encoder.lookahead import small_coder
 from lvcodec.encoder.network import EncoderNetworks
 from lvcodec.encoder.qualities import Encoders, Planned
 from lvcodec.encoder.side import Side, side_of
-from lvcodec.errors import UsageError
+from lvcodec.errors import UsageError, WeightsError
 from lvcodec.exact.loaded import threads
 from lvcodec.options import Encoding
 from lvcodec.stream.header import Header
@@ -91,8 +91,8 @@ def opened(
         networks = networks_of(options, info, video, index, notices)
         side_by_side = stack.enter_context(ThreadPoolExecutor(threads(), "lvcodec structure"))
         layers = layers_of(options, info, video.rate)
-        if options.chosen_mode not in names.PAPER_MODES:
-            _ = networks.at(index).inter  # refused before anything is written
+        if options.chosen_mode not in names.PAPER_MODES and networks.at(index).coding.inter is None:
+            raise WeightsError("these weights have no inter path", "--mode lds codes without, or take newer weights")
 
         def encoder_at(index: int) -> GopEncoder:
             nets = tuple(networks.at(max(0, index - coarser)) for coarser in (0, *layers))
