@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "lvcodec"
@@ -145,11 +146,11 @@ def test_every_decision_says_what_and_when() -> None:
 def rows(title: str) -> Iterator[tuple[str, str, str, str, str]]:
     """(pattern of the names, kind of block or "", weight, activation, stride) of each row of a table of layers."""
     for line in section(BITSTREAM, title).splitlines():
-        row = re.match(r"\| `([^`]+)`(?: \((\w+)\))? \| (\(.+?\)) \| ([a-z ]+?) \| (.*?) ?\| [RDE, ]+ \|$", line)
+        row = re.match(r"\| `([^`]+)`(?: \((\w+)\))? \| (\(.+?\)) \| ([a-z ]+?) \|(?: (.*?) ?\|)? [RDE, ]+ \|$", line)
         if row:
             name = re.escape(row[1]).replace(r"\.i\.", r"\.\d+\.")
             name = re.sub(r"\\{(.+?)\\}", lambda m: "(?:" + m[1].replace(",", "|") + ")", name)
-            yield name, row[2] or "", row[3], row[4], row[5].strip()
+            yield name, row[2] or "", row[3], row[4], (row[5] or "").strip()
 
 
 def described(title: str, name: str, block: str, sizes: dict[str, int]) -> list[tuple[tuple[int, ...], str, str]]:
@@ -161,7 +162,7 @@ def described(title: str, name: str, block: str, sizes: dict[str, int]) -> list[
     ]
 
 
-@pytest.mark.parametrize("case", ["dense", "depthwise", "cheng2020"])
+@pytest.mark.parametrize("case", ["dense", "depthwise", "inter path", "cheng2020"])
 def test_bitstream_lists_the_layers(case: str) -> None:
     """Every layer of a network fits one row of its table, with its weight's shape; no row is left over."""
     import torch
@@ -169,12 +170,15 @@ def test_bitstream_lists_the_layers(case: str) -> None:
     from lvcodec.exact.gdn import Gdn
     from lvcodec.exact.ops import layers
     from lvcodec.nets.cheng2020 import Cheng2020
-    from lvcodec.nets.shapes import SwiftShape
+    from lvcodec.nets.inter import Inter
+    from lvcodec.nets.shapes import InterShape, SwiftShape
     from lvcodec.nets.swift import Swift
 
     with torch.device("meta"):
         if case == "cheng2020":
             title, block, model, sizes = "Layers of cheng2020", "", Cheng2020(14), {"N": 14}
+        elif case == "inter path":
+            title, block, model, sizes = "The inter path", "depthwise", Inter(InterShape()), {}
         else:
             shape = SwiftShape(
                 latent=22,
@@ -211,3 +215,24 @@ def test_bitstream_lists_the_layers(case: str) -> None:
         if kind in ("", block) and not any(re.fullmatch(pattern, name) for name in names)
     ]
     assert not unused, f"docs/bitstream.md lists layers that {case} lacks"
+
+
+def test_bitstream_tells_the_shapes_of_arrays() -> None:
+    """Those that the page gives in numbers, and how many tables a set has, are those of the shipped weights."""
+    shapes = {
+        name: array.shape
+        for model in ("swift", "cheng2020")
+        for name, array in load_file(ROOT / "weights" / model / "integers.safetensors").items()
+    }
+    text = section(BITSTREAM, "The arrays")
+    row = re.compile(r"^\| `([a-z.]+\.)(\w+)`((?:, `\.\w+`)*) \| (\([\dM, ]+\)) \|", re.MULTILINE)
+    told = {
+        stem + name: eval(shape, {"__builtins__": {}}, {"M": 256})
+        for stem, first, others, shape in row.findall(text)
+        for name in (first, *re.findall(r"\w+", others))
+    }
+    assert told == {name: shape for name, shape in shapes.items() if name.startswith(("steps.", "grid."))}
+    assert "`gaussian`, `laplace`, `laplace_shifted`: 340 tables each" in text
+    assert "`inter`, `live`: 408 and 65 tables" in text
+    counts = {"gaussian": 340, "laplace": 340, "laplace_shifted": 340, "inter": 408, "live": 65}
+    assert {name: shapes[f"tables.{name}.lengths"] for name in counts} == {name: (n,) for name, n in counts.items()}

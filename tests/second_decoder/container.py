@@ -117,7 +117,7 @@ def read_header(data: bytes) -> Header:
     )
     expect(magic == b"LVC1" and version == 2 and syntax == 6, "not a stream of this version")
     expect(zlib.crc32(data[: HEADER.size - 4]) == crc, "CRC of the header")
-    expect(flags == 0 and quality <= 200, "unknown flags, or no such quality")
+    expect(flags & 15 == 0 and quality <= 200, "unknown flags, or no such quality")
     return Header(family, mode, weights_id, width, height, quality, layers)
 
 
@@ -228,7 +228,9 @@ def read_presentation(data: bytes, pictures: int) -> Presentation:
     start, rest = reader.varint(), data[reader.at :]
     if not rest:
         return Presentation(aspect, tick, start, None)
-    changes, durations, before = ByteReader(zlib.decompress(rest)), [], 0
+    inflater = zlib.decompressobj()
+    changes, durations, before = ByteReader(inflater.decompress(rest)), [], 0
+    expect(inflater.eof and not inflater.unused_data, "more or less than a zlib stream")
     for _ in range(pictures):
         code = changes.varint()
         before += code // 2 if code % 2 == 0 else -(code + 1) // 2

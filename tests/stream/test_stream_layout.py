@@ -102,12 +102,26 @@ def test_header_out_of_range_is_not_read(name: str, value: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("version", 3), ("syntax", 7), ("family", 3), ("mode", 4), ("mode", 9), ("flags", 2)],
+    [
+        ("version", 3),
+        ("syntax", 7),
+        ("family", 3),
+        ("mode", 4),
+        ("mode", 9),
+        ("full_range", 2),
+        ("chroma_location", 7),
+        ("flags", 2),
+        ("flags", 0xF8),
+    ],
 )
 def test_unknown_number_is_a_newer_stream(name: str, value: int) -> None:
-    with pytest.raises(StreamError, match=f"{name} {value} is unknown; .* newer lvcodec: update") as caught:
+    with pytest.raises(StreamError, match=f"{name} {value} is .*; .* newer lvcodec: update") as caught:
         StreamReader(io.BytesIO(forged(name, value)))
     assert caught.value.exit_code == 4
+
+
+def test_flags_that_may_be_passed_over(header: Header) -> None:
+    assert StreamReader(io.BytesIO(forged("flags", 0xF0))).header == header
 
 
 @pytest.mark.parametrize(

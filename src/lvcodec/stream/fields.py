@@ -52,7 +52,7 @@ BASE_BYTES, BYTES_A_PIXEL = 64, 12
 def payload_limit(width: int, height: int) -> int:
     """The most bytes that a picture's payload may have: 64, and 12 a pixel, sides rounded up to 64.
 
-    A picture whose every symbol takes the longest code (73 bits, fewer than 1.3 symbols a pixel) stays below.
+    Eight times what the samples take as they are: an encoder whose symbols need more has to choose others.
     """
     return BASE_BYTES + BYTES_A_PIXEL * padded(width) * padded(height)
 
@@ -84,16 +84,23 @@ HEADER = (
     Field("primaries", "u8", "colour primaries, a code of ITU-T H.273; 2 unspecified"),
     Field("transfer", "u8", "transfer characteristics, a code of H.273; 2 unspecified"),
     Field("matrix", "u8", "matrix coefficients, a code of H.273; 2 unspecified"),
-    Field("full_range", "u8", "range of the samples", one_of={0: "limited", 1: "full"}),
-    Field("chroma_location", "u8", "0 unspecified, else H.273's chroma sample location type + 1", at_most=6),
+    Field("full_range", "u8", "range of the samples", one_of={0: "limited", 1: "full"}, newer=True),
+    Field(
+        "chroma_location",
+        "u8",
+        "0 unspecified, else H.273's chroma sample location type + 1",
+        at_most=6,
+        newer=True,
+    ),
     Field("gop", "u16", "most pictures from an I-picture up to the next one", at_least=1, at_most=MAX_GOP),
     Field("quality", "u8", "quality index q of I-pictures, for a quality of 1 + q/20", at_most=MAX_QUALITY),
     Field("layers", "bytes", "how many indices pictures of layer 1, 2, … 7 are below their I-picture", size=MAX_LAYER),
     Field(
         "flags",
         "u8",
-        "for what is to come",
+        "for what is to come: bits 0 to 3 have to be known, bits 4 to 7 may be passed over",
         one_of={0: "none"},
+        ignored=0xF0,
         newer=True,
     ),
     Field("crc", "crc", "CRC-32 of the header before it"),

@@ -52,6 +52,7 @@ class Field:
     one_of: the numbers that have a meaning. equals: the only bytes that are right.
     size: of "bytes", a number or the name of the field that tells it; of all of them together, if that has several.
     count: None for one number, else how many there are; they are a tuple.
+    ignored: bits of a number that a reader need not know.
     newer: a number that is not known comes from a newer lvcodec, or an older one if it is lower, not from damage.
     framing: tells where the next field or record is, so its range is checked before the CRC is.
     when: None if always present.
@@ -66,6 +67,7 @@ class Field:
     equals: bytes | None = None
     size: int | str = 0
     count: Count | None = None
+    ignored: int = 0
     newer: bool = False
     framing: bool = False
     when: Condition | None = None
@@ -90,7 +92,7 @@ class Field:
         highest = self.highest() if at_most is None else min(at_most, self.highest())
         if not self.at_least <= value <= highest:
             return f"{self.name} {value} is not in {self.at_least}..{highest}"
-        if self.one_of is not None and value not in self.one_of:
+        if self.one_of is not None and value & ~self.ignored not in self.one_of:
             return f"{self.name} {value} is unknown"
         return None
 
