@@ -12,15 +12,21 @@ HEADER = struct.Struct("<4s 4B 8s HH II 5B H B 7s B I")
 
 @dataclass(frozen=True)
 class Header:
-    """What decoding needs of the header. layers: how coarse each is."""
+    """What decoding needs of the header. gop: most pictures of a GOP. layers: how coarse each is."""
 
     family: int
     mode: int
     weights_id: bytes
     width: int
     height: int
+    gop: int
     quality: int
     layers: bytes
+
+    @property
+    def payload_limit(self) -> int:
+        """Section "Group", of lengths."""
+        return 64 + 12 * (-(-self.width // 64) * 64) * (-(-self.height // 64) * 64)
 
 
 @dataclass(frozen=True)
@@ -112,22 +118,30 @@ def read_stream(data: bytes) -> tuple[Header, list[Record]]:
 
 def read_header(data: bytes) -> Header:
     """Section "Header"."""
-    magic, version, syntax, family, mode, weights_id, width, height, *_, quality, layers, flags, crc = (
-        HEADER.unpack_from(data)
-    )
+    expect(len(data) >= HEADER.size, "the header is cut")
+    magic, version, syntax, family, mode, weights_id, *rest, crc = HEADER.unpack_from(data)
+    width, height, rate_num, rate_den, _, _, _, full_range, chroma_location, gop, quality, layers, flags = rest
     expect(magic == b"LVC1" and version == 2 and syntax == 6, "not a stream of this version")
     expect(zlib.crc32(data[: HEADER.size - 4]) == crc, "CRC of the header")
+    expect(family in (1, 2) and mode in (0, 1, 2, 3), "an unknown family or mode")
+    expect(1 <= width <= 16384 and 1 <= height <= 16384, "no such size")
+    expect(rate_num > 0 and rate_den > 0 and gop > 0, "no such rate, or no pictures in a GOP")
+    expect(full_range in (0, 1) and chroma_location <= 6, "an unknown range, or place of chroma samples")
     expect(flags & 15 == 0 and quality <= 200, "unknown flags, or no such quality")
-    return Header(family, mode, weights_id, width, height, quality, layers)
+    return Header(family, mode, weights_id, width, height, gop, quality, layers)
 
 
 def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
-    """Section "Group", record by record, and the end record's agreement with them."""
+    """Section "Group", record by record, passing over side data, and the end record's agreement with them."""
     starts: list[int] = []  # of I-pictures
     counts: list[int] = []  # of pictures, GOP by GOP
     intra_quality = group = 0
-    while (letter := reader.data[reader.at : reader.at + 1].decode("latin-1")) and letter in "IiGg":
+    while (letter := reader.data[reader.at : reader.at + 1].decode("latin-1")) and letter in "IiGgSC":
         start = reader.at
+        if letter in "SC":
+            expect(bool(starts), "side data before the first picture")
+            read_side(reader)
+            continue
         reader.u8()
         if letter in "Ii":
             expect(reader.varint() == sum(counts), "an I-picture's number is another")
@@ -146,16 +160,17 @@ def read_records(reader: ByteReader, header: Header) -> Iterator[Record]:
         qualities = [reader.u8() for _ in places] if letter in "ig" else implied
         expect(max(qualities) <= 200, "there is no such quality")
         lengths = [reader.varint() for _ in places]
+        expect(max(lengths) <= header.payload_limit, "a payload is over the limit")
         checksums = [reader.u16() for _ in places]
         payloads = [reader.take(length) for length in lengths]
         reader.crc(start)
         counts[-1] += len(places)
+        expect(counts[-1] <= header.gop, "a GOP has too many pictures")
         if letter in "Ii":
             intra_quality = qualities[0]
         for place, *parts in zip(places, qualities, payloads, checksums, strict=True):
             yield Record(base + place.at, tuple(base + at for at in place.references), *parts, group, alpha, kept)
         group += 1
-    read_side(reader)
     read_end(reader, starts, counts)
 
 

@@ -58,12 +58,15 @@ def decode(stream: bytes, model: Path) -> Iterator[Decoded]:
     weights = Weights(model)
     family, networks = FAMILIES[header.family]
     expect(weights.weights_id == header.weights_id and weights.family == family, "the stream has other weights")
+    expect(header.mode != ALIGNED or "steps.inter.inverse" in weights.arrays, "weights without an inter path")
+    qualities = len(weights.arrays["steps.gain"]) if family == "swift" else 161
     states: dict[int, State] = {}
     side = 16
     for _, group in groupby(records, key=lambda record: record.group):
         decoded: list[Decoded] = []
         counts = states[max(states)].counts if states else first_counts()
         for record in group:
+            expect(record.quality < qualities, "the weights have no such quality")
             two_steps = takes_two_steps(record, header, weights)
             quality = 50 if two_steps else record.quality
             payload = Payload(record.payload, weights, networks(weights, quality), header, quality)

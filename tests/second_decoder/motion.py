@@ -10,6 +10,7 @@ import numpy as np
 from entropy.judge import RangeDecoder, decode_call
 from numpy.typing import NDArray
 
+from .container import expect
 from .symbols import Ints
 
 LIMIT = 8192  # quarters of a luma pel
@@ -142,6 +143,7 @@ class MotionReader:
         values = decode_call(self.coder, made, [numbers.index(number) for number in tables])
         symbols = [2 * value - 1 if value > 0 else -2 * value for value in values]
         for number, symbol in zip(tables, symbols, strict=True):
+            expect(symbol < len(self.counts[number]), "an escape in motion: damaged")
             self.seen[number][symbol] += 1
         return symbols
 
@@ -187,6 +189,7 @@ class MotionReader:
         for m in digits:
             value = next(values) if m else 0
             symbol, half = 2 * value - 1 if value > 0 else -2 * value, 2 ** (m - 1) if m else 0
+            expect(symbol < 2**m, "an escape in motion: damaged")
             parts.append(0 if not m else half + symbol if symbol < half else -symbol)
         return list(zip(parts[: len(spreads)], parts[len(spreads) :], strict=True))
 

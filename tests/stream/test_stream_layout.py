@@ -206,7 +206,7 @@ def test_varint_out_of_range(number: int) -> None:
         LayoutWriter().put(VARINT, {"n": number})
 
 
-def test_payload_limit_holds_the_worst_picture() -> None:
+def test_payload_limit() -> None:
     assert fields.payload_limit(1, 1) == 64 + 12 * 64 * 64
     assert fields.payload_limit(352, 288) == 64 + 12 * 384 * 320
     assert fields.payload_limit(16384, 16384) < 1 << 32
