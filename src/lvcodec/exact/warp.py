@@ -57,7 +57,8 @@ def warp_both(
     """Two planes moved along a field each; a block shows one of them or the mean of both.
 
     planes, fields, side: as for `warp`. shown: (rows, columns) each, which blocks show the one and which the other; all
-    show at least one. Blocks are rounded to FINE parts of a level, then their mean is, then they are overlapped.
+    show at least one. Blocks are rounded to FINE parts of a level (exact/taps.py), then their mean is, then they are
+    overlapped.
     """
     form, kernels = taps_and_side(side, chroma=chroma), native.kernels()
     if kernels is None:
