@@ -96,7 +96,7 @@ ALLOWED = {
 MODES = ("intra", "mfvc", "lds", "aligned")
 NOT_DECODING = ("encoder", "train", "bench", "measure", "cli")  # all else in src is under the rule, but for:
 NEVER_LOADED = {  # by file: says why a decoder does without
-    "entropy/builders.py": "frequency tables from distributions, at export and for the encoder's count of bits",
+    "entropy/builders.py": "frequency tables from distributions, at export",
     "entropy/rates.py": "what symbols will cost: for encoders and training",
     "exact/masters.py": "float weights to integers: training and export",
     "models/export.py": "float networks to shipped integers",

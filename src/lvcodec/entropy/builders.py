@@ -1,4 +1,4 @@
-"""Frequency tables from distributions, in floats: at export, and where an encoder counts the bits of motion.
+"""Frequency tables from distributions, in floats: at export.
 
 What a table says is shipped as integers, so nothing here needs to give the same result on two machines, and nothing
 that decodes calls it.

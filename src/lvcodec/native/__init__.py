@@ -1,8 +1,8 @@
 """Compiled kernels (native/*.c): which of them this process computes with, if any.
 
 They are built when lvcodec is installed where there is a C compiler, and only save time: whatever they compute,
-another module computes too, to the same bits. Before their first use in a process they are run on fixed inputs
-(self_test.py), and left alone where one number differs.
+another module computes too, to the same bits. Before their first use in a process those that a decoder needs are run,
+in their plain form, on fixed inputs (self_test.py), and all are left alone where one number differs.
 
 The environment variable LVCODEC_NATIVE limits them: to "portable" code, to "avx2", to "avx512", or to "off".
 """

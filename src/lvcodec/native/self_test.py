@@ -1,4 +1,7 @@
-"""Each kernel on fixed inputs, and the hash that it must give; tests/native compare those with the other ways."""
+"""The kernels that a decoder needs, in their plain form, on fixed inputs, and the hashes that they must give.
+
+tests/native compares these and all others with the other ways.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ SHA256 = {
 
 
 def right(kernels: ModuleType) -> bool:
-    """Whether every kernel gives its hash."""
+    """Whether the kernels that are run here give their hashes."""
     return all(digest(name, kernels) == expected for name, expected in SHA256.items())
 
 
