@@ -55,7 +55,7 @@ def test_key_pictures_have_the_quality_of_their_i_picture(
     finest = [picture.number for picture in pictures if picture.quality == 4]
     assert finest == [0, decisions.key_every + 1, 2 * decisions.key_every + 1]
     coarse = {picture.quality for picture in pictures if picture.number not in finest}
-    assert coarse == {quality.of_index(quality.index_of(4) - decisions.long_layers[LAYER_CHAIN - 1])}
+    assert coarse == {quality.of_index(quality.index_of(4) - decisions.layers[LAYER_CHAIN - 1])}
 
 
 @pytest.mark.parametrize(("gop", "bframes"), [("auto", 0), (12, 0), ("auto", 7)])

@@ -74,8 +74,7 @@ def shifts_of(options: Encoding, info: ModelInfo) -> tuple[Shift, ...]:
     """How residuals may be shifted, the longest shift first; of several each GOP has its own."""
     if options.chosen_mode not in names.SHIFTING_MODES:
         return (Shift(),)
-    decisions = DECISIONS[options.chosen_mode]
-    has_choice = decisions is not None and decisions.alpha is None and info.alpha != 1
+    has_choice = info.alpha != 1  # encoder/alpha.py finds the cheapest where LCM was trained for 1/2
     lengths, latents = (names.ALPHAS, names.LATENTS) if has_choice else ((Fraction(1),), ("analysed",))
     if options.alpha is not None:
         lengths = (Fraction(options.alpha),)
@@ -90,12 +89,12 @@ def is_long(options: Encoding, rate: Fraction) -> bool:
     return longest_gop(options, rate) > SHORT_GOP
 
 
-def layers_of(options: Encoding, info: ModelInfo, rate: Fraction) -> tuple[int, ...]:
+def layers_of(options: Encoding, info: ModelInfo) -> tuple[int, ...]:
     """How many indices the pictures of layers 1, 2, ... are below their I-picture."""
     decisions = DECISIONS[options.chosen_mode]
     if decisions is None or not loading.is_continuous(info):
         return (0,) * MAX_LAYER
-    return decisions.long_layers if is_long(options, rate) else decisions.layers
+    return decisions.layers
 
 
 def header_of(options: Encoding, info: ModelInfo, index: int, layers: tuple[int, ...], video: VideoFormat) -> Header:

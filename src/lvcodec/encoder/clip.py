@@ -90,7 +90,7 @@ def opened(
         video = pictures.format
         networks = networks_of(options, info, video, index, notices)
         side_by_side = stack.enter_context(ThreadPoolExecutor(threads(), "lvcodec structure"))
-        layers = layers_of(options, info, video.rate)
+        layers = layers_of(options, info)
         if options.chosen_mode not in names.PAPER_MODES and networks.at(index).coding.inter is None:
             raise WeightsError("these weights have no inter path", "--mode lds codes without, or take newer weights")
 

@@ -44,16 +44,12 @@ REFINED_ROUNDS = 3  # times as many of the search for motion where the encoder t
 class Decisions(ABC):
     """The encoder's side of a mode.
 
-    alpha: the length of the shift where none is asked for; None: 1, or as encoder/alpha.py says where LCM was trained
-    for 1/2. (There the reference is tried too.)
     layers: how many quality indices the pictures of layers 1, 2, ... (stream/structure.py) are below their I-picture,
-    where the weights have such qualities. long_layers, key_every: the same in long GOPs, where every so many-th picture
-    may be a key picture of the I-picture's own quality, which keeps errors from adding up; 0: none is.
+    where the weights have such qualities. key_every: in long GOPs every so many-th picture may be a key picture of the
+    I-picture's own quality, which keeps errors from adding up; 0: none is.
     """
 
-    alpha: Fraction | None = Fraction(1)
     layers: tuple[int, ...] = (0,) * MAX_LAYER
-    long_layers: tuple[int, ...] = (0,) * MAX_LAYER
     key_every: int = 0
 
     def where(self, shift: Shift) -> Decisions:
@@ -224,12 +220,9 @@ DECISIONS: dict[str, Decisions | None] = {
         mode=LDS,
         analyse=_analyse_lds,
         refined="y_shift",
-        alpha=None,
         distortion_weight=0.3,
         unshifted=_OF_MFVC,
         kept=LatentDecisions(mode=LDS_KEPT, analyse=_analyse_lds, refined="y_shift", distortion_weight=0.3),
     ),
-    "aligned": AlignedDecisions(
-        layers=(20, 12, 30, 35, 40, 40, 40), long_layers=(20, 12, 30, 35, 40, 40, 40), key_every=8
-    ),
+    "aligned": AlignedDecisions(layers=(20, 12, 30, 35, 40, 40, 40), key_every=8),
 }

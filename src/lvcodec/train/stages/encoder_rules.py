@@ -24,7 +24,7 @@ def distortion_weight(mode: str, alpha: Fraction = LDS_ALPHA) -> float:
     decisions = DECISIONS[mode]
     if not isinstance(decisions, LatentDecisions):
         raise ValueError(f"the mode {mode} has no P-pictures of latents")
-    return decisions.distortion_weight_at(decisions.alpha or alpha)
+    return decisions.distortion_weight_at(alpha)
 
 
 def hardly_moves(first: Tensor, second: Tensor) -> Tensor:
