@@ -32,7 +32,7 @@ from lvcodec.encoder.network import EncoderNetwork
 from lvcodec.encoder.symbols import decide, decide_shifted
 from lvcodec.entropy import grid
 from lvcodec.entropy.coder import Coder
-from lvcodec.nets.coding import Array
+from lvcodec.nets.coding import Array, as_numpy
 from lvcodec.stream.structure import MAX_LAYER, Shift, Step
 from lvcodec.video.picture import Picture
 
@@ -120,9 +120,10 @@ class LatentDecisions(Decisions):
         """Better symbols for their rate and distortion; the same where the encoder does not take the time."""
         if net.refiner is None or symbols.prior is None:
             return symbols
-        refined = net.refine_residual(
-            picture,
-            reference.latents,
+        refined = net.refiner.residual(
+            net.padded(picture),
+            (net.height, net.width),
+            as_numpy(reference.latents),
             symbols.streams[self.refined],
             symbols.prior,
             shifted=self.refined == "y_shift" and alpha == 1,

@@ -19,7 +19,6 @@ from lvcodec.nets.coding import Array, as_numpy
 from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
 from lvcodec.report import OnNotice
 from lvcodec.video.format import VideoFormat
-from lvcodec.video.picture import Picture
 
 if TYPE_CHECKING:
     from lvcodec.encoder.refine import Refiner
@@ -83,41 +82,6 @@ class EncoderNetwork(Network):
     def shift_hyper(self, direction: Ints, latents: Array) -> Ints:
         """BFD-E: what is sent about the shift."""
         return ints(self.coding.shift_hyper(self._given(direction), latents)[0])
-
-    def refine_intra(self, picture: Picture, z: Ints, symbols: Ints) -> Ints:
-        """Better symbols of an I-picture for its rate and distortion; the same without a refiner."""
-        if self.refiner is None:
-            return symbols
-        return self.refiner.intra(self.padded(picture), (self.height, self.width), z, symbols)
-
-    def refine_residual(
-        self,
-        picture: Picture,
-        reference: Array,
-        coded: Ints,
-        prior: tuple[Ints, Ints],
-        *,
-        shifted: bool,
-        weight: float,
-        z_bfd: Ints | None = None,
-    ) -> Ints:
-        """Better symbols of a P-picture for its rate and distortion; the same without a refiner.
-
-        reference: the latents that the residual is added to; shifted: whether the symbols are; weight: of its errors;
-        z_bfd: what LCM gets.
-        """
-        if self.refiner is None:
-            return coded
-        return self.refiner.residual(
-            self.padded(picture),
-            (self.height, self.width),
-            as_numpy(reference),
-            coded,
-            prior,
-            shifted=shifted,
-            weight=weight,
-            z_bfd=z_bfd,
-        )
 
 
 class EncoderNetworks(Networks):

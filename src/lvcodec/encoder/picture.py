@@ -76,5 +76,6 @@ def _intra_decision(picture: Picture, latents: Array, z: Ints, net: EncoderNetwo
     if net.refiner is None:
         return decided
     # All of the latents are needed to make them better.
-    refined = net.refine_intra(picture, z, code_intra(z, decided, net, Writer()).streams["y"]).ravel()
+    coded = code_intra(z, decided, net, Writer()).streams["y"]
+    refined = net.refiner.intra(net.padded(picture), (net.height, net.width), z, coded).ravel()
     return lambda positions, located: refined[positions]
