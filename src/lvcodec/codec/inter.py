@@ -14,6 +14,7 @@ from lvcodec.entropy.coder import Coder
 from lvcodec.nets.coding import InterPath, as_numpy
 from lvcodec.nets.inter_context import (
     HEADS,
+    POSITION,
     History,
     InterContext,
     change_planes,
@@ -23,8 +24,6 @@ from lvcodec.nets.inter_context import (
     together,
 )
 from lvcodec.video.picture import Picture
-
-PATCH = 16  # luma pels of the side of a place
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,5 +124,5 @@ def reconstruct_inter(prediction: Picture, symbols: Ints, context: InterContext,
 
 def padded_to_places(picture: Picture) -> tuple[NDArray[np.uint8], ...]:
     """Planes of bytes, gone on as their edges to whole places, (1, 1, H, W)."""
-    height, width = (-(-size // PATCH) * PATCH for size in picture.y.shape)
+    height, width = (-(-size // POSITION) * POSITION for size in picture.y.shape)
     return padded_planes(picture, height, width)

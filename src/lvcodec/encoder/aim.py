@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
+from lvcodec.encoder.buffer import STEP
 from lvcodec.encoder.qualities import Qualities
 from lvcodec.errors import InputError
 
 # docs/decisions.md#rate-control
 WITHIN = 0.02  # of a size: what it may be missed by, below
 TARGETED = 0.992  # of a size: what is aimed at, so that what is near it is within that
-STEP = 0.026  # what an index makes of bytes, about
 CORRECTIONS = 12  # of a size, before it is given up
 ENOUGH = 5  # after which it may be smaller than it could be
 GENTLE = 3  # indices that the last GOPs may differ by; more, where fewer would not do for all of the clip

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from lvcodec import native
 from lvcodec.arrays import Indices, Reals
-from lvcodec.codec.inter import PATCH, padded_to_places
+from lvcodec.codec.inter import padded_to_places
 from lvcodec.exact.patches import CHANNELS, channels_of
+from lvcodec.nets.inter_context import POSITION
 from lvcodec.video.picture import Picture
 
 PARTS = 4  # of a place: the blocks of 8x8 luma pels that exact/patches.py lays out, row by row
@@ -23,7 +24,7 @@ def energies(picture: Picture, prediction: Picture) -> NDArray[np.uint32]:
     kernels = native.kernels()
     if kernels is None:
         return np.asarray(np.square(_all(picture, prediction), dtype=np.int32).sum(axis=1), dtype=np.uint32)
-    rows, columns = (-(-size // PATCH) for size in picture.y.shape)
+    rows, columns = (-(-size // POSITION) for size in picture.y.shape)
     found = np.empty(rows * columns, dtype=np.uint32)
     kernels.energies(found, *picture.planes, *prediction.planes, *picture.y.shape)
     return found

@@ -16,17 +16,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lvcodec.arrays import Floats
+from lvcodec.encoder.flow import SMALLEST, optical_flow
 from lvcodec.video.picture import Picture
-
-Floats = NDArray[np.float32]
 
 # docs/decisions.md#scene-cuts
 NEW = 1.0  # error over activity from which on a picture is another shot's
 AHEAD = 2  # pictures: the longest flash
 SHORT_SIDE = 64
-SMALLEST = 16  # sides that the optical flow needs
 BLOCK = 8
 STEADY = 0.25  # variance of a picture below which no brightness can be fitted to it
 BRIGHTEST = 4.0
@@ -85,7 +83,7 @@ class _Small:
         height, width = picture.y.shape
         factor = max(1.0, min(height, width) / SHORT_SIDE)
         size = (round(width / factor), round(height / factor))
-        self.luma = cv2.resize(picture.y, size, interpolation=cv2.INTER_AREA)
+        self.luma = np.asarray(cv2.resize(picture.y, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
     @cached_property
     def activity(self) -> float:
@@ -110,8 +108,7 @@ class _Small:
         error = _fitted_error(luma, still)
         if error < NEW:  # below any threshold
             return error
-        method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        flow = method.calc(self.luma, other.luma, None)  # type: ignore[call-overload]  # None: no first guess
+        flow = optical_flow(self.luma, other.luma)
         down, across = np.indices(luma.shape, dtype=np.float32)
         moved = cv2.remap(
             still, across + flow[..., 0], down + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE

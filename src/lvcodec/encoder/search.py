@@ -19,6 +19,7 @@ from lvcodec.arrays import Floats
 from lvcodec.codec.counts import Counts
 from lvcodec.codec.motion import Field, Motion, scaled
 from lvcodec.encoder.errors import Errors, ErrorsOfBoth, ErrorsOfOne, whole_groups
+from lvcodec.encoder.flow import SMALLEST, optical_flow
 from lvcodec.encoder.neighbours import NUDGES, neighbours
 from lvcodec.encoder.rates import Rates
 from lvcodec.encoder.tree import Tree
@@ -38,7 +39,6 @@ ONE_REFERENCE_BITS = 3.0  # what a block of a B-picture that shows one reference
 # docs/decisions.md#groups-of-the-search
 GROUPS = (128, 64, 32, 16)  # luma pels of a side
 ROUNDS = ENCODER_PRESETS[DEFAULT_PRESET].rounds
-SMALLEST = 16  # sides that the optical flow needs
 
 
 def search(
@@ -110,13 +110,9 @@ def _smoothed(errors: Errors, field: Field, guesses: list[Field], bit: float) ->
 
 def _flow(y: NDArray[np.uint8], ref: NDArray[np.uint8]) -> Floats:
     """(2, H, W): where each pel of y is in ref, in pels, vertical part first."""
-    import cv2
-
     if min(y.shape) < SMALLEST:
         return np.zeros((2, *y.shape), dtype=np.float32)
-    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    flow = method.calc(y, ref, None)  # type: ignore[call-overload]  # None: no first guess
-    return np.ascontiguousarray(flow.transpose(2, 0, 1)[::-1], dtype=np.float32)
+    return np.ascontiguousarray(optical_flow(y, ref).transpose(2, 0, 1)[::-1])
 
 
 def _of_blocks(flow: Floats, side: int) -> Field:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from lvcodec import quality
-from lvcodec.encoder.aim import STEP as SIZE_STEP
 from lvcodec.encoder.aim import TARGETED, Aim
+from lvcodec.encoder.buffer import STEP as SIZE_STEP
 from lvcodec.encoder.clip import Clip
 from lvcodec.encoder.pace import Stage
 from lvcodec.encoder.probing import Coder, Probe, Prober

@@ -15,7 +15,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from lvcodec.encoder.distortion import CHROMA, LUMA
+from lvcodec.encoder.distortion import CHROMA, LUMA, PLANES
 from lvcodec.errors import InputError, UsageError
 from lvcodec.exact.planes import channels_to_planes
 from lvcodec.models.steps import between_qualities
@@ -25,7 +25,6 @@ from lvcodec.train.stages import chroma
 
 PIXELS = 64  # luma pixels of one position at 1/8
 MS_SSIM_LAMBDAS = (2.40, 4.58, 8.73, 16.64, 31.73, 60.50, 115.3, 220.0, 419.0)  # of the whole qualities
-WEIGHTS = (6 / 8, 1 / 8, 1 / 8)  # Y, U, V
 SCALES = 5
 LUMA_WINDOW, CHROMA_WINDOW = 11, 5  # a window of chroma spans what one of luma does
 
@@ -46,7 +45,7 @@ def structural_error(x: Tensor, x_hat: Tensor) -> Tensor:
     windows = (LUMA_WINDOW, CHROMA_WINDOW, CHROMA_WINDOW)
     weighted = [
         weight * ms_ssim(a, b, 255.0, window)
-        for weight, a, b, window in zip(WEIGHTS, originals, coded, windows, strict=True)
+        for weight, a, b, window in zip(PLANES, originals, coded, windows, strict=True)
     ]
     return 1 - torch.stack(weighted).sum(dim=0)
 
