@@ -354,7 +354,7 @@ def test_other_pixels_are_noticed(clip, tmp_path, random_model, monkeypatch, mod
         return wrong
 
     # every decoded picture comes from one of them
-    monkeypatch.setattr(network.Network, "_picture", made_wrong(network.Network._picture))
+    monkeypatch.setattr(network.Network, "pixels", made_wrong(network.Network.pixels))
     monkeypatch.setattr(aligned, "reconstruct_inter", made_wrong(aligned.reconstruct_inter))
     with pytest.raises(MismatchError) as caught:
         lvcodec.decode(stream, tmp_path / "out.y4m")

@@ -72,5 +72,5 @@ def _needed_after(record: PictureRecord) -> set[int]:
         return {record.number}
     steps = record.structure.steps
     later = steps[steps.index(record.step) + 1 :]
-    positions = {record.structure.pictures, *(at for step in later for at in (step.before, step.after))}
-    return {record.base + at for at in positions if at is not None}
+    positions = {record.structure.pictures, *(at for step in later for at in step.references)}
+    return {record.base + at for at in positions}

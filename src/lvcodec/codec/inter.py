@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvcodec.arrays import Indices, Ints
-from lvcodec.codec.network import padded_planes
+from lvcodec.codec.network import cropped, padded_planes
 from lvcodec.entropy.coder import Coder
-from lvcodec.nets.coding import InterPath, as_numpy
+from lvcodec.nets.coding import InterPath
 from lvcodec.nets.inter_context import (
     HEADS,
     POSITION,
@@ -20,6 +20,7 @@ from lvcodec.nets.inter_context import (
     change_planes,
     context_planes,
     group_of,
+    is_even,
     sizes_of,
     together,
 )
@@ -89,7 +90,7 @@ def code_inter(
     """
     features = coding.features(context) if features is None else features
     channels, rows, columns = context.history.shape
-    odd = (np.arange(rows)[:, None] + np.arange(columns)).ravel() % 2
+    odd = ~is_even(rows, columns).ravel()
     coder.begin("live")
     live = np.zeros(rows * columns, dtype=bool)
     for parity in (0, 1):
@@ -115,11 +116,7 @@ def reconstruct_inter(prediction: Picture, symbols: Ints, context: InterContext,
     if not symbols.any():
         return prediction
     planes = coding.changed(padded_to_places(prediction), symbols, context)
-    cut = [
-        np.ascontiguousarray(as_numpy(plane)[0, 0, : own.shape[0], : own.shape[1]], dtype=np.uint8)
-        for plane, own in zip(planes, prediction.planes, strict=True)
-    ]
-    return Picture(*cut)
+    return cropped(planes, prediction.height, prediction.width)
 
 
 def padded_to_places(picture: Picture) -> tuple[NDArray[np.uint8], ...]:

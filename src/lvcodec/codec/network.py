@@ -6,7 +6,7 @@ networks have them, (1, M, H, W): only they look into them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -64,19 +64,11 @@ class Network:
 
     def pixels(self, latents: Array) -> Picture:
         """U_DEC: the picture of latents."""
-        return self._picture(self.coding.pixels(latents))
+        return cropped(self.coding.pixels(latents), self.height, self.width)
 
     def padded(self, picture: Picture) -> Planes:
         """Planes of bytes, gone on as their edges to the size that the networks take, (1, 1, H, W)."""
         return padded_planes(picture, self._height, self._width)
-
-    def _picture(self, planes: Planes) -> Picture:
-        chroma = (self.height + 1) // 2, (self.width + 1) // 2
-        cut = [
-            np.ascontiguousarray(as_numpy(p)[0, 0, :h, :w], dtype=np.uint8)
-            for p, (h, w) in zip(planes, ((self.height, self.width), chroma, chroma), strict=True)
-        ]
-        return Picture(*cut)
 
     def latent_shape(self) -> tuple[int, int, int]:
         """(M, H/16, W/16)."""
@@ -131,6 +123,16 @@ def padded_planes(picture: Picture, height: int, width: int) -> tuple[Bytes, Byt
         _padded(plane, height // part, width // part) for plane, part in zip(picture.planes, (1, 2, 2), strict=True)
     )
     return y[None, None], u[None, None], v[None, None]
+
+
+def cropped(planes: Iterable[Array], height: int, width: int) -> Picture:
+    """The picture of padded planes of levels, (1, 1, H, W): as much of them as a size of luma shows."""
+    chroma = (height + 1) // 2, (width + 1) // 2
+    cut = [
+        np.ascontiguousarray(as_numpy(plane)[0, 0, :rows, :columns], dtype=np.uint8)
+        for plane, (rows, columns) in zip(planes, ((height, width), chroma, chroma), strict=True)
+    ]
+    return Picture(*cut)
 
 
 def _padded(plane: Bytes, height: int, width: int) -> Bytes:

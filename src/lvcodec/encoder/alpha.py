@@ -16,7 +16,7 @@ from functools import partial
 
 from lvcodec.codec.state import State
 from lvcodec.encoder.groups import CodedGroup, GroupCoder
-from lvcodec.encoder.structures import GROUP_BYTES, PICTURE_BYTES, Coded, coded_as
+from lvcodec.encoder.structures import Coded, coded_as
 from lvcodec.quality import lambda_of
 from lvcodec.stream.structure import Shift, Structure
 from lvcodec.video.picture import Picture
@@ -40,19 +40,14 @@ def cheapest_shift(
     """
     ways = [(Structure(1, False, False, *shift),) * len(pictures) for shift in shifts]
     coded = list(executor.map(partial(coded_as, pictures, before, coder), ways))
-    bits, shortest = _bits(intra), [_bits(group) for group in coded[-1].groups]
-    worth = (bits + (GOP - 1) * sum(shortest) / len(shortest)) / (GOP * bits)
+    bits, shortest = 8 * intra.size_bytes, 8 * coded[-1].size_bytes
+    worth = (bits + (GOP - 1) * shortest / len(pictures)) / (GOP * bits)
     pixels = pictures[0].width * pictures[0].height
     worth *= TRIED / len(pictures)  # what the first ones leave out comes later, and shows only then
     weight = worth * lambda_of(coder.nets[0].quality) * pixels
 
     def cost(way: Coded) -> float:
-        each = [_bits(group) + weight * group.pictures[0].squared_error() for group in way.groups]
+        each = [8 * group.size_bytes + weight * group.pictures[0].squared_error() for group in way.groups]
         return sum(each) + max(0, GOP - 1 - len(each)) * each[-1]
 
     return min(coded, key=cost)
-
-
-def _bits(group: CodedGroup) -> int:
-    """Of the record of a single picture."""
-    return 8 * (GROUP_BYTES + PICTURE_BYTES + len(group.pictures[0].payload))

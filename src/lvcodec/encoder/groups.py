@@ -24,6 +24,8 @@ from lvcodec.stream.records import planes_checksum
 from lvcodec.stream.structure import Step, Structure
 from lvcodec.video.picture import Picture
 
+GROUP_BYTES, PICTURE_BYTES = 6, 4  # of a record, over its payloads
+
 SideBySide = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]  # as `map`, or several at a time
 
 
@@ -63,6 +65,11 @@ class CodedGroup:
             return list(self.pictures)
         placed = zip(self.structure.steps, self.pictures, strict=True)
         return [picture for _, picture in sorted(placed, key=lambda pair: pair[0].at)]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of its record, about."""
+        return GROUP_BYTES + sum(PICTURE_BYTES + len(picture.payload) for picture in self.pictures)
 
 
 @dataclass(frozen=True)

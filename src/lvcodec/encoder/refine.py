@@ -97,7 +97,7 @@ class Refiner:
         model, steps = self.model, self.steps
         latents = known * steps.inverse
         psi = model.hyper_features(z, steps)
-        first = model.first_group
+        first = model.shape.first_group
         up, down = torch.zeros_like(paid), torch.zeros_like(paid)
         bits = torch.zeros(())
         for step in range(4):

@@ -22,7 +22,6 @@ from lvcodec.video.picture import Picture
 # docs/decisions.md#chain-or-pyramid
 LAST = 3
 WORTH = 0.1  # of lambda of I-pictures: what more bits buy by a whole GOP
-GROUP_BYTES, PICTURE_BYTES = 6, 4  # of a record, over its payloads
 CLOSE = 1.02  # times the cost of the winner
 SOONER = 3  # times as often what came close is tried
 
@@ -49,8 +48,7 @@ class Coded:
     @property
     def size_bytes(self) -> int:
         """Of the groups' records, about."""
-        coded = [picture for group in self.groups for picture in group.pictures]
-        return len(self.groups) * GROUP_BYTES + sum(len(picture.payload) + PICTURE_BYTES for picture in coded)
+        return sum(group.size_bytes for group in self.groups)
 
 
 def chain(pictures: int, key: bool) -> tuple[Structure, ...]:

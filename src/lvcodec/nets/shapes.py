@@ -37,6 +37,11 @@ class SwiftShape:
     temporal: int = 64
     inter: bool = False
 
+    @property
+    def first_group(self) -> int:
+        """Latent channels of the first of the two context groups (the strongest quarter)."""
+        return self.latent // 4
+
     def as_dict(self) -> dict[str, int | str | bool]:
         return asdict(self)
 

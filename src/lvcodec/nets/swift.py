@@ -91,7 +91,7 @@ class Swift(nn.Module):
         )
         self.hyper_enc = hyper_encoder(m + 1, shape.hyper, INT8, z_channels=shape.z_channels)
         self.hyper_dec = hyper_decoder(shape.hyper, INT8, z_channels=shape.z_channels)
-        first, psi = self.first_group, 2 * shape.hyper + 1
+        first, psi = shape.first_group, 2 * shape.hyper + 1
         self.contexts = nn.ModuleList(
             _context(psi + known, shape.context, 2 * coded, 1 if known == 0 else 3)
             for known, coded in ((0, first), (first, first), (first, m - first), (m, m - first))
@@ -104,11 +104,6 @@ class Swift(nn.Module):
         self.log_step = nn.Parameter(torch.zeros(len(quality.WHOLE), m))
         self.register_buffer("norm", torch.ones(1, m, 1, 1))  # 8-bit units for one latent unit
         self.register_buffer("spread", torch.ones(1, m, 1, 1))  # latent units for one output of enc_out
-
-    @property
-    def first_group(self) -> int:
-        """Latent channels of the first of the two context groups (the strongest quarter)."""
-        return self.shape.latent // 4
 
     # ---- pictures and latents -------------------------------------------------------------------------------
 
@@ -175,7 +170,7 @@ class Swift(nn.Module):
         Returns mean (eighths of a symbol) and level (of the scale grid), unrounded in training, for all positions
         of the step's channel group.
         """
-        first = self.first_group
+        first = self.shape.first_group
         known = [self.view(y[:, :first])] if step else []
         if step == 3:
             known.append(self.view(y[:, first:], first))

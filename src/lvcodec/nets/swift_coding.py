@@ -85,7 +85,7 @@ class SwiftCoding:
         """Four passes: the first channels at even and odd positions, then the others."""
         psi = self.model.hyper_features(z, self.steps)
         shape = self.model.shape.latent, psi.shape[2], psi.shape[3]
-        for step, (positions, inside) in enumerate(_positions(shape, self.model.first_group)):
+        for step, (positions, inside) in enumerate(_positions(shape, self.model.shape.first_group)):
 
             def parameters(y_hat: Tensor, step: int = step, inside: Tensor = inside) -> tuple[Tensor, Tensor]:
                 pair = self.model.context_step(step, psi, self.units(y_hat.double()), self.steps)

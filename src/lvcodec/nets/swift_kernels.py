@@ -137,7 +137,7 @@ class SwiftKernels:
     def intra_passes(self, z: Array) -> Iterator[tuple[Indices, Callable[[Array], tuple[Array, Array]]]]:
         """Four passes: the first channels at even and odd positions, then the others."""
         psi = self._joined(self._hyper_decoder("hyper_dec", _symbol_view(z)))
-        for step, (positions, places) in enumerate(_positions(self._shape.latent, *psi.shape[:2])):
+        for step, (positions, places) in enumerate(_positions(self._shape, *psi.shape[:2])):
 
             def parameters(y_hat: Array, step: int = step, places: Indices = places) -> tuple[Array, Array]:
                 return self._context_step(step, psi, y_hat, places)
@@ -146,7 +146,7 @@ class SwiftKernels:
 
     def _context_step(self, step: int, psi: Bytes, y_hat: Array, places: Indices) -> tuple[Array, Array]:
         """Means and levels of a pass at its places, channel by channel. y_hat: (1, M, H, W), anything where unknown."""
-        layers, first = self._layers, first_group(self._shape.latent)
+        layers, first = self._layers, self._shape.first_group
         even = is_even(*psi.shape[:2])
         known: list[Bytes] = []
         if step:
@@ -230,11 +230,6 @@ class SwiftKernels:
         return self._layers.clamp(f"{name}.2", t, zero=RECTIFIED)
 
 
-def first_group(latent: int) -> int:
-    """Latent channels of the first of the two context groups (the strongest quarter)."""
-    return latent // 4
-
-
 def _channels_last(x: Array) -> Array:
     """(1, C, H, W) as (H, W, C)."""
     return np.ascontiguousarray(x[0].transpose(1, 2, 0))
@@ -251,10 +246,10 @@ def _symbol_view(symbols: Array) -> Bytes:
 
 
 @lru_cache(maxsize=4)
-def _positions(channels: int, height: int, width: int) -> list[tuple[Indices, Indices]]:
+def _positions(shape: SwiftShape, height: int, width: int) -> list[tuple[Indices, Indices]]:
     """Of each pass: its flat positions in the latent, (M, H, W), and its places, flat in (H, W)."""
-    first, passes = first_group(channels), []
-    for start, end in ((0, first), (first, channels)):
+    first, passes = shape.first_group, []
+    for start, end in ((0, first), (first, shape.latent)):
         for even in (True, False):
             places = np.flatnonzero(is_even(height, width) == even)
             positions = np.arange(start, end)[:, None] * (height * width) + places

@@ -46,7 +46,7 @@ def code_intra(
     weight = I_DISTORTION_WEIGHT * step_weights(steps, quality)
     z = model.hyper_analysis(y, steps)
     psi = model.hyper_features(round_ste(z), steps)
-    first = model.first_group
+    first = model.shape.first_group
     bits = priors.z_intra.bits(z, hard=hard)
     for step in range(4):
         mean8, level = model.context_step(step, psi, y_hat * steps.inverse, steps)
