@@ -8,7 +8,7 @@ from entropy.judge import RangeDecoder
 from second_decoder.motion import Found, aligned_planes, both_planes, first_counts, read_motion
 
 from lvcodec.codec.blocks import sizes_of
-from lvcodec.codec.counts import SIZES, Counts
+from lvcodec.codec.counts import TABLE_SIZES, Counts
 from lvcodec.codec.motion import Motion, code_motion, predict, predict_both
 from lvcodec.entropy.coder import Writer
 from lvcodec.exact import warp
@@ -52,7 +52,7 @@ def test_the_second_decoder_reads_motion(shape: tuple[int, int], two: bool, side
         assert np.array_equal(read.field, found.field)
         assert not two or np.array_equal(read.direction, found.direction)
         counts, again = counts.updated([seen]), read.counts
-        assert [row[:size] for row, size in zip(counts.times.tolist(), SIZES, strict=True)] == again
+        assert [row[:size] for row, size in zip(counts.times.tolist(), TABLE_SIZES, strict=True)] == again
         predicted = found.field // 2
 
 

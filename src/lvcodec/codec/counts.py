@@ -24,7 +24,7 @@ DIFFERENCES_AT = FLAGS_AT + FLAG_CONTEXTS
 ONE_KIND = DIFFERENCES_AT + 2 * DIFFERENCE_CONTEXTS  # tables of a kind of pictures
 DIRECTIONS_AT = 2 * ONE_KIND
 TABLES = DIRECTIONS_AT + DIRECTION_CONTEXTS
-SIZES = np.repeat(
+TABLE_SIZES = np.repeat(
     np.array([KINDS, FLAGS, CLASSES, KINDS, FLAGS, CLASSES, DIRECTIONS], dtype=np.int32),
     [*2 * (KIND_CONTEXTS, FLAG_CONTEXTS, 2 * DIFFERENCE_CONTEXTS), DIRECTION_CONTEXTS],
 )
@@ -50,7 +50,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Counts:
-    """(TABLES, WIDEST) counts, rows as `SIZES` says how long."""
+    """(TABLES, WIDEST) counts, rows as `TABLE_SIZES` says how long."""
 
     times: Ints
 
@@ -66,7 +66,7 @@ class Counts:
 
     @cached_property
     def tables(self) -> TableSet:
-        return adaptive.tables_of(self.times, SIZES)
+        return adaptive.tables_of(self.times, TABLE_SIZES)
 
 
 @lru_cache(maxsize=1)
@@ -81,7 +81,7 @@ def _fresh() -> Counts:
         )
         for row in text.split("|")
     ]
-    times = np.where(np.arange(WIDEST) < SIZES[:, None], 1, 0).astype(np.int32)
+    times = np.where(np.arange(WIDEST) < TABLE_SIZES[:, None], 1, 0).astype(np.int32)
     for counts, row in zip(times, rows, strict=True):
         counts[: len(row)] = row
     return Counts(times)

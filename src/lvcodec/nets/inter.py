@@ -28,10 +28,10 @@ from lvcodec.exact.ops import Conv
 from lvcodec.exact.packed import Units, add, at_places, expand, floats, join, keep, rectified, unshuffle
 from lvcodec.exact.rounding import round_ste
 from lvcodec.nets.inter_context import (
-    CHANGE_MAX,
     CHANGE_PLANES,
     CONTEXT_PLANES,
     DECAY_BITS,
+    INTER_CHANGE_MAX,
     KNOTS,
     LEVELS_PER_UNIT,
     LIVE_LEVELS,
@@ -217,7 +217,7 @@ class Inter(nn.Module):
         _, height, width = some.shape
         out = self.dec_linear(units.t().view(1, units.shape[1], 1, -1)).permute(0, 2, 3, 1).flatten(0, 2)
         if self.coding:  # more is at an end of the range of levels anyway, and so much is whole in float32
-            out = out.clamp_(-CHANGE_MAX, CHANGE_MAX).float()
+            out = out.clamp_(-INTER_CHANGE_MAX, INTER_CHANGE_MAX).float()
         patches = torch.cat([out.view(-1, 96, 4), out.new_zeros(1, 96, 4)])  # of the places without symbols, the last
         number = torch.full((some.numel(),), len(units), device=some.device)
         number[some.flatten()] = torch.arange(len(units), device=some.device)

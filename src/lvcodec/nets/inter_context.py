@@ -23,14 +23,14 @@ LIVE_WIDTH = 32
 LIVE_LEVELS, LIVE_MIDDLE, LIVE_PER_UNIT = 65, 32, 4  # of the odds of a live place: natural logarithms in quarters
 LEVELS_PER_UNIT = 8  # of scales
 LIVE_UNITS = 64  # how a live place enters the networks
-CHANGE_MAX = 2.0**16  # of what the linear layer adds, UNITS_PER_LEVEL a level
+INTER_CHANGE_MAX = 2.0**16  # of what the linear layer adds, UNITS_PER_LEVEL a level
 SEEN_PART = 0.25  # 8-bit units of the network at 1/8 for one of the linear layer's, UNITS_PER_LEVEL a level
 # How a symbol's magnitude enters the networks: 16 log2(1 + |k|), in units.
 MAGNITUDES = (0, 16, 25, 32, 37, 41, 45, 48, 51, 53, 55, 57, 59, 61, 63, 64)
 # What enters beside them: lengths of vectors (quarters of a pel) and distances of pictures by half octaves, flags.
 HALF_OCTAVES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)
 UNITS_PER_HALF_OCTAVE, FLAG = 7, 32
-MIDDLE_INDEX = quality.LAST_INDEX // 2  # a quality enters as how far its index is from this one
+INTER_MIDDLE_INDEX = quality.LAST_INDEX // 2  # a quality enters as how far its index is from this one
 TABLES = "steps.inter."  # how names of the quantiser's integer tables begin among a model's integers
 INVERSE_BITS, OFFSET_BITS, OUTWARD_BITS = 8, 5, 8  # their binary places
 DEAD_ZONES = (-0.125, 0.0, 0.125, 0.25, 0.375, 0.5)  # symbols, of the classes that channels have
@@ -123,10 +123,10 @@ def context_planes(
     """
     coarser = 2 * quality_index - sum(references)
     octave = int(np.searchsorted(HALF_OCTAVES, distance, side="right")) * UNITS_PER_HALF_OCTAVE
-    planes = quality_index - MIDDLE_INDEX, coarser // 2, FLAG // 2 * intra, FLAG * b_picture, octave
+    planes = quality_index - INTER_MIDDLE_INDEX, coarser // 2, FLAG // 2 * intra, FLAG * b_picture, octave
     return np.clip(np.array(planes, dtype=np.int32), -128, 127)
 
 
 def change_planes(quality_index: int, *, b_picture: bool) -> Ints:
     """(CHANGE_PLANES,) units of a picture."""
-    return np.clip(np.array([quality_index - MIDDLE_INDEX, FLAG * b_picture], dtype=np.int32), -128, 127)
+    return np.clip(np.array([quality_index - INTER_MIDDLE_INDEX, FLAG * b_picture], dtype=np.int32), -128, 127)

@@ -17,8 +17,8 @@ from lvcodec.entropy.tables import TableSet
 from lvcodec.exact.layers import RECTIFIED, SIGNED, Bytes, Layers, added, units
 from lvcodec.exact.patches import CHANNELS, put_rows, rows_at
 from lvcodec.nets.inter_context import (
-    CHANGE_MAX,
     DEAD_ZONES,
+    INTER_CHANGE_MAX,
     INVERSE_BITS,
     LEVELS_PER_UNIT,
     LIVE_LEVELS,
@@ -126,7 +126,7 @@ class InterKernels:
         real = (np.abs(symbols) + self.outward) * self.inverse * np.sign(symbols)
         out = self._layers.transform("dec_linear", np.clip(np.rint(real), -LATENT_MAX, LATENT_MAX), LINEAR)
         patches = np.zeros((4, len(out) + 1, CHANNELS), dtype=np.float32)  # of places without symbols the last
-        limited = np.clip(out, -CHANGE_MAX, CHANGE_MAX)  # more is at an end of the levels anyway
+        limited = np.clip(out, -INTER_CHANGE_MAX, INTER_CHANGE_MAX)  # more is at an end of the levels anyway
         patches[:, :-1] = limited.reshape(-1, CHANNELS, 4).transpose(2, 0, 1)
         number = np.full(has_any.size, len(out))
         number[has_any] = np.arange(len(out))
