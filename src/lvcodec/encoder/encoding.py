@@ -102,25 +102,7 @@ def encode(
     if options.verify:
         _verify(target, options, clip.networks.backend)
         notices("verified: the stream decodes to the encoder's pictures")
-    report = EncodeReport.measured(
-        pictures.format,
-        pictures=pace.shown,
-        size_bytes=begun.writer.size_bytes,
-        payload_bytes=written.payload_bytes,
-        kept=pace.kept,
-        elapsed_s=elapsed,
-        psnr_db=written.meter.mean() if written.meter else None,
-        side_bytes=begun.writer.side_bytes,
-        missing=pictures.missing,
-        notices=notices.texts,
-    )
-    if report.missing and not options.lenient:
-        raise MissingPicturesError(
-            f"about {report.missing} pictures of {pictures.name} are missing",
-            f"the {report.pictures} that came are coded; --lenient (lenient=True) accepts that",
-            report=report,
-        )
-    return report
+    return written.report(elapsed, options, notices)
 
 
 def _index(asked: float, notices: Notices) -> int:
@@ -188,6 +170,28 @@ class _Written:
         self.begun.mark()
         self.side.write(self.begun.writer, self.source, self.pace.shown)
         self.begun.writer.finish()
+
+    def report(self, elapsed_s: float, options: Encoding, notices: Notices) -> EncodeReport:
+        """What it came to. Raises MissingPicturesError, with the report, if pictures are missing and may not be."""
+        report = EncodeReport.measured(
+            self.source.format,
+            pictures=self.pace.shown,
+            size_bytes=self.begun.writer.size_bytes,
+            payload_bytes=self.payload_bytes,
+            kept=self.pace.kept,
+            elapsed_s=elapsed_s,
+            psnr_db=self.meter.mean() if self.meter else None,
+            side_bytes=self.begun.writer.side_bytes,
+            missing=self.source.missing,
+            notices=notices.texts,
+        )
+        if report.missing and not options.lenient:
+            raise MissingPicturesError(
+                f"about {report.missing} pictures of {self.source.name} are missing",
+                f"the {report.pictures} that came are coded; --lenient (lenient=True) accepts that",
+                report=report,
+            )
+        return report
 
     def _write(self, group: CodedGroup) -> None:
         if group.begins_gop:

@@ -18,7 +18,7 @@ from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.encoder import trials
 from lvcodec.encoder.aim import Aim
-from lvcodec.encoder.clip import opened
+from lvcodec.encoder.clip import Clip, opened
 from lvcodec.encoder.pace import Stage
 from lvcodec.encoder.probing import Coder
 from lvcodec.encoder.qualities import Qualities
@@ -66,17 +66,8 @@ def make_plan(
     notices = Notices(on_notice)
     fingerprint = Fingerprint.of(os.fspath(source))
     index = trials.FIRST if options.has_target else quality.index_of(options.quality)
-    tell = on_progress or (lambda progress: None)
     with ExitStack() as stack:
         clip = stack.enter_context(opened(source, options, index, notices))
-        pictures, crcs, gops = clip.pictures, array("I"), list[int]()
-
-        def seen(picture: Picture) -> None:
-            crcs.append(picture_crc(picture))
-            if on_picture:
-                on_picture(len(crcs), pictures.expected)
-
-        runs = _noted(clip.runs, seen, gops)
         outline = Plan(
             Path(target),
             os.path.abspath(source),
@@ -88,16 +79,8 @@ def make_plan(
             (),
             Aim(Qualities(index)),
         )
-        aim = outline.aim
-        if options.has_target:
-            coder = coder_for(outline) if coder_for else clip.coded
-            aim = trials.found(clip, runs, coder, options, notices, tell)
-        else:
-            stage = Stage("planning", pictures.expected, tell)
-            for run in runs:
-                for _ in run:
-                    stage.tell(len(crcs))
-        notices.pass_on(pictures)
+        aim, crcs, gops = _read_once(clip, outline, coder_for, notices, on_picture, on_progress)
+        pictures = clip.pictures
         header = replace(clip.header, quality_index=aim.qualities.index)
         runs_of_pieces = grouped(gops, header.gop if options.follows_cuts else 0, float(piece_s * header.video.rate))
         pieces = _pieces(runs_of_pieces, crcs, pictures, options.frames[0] or 0 if options.frames else 0)
@@ -118,6 +101,36 @@ def make_plan(
             f"the {plan.pictures} that came are planned; --lenient (lenient=True) accepts that",
         )
     return plan
+
+
+def _read_once(
+    clip: Clip,
+    outline: Plan,
+    coder_for: Callable[[Plan], Coder] | None,
+    notices: Notices,
+    on_picture: OnPicture | None,
+    on_progress: OnProgress | None,
+) -> tuple[Aim, array[int], list[int]]:
+    """Read the whole film. Returns what it is coded at, the CRC of each picture, and the pictures of each GOP."""
+    crcs, gops = array("I"), list[int]()
+    tell = on_progress or (lambda progress: None)
+
+    def seen(picture: Picture) -> None:
+        crcs.append(picture_crc(picture))
+        if on_picture:
+            on_picture(len(crcs), clip.pictures.expected)
+
+    runs, aim = _noted(clip.runs, seen, gops), outline.aim
+    if outline.encoding.has_target:
+        coder = coder_for(outline) if coder_for else clip.coded
+        aim = trials.found(clip, runs, coder, outline.encoding, notices, tell)
+    else:
+        stage = Stage("planning", clip.pictures.expected, tell)
+        for run in runs:
+            for _ in run:
+                stage.tell(len(crcs))
+    notices.pass_on(clip.pictures)
+    return aim, crcs, gops
 
 
 def _noted(
