@@ -49,12 +49,12 @@ def test_splits_cover_all_pictures() -> None:
     for split in (chain, pyramid, halves):
         for count in range(1, 17):
             for key in (False, True):
-                groups = split(count, key)
+                groups = split(count, key=key)
                 assert sum(group.pictures for group in groups) == count
                 assert all(group.pictures > 1 for group in groups if group.pyramid)
-    assert chain(5, True) == (Structure(5, key=True),)
-    assert pyramid(1, False) == halves(1, False) == (Structure(1),)
-    assert halves(7, False) == (Structure(4, pyramid=True), Structure(3, pyramid=True))
+    assert chain(5, key=True) == (Structure(5, key=True),)
+    assert pyramid(1, key=False) == halves(1, key=False) == (Structure(1),)
+    assert halves(7, key=False) == (Structure(4, pyramid=True), Structure(3, pyramid=True))
 
 
 @pytest.mark.usefixtures("only_pyramids")
@@ -112,7 +112,7 @@ def test_the_cheaper_structure_is_taken(clip: Path, random_model: str, tmp_path:
     """Where the cost of one structure is made low, the stream has it in all runs, and it is tried every time."""
     honest = structures._cost
     for split, kinds in ((chain, {"P"}), (pyramid, {"P", "B"})):
-        wanted = set(split(7, False)) | set(split(7, True))
+        wanted = set(split(7, key=False)) | set(split(7, key=True))
 
         def cost(coded, lmbda, wanted=wanted):
             return 0.0 if {group.structure for group in coded.groups} <= wanted else 1 + honest(coded, lmbda)
@@ -175,8 +175,8 @@ def test_presets_try_more_or_less(
 def test_what_came_close_is_tried_again_soon(
     clip: Path, random_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    costs = {structure: 1.0 for structure in chain(4, False) + chain(4, True)}
-    costs |= {pyramid(4, False)[0]: 3.0, halves(4, False)[0]: 1.01}
+    costs = {structure: 1.0 for structure in chain(4, key=False) + chain(4, key=True)}
+    costs |= {pyramid(4, key=False)[0]: 3.0, halves(4, key=False)[0]: 1.01}
     tried: list[float] = []
 
     def cost(coded: structures.Coded, lmbda: float) -> float:

@@ -60,7 +60,7 @@ def test_simulated_training_is_coding(case: str) -> None:
             layer.bias.copy_(torch.randint(-8, 9, layer.bias.shape) / 8)
     channels = first.weight.shape[0 if first.transposed else 1] * first.groups
     x = units(channels, first.fmt)
-    simulate(module, True)
+    simulate(module, on=True)
     with torch.no_grad():
         training = module.double()(x.double())
         got = coded(module.float())(x)

@@ -135,9 +135,8 @@ class Refiner:
             x, pixel_weights = _target(planes, size)
             units = torch.from_numpy(np.ascontiguousarray(reference)).float()
             z = None if z_bfd is None else _batch(z_bfd)
-            return self._residual(
-                x, pixel_weights, units, _batch(coded), _batch(prior[0]), _batch(prior[1]), shifted, weight, z
-            )
+            given = units, _batch(coded), _batch(prior[0]), _batch(prior[1])
+            return self._residual(x, pixel_weights, *given, shifted=shifted, weight=weight, z_bfd=z)
 
     def _residual(
         self,
@@ -147,6 +146,7 @@ class Refiner:
         coded: Tensor,
         mean8: Tensor,
         level: Tensor,
+        *,
         shifted: bool,
         weight: float,
         z_bfd: Tensor | None,

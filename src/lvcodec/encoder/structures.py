@@ -9,9 +9,10 @@ runs later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Protocol
 
 from lvcodec.codec.state import State
 from lvcodec.encoder.groups import CodedGroup, GroupCoder, SideBySide
@@ -25,7 +26,11 @@ WORTH = 0.1  # of lambda of I-pictures: what more bits buy by a whole GOP
 CLOSE = 1.02  # times the cost of the winner
 SOONER = 3  # times as often what came close is tried
 
-Split = Callable[[int, bool], tuple[Structure, ...]]  # of so many pictures, and whether the first of them is a key one
+
+class Split(Protocol):
+    """The structures of so many pictures. key: whether the first of them is a key one."""
+
+    def __call__(self, pictures: int, *, key: bool) -> tuple[Structure, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -51,20 +56,22 @@ class Coded:
         return sum(group.size_bytes for group in self.groups)
 
 
-def chain(pictures: int, key: bool) -> tuple[Structure, ...]:
+def chain(pictures: int, *, key: bool) -> tuple[Structure, ...]:
     """P-pictures alone."""
     return (Structure(pictures, key=key),)
 
 
-def pyramid(pictures: int, key: bool) -> tuple[Structure, ...]:
+def pyramid(pictures: int, *, key: bool) -> tuple[Structure, ...]:
     """One pyramid; a single picture is no pyramid."""
     return (Structure(pictures, pyramid=pictures > 1),)
 
 
-def halves(pictures: int, key: bool) -> tuple[Structure, ...]:
+def halves(pictures: int, *, key: bool) -> tuple[Structure, ...]:
     """Two pyramids, one after the other."""
+    if pictures == 1:
+        return pyramid(1, key=key)
     first = (pictures + 1) // 2
-    return (*pyramid(first, key), *pyramid(pictures - first, key)) if pictures > 1 else pyramid(pictures, key)
+    return (*pyramid(first, key=key), *pyramid(pictures - first, key=key))
 
 
 SPLITS: tuple[Split, ...] = (chain, pyramid, halves)
@@ -89,7 +96,7 @@ class Chooser:
         """Code a run of pictures, the cheapest way of those that are tried; with the chooser of the next run."""
         ways: dict[tuple[Structure, ...], Split] = {}
         for split in self._tried():
-            ways.setdefault(split(len(pictures), key), split)
+            ways.setdefault(split(len(pictures), key=key), split)
         run = self._run + 1
         if len(ways) == 1:
             only = coded_as(pictures, before, coder, next(iter(ways)), self.side_by_side)

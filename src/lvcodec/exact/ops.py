@@ -140,7 +140,7 @@ def use_backend(model: nn.Module, backend: Backend) -> None:
         layer.use(backend)
 
 
-def simulate(model: nn.Module, on: bool) -> None:
+def simulate(model: nn.Module, *, on: bool) -> None:
     """Switch rounding of weights and activations in training on or off."""
     for _, layer in layers(model):
         layer.simulate = on

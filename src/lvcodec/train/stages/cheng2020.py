@@ -92,7 +92,7 @@ def intra(
     scale, mean = model.parameters_from(psi, model.context_prediction(units(y_hat)))
     scale = _AtLeast.apply(scale / ONE, LOWEST_SCALE)
     level = grid.PER_OCTAVE * torch.log2(scale / grid.LOWEST_SCALE)
-    bits = gaussian_bits(noisy(y, hard), mean / ONE, level).sum(dim=(1, 2, 3)) + priors.z_intra.bits(z, hard=hard)
+    bits = gaussian_bits(noisy(y, hard=hard), mean / ONE, level).sum(dim=(1, 2, 3)) + priors.z_intra.bits(z, hard=hard)
     x_hat = model.g_s(units(y_hat))
     return outcome(per_pixel(bits, clip[:, 0]), *rgb_errors(x, x_hat, measure), quality, measure)
 

@@ -42,7 +42,7 @@ def code_intra(
     y = model.analysis(x)
     symbols = y * steps.gain
     y_hat = round_ste(symbols)
-    paid = y_hat if model.rounds else noisy(symbols, hard)
+    paid = y_hat if model.rounds else noisy(symbols, hard=hard)
     weight = I_DISTORTION_WEIGHT * step_weights(steps, quality)
     z = model.hyper_analysis(y, steps)
     psi = model.hyper_features(round_ste(z), steps)

@@ -58,7 +58,7 @@ def outcome(rate: Tensor, distortion: Tensor, squared: Tensor, quality: Tensor, 
     return Outcome(rate, distortion, lmbda, squared, (measure.lambdas[3] / lmbda) ** 0.3)
 
 
-def noisy(v: Tensor, hard: bool) -> Tensor:
+def noisy(v: Tensor, *, hard: bool) -> Tensor:
     """Rounded, or with uniform noise of +-1/2: the rate's stand-in for rounding in training."""
     return torch.round(v) if hard else v + torch.rand_like(v) - 0.5
 
