@@ -58,7 +58,7 @@ def test_streams_do_not_depend_on_threads(clip: Path, random_model: str, small: 
 def test_the_structure_that_costs_least_small_is_taken(
     clip: Path, random_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: list[object], wanted
 ) -> None:
-    ways = [wanted(6, key) for key in (False, True)]
+    ways = [wanted(6, key=key) for key in (False, True)]
 
     def cost(coded: structures.Coded, lmbda: float) -> float:
         return 0.0 if tuple(group.structure for group in coded.groups) in ways else 1.0
