@@ -24,6 +24,7 @@ from lvcodec.quality import of_index  # noqa: E402
 from lvcodec.train.data import chains  # noqa: E402
 from lvcodec.train.data.chains import AFTER, BEFORE, BOTH, NONE  # noqa: E402
 from lvcodec.train.results import checkpoint  # noqa: E402
+from lvcodec.train.results.export import recipe  # noqa: E402
 from lvcodec.train.run.chain_run import ChainRun  # noqa: E402
 from lvcodec.train.settings import Settings  # noqa: E402
 from lvcodec.train.stages.inter import pool as pool_module  # noqa: E402
@@ -205,6 +206,13 @@ def test_networks_without_the_path_get_one(tmp_path: Path, started: dict[str, to
     assert model.shape.inter
     for name, value in started.items():
         assert torch.equal(model.inter.state_dict()[name], value)
+
+
+def test_hours_are_of_all_processes(tmp_path: Path) -> None:
+    state = {"stage": "inter", "shape": {}, "step": 9, "used_s": 1800.0, "model": {}, "priors": {}, "average": {}}
+    for processes, hours in ((None, 0.5), (2, 1.0)):
+        checkpoint.save(tmp_path / "a.pt", state | ({} if processes is None else {"processes": processes}))
+        assert recipe(tmp_path / "a.pt")["processor_hours"] == hours
 
 
 @pytest.mark.usefixtures("one_second_step")

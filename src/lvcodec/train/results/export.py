@@ -23,12 +23,13 @@ RECIPES = ("training", "averaged_with")  # of a manifest
 
 
 def recipe(path: Path) -> dict[str, Any]:
-    """What a checkpoint says of its training."""
+    """What a checkpoint says of its training; its hours are of all processes, as many as there were last."""
     state = checkpoint.read(path)
+    hours = state["used_s"] / 3600 * state.get("processes", 1)
     training: dict[str, Any] = {
         "stage": state["stage"],
         "steps": state["step"],
-        "processor_hours": round(state["used_s"] / 3600, 2),
+        "processor_hours": round(hours, 2),
     }
     return training | ({"settings": state["settings"]} if "settings" in state else {})
 

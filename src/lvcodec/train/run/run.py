@@ -104,6 +104,7 @@ class Run:
             "stage": self.settings.stage,
             "optimisers": [o.state_dict() for o in self.optimisers],
             "used_s": self.progress.used_s,
+            "processes": self.workers.count,
             "step": self.progress.step,
             "sums": list(self.progress.sums),
             "summed": self.progress.summed,
