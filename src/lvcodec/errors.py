@@ -6,7 +6,8 @@ built-in exception too, so that library users can catch either.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -14,6 +15,7 @@ class LvcError(Exception):
     """A failure that lvcodec can explain. `hint`, if given, says what to do next."""
 
     exit_code = 1
+    names_place = False  # whether the message begins with the file that it is about
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -22,6 +24,13 @@ class LvcError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
+
+    def say_of(self, name: str) -> None:
+        """Put the name of a file before the message, unless the message has one already."""
+        if not self.names_place:
+            self.message = f"{name}: {self.message}"
+            self.args = (self.message,)
+            self.names_place = True
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Whole into another process, whatever arguments a class was made with."""
@@ -44,6 +53,10 @@ class InputError(LvcError, ValueError):
     """Input that cannot be read or is not what it says; output that cannot be written."""
 
     exit_code = 3
+
+
+class NoStreamError(InputError):
+    """A file that is no lvcodec stream."""
 
 
 class MissingPicturesError(InputError):
@@ -111,11 +124,26 @@ class WeightsError(LvcError):
     exit_code = 6
 
 
+@contextmanager
+def errors_about(name: str, kinds: tuple[type[LvcError], ...] = (LvcError,)) -> Iterator[None]:
+    """Within it, failures say what file they are about. kinds: those that do."""
+    try:
+        yield
+    except kinds as error:
+        error.say_of(name)
+        raise
+
+
 def check_known(kind: str, name: str, known: Iterable[str]) -> None:
     """Raise UsageError, with the names to choose among, if `name` is none of those known. kind: what it would name."""
     known = list(known)
     if name not in known:
         raise UsageError(f"there is no {kind} {name!r}", f"choose among {', '.join(known)}")
+
+
+def count_text(number: int, noun: str) -> str:
+    """How many there are: "1 picture", "2 pictures"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def reason_of(error: OSError) -> str:

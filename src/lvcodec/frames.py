@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import TypeAlias
 
-from lvcodec.errors import UsageError
+from lvcodec.errors import UsageError, count_text
 
 Frames: TypeAlias = tuple[int | None, int | None]  # (first, end) as callers give it; None is the clip's own
 
@@ -52,6 +52,13 @@ class FrameRange:
     def count_of(self, total: int) -> int:
         """How many of a clip's `total` pictures are in the range."""
         return max((total if self.end is None else min(self.end, total)) - self.first, 0)
+
+    def shortfall(self, name: str, total: int) -> str | None:
+        """A line for the user if the range asks for more pictures than the `total` that `name` has."""
+        if self.end is None or self.end <= total:
+            return None
+        count = self.count_of(total)
+        return f"{name} has only {count_text(total, 'picture')}: {count} {'is' if count == 1 else 'are'} taken"
 
     def is_over(self, number: int) -> bool:
         """Whether picture `number` and all after it lie behind the range."""

@@ -303,7 +303,32 @@ def test_damage_stops_with_everything_before_it_written(clip, tmp_path, random_m
     with pytest.raises(StreamError) as caught:
         lvcodec.decode(damaged(stream, 5), tmp_path / "out.y4m")
     assert caught.value.exit_code == 4 and caught.value.picture == 5
+    assert str(caught.value).startswith(f"{tmp_path / 'damaged.lvc'}: the stream is damaged at picture 5")
+    assert str(caught.value).endswith("; --conceal (conceal=True) goes on after the damage")
     assert pictures(tmp_path / "out.y4m") == whole[:5]
+
+
+def test_damage_leaves_an_older_file_as_it_was(clip, tmp_path, random_model) -> None:
+    stream, keep, heard = tmp_path / "a.lvc", tmp_path / "keep.y4m", []
+    lvcodec.encode(clip(64, 48, 6), stream, gop=4, bframes=0, model=random_model)
+    keep.write_bytes(b"older")
+    for bad, what in ((damaged(stream, 3), "goes on after the damage"), (tmp_path / "cut.lvc", "takes what is whole")):
+        (tmp_path / "cut.lvc").write_bytes(stream.read_bytes()[:-40])
+        with pytest.raises(StreamError, match=what):
+            lvcodec.decode(bad, keep, overwrite=True, on_notice=heard.append)
+        assert keep.read_bytes() == b"older" and heard.pop() == f"{keep} is left as it was"
+    with pytest.raises(StreamError):
+        lvcodec.decode(damaged(stream, 1), tmp_path / "one.y4m", on_notice=heard.append)
+    assert heard[-1] == "the picture before the damage was written" and len(pictures(tmp_path / "one.y4m")) == 1
+
+
+def test_a_range_beyond_the_end_is_told(clip, tmp_path, random_model) -> None:
+    stream = tmp_path / "a.lvc"
+    lvcodec.encode(clip(64, 48, 6), stream, gop=4, model=random_model)
+    for place, name in ((stream, str(stream)), (io.BytesIO(stream.read_bytes()), "the stream")):
+        report = lvcodec.decode(place, tmp_path / "out.y4m", frames=(4, 9), overwrite=True)
+        assert report.notices == (f"{name} has only 6 pictures: 2 are taken",)
+    assert lvcodec.decode(stream, tmp_path / "out.y4m", frames=(4, 6), overwrite=True).notices == ()
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

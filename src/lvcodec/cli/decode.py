@@ -18,6 +18,7 @@ from lvcodec.cli.coding_options import (
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target, frame_range
+from lvcodec.errors import count_text
 from lvcodec.options import Decoding
 from lvcodec.report import DecodeReport
 
@@ -55,6 +56,9 @@ def decode(source: str, target: str, out: Output, **options: Any) -> None:
     ffmpeg writes (a notice says how); "-" is stdout, which gets Y4M unless --format says something else, as do pipes
     and devices. Sound, subtitles and chapters that the stream has are put back where TARGET can hold them (.mkv takes
     all). TARGET appears when it is complete.
+
+    Where SOURCE is damaged, the pictures before that are written and the exit code is 4; a file that -y was to replace
+    stays as it was. --conceal goes on after the damage.
     """
     from lvcodec.video.pipe_formats import output_suffix  # which loads numpy
 
@@ -72,6 +76,7 @@ def decode(source: str, target: str, out: Output, **options: Any) -> None:
 def summary_line(report: DecodeReport) -> str:
     """Pictures, length and speed in one line."""
     line = (
-        f"{report.pictures} pictures ({report.duration_s:.2f} s) from {report.size_bytes} bytes, {report.fps:.1f} fps"
+        f"{count_text(report.pictures, 'picture')} ({report.duration_s:.2f} s) from {report.size_bytes} bytes, "
+        f"{report.fps:.1f} fps"
     )
     return line + (f", {report.concealed} concealed" if report.concealed else "")

@@ -50,6 +50,8 @@ def decode(
     notices, began = Notices(on_notice), time.monotonic()
     stream, place = os.path.abspath(source), Path(os.path.abspath(target))
     header, ranges, size_bytes = _ranges(stream, options)
+    if short := FrameRange.of(options.frames).shortfall(str(source), ranges[-1][1]):
+        notices(short)
     total = sum(end - first for first, end in ranges)
     there = {name: getattr(options, name) for name in ("check", "jobs", "device", "backend")}
     try:

@@ -21,7 +21,7 @@ from lvcodec.errors import InputError, NoSuchPictureError, StreamError
 from lvcodec.options import Decoding
 from lvcodec.report import OnNotice
 from lvcodec.stream.container import StreamReader
-from lvcodec.stream.files import open_stream
+from lvcodec.stream.files import faults_named, name_of, open_stream
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.picture import Picture
 
@@ -57,6 +57,7 @@ class Access:
 
     def __init__(self, source: StreamLike, options: Decoding, on_notice: OnNotice | None = None) -> None:
         self._options = options.validate()
+        self._source = source
         self._on_notice = on_notice
         self._lock = Lock()
         self._networks: Networks | None = None
@@ -68,11 +69,13 @@ class Access:
             self._reader = StreamReader(self._open.enter_context(open_stream(source)))
             if not self._reader.seekable:
                 raise InputError(
-                    "single pictures cannot be taken from a pipe", "name a file; lvcodec.decode reads pipes in order"
+                    "single pictures cannot be taken from a pipe", "name a file; decode reads pipes in order"
                 )
             side = self._reader.side()
             self.shown = presentation_of(self._reader, side, on_notice or (lambda text: None))
             self.failure = self._reader.scan()
+            if self.failure is not None and (name := name_of(source)):
+                self.failure.say_of(name)
             self.keys = [place.number for place in self._reader.index() or ()]
             self.video = self._reader.header.video
             self.count = self._reader.count or 0
@@ -88,7 +91,7 @@ class Access:
             raise InputError("the stream has been closed")
         if not 0 <= number < self.count:
             raise NoSuchPictureError(f"the stream has {self.count} pictures, and none of number {number}")
-        with self._lock, _coding(self.video):
+        with faults_named(self._source), self._lock, _coding(self.video):
             key = self.keys[bisect_right(self.keys, number) - 1]
             last = self._last
             if last is None or not key <= last.number <= number:

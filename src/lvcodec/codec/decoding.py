@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvcodec.codec.concealment import fill_gaps, records_of
@@ -19,15 +20,15 @@ from lvcodec.codec.notices import Notices
 from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.codec.pipeline import pipelined
 from lvcodec.codec.side import sink_with
-from lvcodec.errors import InputError, MismatchError, StreamError
+from lvcodec.errors import InputError, MismatchError, StreamError, TruncatedStreamError
 from lvcodec.exact.settings import whole_products
 from lvcodec.frames import FrameRange
 from lvcodec.options import Decoding
 from lvcodec.report import DecodeReport, OnNotice, OnPicture
 from lvcodec.stream.container import StreamReader
-from lvcodec.stream.files import open_stream
+from lvcodec.stream.files import is_path, name_of, open_stream
 from lvcodec.stream.records import PictureRecord
-from lvcodec.video.atomic import check_output
+from lvcodec.video.atomic import check_output, is_regular
 from lvcodec.video.base import Sink
 
 if TYPE_CHECKING:
@@ -85,7 +86,10 @@ def decode(
         reader.index()  # tells the count, where the file can seek
         total = None if reader.count is None else FrameRange.of(options.frames).count_of(reader.count)
         sink, beside = stack.enter_context(sink_with(reader, target, options, total, notices))
-        count, concealed = _write_all(reader, networks, options, sink, notices, on_picture)
+        with _kept_if_damaged(sink, target, options, notices):
+            count, concealed, end = _write_all(reader, networks, options, sink, notices, on_picture)
+        if short := FrameRange.of(options.frames).shortfall(name_of(source) or "the stream", end):
+            notices(short)
         size_bytes = reader.size_bytes
         if reader.side_bytes and reader.side() is None and not options.video_only:
             notices(f"left out: sound and other tracks, {_why_not(reader)}")
@@ -120,35 +124,47 @@ def _write_all(
     sink: Sink,
     notices: Notices,
     on_picture: OnPicture | None,
-) -> tuple[int, int]:
-    """Decode what was asked for into the sink. Returns how many pictures, and how many of them are concealed.
+) -> tuple[int, int, int]:
+    """Decode what was asked for into the sink; returns how many pictures, how many concealed, and the end of the last.
 
-    Raises InputError if there are none. After damage, what came before it is whole, and kept.
+    Raises InputError if there are none.
     """
     asked = FrameRange.of(options.frames)
     start = _go_to(reader, asked.first, conceal=options.conceal) if asked.first else 0
     total = None if reader.count is None else asked.count_of(reader.count)
-    count = concealed = 0
-    try:
-        for item in fill_gaps(decoded(reader, networks, options), start, reader, notices):
-            if item.number < asked.first:
-                continue
-            if asked.is_over(item.number):
-                break
-            sink.write(item.picture)
-            count, concealed = count + 1, concealed + item.concealed
-            if on_picture:
-                on_picture(count, total)
-    except (StreamError, MismatchError):
-        if count:
-            sink.close()
-            notices(f"the {count} pictures before the damage were written")
-        raise
+    count = concealed = end = 0
+    for item in fill_gaps(decoded(reader, networks, options), start, reader, notices):
+        if item.number < asked.first:
+            continue
+        if asked.is_over(item.number):
+            break
+        sink.write(item.picture)
+        count, concealed, end = count + 1, concealed + item.concealed, item.number + 1
+        if on_picture:
+            on_picture(count, total)
     if not count:
         raise InputError(
             "there are no such pictures in the stream" if options.frames else "the stream holds no pictures"
         )
-    return count, concealed
+    return count, concealed, end
+
+
+@contextmanager
+def _kept_if_damaged(sink: Sink, target: StreamLike, options: Decoding, notices: Notices) -> Iterator[None]:
+    """After damage, the pictures before it are whole, and kept; not where they would replace a file."""
+    try:
+        yield
+    except (StreamError, MismatchError) as error:
+        if isinstance(error, StreamError) and not options.conceal:
+            what = "takes what is whole" if isinstance(error, TruncatedStreamError) else "goes on after the damage"
+            error.hint = error.hint or f"--conceal (conceal=True) {what}"
+        if sink.pictures and is_path(target) and is_regular(Path(target)):
+            notices(f"{target} is left as it was")
+        elif sink.pictures:
+            sink.close()
+            before = "picture" if sink.pictures == 1 else f"{sink.pictures} pictures"
+            notices(f"the {before} before the damage {'was' if sink.pictures == 1 else 'were'} written")
+        raise
 
 
 def _why_not(reader: StreamReader) -> str:

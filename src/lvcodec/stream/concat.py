@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING
 
-from lvcodec.errors import InputError, LvcError, UsageError
+from lvcodec.errors import InputError, UsageError, errors_about
 from lvcodec.report import StreamInfo
 from lvcodec.stream import fields
 from lvcodec.stream.container import StreamReader, StreamWriter
-from lvcodec.stream.files import create_stream, open_stream
+from lvcodec.stream.files import create_stream, name_of, open_stream
 from lvcodec.stream.header import Header
 from lvcodec.stream.info import picture_info, stream_info
 from lvcodec.stream.presentation import read_presentation, write_presentation
@@ -59,7 +58,7 @@ def concat_streams(
     names = names or [f"stream {number}" for number in range(1, len(sources) + 1)]
     readers = []
     for source, name in zip(sources, names, strict=True):
-        with _errors_about(name):
+        with errors_about(name):
             readers.append(StreamReader(source))
             if not video_only:
                 _check_beside(readers[-1])
@@ -101,7 +100,7 @@ def _check_beside(reader: StreamReader) -> None:
 def _presentation(reader: StreamReader, name: str) -> Presentation:
     """When and how the pictures of a stream, which has been read, are shown."""
     side = reader.side()
-    with _errors_about(name):
+    with errors_about(name):
         if reader.side_bytes and side is None:
             raise InputError("what stands beside its pictures cannot be read", "give a file that is whole, not a pipe")
         if side is None or fields.SIDE_PRESENTATION not in side.sizes:
@@ -120,30 +119,17 @@ def copied_pictures(reader: StreamReader, writer: StreamWriter, name: str) -> It
 
 def _name(source: StreamLike, number: int) -> str:
     """What errors call a source: its path, or which of them it is."""
-    if not isinstance(source, str | os.PathLike):
-        return f"stream {number}"
-    return "standard input" if os.fspath(source) == "-" else str(source)
+    return name_of(source) or f"stream {number}"
 
 
 def _groups(reader: StreamReader, name: str) -> Iterator[list[PictureRecord]]:
-    with _errors_about(name):
+    with errors_about(name):
         group: list[PictureRecord] = []
         for record in reader:
             group.append(record)
             if record.last_of_group:
                 yield group
                 group = []
-
-
-@contextmanager
-def _errors_about(name: str) -> Iterator[None]:
-    """Put the stream's name before what is wrong with it."""
-    try:
-        yield
-    except LvcError as error:
-        error.message = f"{name}: {error.message}"
-        error.args = (error.message,)
-        raise
 
 
 def _check_same(first: Header, first_name: str, other: Header, name: str) -> None:

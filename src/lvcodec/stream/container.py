@@ -14,7 +14,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import IO
 
-from lvcodec.errors import InputError, NoSuchPictureError, StreamError, TruncatedStreamError
+from lvcodec.errors import (
+    InputError,
+    NoStreamError,
+    NoSuchPictureError,
+    StreamError,
+    TruncatedStreamError,
+    count_text,
+)
 from lvcodec.stream import fields
 from lvcodec.stream.header import Header, read_header
 from lvcodec.stream.lookahead import Lookahead
@@ -280,7 +287,10 @@ class StreamReader:
     def _read_header(self) -> Header:
         start = self._input.peek(len(fields.MAGIC))
         if not fields.MAGIC.startswith(start):
-            raise InputError("not an lvcodec stream", f"it begins with {start!r} instead of {fields.MAGIC!r}")
+            raise NoStreamError(
+                f"not an lvcodec stream, as it begins with {start!r} instead of {fields.MAGIC!r}",
+                "lvcodec encode makes one of a video",
+            )
         try:
             header = read_header(self._input.reader())
         except TruncatedStreamError as error:
@@ -326,7 +336,8 @@ class StreamReader:
     def _accept_end(self, end: End) -> None:
         """Take the end record if it tells of the pictures that were read."""
         if end.pictures != self._progress.number:
-            raise StreamError(f"its end record tells of {end.pictures} pictures, {self._progress.number} are there")
+            told = count_text(end.pictures, "picture")
+            raise StreamError(f"its end record tells of {told}, {self._progress.number} are there")
         if self._index is not None and end.index != self._index:
             raise StreamError("its index does not fit its pictures")
         self._input.take(end.size_bytes)
@@ -358,7 +369,7 @@ class StreamReader:
         picture, offset = self._progress.number, self._input.offset
         if isinstance(error, TruncatedStreamError):
             offset += self._input.seen
-            text = f"the stream is cut at byte {offset}, after {picture} whole pictures: {error.message}"
+            text = f"the stream is cut at byte {offset}, after {count_text(picture, 'whole picture')}: {error.message}"
             return TruncatedStreamError(text, error.hint, offset=offset, picture=picture)
         text = f"the stream is damaged at picture {picture}, byte {offset}: {error.message}"
         return StreamError(text, error.hint, offset=offset, picture=picture)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, BinaryIO, TypeAlias, TypeGuard, cast
 
-from lvcodec.errors import InputError, reason_of
+from lvcodec.errors import InputError, MismatchError, NoStreamError, StreamError, errors_about, reason_of
 from lvcodec.video.atomic import AtomicFile
 from lvcodec.video.fileobjects import check_readable, check_writable
 from lvcodec.video.writing import flush
@@ -16,9 +16,31 @@ from lvcodec.video.writing import flush
 StreamLike: TypeAlias = "str | os.PathLike[str] | BinaryIO"  # a path, "-" for a pipe, or an open file
 
 
+def name_of(source: StreamLike) -> str | None:
+    """What messages call a stream: its path, or standard input; None for a file object."""
+    if not isinstance(source, str | os.PathLike):
+        return None
+    return "standard input" if os.fspath(source) == "-" else str(source)
+
+
+def faults_named(source: StreamLike) -> AbstractContextManager[None]:
+    """Within it, what is wrong with the stream is told with its name before it, if it has one."""
+    name = name_of(source)
+    return nullcontext() if name is None else errors_about(name, (StreamError, MismatchError, NoStreamError))
+
+
 @contextmanager
 def open_stream(source: StreamLike) -> Iterator[BinaryIO]:
-    """A stream to read. Raises InputError if it cannot be opened, or is no path and no file object of bytes."""
+    """A stream to read; what is found wrong with it while it is open is told with its name.
+
+    Raises InputError if it cannot be opened, or is no path and no file object of bytes.
+    """
+    with faults_named(source), _opened(source) as file:
+        yield file
+
+
+@contextmanager
+def _opened(source: StreamLike) -> Iterator[BinaryIO]:
     if not isinstance(source, str | os.PathLike):
         check_readable(source, "stream")
         yield source

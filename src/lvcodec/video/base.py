@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
-from lvcodec.errors import InputError, UsageError
+from lvcodec.errors import InputError, UsageError, count_text
 from lvcodec.frames import FrameRange, Frames
 from lvcodec.report import Estimate
 from lvcodec.video import rawformat
@@ -119,15 +119,14 @@ class Source(ABC):
 
     def _counted(self, total: int) -> int:
         """How many of `total` pictures will come. Raises InputError if none will."""
-        first, end = self._range.first, self._range.end
+        first = self._range.first
         if total == 0:
             raise InputError(f"{self.name} holds no picture")
         if first >= total:
-            raise InputError(f"{self.name} has only {total} pictures, none from number {first} on")
-        count = self._range.count_of(total)
-        if end is not None and end > total:
-            self.notices.append(f"{self.name} has only {total} pictures: {count} are taken")
-        return count
+            raise InputError(f"{self.name} has only {count_text(total, 'picture')}, none from number {first} on")
+        if short := self._range.shortfall(self.name, total):
+            self.notices.append(short)
+        return self._range.count_of(total)
 
     @abstractmethod
     def _all(self, first: int) -> Generator[Picture, None, None]:
@@ -191,13 +190,14 @@ class Source(ABC):
             what = f"picture number {first}" if first else "picture"
             raise InputError(f"{self.name} holds no {what}")
         end = self._range.end
-        if end is not None and self.count is None:
-            self.notices.append(f"{self.name} has only {number} pictures: {number - first} are taken")
+        if self.count is None and (short := self._range.shortfall(self.name, number)):
+            self.notices.append(short)
         taken = number - first
         lacking = self._lacking(taken)
         self.missing = lacking if end is None else min(lacking, end - number)
         if self.missing:
-            self.notices.append(f"{self.name} says that it has {taken + self.missing} pictures, but {taken} came")
+            said = count_text(taken + self.missing, "picture")
+            self.notices.append(f"{self.name} says that it has {said}, but {taken} came")
         else:
             self.notices += self._look_back(first, number)
 
