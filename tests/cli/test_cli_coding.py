@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import pytest
 
+import lvcodec
 from lvcodec.stream.container import StreamReader, StreamWriter
 
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -105,6 +106,50 @@ def test_raw_length(here: Here, planes: list[bytes], tmp_path: Path) -> None:
     assert done.returncode == 3, done.stderr.decode()
     assert b"64x48" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["clip_64x48_25.yuv"]
+
+
+@pytest.mark.parametrize("kind", ["y4m", "raw"])
+def test_a_cut_clip_names_lenient(here: Here, y4m: bytes, planes: list[bytes], tmp_path: Path, kind: str) -> None:
+    name, data = {"y4m": ("a.y4m", y4m), "raw": ("a_64x48_25.yuv", b"".join(planes))}[kind]
+    (tmp_path / name).write_bytes(data[:-100])
+    done = here("encode", name, "out.lvc", *MODEL)
+    assert done.returncode == 3
+    assert done.stderr.endswith(b"; encode --lenient (lenient=True) takes the 7 whole ones\n")
+    assert here("encode", name, "out.lvc", "--lenient", "-y", *MODEL).returncode == 0
+    assert len(lvcodec.probe(tmp_path / "out.lvc").pictures) == 7
+
+
+def test_notices_about_outputs(here: Here, clip: Path, stream: Path) -> None:
+    """A stream under a video's name, a --recon that is not lossless, pixel formats and suffixes that are not there."""
+    done = here("encode", clip, "movie.mkv", "--recon", "rec.mp4", "--frames", "0:1", *MODEL)
+    assert done.stderr.decode().splitlines()[:2] == [
+        "lvcodec: movie.mkv gets an lvcodec stream, which players do not know; the usual suffix is .lvc",
+        "lvcodec: rec.mp4 is encoded with H.264 by libx264, crf 10, preset medium",
+    ]
+    suffixes = "name it .y4m, .yuv, .mkv, .mp4, .webm or .png"
+    for target, options, code, said in (
+        ("x.foo", [], 3, f"ffmpeg cannot write x.foo: it has no format for .foo; {suffixes}"),
+        ("x.y4m", ["rgb24"], 2, "Y4M has no rgb24; choose yuv420p, yuv422p, yuv444p, gray, yuv420p10le …"),
+        ("x.mkv", ["foo"], 2, "pixel format 'foo' is not known; choose yuv420p, yuv420p10le, yuv422p, gray …"),
+        ("x.gif", ["rgb24"], 2, "gif takes no rgb24; choose gray"),
+    ):
+        done = here("decode", stream, target, *(word for name in options for word in ("--pix-fmt", name)))
+        assert (done.returncode, done.stderr.decode()) == (code, f"lvcodec: error: {said}\n")
+
+
+@pytest.mark.parametrize("args", [["decode", "x", "out.y4m"], ["info", "x"], ["inspect", "x"], ["thumbnail", "x"]])
+def test_errors_name_the_stream(here: Here, stream: Path, tmp_path: Path, args: list[str]) -> None:
+    """Once, and what is no stream says how to make one."""
+    damaged = bytearray(stream.read_bytes())
+    damaged[20] ^= 4
+    (tmp_path / "x").write_bytes(damaged)
+    done = here(*args)
+    assert (done.returncode, done.stderr) == (4, b"lvcodec: error: x: header: the CRC does not match\n")
+    (tmp_path / "x").write_bytes(b"hello")
+    done = here(*args)
+    assert done.returncode == 3
+    assert done.stderr.startswith(b"lvcodec: error: x: not an lvcodec stream, ")
+    assert done.stderr.endswith(b"; lvcodec encode makes one of a video\n")
 
 
 def test_raw_by_its_name(here: Here, planes: list[bytes], decoded: list[bytes], tmp_path: Path) -> None:

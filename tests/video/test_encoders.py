@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvcodec.errors import InputError
+from lvcodec.errors import InputError, UsageError
 from lvcodec.video import encoders
 from lvcodec.video.colour import Colour
 from lvcodec.video.picture import Picture
@@ -85,6 +85,20 @@ def test_other_pixel_formats_are_limited_too(tmp_path: Path, make_clip, pix_fmt:
     assert any("limited-range" in text for text in notices)
     got, _, _ = read_all(tmp_path / "out.nut")
     assert psnr_db(level(clip[0].y, FULL, chroma=False), level(got[0].y, LIMITED, chroma=False)) > 45
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("out.mp4", "libx264 takes no rgb24; choose yuv420p, "),
+        ("out.mkv", "ffv1 takes no rgb24; choose yuv420p, "),
+        ("out.rm", "ffmpeg takes yuv420p for .rm, not rgb24"),
+    ],
+)
+def test_a_pixel_format_that_ffmpeg_would_swap_is_refused(tmp_path: Path, make_clip, name: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        write(tmp_path / name, make_clip(64, 48, 1), LIMITED, pix_fmt="rgb24")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", [".rm", ".roq"])

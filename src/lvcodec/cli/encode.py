@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -19,7 +20,7 @@ from lvcodec.cli.coding_options import (
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, bit_rate, check_source, check_target, given
-from lvcodec.errors import MissingPicturesError, UsageError
+from lvcodec.errors import MissingPicturesError, UsageError, count_text
 from lvcodec.options import Encoding
 from lvcodec.report import EncodeReport
 from lvcodec.video.part import check_part
@@ -88,6 +89,7 @@ def encode(
     if encoding.cluster is None:
         check_part(target, resume=encoding.resume, overwrite=encoding.overwrite)
     out.data_on_stdout = PIPE in (target, encoding.recon)
+    _tell_of_suffix(target, out)
     keep_freed_memory()
     try:
         with out.encoding() as step:
@@ -97,6 +99,14 @@ def encode(
             out.summary(error.report.as_dict(), summary_line(error.report))
         raise
     out.summary(report.as_dict(), summary_line(report))
+
+
+def _tell_of_suffix(target: str, out: Output) -> None:
+    """A notice where the stream's name promises something that players know."""
+    from lvcodec.video.encoders import is_video_suffix  # which loads numpy
+
+    if is_video_suffix(os.path.splitext(target)[1].lower()):
+        out.notice(f"{target} gets an lvcodec stream, which players do not know; the usual suffix is .lvc")
 
 
 def _encode_piece(plan: str, target: str | None, piece: int, out: Output, options: dict[str, Any]) -> None:
@@ -138,7 +148,7 @@ def check(source: str, target: str, encoding: Encoding) -> None:
 def summary_line(report: EncodeReport) -> str:
     """Pictures, bytes, rate, speed and ratio in one line; bytes of sound and others, and PSNR, where there are any."""
     line = (
-        f"{report.pictures} pictures, {report.size_bytes} bytes, {report.bpp:.4f} bpp, "
+        f"{count_text(report.pictures, 'picture')}, {report.size_bytes} bytes, {report.bpp:.4f} bpp, "
         f"{report.kbps:.1f} kb/s, {report.fps:.1f} fps, ratio {report.ratio:.1f}"
     )
     if report.side_bytes:

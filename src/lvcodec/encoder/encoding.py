@@ -82,11 +82,9 @@ def encode(
         stack.callback(forget_references)
         clip = stack.enter_context(opened(source, options, qualities.index, notices, starts))
         pictures, header = clip.pictures, clip.header
-        recon = None
-        if options.recon is not None:
-            recon = stack.enter_context(
-                open_sink(options.recon, pictures.format, overwrite=options.overwrite, count=pictures.count)
-            )
+        recon = _open_recon(options, pictures, notices)
+        if recon is not None:
+            stack.enter_context(recon)
         begun = stack.enter_context(begin_stream(target, header, options, qualities))
         pace = Pace(pictures, header.gop, on_picture, on_progress)
         written = _Written(begun, recon, PsnrMeter() if options.psnr else None, pictures, clip.side, pace)
@@ -208,6 +206,16 @@ class _Written:
         if self.meter is not None and x_hat is not None:
             self.meter.add(picture, x_hat)
         self.pace.show()
+
+
+def _open_recon(options: Encoding, pictures: Source, notices: Notices) -> Sink | None:
+    """Where the pictures that the decoder will show go, if they are wanted; what it makes of them is told."""
+    if options.recon is None:
+        return None
+    recon = open_sink(options.recon, pictures.format, overwrite=options.overwrite, count=pictures.count)
+    for text in recon.notices:
+        notices(text)
+    return recon
 
 
 def _verify(target: StreamLike, options: Encoding, backend: str) -> None:

@@ -24,7 +24,7 @@ from lvcodec.video.format import VideoFormat
 from lvcodec.video.numbered import Numbered
 from lvcodec.video.picture import Picture
 from lvcodec.video.pictures import PicturesSink
-from lvcodec.video.trial import tried
+from lvcodec.video.trial import check_pixels, tried
 from lvcodec.video.writing import flush, refusals_told, write_all, write_error
 
 
@@ -48,6 +48,8 @@ def encoded_sink(
         return sink
     check_output(path, overwrite=overwrite)
     encoder = encoder_for(path, fmt, pix_fmt)
+    if pix_fmt is not None:
+        check_pixels(encoder)
     if not encoder.known:  # two pictures for a name with a number: it may be a kind that has one picture a file
         encoder = tried(encoder, fmt, path, pictures=2 if numbered else 1)
     return EncodedSink(path, fmt, encoder, overwrite=overwrite, beside=beside)

@@ -6,16 +6,20 @@ Encoders count quality each in its own way: the settings are in one table, with 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from lvcodec.errors import InputError
+from lvcodec.errors import InputError, UsageError
 from lvcodec.video.convert import FLAGS
 from lvcodec.video.format import VideoFormat
 from lvcodec.video.rawformat import RAW_SUFFIXES
 
 Range = Literal["tv", "pc"]
+USUAL_SUFFIXES = ".y4m, .yuv, .mkv, .mp4, .webm or .png"  # for messages
+# what ffmpeg's writer of Y4M takes
+_IN_Y4M = re.compile(r"yuvj?(420|422|444|411)p|yuva444p|gray|(yuv(420|422|444)p(9|10|12|14|16)|gray(9|10|12|16))le")
 
 
 @dataclass(frozen=True)
@@ -134,17 +138,22 @@ ALSO_NUMBERED = {
 }
 
 
+def is_video_suffix(suffix: str) -> bool:
+    """Whether a suffix, lower case, is one of video or pictures that are known here."""
+    return suffix == ".y4m" or any(suffix in known for known in (RAW_SUFFIXES, _ENCODERS, PICTURES))
+
+
 def encoder_for(path: Path, fmt: VideoFormat, pix_fmt: str | None) -> Encoder:
-    """What to encode `path` with. Raises InputError if its suffix says nothing."""
+    """What to encode `path` with. Raises InputError if its suffix says nothing, UsageError if it has no `pix_fmt`."""
     suffix = path.suffix.lower()
     if suffix == ".y4m" or suffix in RAW_SUFFIXES:
         wanted = pix_fmt or "yuv420p"
+        if suffix == ".y4m" and not _IN_Y4M.fullmatch(wanted):
+            raise UsageError(f"Y4M has no {wanted}", "choose yuv420p, yuv422p, yuv444p, gray, yuv420p10le …")
         muxer = "yuv4mpegpipe" if suffix == ".y4m" else "rawvideo"
         return Encoder(f"uncompressed {wanted} ({FLAGS})", ("-c:v", "rawvideo", "-strict", "-1", "-f", muxer), wanted)
     if not suffix:
-        raise InputError(
-            f"{path} has no suffix that says what to write", "name it .yuv, .y4m, .mkv, .mp4, .webm or .png"
-        )
+        raise InputError(f"{path} has no suffix that says what to write", f"name it {USUAL_SUFFIXES}")
     encoder = _ENCODERS.get(suffix)
     if encoder is None:
         text = f"ffmpeg's usual codec for {suffix}, -q:v 2"

@@ -13,7 +13,7 @@ from lvcodec.errors import UsageError
 from lvcodec.video.atomic import is_special
 from lvcodec.video.encoders import PICTURES, Encoder, encoder_for
 from lvcodec.video.format import VideoFormat
-from lvcodec.video.trial import tried_in_pipe
+from lvcodec.video.trial import check_pixels, tried_in_pipe
 
 USUAL = ".y4m"
 _FILES_ONLY = {".wtv"}  # what ffmpeg writes into a pipe nobody can read
@@ -67,6 +67,8 @@ def pipe_encoder(suffix: str, fmt: VideoFormat, pix_fmt: str | None) -> Encoder:
     if suffix in _FILES_ONLY:
         raise UsageError(f"{suffix[1:]} goes into a file, not into a pipe", "choose mkv, webm, mp4, ts …")
     encoder = encoder_for(Path(f"pipe{suffix}"), fmt, pix_fmt)
+    if pix_fmt is not None:
+        check_pixels(encoder)
     container = () if "-f" in encoder.args else ("-f", _CONTAINERS.get(suffix, suffix[1:]))
     fragments = _FRAGMENTS if suffix in _SOUGHT else ()
     encoder = replace(encoder, args=(*encoder.args, *fragments, "-flush_packets", "1", *container))

@@ -182,7 +182,7 @@ class PlanarSource(Source):
         if read_bytes == self._each_bytes:
             return True
         message = f"{self.name} is cut within picture {number}: {read_bytes} of its {self._each_bytes} bytes are there"
-        self._accept_cut(InputError(message, self._text_hint() if self._framed else "check size and pixel format"))
+        self._accept_cut(InputError(message, self._cut_hint(number)))
         return False
 
     def _accept_cut(self, error: InputError) -> None:
@@ -190,6 +190,12 @@ class PlanarSource(Source):
             raise error
         self._cut = True
         self.notices.append(error.message)
+
+    def _cut_hint(self, whole: int) -> str | None:
+        """What to do where only so many pictures are whole."""
+        if self._text_mode:
+            return TEXT_MODE
+        return "; ".join([*([] if self._framed else ["check size and pixel format"]), *_takes_whole(whole)]) or None
 
     def _text_hint(self) -> str | None:
         return TEXT_MODE if self._text_mode else None
@@ -208,7 +214,7 @@ class PlanarSource(Source):
             self._text_mode = self._text_mode or line.endswith(b"\r\n")
             return True
         if len(line) < y4m.MAX_LINE and (y4m.FRAME.startswith(line) or line.startswith((b"FRAME ", b"FRAME\r"))):
-            self._accept_cut(InputError(f"{self.name} is cut before picture {number}", self._text_hint()))
+            self._accept_cut(InputError(f"{self.name} is cut before picture {number}", self._cut_hint(number)))
             return False
         raise InputError(self._no_frame_line(line, number), self._text_hint())
 
@@ -252,11 +258,18 @@ def _whole_pictures(name: str, length: int, size: tuple[int, int], raw: RawForma
     if length % each == 0 or lenient:
         return length // each
     fits = rawformat.sizes_that_fit(length, size, raw.name)
+    shape = f"whole pictures would be {', '.join(fits)}" if fits else "no common size fits: the file may be cut"
     raise InputError(
         f"{name} has {length} bytes: {length / each:.2f} pictures of "
         f"{size[0]}x{size[1]} {raw.name} ({each} bytes each)",
-        f"whole pictures would be {', '.join(fits)}" if fits else "no common size fits: the file may be cut",
+        "; ".join([shape, *_takes_whole(length // each)]),
     )
+
+
+def _takes_whole(pictures: int) -> list[str]:
+    """A hint, if there are whole pictures before the cut."""
+    which = "whole one" if pictures == 1 else f"{pictures} whole ones"
+    return [f"encode --lenient (lenient=True) takes the {which}"] if pictures else []
 
 
 def _grey(data: bytearray, width: int, height: int) -> Picture:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from numbers import Integral, Real
 from pathlib import PurePath
 
-from lvcodec.errors import UsageError
+from lvcodec.errors import UsageError, count_text
 
 RAW_SUFFIXES = {
     ".yuv",
@@ -181,7 +181,7 @@ def raw_format(name: str) -> RawFormat:
         base = key.replace("yuvj", "yuv", 1)
     others = {"nv12", "nv21", "nv16", "yv12", "p010le", "p016le", "p210le", "yuyv422", "uyvy422"}
     if base not in _SUBSAMPLING and base not in _PACKED_BYTES and base not in others:
-        raise UsageError(f"pixel format {name!r} is not known for raw video", "yuv420p, yuv420p10le, yuv422p, gray …")
+        raise UsageError(f"pixel format {name!r} is not known", "choose yuv420p, yuv420p10le, yuv422p, gray …")
     return RawFormat(key)
 
 
@@ -239,7 +239,7 @@ def sizes_that_fit(length: int, size: tuple[int, int] | None, pix_fmt: str, limi
     for (width, height), name in candidates:
         each = raw_format(name).picture_bytes(width, height)
         count = length // each
-        text = f"{width}x{height} {name} ({count} picture{'s' if count > 1 else ''})"
+        text = f"{width}x{height} {name} ({count_text(count, 'picture')})"
         if length >= each and length % each == 0 and text not in fits:
             fits.append(text)
     return fits[:limit]
@@ -254,7 +254,7 @@ def parse_rate(rate: Fraction | int | float | str) -> Fraction:
     except (ValueError, ZeroDivisionError, OverflowError) as exc:
         raise UsageError(f"{rate!r} is no picture rate", "give it as 25, 29.97 or 30000/1001") from exc
     if not 0 < value <= 100_000:
-        raise UsageError(f"{rate} pictures a second is not within 0 and 100000")
+        raise UsageError(f"{rate} pictures a second: a rate is above 0 and at most 100000")
     if value.denominator > 1 and value.denominator != 1001:
         ntsc = Fraction(round(value * Fraction(1001, 1000)) * 1000, 1001)
         if ntsc and abs(value - ntsc) <= Fraction(6, 1000):
