@@ -285,5 +285,6 @@ def test_public_names() -> None:
 
     for name in lvcodec.__all__:
         assert getattr(lvcodec, name) is not None
+    assert dir(lvcodec) == sorted(lvcodec.__all__)
     with pytest.raises(AttributeError):
         _ = lvcodec.no_such_name

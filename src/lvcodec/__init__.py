@@ -102,6 +102,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'lvcodec' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def encode(
     source: VideoLike,
     target: StreamLike,
@@ -114,7 +118,7 @@ def encode(
 ) -> EncodeReport:
     """Code a video into an lvcodec stream.
 
-    source: a path (any video that ffmpeg reads, .y4m, raw .yuv), "-" for stdin, a binary file object that gives any
+    source: a path (any file that ffmpeg reads, .y4m, raw .yuv), "-" for stdin, a binary file object that gives any
         of these, or RGB pictures as an array (N, H, W, 3) of uint8.
     target: a path, "-" for stdout, or a binary file object.
     encoding: how it is to be coded; `options` are fields of Encoding that take the place of its own, so that

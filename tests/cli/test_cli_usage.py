@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from lvcodec.cli.signals import Stopped
 from lvcodec.errors import TruncatedStreamError
 
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
+PIPED = "ffmpeg -i URL -f yuv4mpegpipe -"
 HEAVY = ("torch", "numpy", "scipy", "compressai", "constriction", "tqdm")
 
 
@@ -175,6 +177,46 @@ def test_redirected_output_is_a_file_too(lvc: Command, tmp_path: Path) -> None:
     with open(tmp_path / "o.y4m", "wb") as out:
         done = lvc("encode", "-y", "in.y4m", "-", "--recon", "o.y4m", cwd=tmp_path, stdout=out)
     assert done.returncode == 3 and b"output o.y4m is the output - too" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (["encode", "http://x/a%20b.mp4", "o"], f"URLs are not read; {PIPED} | lvcodec encode - OUT"),
+        (["eval", __file__, "rtsp://x"], f"URLs are not read; {PIPED} | lvcodec eval REF -"),
+        (["decode", "https://x/a.lvc", "o.y4m"], "URLs are not read"),
+        (["encode", "file:a.y4m", "o"], "leave out file:"),
+        (["encode", "c:a.y4m", "o"], None),
+        (["bench", "no.y4m", "--out", "o"], None),
+    ],
+)
+def test_a_name_that_no_file_has(here, tmp_path: Path, args: list[str], hint: str | None) -> None:
+    done = here(*args)
+    source = next(arg for arg in args[1:] if arg != __file__)
+    assert done.returncode == 3
+    assert done.stderr.decode() == f"lvcodec: error: {source}: no such file" + (f"; {hint}\n" if hint else "\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (["encode", "a", "b", "--crf", "23"], b"quality is -q 1 to 9"),
+        (["encode", "-i", "a", "b"], b"SOURCE comes first, without -i"),
+        (["encode", "a", "b", "--fps", "0"], b"a rate is above 0 and at most 100000"),
+    ],
+)
+def test_habits_of_other_encoders(here, args: list[str], hint: bytes) -> None:
+    done = here(*args)
+    assert done.returncode == 2 and hint in done.stderr.splitlines()[-1]
+
+
+def test_exit_codes_are_those_of_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = Path(__file__).parents[2] / "README.md"
+    told = readme.read_text(encoding="utf-8").partition("## Exit codes")[2].partition("##")[0]
+    for text in (told, cli_main.EXIT_CODES):
+        words = set(re.findall(r"\b\d+\b", text))
+        assert words >= {str(code) for code in (*range(9), 130, 141, 143)}
 
 
 @pytest.mark.parametrize("args", [["encode", "{}/a.y4m", "{}/b.lvc"], ["doctor"], ["info", "{}/a.y4m"]])

@@ -63,6 +63,7 @@ def test_all_right(model: ModelInfo, capsys) -> None:
     code, out, _ = doctor(capsys)
     assert code == 0 and "all right: every backend here decodes to the same pixels" in out
     assert told["processor"] in out and model.weights_id in out
+    assert doctor(capsys, "--quiet") == (0, "", "")
 
 
 def test_an_older_manifest_is_no_error(model: ModelInfo, capsys) -> None:

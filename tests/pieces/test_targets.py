@@ -132,4 +132,4 @@ def test_a_size_that_cannot_be_hit(film: Path, tmp_path: Path) -> None:
     for number in (0, 1):
         lvcodec.encode_piece(tmp_path / "plan.json", number)
     report = lvcodec.join(tmp_path / "plan.json", tmp_path / "a.lvc", on_notice=notices.append)
-    assert notices[-1].startswith("the size is missed by") and report.notices == (notices[-1],)
+    assert notices[-1].startswith("the target is missed by") and report.notices == (notices[-1],)

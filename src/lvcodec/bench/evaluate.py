@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 
 import lvcodec
 from lvcodec.bench.intra_pictures import intra_pictures
-from lvcodec.errors import InputError, check_known
+from lvcodec.errors import InputError, check_known, count_text
 from lvcodec.measure.clips import Reading, prepared
 from lvcodec.measure.metrics import OF_CLIPS, SCORES, Measured, measure
 from lvcodec.measure.rgb import conversion_name
@@ -93,7 +93,7 @@ def evaluate(
                 raise InputError(f"{distorted} is {sizes[1]}, and {reference} {sizes[0]}")
             if ref.pictures != dist.pictures:
                 raise InputError(
-                    f"{distorted} has {dist.pictures} pictures, and {reference} {ref.pictures}",
+                    f"{distorted} has {count_text(dist.pictures, 'picture')}, and {reference} {ref.pictures}",
                     "choose those to compare with --frames",
                 )
             coded = (

@@ -19,7 +19,7 @@ from lvcodec.bench.row_tables import POINTS_TITLE
 from lvcodec.bench.rows import COLUMNS, Row
 from lvcodec.bench.run import CROPS, Plan
 from lvcodec.bench.summary import Summary
-from lvcodec.errors import InputError
+from lvcodec.errors import InputError, count_text
 from lvcodec.video.atomic import AtomicFile
 
 
@@ -80,9 +80,9 @@ def write_report(plan: Plan, summary: Summary, rows: Sequence[Row], *, threads: 
 def lead(summary: Summary) -> str:
     """What was compared, in two sentences."""
     pictures = sum({row.clip: row.pictures or 0 for row in summary.rows}.values())
-    clips = f"{len(summary.clips)} clip{'s' if len(summary.clips) != 1 else ''}"
+    clips, codecs = count_text(len(summary.clips), "clip"), count_text(len(summary.labels), "codec")
     return (
-        f"{clips}, {pictures} pictures, {len(summary.labels)} codecs; curves and BD-rates in "
+        f"{clips}, {count_text(pictures, 'picture')}, {codecs}; curves and BD-rates in "
         f"{AXES[summary.metric].title}. Rates are whole files (elementary streams, headers in), distortion is "
         "that of decoded files in 8-bit 4:2:0, averaged over pictures."
     )

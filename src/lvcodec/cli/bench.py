@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -13,7 +14,15 @@ from lvcodec import names
 from lvcodec.bench.presets import AXES, PEOPLE, PRESETS, Preset
 from lvcodec.cli.coding_options import cluster_option, network_options, raw_video_options
 from lvcodec.cli.output import Output, output_options
-from lvcodec.cli.params import bframes_in_a_row, effort_list, frame_range, gop_length, name_list, number_list
+from lvcodec.cli.params import (
+    bframes_in_a_row,
+    check_source,
+    effort_list,
+    frame_range,
+    gop_length,
+    name_list,
+    number_list,
+)
 from lvcodec.errors import LvcError
 from lvcodec.presets import DEFAULT_PRESET, ENCODER_PRESETS
 
@@ -139,6 +148,9 @@ def bench(clips: tuple[str, ...], folder: Path, shown: tuple[float, ...], out: O
     """
     from lvcodec.bench.comparison import ComparisonRequest, compare
 
+    for clip in clips:
+        if not os.path.isdir(clip):
+            check_source(clip)
     command = shlex.join(["lvcodec", *sys.argv[1:]])
     request = ComparisonRequest(clips, folder, shown=tuple(int(number) for number in shown), command=command, **options)
     with out.progress("comparing", unit="points", after_s=0) as step:

@@ -176,7 +176,8 @@ def jobs_option(done: str) -> Callable[[Command], Command]:
     return click.option(
         "--jobs",
         type=click.IntRange(min=1),
-        help=f"GOPs {done} side by side.  [default: as many as threads, up to 4, fewer of large pictures]",
+        help=f"GOPs {done} side by side; OMP_NUM_THREADS limits the threads that compute.  [default: as many as "
+        "threads, up to 4, fewer of large pictures]",
     )
 
 
@@ -207,7 +208,8 @@ def backend_option(same: str) -> Callable[[Command], Command]:
         type=click.Choice([names.AUTO, *names.BACKENDS]),
         default=names.AUTO,
         show_default=True,
-        help=f"Who computes the networks; the {same} {_is(same)} the same. reference is very slow.",
+        help=f"Who computes the networks; the {same} {_is(same)} the same. reference is very slow. LVCODEC_BACKEND "
+        "names the one that auto takes.",
     )
 
 

@@ -7,7 +7,7 @@ import click
 import lvcodec
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, check_target
-from lvcodec.errors import UsageError
+from lvcodec.errors import UsageError, count_text
 
 
 @click.command(epilog="Example: lvcodec concat first.lvc second.lvc both.lvc")
@@ -32,6 +32,6 @@ def concat(sources: tuple[str, ...], target: str, video_only: bool, overwrite: b
     stream = lvcodec.concat(sources, target, overwrite=overwrite, video_only=video_only)
     out.summary(
         stream.as_dict() | {"pictures": len(stream.pictures)},
-        f"{len(stream.pictures)} pictures from {len(sources)} streams, {stream.size_bytes} bytes, "
-        f"{stream.bpp:.4f} bpp, {stream.kbps:.1f} kb/s",
+        f"{count_text(len(stream.pictures), 'picture')} from {count_text(len(sources), 'stream')}, "
+        f"{stream.size_bytes} bytes, {stream.bpp:.4f} bpp, {stream.kbps:.1f} kb/s",
     )

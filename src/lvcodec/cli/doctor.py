@@ -28,7 +28,8 @@ def doctor(out: Output) -> None:
 
     Versions, processor, devices and backends are listed and weights checked against their hashes. Then fixed inputs run
     through all networks in every backend on every device, and the results are compared with each other and with
-    what the weights' manifest says. Exit code 5 if one differs, 6 if weights are damaged.
+    what the weights' manifest says. Exit code 5 if one differs, 6 if weights are damaged; with --quiet nothing else
+    tells that all is right.
     """
     from lvcodec.models import store, survey
 
@@ -51,9 +52,10 @@ def doctor(out: Output) -> None:
         "canary": [asdict(finding) for finding in findings],
         "agrees": not wrong,
     }
-    out.answer(
-        record,
-        [
+    lines = (
+        []
+        if out.quiet  # the exit code tells
+        else [
             *machine_lines(about),
             "",
             *weights_lines(record["weights"]),
@@ -61,8 +63,9 @@ def doctor(out: Output) -> None:
             "",
             *findings_lines(findings),
             *verdict(wrong, failures),
-        ],
+        ]
     )
+    out.answer(record, lines)
     if wrong:
         first = wrong[0]
         raise BackendError(

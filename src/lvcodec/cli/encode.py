@@ -73,7 +73,7 @@ def encode(
 ) -> None:
     """Code a video into an lvcodec stream.
 
-    SOURCE is anything that ffmpeg reads, a .y4m or raw .yuv file, or "-" for Y4M on stdin. TARGET is the
+    SOURCE is any file that ffmpeg reads, a .y4m or raw .yuv file, or "-" for Y4M on stdin. TARGET is the
     stream, or "-" for stdout. Sound, subtitles, chapters and attachments of a file are kept as they are. Raw video
     tells its size and rate by options or by its name (clip_352x288_25.yuv). With --piece, SOURCE is a plan that lvcodec
     plan has made, and there is no TARGET.
@@ -137,7 +137,7 @@ def check(source: str, target: str, encoding: Encoding) -> None:
                 raise UsageError(f"{option} belongs to --mode {modes}, not to {encoding.chosen_mode}")
     if encoding.verify and target == PIPE:
         raise UsageError("--verify reads the stream back and needs a file as TARGET")
-    check_source(source)
+    check_source(source, "lvcodec encode - OUT")
     check_target(target, source, overwrite=encoding.overwrite)
     if isinstance(encoding.recon, str):
         if encoding.recon == PIPE == target:

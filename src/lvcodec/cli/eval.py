@@ -46,7 +46,7 @@ def eval(
 ) -> None:
     """Measure how far a video is from its source.
 
-    REF and DIST are anything that ffmpeg reads, .y4m or raw files; DIST may be an lvcodec stream; "-" is stdin. Both
+    REF and DIST are any files that ffmpeg reads, .y4m or raw files; DIST may be an lvcodec stream; "-" is stdin. Both
     are compared picture by picture in 8-bit 4:2:0: PSNR of the planes, 6:1:1 and as RGB, SSIM, MS-SSIM of luma, VMAF,
     XPSNR, flicker (PSNR of luma's changes from picture to picture; pumping: how many dB of it I-pictures of a coded
     DIST lie below the others).
@@ -55,8 +55,8 @@ def eval(
     """
     if reference == distorted == PIPE:
         raise UsageError("REF and DIST cannot both come from stdin")
-    check_source(reference)
-    check_source(distorted)
+    check_source(reference, "lvcodec eval - DIST")
+    check_source(distorted, "lvcodec eval REF -")
     from lvcodec.bench.evaluate import evaluate, lines, picture_table
     from lvcodec.measure.clips import Reading
 

@@ -14,6 +14,12 @@ import click
 from lvcodec.cli.signals import Stopped
 from lvcodec.errors import LvcError, UsageError
 
+# options that other encoders have, and what is to be done here
+OF_OTHERS = {
+    "--crf": "--crf is another encoder's, quality is -q 1 to 9",
+    "-i": "SOURCE comes first, without -i",
+}
+
 
 def explain(error: BaseException, *, debug: bool, stopped_by: int | None = None) -> int:
     """Say on stderr, in one line, why the command failed; returns the exit code.
@@ -23,7 +29,7 @@ def explain(error: BaseException, *, debug: bool, stopped_by: int | None = None)
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.ClickException):
-        error.show()
+        _show(error)
         return error.exit_code
     if debug:
         traceback.print_exception(error)
@@ -48,6 +54,13 @@ def explain(error: BaseException, *, debug: bool, stopped_by: int | None = None)
     what = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
     _say(f"unexpected failure ({what}), please report; --debug shows the traceback")
     return 1
+
+
+def _show(error: click.ClickException) -> None:
+    """Say what is wrong with the command line; what other encoders take is told in this one's words."""
+    if isinstance(error, click.NoSuchOption) and error.option_name in OF_OTHERS:
+        error = click.UsageError(f"No such option: {OF_OTHERS[error.option_name]}.", error.ctx)
+    error.show()
 
 
 def flush_stdout() -> None:

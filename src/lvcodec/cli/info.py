@@ -10,6 +10,7 @@ import click
 import lvcodec
 from lvcodec.cli.output import Output, output_options, table
 from lvcodec.cli.params import check_source
+from lvcodec.errors import count_text
 from lvcodec.names import SHIFTING_MODES
 from lvcodec.report import StreamInfo
 
@@ -65,7 +66,7 @@ def header_lines(stream: StreamInfo) -> list[str]:
         ("rate", f"{float(stream.rate):.6g} pictures/s ({stream.rate})" + ", variable" * stream.variable),
         ("colour", stream.colour.describe()),
         ("GOP", f"{stream.gop}"),
-        ("pictures", f"{len(kinds)} ({numbers}) in {groups} groups, {stream.duration_s:.2f} s"),
+        ("pictures", f"{len(kinds)} ({numbers}) in {count_text(groups, 'group')}, {stream.duration_s:.2f} s"),
         ("bytes", f"{stream.size_bytes} ({stream.size_bytes - stream.payload_bytes} of them not payload)"),
         *([("beside", f"{stream.side_bytes} of the bytes, not counted in the cost")] if stream.side_bytes else []),
         ("cost", f"{stream.bpp:.4f} bpp, {stream.kbps:.1f} kb/s, ratio {stream.ratio:.1f}"),

@@ -41,7 +41,9 @@ EXIT_CODES = """\b
 Exit codes: 0 done; 1 a failure not foreseen; 2 wrong usage; 3 input that
 cannot be read or output that cannot be written; 4 a damaged stream; 5 decoded
 pixels that differ from the encoder's; 6 weights missing or not the stream's;
-7 a video of which pictures are missing, the others were coded; 130 interrupted."""
+7 a video of which pictures are missing, the others were coded; 8 pieces that
+miss a size, some are to be coded again; 130 interrupted (143 by SIGTERM, 141
+if the reader of a pipe has left)."""
 
 
 class Commands(click.Group):

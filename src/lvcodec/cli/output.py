@@ -153,7 +153,7 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
         is_flag=True,
         help="Print the result as JSON on stdout (on stderr if the data goes to stdout).",
     )
-    @click.option("--quiet", is_flag=True, help="No progress, notices or summary; errors only.")
+    @click.option("--quiet", is_flag=True, help="No progress, notices or summary; only errors, and what was asked for.")
     @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of a failure.")
     @functools.wraps(command)
     def with_output(*args: Any, as_json: bool, quiet: bool, **options: Any) -> None:

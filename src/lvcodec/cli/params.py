@@ -22,6 +22,8 @@ from lvcodec.video.atomic import check_output
 from lvcodec.video.rawformat import parse_rate, parse_size
 
 PIPE = "-"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # of one letter it is a drive of Windows
+_URL = re.compile(_SCHEME.pattern + "//")
 T = TypeVar("T")
 
 
@@ -119,17 +121,29 @@ def effort_list(ctx: click.Context, param: click.Parameter, value: str | None) -
     return efforts
 
 
-def check_source(source: str) -> None:
-    """Refuse what cannot be read: InputError for a missing file, UsageError for a terminal."""
+def check_source(source: str, command: str | None = None) -> None:
+    """Refuse what cannot be read: InputError for a missing file, UsageError for a terminal.
+
+    command: how a video from a pipe is given, where the source is a video.
+    """
     if source == PIPE:
         if sys.stdin is None or sys.stdin.isatty():
             raise UsageError("stdin is a terminal", "pipe the input in, or name a file")
     elif os.path.isdir(source):
         raise InputError(f"{source}: is a folder")
-    elif not os.path.exists(source) and not is_pattern(source):
-        raise InputError(f"{source}: no such file")
+    elif not os.path.exists(source) and (_URL.match(source) or not is_pattern(source)):
+        raise InputError(f"{source}: no such file", _instead_of_url(source, command))
     elif not is_pattern(source) and not os.access(source, os.R_OK):
         raise InputError(f"{source}: not readable")
+
+
+def _instead_of_url(source: str, command: str | None) -> str | None:
+    """What to do where a name that no file has begins as a URL does."""
+    if not _SCHEME.match(source):
+        return None
+    if source.startswith("file:"):
+        return "leave out file:"
+    return "URLs are not read" + (f"; ffmpeg -i URL -f yuv4mpegpipe - | {command}" if command else "")
 
 
 def check_target(target: str, *sources: str, outputs: Sequence[str] = (), overwrite: bool) -> None:

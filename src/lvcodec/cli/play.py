@@ -12,7 +12,7 @@ from lvcodec.cli.coding_options import backend_option, conceal_option, device_op
 from lvcodec.cli.malloc import keep_freed_memory
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import PIPE, check_source, frame_range
-from lvcodec.errors import InputError, MismatchError, StreamError
+from lvcodec.errors import InputError, MismatchError, StreamError, count_text
 from lvcodec.options import Decoding
 from lvcodec.stream import fields
 from lvcodec.stream.container import StreamReader
@@ -55,7 +55,7 @@ def play(source: str, player: str | None, out: Output, **options: Any) -> None:
         except (StreamError, MismatchError):
             window.close()  # once what came before the damage has been seen
             raise
-    out.summary({"pictures": shown, "player": window.name}, f"{shown} pictures went to {window.name}")
+    out.summary({"pictures": shown, "player": window.name}, f"{count_text(shown, 'picture')} went to {window.name}")
 
 
 def _format_for(source: str, *, video_only: bool, **_: Any) -> str:

@@ -6,6 +6,7 @@ import click
 
 from lvcodec.cli.output import Output, output_options
 from lvcodec.cli.params import check_source, check_target
+from lvcodec.errors import count_text
 
 
 @click.command(epilog="Example: lvcodec thumbnail clip.lvc --count 9 --columns 3 -o page.png")
@@ -45,4 +46,4 @@ def thumbnail(source: str, target: str, count: int, columns: int, width: int, ov
             on_picture=step,
             on_notice=out.notice,
         )
-    out.summary({"pictures": numbers, "output": target}, f"{len(numbers)} pictures on {target}")
+    out.summary({"pictures": numbers, "output": target}, f"{count_text(len(numbers), 'picture')} on {target}")

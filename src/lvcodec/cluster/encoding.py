@@ -18,7 +18,7 @@ from lvcodec.codec.notices import Notices
 from lvcodec.encoder.aim import Aim
 from lvcodec.encoder.choices import open_clip
 from lvcodec.encoder.pace import Stage
-from lvcodec.errors import InputError, LvcError, MissingPicturesError, SizeMissedError, UsageError
+from lvcodec.errors import InputError, LvcError, MissingPicturesError, SizeMissedError, UsageError, count_text
 from lvcodec.options import Encoding
 from lvcodec.pieces import coding
 from lvcodec.pieces.fingerprint import Fingerprint
@@ -61,7 +61,7 @@ def encode(
     with connected(str(options.cluster), notices) as client:
         plan, lacking = _plan(os.path.abspath(source), folder, options, client, on_progress, notices)
         count = len(plan.pieces)
-        notices(f"{plan.pictures} pictures in {count} piece{'' if count == 1 else 's'}")
+        notices(f"{count_text(plan.pictures, 'picture')} in {count_text(count, 'piece')}")
         while True:
             _code_missing(plan, options, client, on_picture, on_progress, notices)
             elapsed_s = time.monotonic() - began

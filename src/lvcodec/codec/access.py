@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from lvcodec.codec.out_of_memory import enough_memory
 from lvcodec.codec.side import presentation_of
-from lvcodec.errors import InputError, NoSuchPictureError, StreamError
+from lvcodec.errors import InputError, NoSuchPictureError, StreamError, count_text
 from lvcodec.options import Decoding
 from lvcodec.report import OnNotice
 from lvcodec.stream.container import StreamReader
@@ -90,7 +90,7 @@ class Access:
         if self._closed:
             raise InputError("the stream has been closed")
         if not 0 <= number < self.count:
-            raise NoSuchPictureError(f"the stream has {self.count} pictures, and none of number {number}")
+            raise NoSuchPictureError(f"the stream has {count_text(self.count, 'picture')}, and none of number {number}")
         with faults_named(self._source), self._lock, _coding(self.video):
             key = self.keys[bisect_right(self.keys, number) - 1]
             last = self._last

@@ -70,7 +70,7 @@ class Aim:
         most = self.qualities.most_bytes
         if most is None or size_bytes >= (1 - WITHIN) * most:
             return None
-        return f"the size is missed by {100 * (1 - size_bytes / most):.1f} %"
+        return f"the target is missed by {100 * (1 - size_bytes / most):.1f} %"
 
     def _learnt(self, gops: Sequence[int]) -> Self:
         """The same with the step that the last change showed."""

@@ -254,7 +254,8 @@ class StreamReader:
         """
         places = self.index()
         if number < 0 or (self.count is not None and number >= self.count):
-            raise NoSuchPictureError(f"the stream has {self.count} pictures, and none of number {number}")
+            there = count_text(self.count or 0, "picture")
+            raise NoSuchPictureError(f"the stream has {there}, and none of number {number}")
         if places is None or not self._input.seekable:
             return self._waiting[0].base + 1 if self._waiting else self._progress.number
         place = places[bisect_right(places, number, key=lambda place: place.number) - 1]
