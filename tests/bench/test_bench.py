@@ -217,10 +217,11 @@ def test_failures_are_rows(clip: Path, copy: Copy, tmp_path: Path, capfd: pytest
 
 def test_nothing_but_failures(copy: Copy, tmp_path: Path) -> None:
     out = tmp_path / "out"
+    (tmp_path / "empty.y4m").write_bytes(b"")
     code = execute(
         [
             "bench",
-            str(tmp_path / "absent.y4m"),
+            str(tmp_path / "empty.y4m"),
             "--out",
             str(out),
             "--modes",

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvcodec.errors import InputError, LvcError, StreamError, TruncatedStreamError
+from lvcodec.errors import InputError, LvcError, StreamError, TruncatedStreamError, count_text
 from lvcodec.stream import records, resync
 from lvcodec.stream.container import StreamReader, StreamWriter
 from lvcodec.stream.header import Header
@@ -160,7 +160,7 @@ def test_every_cut_gives_the_whole_groups(make: Make, pipe: Any, at_once: int) -
         ends = {r.offset: r.offset + sum(o.size_bytes for o in records if o.offset == r.offset) for r in records}
         assert good == [record for record in records if ends[record.offset] <= size]
         assert caught.value.offset == size and caught.value.picture == len(good)
-        assert f"cut at byte {size}, after {len(good)} whole pictures" in str(caught.value)
+        assert f"cut at byte {size}, after {count_text(len(good), 'whole picture')}" in str(caught.value)
         assert not reader.complete and reader.count is None
 
 
