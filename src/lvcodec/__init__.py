@@ -158,6 +158,7 @@ def decode(
         has no suffix gets Y4M, or what the option `format` says.
     decoding: how it is to be decoded; `options` are fields of Decoding that take the place of its own.
     on_picture, on_notice: as for `encode`.
+    After damage the pictures before it are kept, unless they would replace a file.
     Raises UsageError, InputError, StreamError, MismatchError, WeightsError.
     """
     from lvcodec.options import Decoding, with_changes
