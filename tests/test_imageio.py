@@ -67,7 +67,7 @@ def test_all_of_one_file(stream: Path) -> None:
 
 def test_no_such_picture(stream: Path) -> None:
     for ask in (iio.imread, iio.improps, iio.immeta):
-        with pytest.raises(ValueError, match="there are 6 pictures, and none of number 6"):
+        with pytest.raises(ValueError, match="of 6 pictures none has the number 6"):
             ask(stream, index=6, plugin="lvcodec")
 
 

@@ -23,7 +23,7 @@ from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 from numpy.typing import NDArray
 
 import lvcodec
-from lvcodec.errors import NoSuchPictureError, UsageError
+from lvcodec.errors import NoSuchPictureError, UsageError, count_text
 from lvcodec.stream.fields import MAGIC
 
 NAME, SUFFIX = "lvcodec", ".lvc"
@@ -153,7 +153,7 @@ class LvcodecPlugin(PluginV3):
 
 def _check_index(index: int, count: int) -> None:
     if not -count <= index < count:
-        raise NoSuchPictureError(f"there are {count} pictures, and none of number {index}")
+        raise NoSuchPictureError(f"of {count_text(count, 'picture')} none has the number {index}")
 
 
 def register() -> None:

@@ -152,7 +152,7 @@ def test_times_of_their_own(stream: Path, shown: list[bytes], monkeypatch: pytes
     assert [video.number_at(video.time_of(n)) for n in range(COUNT)] == list(range(COUNT))
     with pytest.raises(NoSuchPictureError, match="they play 32 seconds"):
         video.number_at(COUNT + 9)
-    with pytest.raises(NoSuchPictureError, match="none of number 23"):
+    with pytest.raises(NoSuchPictureError, match="none has the number 23"):
         video.time_of(COUNT)
     assert raw(video[0]) == shown[0]
     told: list[list[float]] = []
@@ -169,7 +169,7 @@ def test_damaged_times_are_told(stream: Path) -> None:
 
 @pytest.mark.parametrize("number", [COUNT, -COUNT - 1])
 def test_no_such_picture(stream: Path, number: int) -> None:
-    with pytest.raises(IndexError, match=f"there are 23 pictures, and none of number {number}"):
+    with pytest.raises(IndexError, match=f"of 23 pictures none has the number {number}"):
         lvcodec.open(stream)[number]
 
 

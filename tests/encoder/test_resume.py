@@ -66,7 +66,7 @@ def begun(clip: Path, random_model: str, tmp_path: Path) -> Path:
             on_picture=interrupted_after(2 * GOP + 1),
             on_notice=notices.append,
         )
-    assert notices == [f"{2 * GOP} pictures are kept in {target}.part; --resume goes on from them"]
+    assert notices == [f"{target}.part keeps {2 * GOP} pictures; --resume goes on from there"]
     assert sorted(os.listdir(tmp_path)) == ["out.lvc.part", "out.lvc.part.jsonl"]
     return target
 

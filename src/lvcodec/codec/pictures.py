@@ -16,7 +16,7 @@ import numpy as np
 
 from lvcodec import names
 from lvcodec.codec.access import Access
-from lvcodec.errors import NoSuchPictureError, check_known
+from lvcodec.errors import NoSuchPictureError, check_known, count_text
 from lvcodec.options import Decoding
 from lvcodec.report import OnNotice
 from lvcodec.video.colour import Colour
@@ -65,7 +65,7 @@ class Pictures:
         try:
             number = self._numbers[index]
         except IndexError:
-            raise NoSuchPictureError(f"there are {len(self)} pictures, and none of number {index}") from None
+            raise NoSuchPictureError(f"of {count_text(len(self), 'picture')} none has the number {index}") from None
         return self._taken(number)
 
     def __iter__(self) -> Iterator[Any]:
@@ -127,7 +127,7 @@ class VideoReader(Pictures):
     def time_of(self, number: int) -> float:
         """When the picture of that number is shown, in seconds after the first one. Raises NoSuchPictureError."""
         if not 0 <= number < len(self):
-            raise NoSuchPictureError(f"there are {len(self)} pictures, and none of number {number}")
+            raise NoSuchPictureError(f"of {count_text(len(self), 'picture')} none has the number {number}")
         return float(self._stamps[number] * self._tick)
 
     def close(self) -> None:
@@ -143,4 +143,5 @@ class VideoReader(Pictures):
         self.close()
 
     def __repr__(self) -> str:
-        return f"<lvcodec.VideoReader: {len(self)} pictures of {self.width}x{self.height}, {self.rate} a second>"
+        there = count_text(len(self), "picture")
+        return f"<lvcodec.VideoReader: {there} of {self.width}x{self.height}, {self.rate} a second>"

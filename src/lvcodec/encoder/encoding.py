@@ -26,7 +26,7 @@ from lvcodec.encoder.pace import Pace
 from lvcodec.encoder.qualities import Qualities, planned
 from lvcodec.encoder.resume import Begun, begin_stream
 from lvcodec.encoder.side import Side
-from lvcodec.errors import InputError, MissingPicturesError, StreamError, UsageError
+from lvcodec.errors import InputError, MissingPicturesError, StreamError, UsageError, count_text
 from lvcodec.exact.loaded import without_gradients
 from lvcodec.exact.settings import whole_products
 from lvcodec.measure.psnr import PsnrMeter
@@ -158,7 +158,7 @@ class _Written:
             if options.keep_partial and self.pace.shown:
                 self.begun.writer.finish()
                 self.begun.file.close()  # into its place; what the context does after that finds nothing left to do
-                notices(f"the {self.pace.shown} pictures coded so far were kept")
+                notices(f"kept what is coded so far: {count_text(self.pace.shown, 'picture')}")
             elif left := self.begun.left():
                 notices(left)
             raise
@@ -185,7 +185,7 @@ class _Written:
         )
         if report.missing and not options.lenient:
             raise MissingPicturesError(
-                f"about {report.missing} pictures of {self.source.name} are missing",
+                f"{self.source.name} lacks about {count_text(report.missing, 'picture')}",
                 f"the {report.pictures} that came are coded; --lenient (lenient=True) accepts that",
                 report=report,
             )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from lvcodec.encoder.pace import Tally
 from lvcodec.encoder.qualities import Qualities
-from lvcodec.errors import InputError, LvcError
+from lvcodec.errors import InputError, LvcError, count_text
 from lvcodec.options import Encoding
 from lvcodec.stream import fields
 from lvcodec.stream.container import StreamReader, StreamWriter
@@ -87,7 +87,7 @@ class Begun:
         if self.part is None or not self.part.entries:
             return None
         pictures = sum(entry["pictures"] for entry in self.part.entries)
-        return f"{pictures} pictures are kept in {self.part.part}; --resume goes on from them"
+        return f"{self.part.part} keeps {count_text(pictures, 'picture')}; --resume goes on from there"
 
 
 @contextmanager

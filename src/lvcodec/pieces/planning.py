@@ -23,7 +23,7 @@ from lvcodec.encoder.pace import Stage
 from lvcodec.encoder.probing import Coder
 from lvcodec.encoder.qualities import Qualities
 from lvcodec.encoder.side import Side
-from lvcodec.errors import MissingPicturesError, UsageError
+from lvcodec.errors import MissingPicturesError, UsageError, count_text
 from lvcodec.exact.settings import whole_products
 from lvcodec.options import Encoding
 from lvcodec.pieces.beside import SideFileHash, kept
@@ -97,7 +97,7 @@ def make_plan(
     plan.write(overwrite=options.overwrite)
     if missing and not options.lenient:
         raise MissingPicturesError(
-            f"about {missing} pictures of {name} are missing",
+            f"{name} lacks about {count_text(missing, 'picture')}",
             f"the {plan.pictures} that came are planned; --lenient (lenient=True) accepts that",
         )
     return plan
